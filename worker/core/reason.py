@@ -1,0 +1,67 @@
+"""Names for what went wrong, so that ten thousand refusals read as a handful of groups.
+
+The texts of the API's `failures[].message` are published nowhere, so no list of them can be trusted.
+A message is turned into a name by its words alone: 'Token 5f3... not found' becomes TOKEN_NOT_FOUND.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from worker.core.redact import redact
+
+MAX_NAME: Final = 48
+
+ID_PLACEHOLDER: Final = "\ue000"
+"""Stands in a stored message for the id that it is about, so that equal messages are stored once.
+A private-use character: no message means anything by it, and any that holds it loses it."""
+
+_SHORTEST_REPLACED: Final = 6
+"""Characters. A shorter id could be a part of any word of the message."""
+
+_NOT_A_WORD: Final = re.compile(r"[^A-Za-z]+")
+_LOOSE: Final = re.compile(rf"\S*\d\S*|\[redacted\]|{ID_PLACEHOLDER}")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an id has its outcome: a stable name, the message as received, the answer's HTTP status.
+
+    `status` is 0 where there was no answer. `message` may hold `ID_PLACEHOLDER`.
+    """
+
+    name: str
+    message: str = ""
+    status: int = 0
+
+    def text_for(self, token_id: str) -> str:
+        return self.message.replace(ID_PLACEHOLDER, token_id)
+
+
+RESOLVED_ACTIVE: Final = Reason(
+    "RESOLVED_BY_REPEAT",
+    "An earlier answer was lost; sent again, the API said it was already active: this job activated it.",
+    200,
+)
+
+
+def refusal(message: str, token_id: str, status: int) -> Reason:
+    """The reason for an id that the API refused with `message`, which may hold anything."""
+    template = message.replace(ID_PLACEHOLDER, "")
+    if len(token_id) >= _SHORTEST_REPLACED:
+        template = template.replace(token_id, ID_PLACEHOLDER)
+    template = redact(template)
+    return Reason(name_of(template) or "REFUSED", template, status)
+
+
+def name_of(message: str) -> str:
+    """An upper-case name from the words of a message; numbers, ids and punctuation do not count."""
+    words = _NOT_A_WORD.split(_LOOSE.sub(" ", _CAMEL.sub(" ", message)))
+    name = ""
+    for word in filter(None, words):
+        longer = f"{name}_{word.upper()}" if name else word.upper()
+        if len(longer) > MAX_NAME:
+            break
+        name = longer
+    return name

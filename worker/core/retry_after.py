@@ -1,0 +1,44 @@
+"""Reading `Retry-After`, which the API does not document and an intermediary may write anyhow.
+
+RFC 9110, section 10.2.3: a number of seconds, or an HTTP date in one of three forms (section 5.6.7).
+"""
+
+import math
+from email.utils import mktime_tz, parsedate_tz
+from typing import Final
+
+LONGEST: Final = 3600.0
+"""Seconds. A longer request is taken for nonsense and cut to this, so that a typo at the other end
+cannot stop a job for a year."""
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to hold, at least 0 and at most `LONGEST`; None where the header is absent or unreadable.
+
+    `now` is the wall clock in seconds since the epoch, asked for only by the date form.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    seconds = _number(text)
+    if seconds is None:
+        seconds = _date(text, now)
+    if seconds is None:
+        return None
+    return min(max(seconds, 0.0), LONGEST)
+
+
+def _number(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(seconds) else seconds
+
+
+def _date(text: str, now: float) -> float | None:
+    try:
+        fields = parsedate_tz(text)
+        return None if fields is None else mktime_tz(fields) - now
+    except (ValueError, OverflowError, IndexError):
+        return None
