@@ -1,0 +1,90 @@
+"""How the outcomes of a slice lie in the store, byte by byte, and how a row is read back from them.
+
+    outcomes     one character per id (`outcome.CODES`); absent or short: pending
+    batches      8 bytes per batch: attempts 1, HTTP status 2, settled at 5
+    reasons      4 bytes per id that has one: index in the slice 2, reason's number 2
+    exceptions   10 bytes per id settled apart from its batch: index 2, attempts 1, status 2, settled at 5
+
+Numbers are big-endian and unsigned. 'Settled at' is in milliseconds since the job was created, on the
+store's clock. The Lua steps in `worker/store/scripts` write these; the layouts there and here are one.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from worker.core.batch import MAX_BATCH
+from worker.core.outcome import AT_REST, BY_CODE, Outcome
+
+BATCH_BYTES: Final = 8
+_REASON: Final = struct.Struct(">HH")
+_TRIAL_BYTES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How often, with which HTTP status and when an id or a batch was last settled."""
+
+    attempts: int
+    status: int
+    settled_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The raw values of one slice, as fetched."""
+
+    outcomes: bytes
+    batches: bytes
+    reasons: bytes
+    exceptions: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the record says of one id."""
+
+    outcome: Outcome
+    trial: Trial | None
+    reason: int | None
+    """Number of an interned reason of the job."""
+
+
+def outcomes_of(stored: bytes, count: int, *, at_rest: bool) -> Iterator[Outcome]:
+    """The outcome of each of `count` ids. At rest, what still moves is read as what it came to."""
+    table = {code: AT_REST.get(outcome, outcome) if at_rest else outcome for code, outcome in BY_CODE.items()}
+    for code in stored.decode("ascii").ljust(count, ".")[:count]:
+        yield table[code]
+
+
+def entries_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Entry]:
+    """The entry of each of the slice's `count` ids, in order."""
+    reasons = dict(_REASON.iter_unpack(stored.reasons))
+    apart = dict(_exceptions(stored.exceptions))
+    batches = [_trial(stored.batches, at) for at in range(0, len(stored.batches), BATCH_BYTES)]
+    for index, outcome in enumerate(outcomes_of(stored.outcomes, count, at_rest=at_rest)):
+        trial = apart.get(index)
+        if trial is None and index // MAX_BATCH < len(batches):
+            trial = batches[index // MAX_BATCH]
+        if outcome is Outcome.PENDING or outcome is Outcome.NOT_ATTEMPTED:
+            trial = None
+        yield Entry(outcome, trial, reasons.get(index))
+
+
+def _exceptions(blob: bytes) -> Iterator[tuple[int, Trial]]:
+    for at in range(0, len(blob), _TRIAL_BYTES):
+        trial = _trial(blob, at + 2)
+        if trial is not None:
+            yield int.from_bytes(blob[at : at + 2]), trial
+
+
+def _trial(blob: bytes, at: int) -> Trial | None:
+    attempts = blob[at]
+    if attempts == 0:
+        return None
+    return Trial(
+        attempts,
+        int.from_bytes(blob[at + 1 : at + 3]),
+        int.from_bytes(blob[at + 3 : at + BATCH_BYTES]),
+    )

@@ -1,0 +1,240 @@
+"""The report of a job: what `status -o json` prints, computed from the job's stored values.
+
+The field names are the contract of the public interface; see the README. Pure: clocks are arguments.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from worker.core.job import AT_REST, State, job_outcome
+from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
+from worker.core.reason import ID_PLACEHOLDER, Reason
+
+SCHEMA_VERSION: Final = 1
+REQUESTS: Final = ("sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged")
+SECONDS: Final = ("waiting_for_rate", "held_by_429", "in_flight", "backing_off")
+MOST_FAILURES: Final = 50
+"""Groups of failures in a report, most ids first; the rest are summed as one."""
+
+
+class StateReason(msgspec.Struct, frozen=True):
+    code: str | None = None
+    message: str | None = None
+    actor: str | None = None
+
+
+class StateChange(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    at: str
+    from_: str
+    to: str
+    code: str | None
+    message: str | None
+    actor: str | None
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    sha256: str | None
+    lines: int
+    unique: int
+    duplicates: int
+    malformed: int
+
+
+class Rate(msgspec.Struct, frozen=True):
+    configured: str | float | None
+    current: float | None
+    held_until: str | None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    percent: float
+    ids_per_second: float
+    eta_at: str | None
+    seconds: dict[str, float]
+
+
+class FailureGroup(msgspec.Struct, frozen=True):
+    reason: str
+    message: str
+    count: int
+    status: int
+    sample_ids: list[str]
+
+
+class Report(msgspec.Struct, frozen=True):
+    schema_version: int
+    job_id: str
+    request_id: str | None
+    parent_job_id: str | None
+    root_job_id: str | None
+    org_id: str
+    labels: dict[str, str]
+    created_by: str
+    state: State
+    outcome: str | None
+    state_reason: StateReason
+    history: list[StateChange]
+    created_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    deadline_at: str | None
+    manifest: Manifest
+    counts: dict[str, int]
+    balanced: bool
+    requests: dict[str, Any]
+    rate: Rate
+    progress: Progress
+    failures: list[FailureGroup]
+
+    def unsuccessful(self) -> int:
+        return sum(self.counts[outcome] for outcome in UNSUCCESSFUL)
+
+    def settled(self) -> int:
+        return self.counts["total"] - self.counts[Outcome.PENDING] - self.counts[Outcome.AMBIGUOUS]
+
+
+def timestamp(ms: float | None) -> str | None:
+    """Milliseconds since the epoch as `2026-11-23T22:00:00.000Z`."""
+    if ms is None:
+        return None
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(ms) % 1000:03d}Z"
+
+
+def parse_reason(text: str) -> Reason:
+    """The reason that `commit.lua` interned as `text`: name, status and message, NUL between them."""
+    name, status, message = text.split("\0", 2)
+    return Reason(name, message, int(status))
+
+
+def counts_of(fields: Mapping[str, str]) -> dict[str, int]:
+    counts = {"total": int(fields.get("total", 0))}
+    counts.update((outcome, int(fields.get(f"n_{outcome}", 0))) for outcome in COUNTED)
+    return counts
+
+
+def balances(counts: Mapping[str, int]) -> bool:
+    return counts["total"] == sum(counts[outcome] for outcome in COUNTED)
+
+
+def make_report(
+    fields: Mapping[str, str],
+    history: Iterable[str],
+    failures: list[FailureGroup],
+    rate: Rate,
+    now_ms: int,
+) -> Report:
+    """The report at the store's time `now_ms`."""
+    state = State(fields["state"])
+    counts = counts_of(fields)
+    ids = counts["total"]
+    at_rest = state in AT_REST
+    succeeded = sum(counts[outcome] for outcome in SUCCEEDED)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        job_id=fields["id"],
+        request_id=fields.get("request_id"),
+        parent_job_id=fields.get("parent_job_id"),
+        root_job_id=fields.get("root_job_id"),
+        org_id=fields["org_id"],
+        labels=msgspec.json.decode(fields.get("labels", "{}"), type=dict[str, str]),
+        created_by=fields.get("created_by", ""),
+        state=state,
+        outcome=job_outcome(ids, succeeded) if at_rest else None,
+        state_reason=StateReason(
+            fields.get("reason_code") or None,
+            fields.get("reason_message") or None,
+            fields.get("reason_actor") or None,
+        ),
+        history=[_change(entry) for entry in history],
+        created_at=timestamp(_ms(fields, "created_ms")),
+        started_at=timestamp(_ms(fields, "started_ms")),
+        ended_at=timestamp(_ms(fields, "ended_ms")),
+        deadline_at=timestamp(_ms(fields, "deadline_ms")),
+        manifest=_manifest(fields),
+        counts=counts,
+        balanced=balances(counts),
+        requests=_requests(fields),
+        rate=rate,
+        progress=_progress(fields, counts, now_ms, state),
+        failures=failures,
+    )
+
+
+def group_failures(
+    reasons: Mapping[int, str], tally: Mapping[int, int], samples: Mapping[int, str]
+) -> list[FailureGroup]:
+    """The failures by reason and status, most ids first."""
+    groups: dict[tuple[str, int], FailureGroup] = {}
+    for number, count in sorted(tally.items(), key=lambda item: -item[1]):
+        reason = parse_reason(reasons[number])
+        ids = samples.get(number, "").split("\n")
+        known = groups.get((reason.name, reason.status))
+        groups[reason.name, reason.status] = FailureGroup(
+            reason=reason.name,
+            message=known.message if known else reason.message.replace(ID_PLACEHOLDER, "<id>"),
+            count=count + (known.count if known else 0),
+            status=reason.status,
+            sample_ids=[*(known.sample_ids if known else []), *ids][:5],
+        )
+    ranked = sorted(groups.values(), key=lambda group: -group.count)
+    rest = ranked[MOST_FAILURES:]
+    if not rest:
+        return ranked
+    others = FailureGroup(
+        "OTHER", f"{len(rest)} further reasons", sum(group.count for group in rest), 0, rest[0].sample_ids
+    )
+    return [*ranked[:MOST_FAILURES], others]
+
+
+def _ms(fields: Mapping[str, str], name: str) -> int | None:
+    return int(fields[name]) if name in fields else None
+
+
+def _change(entry: str) -> StateChange:
+    raw = msgspec.json.decode(entry, type=dict[str, Any])
+    return StateChange(
+        timestamp(raw["at"]) or "",
+        raw["from"],
+        raw["to"],
+        raw["code"] or None,
+        raw["message"] or None,
+        raw["actor"] or None,
+    )
+
+
+def _manifest(fields: Mapping[str, str]) -> Manifest:
+    if "manifest" not in fields:
+        return Manifest(None, 0, 0, 0, 0)
+    return msgspec.json.decode(fields["manifest"], type=Manifest)
+
+
+def _requests(fields: Mapping[str, str]) -> dict[str, Any]:
+    by_status = {
+        name.removeprefix("r_"): int(value)
+        for name, value in sorted(fields.items())
+        if name.startswith("r_") and name.removeprefix("r_").isdigit()
+    }
+    return {**{name: int(fields.get(f"r_{name}", 0)) for name in REQUESTS}, "by_status": by_status}
+
+
+def _progress(fields: Mapping[str, str], counts: Mapping[str, int], now_ms: int, state: State) -> Progress:
+    total = counts["total"]
+    left = counts[Outcome.PENDING] + counts[Outcome.AMBIGUOUS]
+    active_ms = int(fields.get("active_ms", 0))
+    if state is State.RUNNING:
+        active_ms += max(0, now_ms - int(fields["active_since"]))
+    done = total - left
+    attempted = done - counts[Outcome.NOT_ATTEMPTED]
+    per_second = 1000 * attempted / active_ms if active_ms else 0.0
+    moving = state is State.RUNNING and per_second > 0
+    seconds = {name: int(fields.get(f"r_ms_{name}", 0)) / 1000 for name in SECONDS}
+    return Progress(
+        percent=round(100 * done / total, 2) if total else 100.0 if state in AT_REST else 0.0,
+        ids_per_second=round(per_second, 1),
+        eta_at=timestamp(now_ms + 1000 * left / per_second) if moving else None,
+        seconds={"active": active_ms / 1000, **seconds},
+    )

@@ -1,0 +1,169 @@
+"""What a worker does with the record: claim slices, commit what became of them, share the budget.
+
+Calls on the worker's event loop. Each may be sent twice by the client and counts once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import msgspec
+import redis.asyncio
+
+from worker.core.batch import MAX_BATCH, Settlement
+from worker.core.job import Control
+from worker.core.slices import Slice, unpack
+from worker.store import keys
+from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args
+from worker.store.steps import Answer, BudgetStep, Code, Step, answer, text
+
+LEASE_MS: Final = 6000
+"""How long a claim holds without a sign of life. Short, so that others go on soon after a death; several
+times the interval of renewal, so that a stall of the loop or of Redis does not cost the claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    job_id: str
+    slice_no: int
+    number: int
+    """Goes with each commit: a worker whose claim was passed on changes nothing any more."""
+    org_id: str
+    part: Slice
+    outcomes: str
+    """One character per id as recorded; short or empty where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A run of send times, in seconds from the moment the store answered."""
+
+    first: float
+    gap: float
+    slots: int
+    held: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one commit carries. Not more than about 100 ms of work, so little is lost with a process."""
+
+    settlements: list[Settlement]
+    requests: dict[str, int]
+    sent: int = 0
+    throttled: int = 0
+    held_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    code: Code
+    go_on: bool
+    """False: the job is paused, ending or at rest, or the claim is lost: send nothing more."""
+    queue: list[int]
+    """Slices of the job for which messages are to be sent."""
+
+
+class ClaimStore:
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._redis = client
+        self._scripts = {step: client.register_script(text(step)) for step in Step}
+        self._budget = {step: client.register_script(text(step)) for step in BudgetStep}
+
+    async def _step(self, step: Step, job_id: str, args: Sequence[Any]) -> Answer:
+        return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
+
+    async def claim(
+        self, job_id: str, slice_no: int, *, nonce: str, worker: str
+    ) -> tuple[Claim | Code, list[int]]:
+        """The claim, or why there is none; and the slices to send messages for."""
+        code, rest = await self._step(Step.CLAIM, job_id, [slice_no, nonce, LEASE_MS, worker, WINDOW])
+        if code is not Code.CLAIMED:
+            return code, []
+        number, ids, outcomes, org_id, *queue = rest
+        claim = Claim(job_id, slice_no, number, org_id.decode(), unpack(ids), outcomes.decode("ascii"))
+        return claim, [int(n) for n in queue]
+
+    async def commit(self, claim: Claim, seq: int, mark: int, tally: Tally, *, release: bool) -> Committed:
+        """Records what `tally` carries. `mark`: ids below it may be sent once this returns."""
+        args = [
+            claim.slice_no,
+            claim.number,
+            seq,
+            LEASE_MS,
+            WINDOW,
+            mark,
+            "release" if release else "keep",
+            encode(tally, len(claim.part.ids)),
+            len(claim.part.ids),
+        ]
+        code, rest = await self._step(Step.COMMIT, claim.job_id, args)
+        return Committed(code, go_on=bool(rest[1]), queue=[int(n) for n in rest[2:]])
+
+    async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
+        """A fault of the whole job. A job that is past it already is left as it is."""
+        await self._step(Step.CONTROL, job_id, control_args(control, code, message, "worker"))
+
+    async def sweep(self, job_id: str) -> list[int]:
+        return [int(n) for n in (await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])).rest]
+
+    async def live_jobs(self) -> list[str]:
+        members = cast("set[bytes]", await self._redis.smembers(keys.LIVE))
+        return [job_id.decode() for job_id in members]
+
+    async def beat(self, worker: str, forget_ms: int) -> None:
+        """A sign of life of this process; those silent for `forget_ms` are forgotten."""
+        seconds, micros = await self._redis.time()
+        now = seconds * 1000 + micros // 1000
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(keys.WORKERS, {worker: now})
+            pipe.zremrangebyscore(keys.WORKERS, "-inf", now - forget_ms)
+            await pipe.execute()
+
+    async def leave(self, worker: str) -> None:
+        await self._redis.zrem(keys.WORKERS, worker)
+
+    async def reserve(self, budget_key: str, rate: float, slots: int) -> Reservation:
+        first, gap, granted, held = await self._budget[BudgetStep.RESERVE](
+            keys=[budget_key], args=[rate, slots]
+        )
+        return Reservation(float(first) / 1e6, float(gap) / 1e6, int(granted), float(held) / 1e6)
+
+    async def hold(self, budget_key: str, seconds: float) -> float:
+        """Stops all sending for the organization; seconds left of the hold now in force."""
+        micros = max(0, round(seconds * 1e6))
+        return float(await self._budget[BudgetStep.HOLD](keys=[budget_key], args=[micros])) / 1e6
+
+
+def encode(tally: Tally, ids_in_slice: int) -> bytes:
+    """The commit's JSON, as `commit.lua` describes it."""
+    settled: list[tuple[int, str, int, int]] = []
+    apart: list[tuple[int, str, int, int]] = []
+    reasons: list[tuple[int, str, str, str]] = []
+    for settlement in tally.settlements:
+        batch, codes, status = settlement.batch, settlement.codes, settlement.status
+        if _is_whole(batch.indices, ids_in_slice):
+            settled.append((batch.indices[0], codes, batch.attempts, status))
+        else:
+            apart.extend(
+                (index, code, batch.attempts, status)
+                for index, code in zip(batch.indices, codes, strict=True)
+            )
+        for place, reason in settlement.reasons:
+            label = f"{reason.name}\0{reason.status}\0{reason.message}"
+            reasons.append((batch.indices[place], codes[place], label, batch.ids[place]))
+    timeline = {"sent": tally.sent, "throttled": tally.throttled, "held_ms": tally.held_ms}
+    document: Mapping[str, Any] = {
+        "settled": settled,
+        "apart": apart,
+        "reasons": reasons,
+        "requests": tally.requests,
+        "timeline": timeline,
+    }
+    return msgspec.json.encode(document)
+
+
+def _is_whole(indices: tuple[int, ...], ids_in_slice: int) -> bool:
+    """Whether these ids are all of one of the slice's fixed batches."""
+    first = indices[0]
+    return first % MAX_BATCH == 0 and len(indices) == min(MAX_BATCH, ids_in_slice - first)

@@ -1,0 +1,129 @@
+"""Connections to Redis, for the job store and for Celery's broker, from the one `REDIS_URL`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+import redis
+import redis.asyncio
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 -- redis-py's own name; the built-in is not used here.
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004 -- as above.
+)
+from redis.retry import Retry
+
+from worker.core.errors import BadSettingError, RedisUnreachableError
+
+FLOOR: Final = (6, 2)
+"""The oldest Redis whose commands we use; Celery's floor too."""
+
+_TIMEOUT: Final = 5.0
+_CONNECTIONS: Final = 32
+
+TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError)
+"""Faults that pass: the server restarts, loads its data, or is out of reach for a while."""
+
+
+def _options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"socket_timeout": _TIMEOUT, "health_check_interval": 30}
+    if not url.startswith("unix"):
+        options |= {"socket_connect_timeout": _TIMEOUT, "socket_keepalive": True}
+    return options
+
+
+def sync_client(url: str) -> redis.Redis:
+    """A client for commands. Each step that it may send twice is written to count once."""
+    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3)
+    return redis.Redis.from_url(url, retry=retry, **_options(url))
+
+
+def async_client(url: str) -> redis.asyncio.Redis:
+    """A client for the worker's loop. It waits for a free connection rather than fail."""
+    pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
+        url,
+        max_connections=_CONNECTIONS,
+        timeout=_TIMEOUT,
+        retry=redis.asyncio.retry.Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
+        **_options(url),
+    )
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+def broker_url(url: str) -> str:
+    """The same server as kombu spells it: a unix socket is `redis+socket://PATH?virtual_host=DB`."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    query = parse_qs(parts.query)
+    user = f"{parts.netloc}" if parts.netloc else ""
+    return f"redis+socket://{user}{quote(parts.path)}?virtual_host={query.get('db', ['0'])[0]}"
+
+
+def shown(url: str) -> str:
+    """`url` for a message: its user, password and query left out."""
+    parts = urlsplit(url)
+    place = parts.netloc.rsplit("@", 1)[-1]
+    return f"{parts.scheme}://{place}{parts.path}"
+
+
+@contextmanager
+def reachable(url: str) -> Iterator[None]:
+    """Turns the faults of a connection into `RedisUnreachableError`, without the URL's password."""
+    try:
+        yield
+    except AuthenticationError as error:
+        raise RedisUnreachableError(
+            f"Redis at {shown(url)} refused the user or password: correct BULK_ACTIVATE_REDIS_URL"
+        ) from error
+    except TRANSIENT as error:
+        raise RedisUnreachableError(
+            f"cannot reach Redis at {shown(url)} ({_why(error)}):"
+            " start it, or set BULK_ACTIVATE_REDIS_URL to where it is"
+        ) from error
+    except ResponseError as error:
+        if str(error).startswith("OOM"):
+            raise RedisUnreachableError(
+                f"Redis at {shown(url)} is full: raise its maxmemory, or purge jobs that rest"
+            ) from error
+        raise
+
+
+def _why(error: RedisError) -> str:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def server_version(client: redis.Redis) -> tuple[int, ...]:
+    text = str(client.info("server").get("redis_version", "0"))
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def check_server(client: redis.Redis, url: str) -> list[str]:
+    """Warnings about how the server is set up. Raises where it cannot do: too old, or out of reach."""
+    with reachable(url):
+        version = server_version(client)
+        if version < FLOOR:
+            have = ".".join(map(str, version))
+            raise BadSettingError(
+                f"Redis at {shown(url)} is version {have}, at least"
+                f" {FLOOR[0]}.{FLOOR[1]} is needed: upgrade it, or use another server"
+            )
+        memory = client.info("memory")
+        persistence = client.info("persistence")
+    warnings = []
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        warnings.append(
+            f"Redis may evict jobs when it is full (maxmemory-policy {policy}): set it to noeviction"
+        )
+    if not persistence.get("aof_enabled"):
+        warnings.append("Redis keeps no append-only file: a restart loses jobs; set appendonly yes")
+    return warnings

@@ -1,0 +1,206 @@
+"""What producers and reports do with the record: make jobs, steer them, read them. Blocking calls."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import redis
+
+from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTakenError, StateChangeError
+from worker.core.job import ALLOWED_FROM, IN_FORCE, Control
+from worker.core.record import Stored
+from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
+from worker.core.slices import Slice, pack, unpack
+from worker.store import keys
+from worker.store.steps import Answer, Code, Step, answer, text
+
+WINDOW: Final = 8
+"""Slices of a job that wait in the queue besides those claimed: enough that any free worker finds one,
+few enough that a small job does not stand behind a large one."""
+
+MESSAGE_LOST_MS: Final = 15_000
+"""A slice that waits longer is queued again. A second message for a slice is harmless: it finds it
+claimed or done."""
+
+_READ_AHEAD: Final = 8
+"""Slices fetched in one round trip when results are streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawJob:
+    """A job's values as stored, for `worker.core.report` to make sense of."""
+
+    fields: Mapping[str, str]
+    history: Sequence[str]
+    reasons: Mapping[int, str]
+    tally: Mapping[int, int]
+    samples: Mapping[int, str]
+    timeline: Mapping[str, str]
+    now_ms: int
+    """The store's clock when it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSlice:
+    part: Slice
+    stored: Stored
+
+
+class JobStore:
+    """The record, over one Redis client."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+        self._scripts: dict[Step, Callable[..., Any]] = {
+            step: client.register_script(text(step)) for step in Step
+        }
+
+    def _step(self, step: Step, job_id: str, args: Sequence[str | int | float], *more_keys: str) -> Answer:
+        return answer(self._scripts[step](keys=[keys.job(job_id), *more_keys], args=list(args)))
+
+    def create(
+        self, job_id: str, fields: Mapping[str, str], *, request_id: str | None, fingerprint: str, fresh: bool
+    ) -> tuple[str, bool]:
+        """Makes a job, or finds the one that `request_id` made before: (job id, whether it is new).
+
+        `fresh`: where the job found is at rest, a new one is made. Raises `RequestIdTakenError` where
+        the request id was used with another fingerprint.
+        """
+        flat = [item for pair in fields.items() for item in pair]
+        request_key = keys.request(request_id) if request_id else ""
+        args = [job_id, fingerprint, "fresh" if fresh else "", *flat]
+        code, rest = self._step(Step.CREATE, job_id, args, request_key)
+        found = rest[0].decode()
+        if code is Code.TAKEN:
+            raise RequestIdTakenError(
+                f"request id {request_id!r} belongs to job {found}, which has another list or organization:"
+                " use another --request-id, or submit the same list"
+            )
+        return found, code is Code.CREATED
+
+    def put_slices(self, job_id: str, parts: Sequence[tuple[int, Slice]]) -> None:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for number, part in parts:
+                pipe.set(keys.of_slice(job_id, "ids", number), pack(part))
+            pipe.execute()
+
+    def put_skipped(self, job_id: str, chunk: int, rows: list[SkippedLine]) -> None:
+        self._redis.hset(keys.job(job_id, "skipped"), str(chunk), pack_skipped(rows))
+
+    def launch(
+        self, job_id: str, fields: Mapping[str, str], *, total: int, slices: int, deadline: float | None
+    ) -> list[int]:
+        """Ends the upload; returns the slices to send messages for. Repeating it changes nothing."""
+        flat = [item for pair in fields.items() for item in pair]
+        args = [WINDOW, total, slices, "" if deadline is None else deadline, *flat]
+        code, rest = self._step(Step.LAUNCH, job_id, args)
+        if code is Code.NO_JOB:
+            raise NoSuchJobError(f"job {job_id} vanished while its list was stored: submit it again")
+        return [int(number) for number in rest]
+
+    def control(
+        self, job_id: str, control: Control, *, code: str, message: str, actor: str
+    ) -> tuple[str, bool, list[int]]:
+        """(state, whether it changed, slices to send messages for).
+
+        Raises `NoSuchJobError`, or `StateChangeError` where the job's state does not allow it.
+        """
+        found, rest = self._step(Step.CONTROL, job_id, control_args(control, code, message, actor))
+        state = rest[0].decode()
+        if found is Code.NO_JOB:
+            raise no_such_job(job_id)
+        if found is Code.ILLEGAL:
+            allowed = " or ".join(sorted(ALLOWED_FROM[control]))
+            raise StateChangeError(
+                f"cannot {control} job {job_id}: it is {state}, and must be {allowed} for that"
+            )
+        return state, found is Code.CHANGED, [int(number) for number in rest[1:]]
+
+    def sweep(self, job_id: str) -> list[int]:
+        """Settles what is due by the clock; returns the slices to send messages for."""
+        return [int(number) for number in self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest]
+
+    def read(self, job_id: str) -> RawJob:
+        """Everything about a job except its ids. Raises `NoSuchJobError`."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.job(job_id))
+            pipe.lrange(keys.job(job_id, "history"), 0, -1)
+            for part in ("reasons", "tally", "samples", "timeline"):
+                pipe.hgetall(keys.job(job_id, part))
+            pipe.time()
+            fields, history, reasons, tally, samples, timeline, (seconds, micros) = pipe.execute()
+        if b"state" not in fields:
+            raise no_such_job(job_id)
+        return RawJob(
+            fields=_text(fields),
+            history=[entry.decode() for entry in history],
+            reasons={int(number): reason for reason, number in _text(reasons).items()},
+            tally={int(number): int(count) for number, count in tally.items()},
+            samples={int(number): ids for number, ids in _text(samples).items()},
+            timeline=_text(timeline),
+            now_ms=seconds * 1000 + micros // 1000,
+        )
+
+    def field(self, job_id: str, name: str) -> str | None:
+        value = cast("bytes | None", self._redis.hget(keys.job(job_id), name))
+        return None if value is None else value.decode()
+
+    def newest_first(self) -> Iterator[str]:
+        for job_id in cast("list[bytes]", self._redis.zrevrange(keys.JOBS, 0, -1)):
+            yield job_id.decode()
+
+    def slices(self, job_id: str, count: int) -> Iterator[StoredSlice]:
+        """Every slice in order, a few at a time, each as it stands when it is read."""
+        for start in range(0, count, _READ_AHEAD):
+            numbers = range(start, min(count, start + _READ_AHEAD))
+            with self._redis.pipeline(transaction=False) as pipe:
+                for number in numbers:
+                    pipe.mget(
+                        [keys.of_slice(job_id, part, number) for part in ("ids", "out", "bat", "why", "exc")]
+                    )
+                for number, (ids, *values) in zip(numbers, pipe.execute(), strict=True):
+                    if ids is None:
+                        raise BulkActivateError(
+                            f"slice {number} of job {job_id} is gone from Redis: its record is lost;"
+                            " look for who deleted keys, and submit the list again"
+                        )
+                    yield StoredSlice(unpack(ids), Stored(*(value or b"" for value in values)))
+
+    def outcomes(self, job_id: str, count: int) -> Iterator[bytes]:
+        """The outcomes of every slice in order, without their ids."""
+        for start in range(0, count, 256):
+            numbers = range(start, min(count, start + 256))
+            found = cast(
+                "list[bytes | None]",
+                self._redis.mget([keys.of_slice(job_id, "out", number) for number in numbers]),
+            )
+            yield from (value or b"" for value in found)
+
+    def skipped(self, job_id: str) -> Iterator[SkippedLine]:
+        """Duplicates and malformed lines, in the order of the input."""
+        key = keys.job(job_id, "skipped")
+        for chunk in range(self._redis.hlen(key)):
+            blob = cast("bytes | None", self._redis.hget(key, str(chunk)))
+            if blob is not None:
+                yield from unpack_skipped(blob)
+
+    def live_workers(self, within_ms: int) -> int:
+        """Worker processes that gave a sign of life within the last `within_ms`."""
+        seconds, micros = self._redis.time()
+        now = seconds * 1000 + micros // 1000
+        return self._redis.zcount(keys.WORKERS, now - within_ms, "+inf")
+
+
+def control_args(control: Control, code: str, message: str, actor: str) -> list[str | int]:
+    def listed(states: frozenset[str] | frozenset[Any]) -> str:
+        return f" {' '.join(sorted(states))} "
+
+    return [control, listed(ALLOWED_FROM[control]), listed(IN_FORCE[control]), code, message, actor, WINDOW]
+
+
+def no_such_job(job_id: str) -> NoSuchJobError:
+    return NoSuchJobError(f"no job {job_id!r} in this Redis: `bulk-activate list` shows those that are there")
+
+
+def _text(fields: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in fields.items()}

@@ -1,0 +1,60 @@
+"""Every key that this project writes to Redis, besides Celery's own.
+
+All keys of a job share one hash tag, so that one Lua step may touch any of them.
+
+    bulk:{JOB}:job             hash    the job: request, state, counters (see scripts/prelude.lua)
+    bulk:{JOB}:history         list    its changes of state, JSON, bounded
+    bulk:{JOB}:ids:N           string  slice N's ids, packed (worker/core/slices.py)
+    bulk:{JOB}:out:N           string  outcomes          } one value a slice,
+    bulk:{JOB}:bat:N           string  batches           } laid out in
+    bulk:{JOB}:why:N           string  reasons           } worker/core/record.py
+    bulk:{JOB}:exc:N           string  exceptions        }
+    bulk:{JOB}:slice:N         hash    who works on slice N: claim, nonce, mark, seq
+    bulk:{JOB}:claimed         zset    slices claimed, by the end of their lease
+    bulk:{JOB}:waiting         zset    slices with a message in the queue, by when it was sent
+    bulk:{JOB}:skipped         hash    chunk number -> packed rows of duplicates and malformed lines
+    bulk:{JOB}:reasons         hash    reason text -> its number
+    bulk:{JOB}:tally           hash    reason's number -> ids
+    bulk:{JOB}:samples         hash    reason's number -> a few ids
+    bulk:{JOB}:timeline        hash    bucket -> sent, settled, throttled, held ms
+    bulk:jobs                  zset    job ids by time of creation
+    bulk:live                  set     job ids that are not at rest
+    bulk:request:KEY           string  the job that a request id made
+    bulk:budget:HOST:ORG       hash    the rate budget of an organization
+    bulk:workers               zset    worker processes by their last heartbeat
+"""
+
+from typing import Final
+
+JOBS: Final = "bulk:jobs"
+LIVE: Final = "bulk:live"
+WORKERS: Final = "bulk:workers"
+
+PER_SLICE: Final = ("ids", "out", "bat", "why", "exc", "slice")
+PER_JOB: Final = (
+    "job",
+    "history",
+    "claimed",
+    "waiting",
+    "skipped",
+    "reasons",
+    "tally",
+    "samples",
+    "timeline",
+)
+
+
+def job(job_id: str, part: str = "job") -> str:
+    return f"bulk:{{{job_id}}}:{part}"
+
+
+def of_slice(job_id: str, part: str, number: int) -> str:
+    return f"bulk:{{{job_id}}}:{part}:{number}"
+
+
+def request(request_id: str) -> str:
+    return f"bulk:request:{request_id}"
+
+
+def budget(host: str, org_id: str) -> str:
+    return f"bulk:budget:{host}:{org_id}"

@@ -1,0 +1,42 @@
+-- Takes a slice to work on it, for as long as the lease is renewed.
+--
+-- KEYS  1 the job's hash
+-- ARGV  1 slice   2 nonce: names this try, so that its repetition finds its own claim
+--       3 lease in ms   4 worker's name   5 window
+-- Returns {code, ...}:
+--   CLAIMED, claim number, packed ids, outcomes, org id, created_by, slice to queue ...
+--   TAKEN     another claim is live
+--   DONE      nothing is left in it
+--   RESTING   the job is not to be worked on now: paused, ending or at rest
+--   NO_JOB    no such job, or a part of it is gone
+
+local n, nonce, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local now = now_ms()
+if not get('state') then return {'NO_JOB'} end
+check_limits(now)
+if not workable() then
+  settle_job(now)
+  return {'RESTING'}
+end
+local slice = base .. 'slice:' .. n
+local ids = redis.call('GET', base .. 'ids:' .. n)
+if not ids then return {'NO_JOB'} end
+local ends = tonumber(redis.call('ZSCORE', base .. 'claimed', n) or '')
+local mine = ends and redis.call('HGET', slice, 'nonce') == nonce
+if redis.call('HGET', slice, 'done') then
+  redis.call('ZREM', base .. 'waiting', n)
+  return {'DONE'}
+end
+if ends and ends > now and not mine then return {'TAKEN'} end
+if not mine then
+  doubt(n)
+  redis.call('HINCRBY', slice, 'claim', 1)
+  redis.call('HSET', slice, 'nonce', nonce, 'worker', ARGV[4], 'seq', 0)
+end
+redis.call('ZREM', base .. 'waiting', n)
+redis.call('ZADD', base .. 'claimed', int(now + lease), n)
+if get('state') == 'queued' then change(now, 'running', '', '', '') end
+return {
+  'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), ids, redis.call('GET', base .. 'out:' .. n) or '',
+  get('org_id'), unpack(refill(now, tonumber(ARGV[5]))),
+}

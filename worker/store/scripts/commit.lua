@@ -1,0 +1,183 @@
+-- Records outcomes and moves the counters, renews the lease, raises the mark: one truth in one step.
+-- It completes the job when the last id is settled. Repeating it changes nothing (claim and seq).
+--
+-- KEYS  1 the job's hash
+-- ARGV  1 slice   2 claim number   3 seq, counted from 1 within the claim   4 lease in ms   5 window
+--       6 mark: ids below it may be sent from now on
+--       7 what to do with the claim: 'keep'; 'release', give the slice back, nothing is in flight
+--       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
+--                apart:   [[index, code, attempts, status]...]                 one id of a batch
+--                reasons: [[index, code, reason's text, id]...]
+--                requests: {name: count}, timeline: {sent, throttled, held_ms}}
+-- An id that has a final outcome is never changed; a reason counts only with the change of its id.
+-- Returns {code, state, 1 if the worker should go on else 0, slice to queue ...}
+--   COMMITTED, or REPEATED for a seq seen before
+--   FENCED    the claim is another's by now: nothing was changed
+--   NO_JOB
+
+local n, claim, seq = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local slice = base .. 'slice:' .. n
+local state = get('state')
+if not state then return {'NO_JOB', '', 0} end
+if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0} end
+local seen = tonumber(redis.call('HGET', slice, 'seq'))
+if seq <= seen then return {'REPEATED', state, workable() and 1 or 0} end
+if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0} end
+local now = now_ms()
+local doc = cjson.decode(ARGV[8])
+local age = now - number('created_ms')
+local moved = {}
+local settled_now = 0
+
+local function packed(value, bytes)
+  local out = {}
+  for i = bytes, 1, -1 do
+    out[i] = string.char(value % 256)
+    value = math.floor(value / 256)
+  end
+  return table.concat(out)
+end
+
+local function move(from, to)
+  if from == to then return end
+  moved[from] = (moved[from] or 0) - 1
+  moved[to] = (moved[to] or 0) + 1
+  if to ~= '?' then settled_now = settled_now + 1 end
+end
+
+local FINAL = {A = true, a = true, F = true, N = true, U = true}
+-- The outcome of an id before this step; reasons count where it was not final.
+local before = {}
+
+local function put(first, codes)
+  local key = base .. 'out:' .. n
+  local old = redis.call('GETRANGE', key, first, first + #codes - 1)
+  old = old .. string.rep('.', #codes - #old)
+  local new = {}
+  for i = 1, #codes do
+    local from, to = string.sub(old, i, i), string.sub(codes, i, i)
+    if before[first + i - 1] == nil then before[first + i - 1] = from end
+    if FINAL[from] then to = from end
+    move(from, to)
+    new[i] = to
+  end
+  local text = table.concat(new)
+  if text == old then return false end
+  -- SETRANGE fills a gap with zero bytes: lay the pending characters first.
+  local length = redis.call('STRLEN', key)
+  if length < first then redis.call('APPEND', key, string.rep('.', first - length)) end
+  redis.call('SETRANGE', key, first, text)
+  return true
+end
+
+for _, entry in ipairs(doc.settled) do
+  local first, codes, attempts, status = entry[1], entry[2], entry[3], entry[4]
+  if put(first, codes) then
+    redis.call('SETRANGE', base .. 'bat:' .. n, first / 15 * 8,
+      packed(attempts, 1) .. packed(status, 2) .. packed(age, 5))
+  end
+end
+for _, entry in ipairs(doc.apart) do
+  local index, code, attempts, status = entry[1], entry[2], entry[3], entry[4]
+  if put(index, code) then
+    redis.call('APPEND', base .. 'exc:' .. n,
+      packed(index, 2) .. packed(attempts, 1) .. packed(status, 2) .. packed(age, 5))
+  end
+end
+for from, count in pairs(moved) do
+  if count ~= 0 then redis.call('HINCRBY', job, COUNTER[from], count) end
+end
+
+-- A job of millions must not keep millions of texts. Past the cap a message is dropped, then the name.
+local MOST_TEXTS, MOST_NAMES, SAMPLES = 4000, 5000, 5
+local function intern(text)
+  local key = base .. 'reasons'
+  local known = redis.call('HGET', key, text)
+  if known then return tonumber(known) end
+  local count = redis.call('HLEN', key)
+  if count >= MOST_TEXTS then
+    local name, status = string.match(text, '^([^%z]*)%z([^%z]*)%z')
+    text = name .. '\0' .. status .. '\0'
+    if count >= MOST_NAMES then text = 'OTHER\0' .. status .. '\0' end
+    known = redis.call('HGET', key, text)
+    if known then return tonumber(known) end
+  end
+  redis.call('HSET', key, text, count + 1)
+  return count + 1
+end
+
+for _, entry in ipairs(doc.reasons) do
+  local index, code, text, id = entry[1], entry[2], entry[3], entry[4]
+  if not FINAL[before[index]] then
+    local number = intern(text)
+    redis.call('APPEND', base .. 'why:' .. n, packed(index, 2) .. packed(number, 2))
+    if code == 'F' or code == 'U' then
+      if redis.call('HINCRBY', base .. 'tally', number, 1) <= SAMPLES then
+        local samples = redis.call('HGET', base .. 'samples', number)
+        redis.call('HSET', base .. 'samples', number, samples and (samples .. '\n' .. id) or id)
+      end
+    end
+  end
+end
+
+for name, count in pairs(doc.requests) do redis.call('HINCRBY', job, 'r_' .. name, count) end
+
+-- At most 256 buckets over the job's life; when it outgrows them, neighbours merge and buckets double.
+local BUCKETS = 256
+local function note(values)
+  local key = base .. 'timeline'
+  local started = number('started_ms')
+  local width = tonumber(redis.call('HGET', key, 'width_ms') or '1000')
+  while (now - started) / width >= BUCKETS do
+    local old, merged = redis.call('HGETALL', key), {}
+    for i = 1, #old, 2 do
+      local bucket = tonumber(old[i])
+      if bucket then
+        local half, sums = math.floor(bucket / 2), {}
+        local place = 0
+        for value in string.gmatch(old[i + 1], '%S+') do
+          place = place + 1
+          sums[place] = tonumber(value) + ((merged[half] or {})[place] or 0)
+        end
+        merged[half] = sums
+      end
+    end
+    redis.call('DEL', key)
+    for bucket, sums in pairs(merged) do redis.call('HSET', key, bucket, table.concat(sums, ' ')) end
+    width = width * 2
+    redis.call('HSET', key, 'width_ms', width)
+  end
+  local bucket = math.max(0, math.floor((now - started) / width))
+  local old, sums, place = redis.call('HGET', key, bucket) or '', {}, 0
+  for value in string.gmatch(old, '%S+') do
+    place = place + 1
+    sums[place] = tonumber(value)
+  end
+  for i = 1, #values do sums[i] = (sums[i] or 0) + values[i] end
+  redis.call('HSET', key, bucket, table.concat(sums, ' '))
+end
+local line = doc.timeline
+if line.sent + settled_now + line.throttled + line.held_ms > 0 then
+  note({line.sent, settled_now, line.throttled, line.held_ms})
+end
+
+redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
+redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
+local queued = {}
+if ARGV[7] == 'release' then
+  redis.call('HSET', slice, 'mark', 0)
+  redis.call('ZREM', base .. 'claimed', n)
+  local out = redis.call('GET', base .. 'out:' .. n) or ''
+  if #out >= tonumber(ARGV[9]) and not string.find(out, '[.?]') then
+    redis.call('HSET', slice, 'done', 1)
+  else
+    redis.call('ZADD', base .. 'waiting', int(now), n)
+    if workable() then queued[1] = tonumber(n) end
+  end
+end
+check_limits(now)
+local rests = settle_job(now)
+if not rests then
+  for _, next in ipairs(refill(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
+end
+return {'COMMITTED', get('state'), workable() and 1 or 0, unpack(queued)}

@@ -1,0 +1,66 @@
+"""The Lua steps, loaded once, and their answers as values.
+
+Every code that a script returns stands in `Code`; a test holds the two to each other.
+"""
+
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from worker.core.errors import BulkActivateError
+
+
+class Step(StrEnum):
+    CREATE = "create"
+    LAUNCH = "launch"
+    CLAIM = "claim"
+    COMMIT = "commit"
+    CONTROL = "control"
+    SWEEP = "sweep"
+
+
+class BudgetStep(StrEnum):
+    RESERVE = "reserve"
+    HOLD = "hold"
+
+
+class Code(StrEnum):
+    CREATED = "CREATED"
+    FOUND = "FOUND"
+    TAKEN = "TAKEN"
+    LAUNCHED = "LAUNCHED"
+    ALREADY = "ALREADY"
+    CLAIMED = "CLAIMED"
+    DONE = "DONE"
+    RESTING = "RESTING"
+    COMMITTED = "COMMITTED"
+    REPEATED = "REPEATED"
+    FENCED = "FENCED"
+    CHANGED = "CHANGED"
+    IN_FORCE = "IN_FORCE"
+    ILLEGAL = "ILLEGAL"
+    SWEPT = "SWEPT"
+    NO_JOB = "NO_JOB"
+
+
+class Answer(NamedTuple):
+    code: Code
+    rest: list[Any]
+    """As Redis gave it: integers and bytes."""
+
+
+@cache
+def text(step: Step | BudgetStep) -> str:
+    """The script, with what all steps on a job share before it."""
+    folder = files(__package__).joinpath("scripts")
+    body = folder.joinpath(f"{step}.lua").read_text()
+    return body if isinstance(step, BudgetStep) else folder.joinpath("prelude.lua").read_text() + body
+
+
+def answer(raw: Any) -> Answer:
+    """Reads {code, ...}. Raises `BulkActivateError` for what no script of this version returns."""
+    try:
+        return Answer(Code(raw[0].decode()), list(raw[1:]))
+    except (TypeError, IndexError, AttributeError, ValueError) as error:
+        raise BulkActivateError(f"a Lua step of the store answered {raw!r}, which it never should") from error
