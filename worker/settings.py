@@ -1,0 +1,204 @@
+"""The settings, each with the prefix `BULK_ACTIVATE_`.
+
+Order: flag, environment, `.env`, file in `BULK_ACTIVATE_SECRETS_DIR`, default. An unknown name or a bad
+value stops the program with one line that names it; a secret is never in that line, nor in any `repr`.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from worker.core.duration import parse_duration
+from worker.core.errors import BadInputError, BadSettingError
+from worker.core.ids import is_org_id
+from worker.core.policy import DEFAULT_ALREADY_ACTIVE, Policy, compile_already_active
+
+PREFIX: Final = "BULK_ACTIVATE_"
+MOST_PER_SECOND: Final = 100_000
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _duration(value: Any) -> Any:
+    try:
+        return parse_duration(value) if isinstance(value, str) else value
+    except BadInputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _rate(value: Any) -> Any:
+    if value == "auto":
+        return value
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        rate = 0.0
+    if not 0 < rate <= MOST_PER_SECOND:
+        raise ValueError(f"must be 'auto', or requests per second, more than 0, at most {MOST_PER_SECOND:,}")
+    return rate
+
+
+def _lines(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(line.strip() for line in value.splitlines() if line.strip())
+    return value
+
+
+Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_duration)]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",  # Names we do not know are refused by `load`, in our own words.
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    redis_url: Annotated[str, Field(repr=False)] = "redis://127.0.0.1:6379/0"
+    api_url: str = "https://console.cloud.vmware.com"
+    allow_plain_http: bool = False
+    org_id: str | None = None
+    api_token: SecretStr | None = None
+    credentials_dir: Path | None = None
+    access_token: SecretStr | None = None
+    rate: Annotated[Literal["auto"] | float, BeforeValidator(_rate)] = "auto"
+    rate_start: Annotated[float, Field(gt=0, le=MOST_PER_SECOND)] = 10.0
+    rate_max: Annotated[float, Field(gt=0, le=MOST_PER_SECOND)] = 100.0
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
+    request_timeout: Seconds = 30.0
+    connect_timeout: Seconds = 5.0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    already_active: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines)] = DEFAULT_ALREADY_ACTIVE
+    retention: Annotated[float, Field(gt=0), BeforeValidator(_duration)] = 30 * 86400.0
+    state_dir: Path = Field(default_factory=lambda: _default_state_dir(os.environ))
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    secrets_dir: Path | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the library's signature.
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if "ssl_cert_reqs=none" in parts.query.lower():
+            raise ValueError("must not turn certificate checks off (ssl_cert_reqs=none)")
+        return url
+
+    @field_validator("api_url")
+    @classmethod
+    def _api_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be https://HOST, the scheme and host of the API")
+        if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be scheme and host alone, without path, query or user")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("org_id")
+    @classmethod
+    def _org_id(cls, org_id: str | None) -> str | None:
+        if org_id is not None and not is_org_id(org_id):
+            raise ValueError("must be an organization's id, a GUID")
+        return org_id
+
+    @field_validator("already_active")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            compile_already_active(patterns)
+        except re.error as error:
+            raise ValueError(f"must be regular expressions, one a line: {error}") from error
+        return patterns
+
+    def model_post_init(self, _context: Any, /) -> None:
+        parts = urlsplit(self.api_url)
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK and not self.allow_plain_http:
+            raise BadSettingError(
+                f"{PREFIX}API_URL is plain http to {parts.hostname}: use https, or, knowing that"
+                f" tokens then cross the network in clear, set {PREFIX}ALLOW_PLAIN_HTTP=true"
+            )
+
+    @cached_property
+    def policy(self) -> Policy:
+        return Policy(self.max_attempts, compile_already_active(self.already_active))
+
+    @property
+    def api_host(self) -> str:
+        return urlsplit(self.api_url).netloc
+
+    @property
+    def fixed_rate(self) -> float:
+        """Requests per second: the configured rate, or where learning starts."""
+        return min(self.rate_start, self.rate_max) if self.rate == "auto" else self.rate
+
+    def public(self) -> dict[str, Any]:
+        """What may be shown of the settings: no secret, and no URL that can hold one."""
+        hidden = {"redis_url", "api_token", "access_token", "secrets_dir", "credentials_dir", "state_dir"}
+        return self.model_dump(mode="json", exclude=hidden)
+
+
+def load(**flags: Any) -> Settings:
+    """The settings; a flag that is None was not given. Raises `BadSettingError`."""
+    _refuse_unknown(os.environ, "the environment")
+    _refuse_unknown(_dotenv(), ".env")
+    secrets_dir = os.environ.get(f"{PREFIX}SECRETS_DIR") or _dotenv().get(f"{PREFIX}SECRETS_DIR")
+    if secrets_dir is not None and not Path(secrets_dir).is_dir():
+        raise BadSettingError(f"{PREFIX}SECRETS_DIR: {secrets_dir} is no folder: correct or unset it")
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        # `_secrets_dir` is a documented argument of pydantic-settings; its types show fields only.
+        return Settings(_secrets_dir=secrets_dir, **given)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise BadSettingError(_explain(error, given)) from None
+    except BadInputError as error:
+        raise BadSettingError(str(error)) from None
+
+
+def _dotenv() -> Mapping[str, str | None]:
+    return dotenv_values(".env") if Path(".env").is_file() else {}
+
+
+def _refuse_unknown(names: Iterable[str], where: str) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in names:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise BadSettingError(
+                f"unknown setting {name} in {where}: correct its spelling or remove it"
+                f" (known: {', '.join(sorted(known))})"
+            )
+
+
+def _explain(error: ValidationError, flags: Mapping[str, Any]) -> str:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    shown = f"--{name.replace('_', '-')}" if name in flags else PREFIX + name.upper()
+    return f"{shown}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _default_state_dir(environment: Mapping[str, str]) -> Path:
+    """The XDG base directory for state (freedesktop.org, 0.8), on macOS too."""
+    home = environment.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "bulk-activate"
