@@ -15,7 +15,7 @@ from worker.core.job import Control
 from worker.core.slices import Slice, unpack
 from worker.store import keys
 from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args
-from worker.store.steps import Answer, BudgetStep, Code, Step, answer, text
+from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
 
 LEASE_MS: Final = 6000
 """How long a claim holds without a sign of life. Short, so that others go on soon after a death; several
@@ -53,6 +53,8 @@ class Tally:
     sent: int = 0
     throttled: int = 0
     held_ms: int = 0
+    trouble: str = ""
+    """Why the API cannot be reached, while it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Committed:
     code: Code
     go_on: bool
     """False: the job is paused, ending or at rest, or the claim is lost: send nothing more."""
-    queue: list[int]
+    queue: list[Ticket]
     """Slices of the job for which messages are to be sent."""
 
 
@@ -74,15 +76,16 @@ class ClaimStore:
         return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
 
     async def claim(
-        self, job_id: str, slice_no: int, *, nonce: str, worker: str
-    ) -> tuple[Claim | Code, list[int]]:
+        self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str
+    ) -> tuple[Claim | Code, list[Ticket]]:
         """The claim, or why there is none; and the slices to send messages for."""
-        code, rest = await self._step(Step.CLAIM, job_id, [slice_no, nonce, LEASE_MS, worker, WINDOW])
+        args = [slice_no, nonce, LEASE_MS, worker, WINDOW, host]
+        code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
         number, ids, outcomes, org_id, *queue = rest
         claim = Claim(job_id, slice_no, number, org_id.decode(), unpack(ids), outcomes.decode("ascii"))
-        return claim, [int(n) for n in queue]
+        return claim, tickets(queue)
 
     async def commit(self, claim: Claim, seq: int, mark: int, tally: Tally, *, release: bool) -> Committed:
         """Records what `tally` carries. `mark`: ids below it may be sent once this returns."""
@@ -98,14 +101,14 @@ class ClaimStore:
             len(claim.part.ids),
         ]
         code, rest = await self._step(Step.COMMIT, claim.job_id, args)
-        return Committed(code, go_on=bool(rest[1]), queue=[int(n) for n in rest[2:]])
+        return Committed(code, go_on=bool(rest[1]), queue=tickets(rest[2:]))
 
     async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
         """A fault of the whole job. A job that is past it already is left as it is."""
         await self._step(Step.CONTROL, job_id, control_args(control, code, message, "worker"))
 
-    async def sweep(self, job_id: str) -> list[int]:
-        return [int(n) for n in (await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])).rest]
+    async def sweep(self, job_id: str) -> list[Ticket]:
+        return tickets((await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])).rest)
 
     async def live_jobs(self) -> list[str]:
         members = cast("set[bytes]", await self._redis.smembers(keys.LIVE))
@@ -123,9 +126,9 @@ class ClaimStore:
     async def leave(self, worker: str) -> None:
         await self._redis.zrem(keys.WORKERS, worker)
 
-    async def reserve(self, budget_key: str, rate: float, slots: int) -> Reservation:
+    async def reserve(self, budget_key: str, rate: float, slots: int, configured: str) -> Reservation:
         first, gap, granted, held = await self._budget[BudgetStep.RESERVE](
-            keys=[budget_key], args=[rate, slots]
+            keys=[budget_key], args=[rate, slots, configured]
         )
         return Reservation(float(first) / 1e6, float(gap) / 1e6, int(granted), float(held) / 1e6)
 
@@ -159,6 +162,7 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
         "reasons": reasons,
         "requests": tally.requests,
         "timeline": timeline,
+        "trouble": tally.trouble,
     }
     return msgspec.json.encode(document)
 

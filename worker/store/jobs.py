@@ -10,9 +10,9 @@ from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTaken
 from worker.core.job import ALLOWED_FROM, IN_FORCE, Control
 from worker.core.record import Stored
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
-from worker.core.slices import Slice, pack, unpack
+from worker.core.slices import IDS, Slice, pack, unpack
 from worker.store import keys
-from worker.store.steps import Answer, Code, Step, answer, text
+from worker.store.steps import Answer, Code, Step, Ticket, answer, text, tickets
 
 WINDOW: Final = 8
 """Slices of a job that wait in the queue besides those claimed: enough that any free worker finds one,
@@ -89,18 +89,18 @@ class JobStore:
 
     def launch(
         self, job_id: str, fields: Mapping[str, str], *, total: int, slices: int, deadline: float | None
-    ) -> list[int]:
+    ) -> list[Ticket]:
         """Ends the upload; returns the slices to send messages for. Repeating it changes nothing."""
         flat = [item for pair in fields.items() for item in pair]
-        args = [WINDOW, total, slices, "" if deadline is None else deadline, *flat]
+        args = [WINDOW, total, slices, "" if deadline is None else deadline, IDS, *flat]
         code, rest = self._step(Step.LAUNCH, job_id, args)
         if code is Code.NO_JOB:
             raise NoSuchJobError(f"job {job_id} vanished while its list was stored: submit it again")
-        return [int(number) for number in rest]
+        return tickets(rest)
 
     def control(
         self, job_id: str, control: Control, *, code: str, message: str, actor: str
-    ) -> tuple[str, bool, list[int]]:
+    ) -> tuple[str, bool, list[Ticket]]:
         """(state, whether it changed, slices to send messages for).
 
         Raises `NoSuchJobError`, or `StateChangeError` where the job's state does not allow it.
@@ -114,11 +114,11 @@ class JobStore:
             raise StateChangeError(
                 f"cannot {control} job {job_id}: it is {state}, and must be {allowed} for that"
             )
-        return state, found is Code.CHANGED, [int(number) for number in rest[1:]]
+        return state, found is Code.CHANGED, tickets(rest[1:])
 
-    def sweep(self, job_id: str) -> list[int]:
+    def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
-        return [int(number) for number in self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest]
+        return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest)
 
     def read(self, job_id: str) -> RawJob:
         """Everything about a job except its ids. Raises `NoSuchJobError`."""

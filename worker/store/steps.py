@@ -3,6 +3,7 @@
 Every code that a script returns stands in `Code`; a test holds the two to each other.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -48,6 +49,17 @@ class Answer(NamedTuple):
     code: Code
     rest: list[Any]
     """As Redis gave it: integers and bytes."""
+
+
+class Ticket(NamedTuple):
+    """A slice for which a message is to be sent."""
+
+    slice_no: int
+    size: int
+
+
+def tickets(raw: Sequence[bytes]) -> list[Ticket]:
+    return [Ticket(*map(int, ticket.split(b":"))) for ticket in raw]
 
 
 @cache

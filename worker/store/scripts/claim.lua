@@ -3,8 +3,9 @@
 -- KEYS  1 the job's hash
 -- ARGV  1 slice   2 nonce: names this try, so that its repetition finds its own claim
 --       3 lease in ms   4 worker's name   5 window
+--       6 the API's host, which with the organization names the budget
 -- Returns {code, ...}:
---   CLAIMED, claim number, packed ids, outcomes, org id, created_by, slice to queue ...
+--   CLAIMED, claim number, packed ids, outcomes, org id, ticket ...
 --   TAKEN     another claim is live
 --   DONE      nothing is left in it
 --   RESTING   the job is not to be worked on now: paused, ending or at rest
@@ -33,6 +34,7 @@ if not mine then
   redis.call('HINCRBY', slice, 'claim', 1)
   redis.call('HSET', slice, 'nonce', nonce, 'worker', ARGV[4], 'seq', 0)
 end
+redis.call('HSET', job, 'host', ARGV[6])
 redis.call('ZREM', base .. 'waiting', n)
 redis.call('ZADD', base .. 'claimed', int(now + lease), n)
 if get('state') == 'queued' then change(now, 'running', '', '', '') end

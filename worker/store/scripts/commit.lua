@@ -8,9 +8,11 @@
 --       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
---                requests: {name: count}, timeline: {sent, throttled, held_ms}}
+--                requests: {name: count}, timeline: {sent, throttled, held_ms},
+--                trouble: why the API cannot be reached, or ''}
+--       9 ids in the slice
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
--- Returns {code, state, 1 if the worker should go on else 0, slice to queue ...}
+-- Returns {code, state, 1 if the worker should go on else 0, ticket ...}
 --   COMMITTED, or REPEATED for a seq seen before
 --   FENCED    the claim is another's by now: nothing was changed
 --   NO_JOB
@@ -161,6 +163,14 @@ if line.sent + settled_now + line.throttled + line.held_ms > 0 then
   note({line.sent, settled_now, line.throttled, line.held_ms})
 end
 
+if state == 'running' then
+  if doc.trouble ~= '' then
+    redis.call('HSET', job, 'reason_code', 'api_unavailable', 'reason_message', doc.trouble, 'reason_actor', 'worker')
+  elseif settled_now > 0 and get('reason_code') == 'api_unavailable' then
+    redis.call('HSET', job, 'reason_code', '', 'reason_message', '', 'reason_actor', '')
+  end
+end
+
 redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
 redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
 local queued = {}
@@ -172,7 +182,7 @@ if ARGV[7] == 'release' then
     redis.call('HSET', slice, 'done', 1)
   else
     redis.call('ZADD', base .. 'waiting', int(now), n)
-    if workable() then queued[1] = tonumber(n) end
+    if workable() then queued[1] = ticket(n) end
   end
 end
 check_limits(now)

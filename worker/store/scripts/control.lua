@@ -3,7 +3,7 @@
 -- KEYS  1 the job's hash
 -- ARGV  1 pause|resume|cancel|fail   2 states in which it is allowed, spaces around each
 --       3 states in which it is in force already   4 reason code   5 message   6 actor   7 window
--- Returns {code, state, slice to queue ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL; NO_JOB.
+-- Returns {code, state, ticket ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL; NO_JOB.
 
 local control = ARGV[1]
 local state = get('state')
@@ -19,7 +19,7 @@ elseif control == 'resume' then
   change(now, get('started_ms') and 'running' or 'queued', code, message, actor)
   for _, n in ipairs(redis.call('ZRANGE', base .. 'waiting', 0, -1)) do
     redis.call('ZADD', base .. 'waiting', int(now), n)
-    queued[#queued + 1] = tonumber(n)
+    queued[#queued + 1] = ticket(n)
   end
   for _, n in ipairs(refill(now, tonumber(ARGV[7]))) do queued[#queued + 1] = n end
 elseif control == 'cancel' then

@@ -2,14 +2,14 @@
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 window   2 total   3 slices   4 deadline in seconds from its creation, or ''
---       5.. field, value ... of the job's hash
--- Returns {code, slice ...}: LAUNCHED with the slices to send messages for; ALREADY; NO_JOB.
+--       5 ids in a slice   6.. field, value ... of the job's hash
+-- Returns {code, ticket ...}: LAUNCHED with the slices to send messages for; ALREADY; NO_JOB.
 
 local state = get('state')
 if not state then return {'NO_JOB'} end
 if state ~= 'preparing' then return {'ALREADY'} end
 local now = now_ms()
-redis.call('HSET', job, 'total', ARGV[2], 'n_pending', ARGV[2], 'slices', ARGV[3], 'next', 0, unpack(ARGV, 5))
+redis.call('HSET', job, 'total', ARGV[2], 'n_pending', ARGV[2], 'slices', ARGV[3], 'next', 0, 'slice_ids', ARGV[5], unpack(ARGV, 6))
 if ARGV[4] ~= '' then
   redis.call('HSET', job, 'deadline_ms', int(number('created_ms') + 1000 * tonumber(ARGV[4])))
 end

@@ -4,7 +4,7 @@
 -- tag allows. Fields of that hash:
 --   state, reason_code, reason_message, reason_actor    where it stands and why
 --   ending            JSON {state, code, message, actor}: where it goes once no slice is claimed
---   total, slices, next                                 ids, slices, the next slice never queued
+--   total, slices, slice_ids, next       ids, slices, ids in a slice, the next slice never queued
 --   n_<outcome>       the counters; they sum to total at every moment
 --   r_<name>          requests by kind and by status (r_200, ...)
 --   created_ms, started_ms, ended_ms, deadline_ms       the store's clock, milliseconds
@@ -131,7 +131,13 @@ local function workable()
   return (state == 'queued' or state == 'running') and not get('ending')
 end
 
--- Keeps `window` slices waiting besides those claimed. Returns those for which a message is to be sent.
+-- 'N:SIZE', a slice for which a message is to be sent, and its number of ids.
+local function ticket(n)
+  local size = number('slice_ids')
+  return n .. ':' .. math.min(size, number('total') - n * size)
+end
+
+-- Keeps `window` slices waiting besides those claimed. Returns their tickets.
 local function refill(now, window)
   local queued = {}
   if not workable() then return queued end
@@ -139,7 +145,7 @@ local function refill(now, window)
   local waiting = redis.call('ZCARD', base .. 'waiting')
   while waiting < window and next < slices do
     redis.call('ZADD', base .. 'waiting', int(now), next)
-    queued[#queued + 1] = next
+    queued[#queued + 1] = ticket(next)
     next, waiting = next + 1, waiting + 1
   end
   redis.call('HSET', job, 'next', next)

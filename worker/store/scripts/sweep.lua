@@ -3,7 +3,7 @@
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 window   2 ms after which a message counts as lost
--- Returns {code, slice to queue ...}: SWEPT; NO_JOB.
+-- Returns {code, ticket ...}: SWEPT; NO_JOB.
 
 if not get('state') then return {'NO_JOB'} end
 local now = now_ms()
@@ -16,12 +16,12 @@ for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(no
   redis.call('HINCRBY', base .. 'slice:' .. n, 'claim', 1)
   redis.call('ZREM', base .. 'claimed', n)
   redis.call('ZADD', base .. 'waiting', int(now), n)
-  if workable() then queued[#queued + 1] = tonumber(n) end
+  if workable() then queued[#queued + 1] = ticket(n) end
 end
 if workable() then
   for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '-inf', int(now - tonumber(ARGV[2])))) do
     redis.call('ZADD', base .. 'waiting', int(now), n)
-    queued[#queued + 1] = tonumber(n)
+    queued[#queued + 1] = ticket(n)
   end
   for _, n in ipairs(refill(now, tonumber(ARGV[1]))) do queued[#queued + 1] = n end
 end

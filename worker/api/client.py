@@ -1,0 +1,37 @@
+"""The activate call: token ids in, the raw answer out. What it means is decided in `worker.core`."""
+
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from worker.api.session import post
+from worker.api.tokens import AccessTokens, TokenUnavailableError
+from worker.core.answer import NoReply, Reply
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class ActivationClient:
+    """One per worker process, over its session and its access tokens."""
+
+    def __init__(self, session: aiohttp.ClientSession, tokens: AccessTokens) -> None:
+        self._session = session
+        self._tokens = tokens
+
+    async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
+        """Asks for `ids`, at most 15, to be activated.
+
+        Raises `CredentialRejectedError` where no access token can be had without a person's help.
+        """
+        try:
+            token = await self._tokens.get(org_id)
+        except TokenUnavailableError as error:
+            return NoReply("TOKEN_UNAVAILABLE", str(error), sent=False)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        path = f"/csp/gateway/am/api/orgs/{org_id}/api-tokens/activate"
+        reply = await post(self._session, path, _encode({"ids": ids}), headers)
+        if isinstance(reply, Reply) and reply.status == HTTPStatus.UNAUTHORIZED:
+            self._tokens.refused(org_id, token)
+        return reply

@@ -1,0 +1,138 @@
+"""Access tokens: exchanged from an owner's API token, cached, renewed early, once for all who wait."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+import structlog
+from pydantic import SecretStr
+
+from worker.api.session import post
+from worker.core.answer import NoReply, Reply, error_message
+from worker.core.lifetime import renew_after
+from worker.settings import Settings
+
+PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_REFUSALS: Final = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+)
+
+log = structlog.get_logger(__name__)
+
+
+class CredentialRejectedError(Exception):
+    """The API token is missing or refused; a person has to mend it. The message holds no secret."""
+
+
+class TokenUnavailableError(Exception):
+    """No access token was to be had this time; trying again may help."""
+
+
+class _Grant(msgspec.Struct):
+    access_token: str
+    expires_in: float = 1799.0
+
+
+@dataclass(slots=True)
+class _Cached:
+    """One organization's token. The lock makes the first who needs a new one fetch it for all."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    token: SecretStr | None = None
+    renew_at: float = 0.0
+
+
+class AccessTokens:
+    """One per worker process. `now` is a monotonic clock in seconds."""
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession, now: Callable[[], float]) -> None:
+        self._settings = settings
+        self._session = session
+        self._now = now
+        self._cached: dict[str, _Cached] = {}
+
+    async def get(self, org_id: str) -> str:
+        """An access token that is good for now.
+
+        Raises `CredentialRejectedError` or `TokenUnavailableError`.
+        """
+        if (given := self._settings.access_token) is not None:
+            return given.get_secret_value()
+        cached = self._cached.setdefault(org_id, _Cached())
+        if cached.token is None or self._now() >= cached.renew_at:
+            async with cached.lock:
+                if cached.token is None or self._now() >= cached.renew_at:
+                    await self._renew(org_id, cached)
+        assert cached.token is not None
+        return cached.token.get_secret_value()
+
+    def refused(self, org_id: str, token: str) -> None:
+        """The API answered 401 to `token`: the next `get` fetches another, unless one did already."""
+        cached = self._cached.get(org_id)
+        if cached is not None and cached.token is not None and cached.token.get_secret_value() == token:
+            cached.token = None
+
+    async def _renew(self, org_id: str, cached: _Cached) -> None:
+        api_token = await asyncio.to_thread(self._api_token, org_id)
+        asked_at = self._now()
+        grant = await self._exchange(api_token)
+        cached.token = SecretStr(grant.access_token)
+        cached.renew_at = asked_at + renew_after(grant.expires_in)
+        log.info("access token renewed", org_id=org_id, expires_in=grant.expires_in)
+
+    async def _exchange(self, api_token: SecretStr) -> _Grant:
+        # A healthy service has been seen to refuse once in a while: a refusal is asked again.
+        for last in (False, True):
+            reply = await self._ask(api_token)
+            if isinstance(reply, NoReply):
+                raise TokenUnavailableError(f"token exchange: {reply.message}")
+            if reply.status == HTTPStatus.OK:
+                return _read_grant(reply)
+            if reply.status not in _REFUSALS:
+                raise TokenUnavailableError(f"token exchange: HTTP {reply.status}")
+            if last:
+                raise CredentialRejectedError(
+                    f"the API token was refused (HTTP {reply.status}, {error_message(reply.body)}):"
+                    " put a valid token of an organization owner in place, then resume the job"
+                )
+        raise AssertionError
+
+    async def _ask(self, api_token: SecretStr) -> Reply | NoReply:
+        body = urlencode({"api_token": api_token.get_secret_value()}).encode()
+        return await post(self._session, PATH, body, _FORM)
+
+    def _api_token(self, org_id: str) -> SecretStr:
+        """The organization's own file, read anew each time, else the token that serves all."""
+        if (folder := self._settings.credentials_dir) is not None:
+            try:
+                return SecretStr(Path(folder, org_id).read_text(encoding="ascii").strip())
+            except FileNotFoundError:
+                pass
+            except (OSError, UnicodeDecodeError) as error:
+                raise CredentialRejectedError(
+                    f"cannot read the API token of organization {org_id} in BULK_ACTIVATE_CREDENTIALS_DIR"
+                    f" ({type(error).__name__}): make the file readable, then resume the job"
+                ) from None
+        if self._settings.api_token is not None:
+            return self._settings.api_token
+        raise CredentialRejectedError(
+            f"no credential for organization {org_id}: set BULK_ACTIVATE_API_TOKEN for the worker"
+            " (or a file in BULK_ACTIVATE_CREDENTIALS_DIR), then resume the job"
+        )
+
+
+def _read_grant(reply: Reply) -> _Grant:
+    try:
+        grant = msgspec.json.decode(reply.body, type=_Grant, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise TokenUnavailableError("token exchange: the answer was not as documented") from None
+    if not grant.access_token or not grant.access_token.isascii() or not grant.access_token.isprintable():
+        raise TokenUnavailableError("token exchange: the answer held no usable token")
+    return grant

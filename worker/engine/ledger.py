@@ -1,0 +1,134 @@
+"""Writes what became of a slice's ids to the record, a group at a time, and keeps the claim alive.
+
+An answer is committed at most about 100 ms after it came; the mark is raised in the same round trip. While
+the record cannot be written nothing is marked, so nothing is sent beyond what was marked before.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from worker.core.batch import Settlement
+from worker.engine.patience import patiently
+from worker.store.claims import LEASE_MS, Claim, ClaimStore, Tally
+from worker.store.steps import Code, Ticket
+
+GROUP_SECONDS: Final = 0.1
+RENEW_SECONDS: Final = LEASE_MS / 1000 / 4
+"""How often the lease is renewed where there is nothing to record."""
+
+Queue = Callable[[str, Sequence[Ticket]], Awaitable[None]]
+"""Sends the messages for slices of a job."""
+
+log = structlog.get_logger(__name__)
+
+
+class Ledger:
+    """One per claim. `keep` runs beside the work from its beginning to its end."""
+
+    def __init__(self, store: ClaimStore, claim: Claim, queue: Queue) -> None:
+        self._store = store
+        self._claim = claim
+        self._queue = queue
+        self._tally = Tally([], {})
+        self._seq = 0
+        self._mark = 0
+        self._marks_wanted: list[asyncio.Future[None]] = []
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._wake.set()
+
+    @property
+    def going_on(self) -> bool:
+        """False once nothing more is to be sent: the job rests, the claim is another's, or we stop."""
+        return not self._stopped.is_set()
+
+    async def back_off(self, seconds: float) -> None:
+        """Waits, but not past the moment when nothing more is to be sent."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    def settle(self, settlement: Settlement) -> None:
+        self._tally.settlements.append(settlement)
+        self._tally.trouble = ""
+        self._soon()
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Adds to the job's `requests`."""
+        self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
+
+    def sent(self) -> None:
+        self.count("sent")
+        self._tally.sent += 1
+
+    def throttled(self, held: float) -> None:
+        self._tally.throttled += 1
+        self._tally.held_ms += round(1000 * held)
+        self._soon()
+
+    def trouble(self, message: str) -> None:
+        """The API cannot be reached; the job's report shows it until an answer comes."""
+        self._tally.trouble = message
+        self._soon()
+
+    async def raise_mark(self, mark: int) -> bool:
+        """True once ids below `mark` may be sent; False where none may be sent any more."""
+        if not self.going_on:
+            return False
+        self._mark = max(self._mark, mark)
+        raised: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._marks_wanted.append(raised)
+        self._wake.set()
+        await raised
+        return self.going_on
+
+    def close(self) -> None:
+        """No work is left or under way: `keep` commits once more, gives the slice back, and returns."""
+        self._closing = True
+        self._wake.set()
+
+    async def keep(self) -> None:
+        """Commits whenever there is a reason to, until `close`."""
+        while True:
+            await self._reason()
+            last = self._closing
+            await self._commit(release=last)
+            if last:
+                return
+
+    def _soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GROUP_SECONDS, self._wake.set)
+
+    async def _reason(self) -> None:
+        # With nothing to record, the commit only renews the lease.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), RENEW_SECONDS)
+        self._wake.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _commit(self, *, release: bool) -> None:
+        tally, self._tally = self._tally, Tally([], {})
+        raised, self._marks_wanted = self._marks_wanted, []
+        self._seq += 1
+        seq, mark = self._seq, self._mark
+        done = await patiently(lambda: self._store.commit(self._claim, seq, mark, tally, release=release))
+        if done.code in {Code.FENCED, Code.NO_JOB} and not release:
+            log.warning("claim lost: another worker goes on with the slice", code=done.code)
+        if not done.go_on:
+            self._stopped.set()
+        for waiter in raised:
+            if not waiter.done():
+                waiter.set_result(None)
+        if done.queue:
+            await self._queue(self._claim.job_id, done.queue)

@@ -1,0 +1,76 @@
+"""Waits for this process's next send time in the budget that all workers share."""
+
+import asyncio
+from collections.abc import Callable
+
+from worker.core.slots import Run, slots_per_run
+from worker.engine.patience import patiently
+from worker.store.claims import ClaimStore
+
+_LOOK_UP = 0.5
+"""Seconds: how often a long wait looks whether it still has a purpose."""
+
+
+class Pacer:
+    """One per organization and process. Callers are served in the order they came."""
+
+    def __init__(self, store: ClaimStore, budget_key: str, rate: float, configured: str) -> None:
+        self._store = store
+        self._key = budget_key
+        self._rate = rate
+        self._configured = configured
+        self._turn = asyncio.Lock()
+        self._run = Run(0.0, 1.0, 0)
+        self._held_until = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Requests per second, over all workers."""
+        return self._rate
+
+    def held(self) -> float:
+        """Seconds that a hold has left, as far as this process knows."""
+        return max(0.0, self._held_until - _now())
+
+    async def slot(self, wanted: Callable[[], bool]) -> bool:
+        """Waits for a send time. False where `wanted` no longer holds; then nothing may be sent."""
+        while wanted():
+            async with self._turn:
+                when = self._run.take(_now())
+                if when is None:
+                    await self._reserve()
+                    continue
+            reserved_under = self._held_until
+            if not await self._wait_until(when, wanted):
+                return False
+            # A hold that came meanwhile makes this slot void.
+            if reserved_under == self._held_until:
+                return True
+        return False
+
+    async def hold(self, seconds: float) -> None:
+        """A 429: nobody sends for this organization for a while."""
+        left = await patiently(lambda: self._store.hold(self._key, seconds))
+        self._held_until = max(self._held_until, _now() + left)
+        self._run = Run(0.0, 1.0, 0)
+
+    async def _reserve(self) -> None:
+        slots = slots_per_run(self._rate)
+        given = await patiently(lambda: self._store.reserve(self._key, self._rate, slots, self._configured))
+        # Counted from when the answer arrived: late by half a round trip rather than early.
+        now = _now()
+        self._run = Run(now + given.first, given.gap, given.slots)
+        if given.held > 0:
+            self._held_until = max(self._held_until, now + given.held)
+
+    @staticmethod
+    async def _wait_until(when: float, wanted: Callable[[], bool]) -> bool:
+        while (left := when - _now()) > 0:
+            if not wanted():
+                return False
+            await asyncio.sleep(min(left, _LOOK_UP))
+        return True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

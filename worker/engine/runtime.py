@@ -1,0 +1,161 @@
+"""What a worker process has one of: event loop, HTTP session, Redis pool, lanes, sweeper.
+
+Made after the fork, at the first task or when the worker is ready, and closed at its end. Celery's threads
+hand coroutines to the loop; several slices are in flight in it at once.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+
+from worker.api.client import ActivationClient
+from worker.api.session import make_session
+from worker.api.tokens import AccessTokens
+from worker.engine.lane import Lane
+from worker.engine.ledger import Ledger
+from worker.engine.pacer import Pacer
+from worker.engine.slice_run import SliceRun
+from worker.settings import Settings
+from worker.store import keys
+from worker.store.claims import Claim, ClaimStore
+from worker.store.connect import async_client
+from worker.store.steps import Ticket
+
+BEAT_SECONDS: Final = 1.0
+"""How often a process shows that it lives, and looks for what others left behind."""
+
+FORGET_MS: Final = 15_000
+"""A worker that is silent for longer is no longer listed."""
+
+SendMessages = Callable[[str, Sequence[Ticket]], None]
+"""Puts messages for slices of a job into the broker's queue. Blocking."""
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """Everything of a worker process that lives on its loop."""
+
+    def __init__(self, settings: Settings, send_messages: SendMessages) -> None:
+        self._settings = settings
+        self._send_messages = send_messages
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._redis = async_client(settings.redis_url)
+        self._store = ClaimStore(self._redis)
+        self._session = make_session(settings)
+        tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
+        self._api = ActivationClient(self._session, tokens)
+        self._lanes: dict[str, Lane] = {}
+        self._running: set[SliceRun] = set()
+        self._stopping = False
+        self._sweeper = asyncio.create_task(self._watch_over())
+
+    async def run_slice(self, job_id: str, slice_no: int) -> None:
+        """The work behind one message. Without a claim there is nothing to do: messages only wake."""
+        if self._stopping:
+            return
+        claim, queue = await self._store.claim(
+            job_id,
+            slice_no,
+            nonce=secrets.token_hex(8),
+            worker=self._name,
+            host=self._settings.api_host,
+        )
+        if not isinstance(claim, Claim):
+            log.debug("nothing to claim", why=claim)
+            return
+        with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
+            await self._queue(job_id, queue)
+            ledger = Ledger(self._store, claim, self._queue)
+            lane = self._lane(claim.org_id)
+            run = SliceRun(self._store, claim, ledger, lane, self._api, self._settings.policy)
+            self._running.add(run)
+            try:
+                await run.run()
+            finally:
+                self._running.discard(run)
+            log.info("slice ended", ids=len(claim.part.ids), went_on=ledger.going_on)
+
+    def stop_soon(self) -> None:
+        """No new request; slices in work are given back once what is in flight has landed."""
+        self._stopping = True
+        for run in self._running:
+            run.stop()
+
+    async def close(self) -> None:
+        self._sweeper.cancel()
+        await asyncio.gather(self._sweeper, return_exceptions=True)
+        for lane in self._lanes.values():
+            await lane.close()
+        await self._session.close()
+        try:
+            await self._store.leave(self._name)
+        except RedisError as error:
+            log.debug("could not sign off", problem=str(error))
+        await self._redis.aclose()
+
+    def _lane(self, org_id: str) -> Lane:
+        lane = self._lanes.get(org_id)
+        if lane is None:
+            settings = self._settings
+            key = keys.budget(settings.api_host, org_id)
+            pacer = Pacer(self._store, key, settings.fixed_rate, str(settings.rate))
+            lane = self._lanes[org_id] = Lane(pacer, settings.concurrency)
+        return lane
+
+    async def _queue(self, job_id: str, tickets: Sequence[Ticket]) -> None:
+        """Sends messages. One that gets lost is sent again by a sweep."""
+        if not tickets:
+            return
+        try:
+            await asyncio.to_thread(self._send_messages, job_id, tickets)
+        except Exception as error:  # noqa: BLE001 -- kombu raises what its transport raises.
+            log.warning("could not queue slices; a sweep will", problem=type(error).__name__)
+
+    async def _watch_over(self) -> None:
+        while True:
+            try:
+                await self._store.beat(self._name, FORGET_MS)
+                for job_id in await self._store.live_jobs():
+                    await self._queue(job_id, await self._store.sweep(job_id))
+            except RedisError as error:
+                log.warning("cannot sweep, will try again", problem=str(error))
+            await asyncio.sleep(BEAT_SECONDS)
+
+
+class Runtime:
+    """The loop's thread. One per process: a thread does not survive a fork, so it is made per pid."""
+
+    def __init__(self, settings: Settings, send_messages: SendMessages) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
+        self._thread.start()
+        self._engine = self._call(_make(settings, send_messages))
+
+    def run_slice(self, job_id: str, slice_no: int) -> None:
+        """Blocks the calling thread until the slice is done or given back."""
+        self._call(self._engine.run_slice(job_id, slice_no))
+
+    def stop_soon(self) -> None:
+        self._loop.call_soon_threadsafe(self._engine.stop_soon)
+
+    def close(self) -> None:
+        self._call(self._engine.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _make(settings: Settings, send_messages: SendMessages) -> Engine:
+    return Engine(settings, send_messages)

@@ -1,0 +1,115 @@
+"""One slice in this process: fed to its lane batch by batch, recorded, and given back or done."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from worker.api.client import ActivationClient
+from worker.core.batch import Batch, cut
+from worker.core.job import Control, ReasonCode
+from worker.core.outcome import BY_CODE, FINAL, Outcome
+from worker.core.policy import Halt, Policy
+from worker.engine.lane import Lane
+from worker.engine.ledger import Ledger
+from worker.engine.settle import Run, settle
+from worker.store.claims import Claim, ClaimStore
+
+MOST_MARKED: Final = 48
+"""Batches marked in one step at full speed; at a low rate the lane admits fewer."""
+
+log = structlog.get_logger(__name__)
+
+
+class SliceRun:
+    """Sends what a claim left unsettled. `stop` makes it end soon; what is in flight still lands."""
+
+    def __init__(
+        self,
+        store: ClaimStore,
+        claim: Claim,
+        ledger: Ledger,
+        lane: Lane,
+        api: ActivationClient,
+        policy: Policy,
+    ) -> None:
+        self._store = store
+        self._claim = claim
+        self._ledger = ledger
+        self._lane = lane
+        self._run = Run(claim.org_id, api, policy, lane, ledger, self._halt)
+        self._under_way = 0
+        self._all_home = asyncio.Event()
+        self._problem: Exception | None = None
+
+    def stop(self) -> None:
+        self._ledger.stop()
+
+    async def run(self) -> None:
+        """Returns once every id of the slice is settled, or the slice is given back."""
+        keeper = asyncio.create_task(self._ledger.keep())
+        try:
+            await self._feed(_unsettled(self._claim))
+            while self._under_way:
+                self._all_home.clear()
+                await self._all_home.wait()
+        finally:
+            self._ledger.close()
+            await keeper
+        if self._problem is not None:
+            raise self._problem
+
+    async def _feed(self, batches: list[Batch]) -> None:
+        fed = 0
+        while fed < len(batches) and self._ledger.going_on:
+            admitted = await self._lane.admit(min(MOST_MARKED, len(batches) - fed))
+            window = batches[fed : fed + admitted]
+            if not await self._ledger.raise_mark(window[-1].indices[-1] + 1):
+                self._lane.passed(len(window))
+                return
+            for batch in window:
+                self._under_way += 1
+                self._lane.put(partial(self._deliver, batch))
+            fed += admitted
+
+    async def _deliver(self, batch: Batch) -> None:
+        passed = Once(self._lane.passed)
+        try:
+            await settle(batch, self._run, on_turn=passed)
+        except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
+            # A defect of ours, not of the API: the slice is given back, and its task fails loudly.
+            self._problem = error
+            self._ledger.stop()
+        finally:
+            passed()
+            self._under_way -= 1
+            self._all_home.set()
+
+    async def _halt(self, fault: Halt) -> None:
+        """A fault of the whole job: a refused credential pauses it, a refused organization fails it."""
+        control = Control.PAUSE if fault.code is ReasonCode.CREDENTIAL_REJECTED else Control.FAIL
+        message = fault.reason.message or fault.reason.name
+        log.error("job stopped", code=fault.code, status=fault.reason.status, message=message)
+        self._ledger.stop()
+        await self._store.control(self._claim.job_id, control, code=fault.code, message=message)
+
+
+class Once:
+    """Calls what it was given at its first call only."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+
+    def __call__(self) -> None:
+        if self._call is not None:
+            call, self._call = self._call, None
+            call()
+
+
+def _unsettled(claim: Claim) -> list[Batch]:
+    ids = claim.part.ids
+    recorded = [BY_CODE[code] for code in claim.outcomes.ljust(len(ids), ".")]
+    open_ones = [index for index, outcome in enumerate(recorded) if outcome not in FINAL]
+    return cut(ids, open_ones, [outcome is Outcome.AMBIGUOUS for outcome in recorded])

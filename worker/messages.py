@@ -1,0 +1,53 @@
+"""The one kind of message in the queue: 'there may be work on this slice of this job'.
+
+It carries no id and no secret. Producers know this module; the task's body is known to workers alone.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from celery import Celery
+
+from worker.settings import Settings
+from worker.store.connect import broker_url
+from worker.store.steps import Ticket
+
+TASK: Final = "bulk_activation.run_slice"
+QUEUE: Final = "bulk-activation"
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery app, for producers and workers alike."""
+    app = Celery("bulk_activation", broker=broker_url(settings.redis_url), set_as_current=False)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_acks_late=True,
+        task_publish_retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": 3600,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": not settings.redis_url.startswith("unix"),
+        },
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    if settings.redis_url.startswith("rediss"):
+        # kombu connects unverified unless it is told.
+        app.conf.broker_use_ssl = {"ssl_cert_reqs": "required"}
+    return app
+
+
+def send(app: Celery, job_id: str, tickets: Sequence[Ticket]) -> None:
+    """Puts a message for each slice into the queue. Raises what kombu raises."""
+    with app.producer_or_acquire() as producer:
+        for ticket in tickets:
+            kwargs = {"job_id": job_id, "slice_no": ticket.slice_no, "size": ticket.size}
+            app.send_task(TASK, kwargs=kwargs, producer=producer)
