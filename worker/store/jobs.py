@@ -46,6 +46,15 @@ class StoredSlice:
     stored: Stored
 
 
+@dataclass(frozen=True, slots=True)
+class RawBudget:
+    """What is known of an organization's rate; nothing before its first request."""
+
+    configured: str | None
+    rate: float | None
+    held_until_ms: float
+
+
 class JobStore:
     """The record, over one Redis client."""
 
@@ -140,6 +149,12 @@ class JobStore:
             timeline=_text(timeline),
             now_ms=seconds * 1000 + micros // 1000,
         )
+
+    def budget(self, host: str, org_id: str) -> RawBudget:
+        names = ["configured", "rate", "hold_us"]
+        found = cast("list[bytes | None]", self._redis.hmget(keys.budget(host, org_id), names))
+        configured, rate, hold_us = (None if value is None else value.decode() for value in found)
+        return RawBudget(configured, None if rate is None else float(rate), float(hold_us or 0) / 1000)
 
     def field(self, job_id: str, name: str) -> str | None:
         value = cast("bytes | None", self._redis.hget(keys.job(job_id), name))

@@ -1,0 +1,33 @@
+"""The report of one job, as `status` shows it."""
+
+from worker.core.outcome import Outcome
+from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
+from worker.core.rows import job_end_reason
+from worker.store.jobs import JobStore, RawBudget, RawJob
+
+
+def read_report(store: JobStore, job_id: str) -> Report:
+    """The report as it stands now. Raises `NoSuchJobError`."""
+    raw = store.read(job_id)
+    budget = store.budget(raw.fields.get("host", ""), raw.fields["org_id"])
+    return make_report(raw.fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
+
+
+def _failures(raw: RawJob) -> list[FailureGroup]:
+    groups = group_failures(raw.reasons, raw.tally, raw.samples)
+    reason = job_end_reason(raw.fields)
+    for outcome in (Outcome.PENDING, Outcome.AMBIGUOUS):
+        count = int(raw.fields.get(f"rest_{outcome}", 0))
+        if count:
+            groups.append(FailureGroup(reason.name, reason.message, count, 0, []))
+    return groups
+
+
+def _rate(budget: RawBudget, now_ms: int) -> Rate:
+    configured = budget.configured
+    held = budget.held_until_ms
+    return Rate(
+        configured=float(configured) if configured and configured != "auto" else configured,
+        current=budget.rate,
+        held_until=timestamp(held) if held > now_ms else None,
+    )
