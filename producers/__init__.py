@@ -1,0 +1,1 @@
+"""Puts jobs in, and shows what became of them: the `bulk-activate` command."""

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 import redis
 
 from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTakenError, StateChangeError
-from worker.core.job import ALLOWED_FROM, IN_FORCE, Control
+from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control
 from worker.core.record import Stored
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, pack, unpack
@@ -87,6 +87,15 @@ class JobStore:
             )
         return found, code is Code.CREATED
 
+    def unfinished_job_of(self, request_id: str) -> str | None:
+        """The job that `request_id` made, unless it is at rest."""
+        known = cast("bytes | None", self._redis.get(keys.request(request_id)))
+        if known is None:
+            return None
+        job_id = known.decode().split(" ")[0]
+        state = self.field(job_id, "state")
+        return None if state is None or state in AT_REST else job_id
+
     def put_slices(self, job_id: str, parts: Sequence[tuple[int, Slice]]) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for number, part in parts:
@@ -129,6 +138,30 @@ class JobStore:
         """Settles what is due by the clock; returns the slices to send messages for."""
         return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest)
 
+    def settle_deadline(self, job_id: str) -> None:
+        """Expires the job if its deadline passed, for the case that no worker is there to do it."""
+        deadline = self.field(job_id, "deadline_ms")
+        if deadline is not None and self.now_ms() >= int(deadline):
+            self.sweep(job_id)
+
+    def now_ms(self) -> int:
+        """The store's clock; no other clock counts."""
+        seconds, micros = self._redis.time()
+        return seconds * 1000 + micros // 1000
+
+    def remove(self, job_id: str, slices: int) -> None:
+        """Deletes everything stored of a job with so many slices."""
+        request_id = self.field(job_id, "request_id")
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.srem(keys.LIVE, job_id)
+            pipe.zrem(keys.JOBS, job_id)
+            if request_id:
+                pipe.delete(keys.request(request_id))
+            pipe.unlink(*(keys.job(job_id, part) for part in keys.PER_JOB))
+            for number in range(slices):
+                pipe.unlink(*(keys.of_slice(job_id, part, number) for part in keys.PER_SLICE))
+            pipe.execute()
+
     def read(self, job_id: str) -> RawJob:
         """Everything about a job except its ids. Raises `NoSuchJobError`."""
         with self._redis.pipeline(transaction=True) as pipe:
@@ -160,9 +193,12 @@ class JobStore:
         value = cast("bytes | None", self._redis.hget(keys.job(job_id), name))
         return None if value is None else value.decode()
 
-    def newest_first(self) -> Iterator[str]:
+    def summaries(self) -> Iterator[dict[str, str]]:
+        """The hash of every job, newest first."""
         for job_id in cast("list[bytes]", self._redis.zrevrange(keys.JOBS, 0, -1)):
-            yield job_id.decode()
+            fields = cast("dict[bytes, bytes]", self._redis.hgetall(keys.job(job_id.decode())))
+            if b"state" in fields:
+                yield _text(fields)
 
     def slices(self, job_id: str, count: int) -> Iterator[StoredSlice]:
         """Every slice in order, a few at a time, each as it stands when it is read."""
@@ -201,9 +237,7 @@ class JobStore:
 
     def live_workers(self, within_ms: int) -> int:
         """Worker processes that gave a sign of life within the last `within_ms`."""
-        seconds, micros = self._redis.time()
-        now = seconds * 1000 + micros // 1000
-        return self._redis.zcount(keys.WORKERS, now - within_ms, "+inf")
+        return self._redis.zcount(keys.WORKERS, self.now_ms() - within_ms, "+inf")
 
 
 def control_args(control: Control, code: str, message: str, actor: str) -> list[str | int]:

@@ -1,0 +1,103 @@
+"""Processes that `run` starts and ends: the embedded Redis, a worker, the simulator.
+
+Each gets a pipe as its standard input and ends when that ends, so that none outlives this process,
+however it dies.
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from worker.core.errors import BadInputError, BulkActivateError
+
+_GRACE: Final = 40.0
+"""Seconds that a child has to end: what is in flight lands first."""
+
+_MOST_RESTARTS: Final = 5
+
+
+class Child:
+    """`python -m worker NAME ...`, its log in a file."""
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        self.name = name
+        self._command = [sys.executable, "-m", "worker", name, *arguments, "--with-parent"]
+        self._environment = dict(environment)
+        self._log = log
+        self._restarts = 0
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def ready(self) -> dict[str, Any]:
+        """The line of JSON that it prints once it can be used. Raises where it ends instead."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._failure(self._process.wait())
+        return msgspec.json.decode(line, type=dict[str, Any])
+
+    def keep_alive(self) -> None:
+        """Starts it again if it died; gives up, and raises, after some times."""
+        code = self._process.poll()
+        if code is None:
+            return
+        if self._restarts == _MOST_RESTARTS or code in {2, 7}:
+            raise self._failure(code)
+        self._restarts += 1
+        self._close_pipes()
+        self._process = self._start()
+
+    def check_alive(self) -> None:
+        """Raises if it ended."""
+        if (code := self._process.poll()) is not None:
+            raise self._failure(code)
+
+    def stop(self) -> None:
+        """Asks it to end and waits for that."""
+        self._process.terminate()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._close_pipes()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._environment,
+                # Ctrl-C is for this process, which then ends its children in order.
+                start_new_session=True,
+            )
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _failure(self, code: int) -> BulkActivateError:
+        words = self._last_words()
+        message = f"the {self.name} process ended ({code}): {words} (more in {self._log})"
+        return BadInputError(message) if code == BadInputError.exit_code else BulkActivateError(message)
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("Error: ") if lines else "it said nothing"

@@ -1,0 +1,76 @@
+"""The `bulk-activate` command. Each subcommand is imported when it is used, so that `--help` is fast."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from worker.core.errors import BulkActivateError
+
+_COMMANDS: Final = {
+    "run": ("run", "The whole job on this machine: no service needed."),
+    "demo": ("demo", "See it work: `run` against a simulator."),
+    "submit": ("submit", "Enqueue a list for the workers."),
+    "status": ("status", "The report of a job."),
+    "list": ("listing", "Jobs, newest first."),
+    "results": ("results", "What happened to each id, a row each."),
+    "report": ("report", "The report as a page to read, print and file."),
+    "verify": ("verify", "Recount a job from its per-id record."),
+    "pause": ("control:pause", "Stop sending for a job, for now."),
+    "resume": ("control:resume", "Go on with a paused job."),
+    "cancel": ("control:cancel", "End a job; ids not sent stay so."),
+    "worker": ("processes:worker", "Start Celery workers."),
+    "simulator": ("processes:simulator", "Serve the stand-in for the API."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[name][0].partition(":")
+        found = getattr(import_module(f"producers.commands.{module}"), attribute or "command")
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bulk-activation-worker", prog_name="bulk-activate")
+def cli() -> None:
+    """Activate API tokens of VMware Cloud Services in bulk, and prove what happened to each.
+
+    Try it: bulk-activate demo
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with the code of the public interface."""
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    try:
+        code: Any = cli.main(args=arguments, prog_name="bulk-activate", standalone_mode=False)
+        return int(code or 0)
+    except BulkActivateError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,62 @@
+"""`list`: jobs, newest first."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from producers import show
+from producers.connection import opened
+from producers.options import output_option
+from worker.core.job import State
+from worker.core.report import counts_of, timestamp
+from worker.settings import load
+from worker.store.jobs import JobStore
+
+
+@click.command()
+@click.option("--state", type=click.Choice([str(state) for state in State]), help="Only jobs in this state.")
+@output_option("table", "json", "ndjson")
+def command(state: str | None, output_format: str) -> int:
+    """List jobs, newest first.
+
+    Example: bulk-activate list --state running
+    """
+    with opened(load()) as store:
+        jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
+    if output_format == "json":
+        show.as_json(jobs)
+    elif output_format == "ndjson":
+        for job in jobs:
+            click.echo(msgspec.json.encode(job))
+    else:
+        _table(jobs)
+    return 0
+
+
+def _jobs(store: JobStore) -> Iterator[dict[str, Any]]:
+    for fields in store.summaries():
+        yield {
+            "job_id": fields["id"],
+            "org_id": fields["org_id"],
+            "state": fields["state"],
+            "created_at": timestamp(float(fields["created_ms"])),
+            "created_by": fields.get("created_by", ""),
+            "counts": counts_of(fields),
+        }
+
+
+def _table(jobs: list[dict[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    # An id is copied from here into the next command: it is never cut.
+    table.add_column("job", no_wrap=True, overflow="ignore", min_width=24)
+    for name in ("state", "ids", "activated", "failed", "created"):
+        table.add_column(name, justify="right" if name in {"ids", "activated", "failed"} else "left")
+    for job in jobs:
+        counts = job["counts"]
+        numbers = (f"{counts[name]:,}" for name in ("total", "activated", "failed"))
+        table.add_row(job["job_id"], job["state"], *numbers, job["created_at"])
+    Console(highlight=False, soft_wrap=True).print(table)

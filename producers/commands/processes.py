@@ -1,0 +1,22 @@
+"""`worker` and `simulator`: become a process of the worker's side."""
+
+import os
+import sys
+
+import click
+
+_PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+def _command(name: str, help_text: str) -> click.Command:
+    @click.command(name=name, context_settings=_PASS_ON, help=help_text, add_help_option=False)
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        # The other side is another program: this one must not hold the API client.
+        os.execv(sys.executable, [sys.executable, "-m", "worker", name, *arguments])  # noqa: S606
+
+    return command
+
+
+worker = _command("worker", "Start Celery workers with the settings this project needs.")
+simulator = _command("simulator", "Serve the bundled stand-in for the API, on loopback.")

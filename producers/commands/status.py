@@ -1,0 +1,32 @@
+"""`status`: the report of a job, also while it runs."""
+
+import click
+
+from producers import show
+from producers.connection import opened
+from producers.options import output_option, seconds_of
+from producers.watch import watch
+from worker.core.job import exit_code
+from worker.reports.status import read_report
+from worker.settings import load
+
+
+@click.command()
+@click.argument("job_id", metavar="JOB")
+@output_option("table", "json")
+@click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")
+@click.option("--timeout", metavar="10m", help="End the watch after so long; the job goes on.")
+def command(job_id: str, output_format: str, watched: bool, timeout: str | None) -> int:
+    """Show the report of a job.
+
+    Example: bulk-activate status 20261124-093000-1a2b3c4d --watch
+    """
+    limit = seconds_of("--timeout", timeout)
+    with opened(load()) as store:
+        if watched:
+            report = watch(store, job_id, timeout=limit)
+        else:
+            store.settle_deadline(job_id)
+            report = read_report(store, job_id)
+    (show.as_json if output_format == "json" else show.as_table)(report)
+    return exit_code(report.state, report.unsuccessful()) if watched else 0

@@ -1,0 +1,65 @@
+"""`submit`: a list becomes a job for the workers."""
+
+from typing import Any
+
+import click
+
+from producers.connection import opened, wake_workers
+from producers.jobs import Request, submit
+from producers.options import (
+    input_options,
+    job_options,
+    labels_of,
+    open_source,
+    org_of,
+    reading_options,
+    seconds_of,
+)
+from producers.watch import watch
+from worker.core.errors import BadInputError
+from worker.core.job import exit_code
+from worker.settings import load
+
+
+@click.command()
+@reading_options
+@job_options
+@click.option("--request-id", metavar="KEY", help="The same key and list give the same job, never a second.")
+@click.option("--plan", "plan_sha256", metavar="SHA256", help="Refuse the list if its sha256 differs.")
+@click.option(
+    "--weight", type=click.IntRange(1, 100), default=1, show_default=True, help="Share of the rate."
+)
+@click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")
+def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> int:
+    """Enqueue a list of token ids; prints the job id alone.
+
+    Example: bulk-activate submit ids.txt --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f --watch
+    """
+    settings = load()
+    request = _request(settings.org_id, given)
+    with open_source(file) as source, opened(settings, check=True) as store:
+        if plan_sha256 is not None and plan_sha256.lower() != source.sha256:
+            raise BadInputError(
+                f"--plan: the list's sha256 is {source.sha256}, not {plan_sha256}: it was changed since"
+            )
+        submitted = submit(source, request, store)
+        if not submitted.new:
+            click.echo("This request was submitted before; its job:", err=True)
+        click.echo(submitted.job_id)
+        wake_workers(settings, submitted.job_id, submitted.tickets)
+        if not watched:
+            return 0
+        report = watch(store, submitted.job_id)
+    return exit_code(report.state, report.unsuccessful())
+
+
+def _request(default_org: str | None, given: dict[str, Any]) -> Request:
+    deadline = seconds_of("--deadline", given.pop("deadline"))
+    labels = labels_of(given.pop("labels"))
+    return Request(
+        org_id=org_of(given.pop("org_id") or default_org),
+        options=input_options(given),
+        labels=labels,
+        deadline=deadline,
+        **given,
+    )

@@ -1,0 +1,44 @@
+"""The store and the queue, as commands use them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from worker import messages
+from worker.settings import Settings
+from worker.store.connect import check_server, reachable, sync_client
+from worker.store.jobs import JobStore
+from worker.store.steps import Ticket
+
+
+@contextmanager
+def opened(settings: Settings, *, check: bool = False) -> Iterator[JobStore]:
+    """The store at `REDIS_URL`. Raises `RedisUnreachableError` for whatever the connection suffers.
+
+    `check`: look first whether the server is fit for jobs, and warn where it may lose them.
+    """
+    url = settings.redis_url
+    with sync_client(url) as client, reachable(url):
+        if check:
+            for warning in check_server(client, url):
+                click.echo(f"Warning: {warning}", err=True)
+        client.ping()
+        yield JobStore(client)
+
+
+def wake_workers(settings: Settings, job_id: str, tickets: Sequence[Ticket]) -> None:
+    """Sends the messages for slices. The job is safe without them: a worker's sweep sends them too."""
+    if not tickets:
+        return
+    from kombu.exceptions import OperationalError  # noqa: PLC0415 -- Celery costs a quarter second to import.
+
+    try:
+        with messages.make_app(settings) as app:
+            messages.send(app, job_id, tickets)
+    except (OperationalError, OSError) as error:
+        click.echo(
+            f"Warning: job {job_id} is stored, but workers could not be woken ({type(error).__name__}):"
+            " they find it by themselves within seconds of Redis' return",
+            err=True,
+        )

@@ -1,0 +1,186 @@
+"""Makes a job of a list: checks it, stores its slices, launches it, wakes workers."""
+
+import getpass
+import hashlib
+import secrets
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from producers.reading import (
+    InputOptions,
+    Malformed,
+    Manifest,
+    ManifestCounter,
+    Row,
+    Source,
+    Wellformed,
+    check_no_secrets,
+    read_rows,
+)
+from worker.core.skipped import CHUNK, SkippedLine
+from worker.core.slices import IDS, Slice, runs_of
+from worker.store.jobs import JobStore
+from worker.store.steps import Ticket
+
+_AT_ONCE: Final = 16
+"""Slices stored in one round trip, about 1 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for, besides the list itself."""
+
+    org_id: str
+    options: InputOptions = field(default_factory=InputOptions)
+    request_id: str | None = None
+    fresh: bool = False
+    """A request id whose job rests makes a new job instead of finding that one."""
+    fingerprint_extra: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    deadline: float | None = None
+    """Seconds from submission."""
+    max_failures: int | None = None
+    max_failure_ratio: float | None = None
+    weight: int = 1
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    job_id: str
+    new: bool
+    """False: the same request made this job before."""
+    tickets: list[Ticket]
+    """Slices for which messages are to be sent."""
+
+
+def submit(source: Source, request: Request, store: JobStore) -> Submitted:
+    """Stores the list as a job and launches it. Either a whole job stands in the store or none.
+
+    Raises `BadInputError`, `RequestIdTakenError`, and what Redis raises.
+    """
+    check_no_secrets(source, request.options)
+    job_id, new = store.create(
+        new_job_id(),
+        _request_fields(request),
+        request_id=request.request_id,
+        fingerprint=fingerprint(source, request),
+        fresh=request.fresh,
+    )
+    if not new and store.field(job_id, "state") != "preparing":
+        return Submitted(job_id, new=False, tickets=[])
+    upload = Upload(store, job_id)
+    try:
+        manifest = upload.store(read_rows(source, request.options), source.sha256)
+    except BaseException:
+        store.remove(job_id, upload.slices)
+        raise
+    fields = {"manifest": msgspec.json.encode(manifest).decode()}
+    tickets = store.launch(
+        job_id, fields, total=manifest.unique, slices=upload.slices, deadline=request.deadline
+    )
+    return Submitted(job_id, new=True, tickets=tickets)
+
+
+def fingerprint(source: Source, request: Request) -> str:
+    """Names a request: the list's bytes, how they are read, and for whom."""
+    parts = (
+        source.sha256,
+        request.org_id,
+        request.options.column or "",
+        request.options.field or "",
+        request.fingerprint_extra,
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def new_job_id() -> str:
+    """Sorts by time of creation; the rest is chance."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def whoami() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+class Upload:
+    """Cuts rows into slices and chunks of skipped lines, and stores them as they fill."""
+
+    def __init__(self, store: JobStore, job_id: str) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._ids: list[str] = []
+        self._lines: list[int] = []
+        self._full: list[tuple[int, Slice]] = []
+        self._skipped: list[SkippedLine] = []
+        self._chunks = 0
+        self.slices = 0
+        """How many have been cut."""
+
+    def store(self, rows: Iterable[Row], sha256: str) -> Manifest:
+        counter = ManifestCounter()
+        for row in rows:
+            counter.count(row)
+            if isinstance(row, Wellformed):
+                self._ids.append(row.id)
+                self._lines.append(row.line)
+                if len(self._ids) == IDS:
+                    self._cut()
+            else:
+                self._skip(row)
+        if self._ids:
+            self._cut()
+        self._flush()
+        self._flush_skipped()
+        return counter.manifest(sha256)
+
+    def _cut(self) -> None:
+        self._full.append((self.slices, Slice(tuple(self._ids), runs_of(self._lines))))
+        self.slices += 1
+        self._ids, self._lines = [], []
+        if len(self._full) == _AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._full:
+            self._store.put_slices(self._job_id, self._full)
+            self._full = []
+
+    def _skip(self, row: Row) -> None:
+        if isinstance(row, Malformed):
+            self._skipped.append(SkippedLine(row.line, None, None, row.why))
+        elif not isinstance(row, Wellformed):
+            self._skipped.append(SkippedLine(row.line, row.id, row.first_line, ""))
+        if len(self._skipped) == CHUNK:
+            self._flush_skipped()
+
+    def _flush_skipped(self) -> None:
+        if self._skipped:
+            self._store.put_skipped(self._job_id, self._chunks, self._skipped)
+            self._chunks += 1
+            self._skipped = []
+
+
+def _request_fields(request: Request) -> dict[str, str]:
+    fields = {
+        "org_id": request.org_id,
+        "created_by": request.created_by or whoami(),
+        "labels": msgspec.json.encode(request.labels).decode(),
+        "weight": str(request.weight),
+    }
+    optional = {
+        "request_id": request.request_id,
+        "max_failures": request.max_failures,
+        "max_failure_ratio": request.max_failure_ratio,
+    }
+    fields |= {name: str(value) for name, value in optional.items() if value is not None}
+    return fields

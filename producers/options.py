@@ -1,0 +1,120 @@
+"""Options that several commands share, and what they are turned into."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from producers.reading import InputOptions, Source
+from worker.core.duration import parse_duration
+from worker.core.errors import BadInputError, BadSettingError
+from worker.core.ids import is_org_id
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def reading_options(command: Command) -> Command:
+    """How the list is read: FILE and what belongs to it."""
+    for option in reversed(
+        (
+            click.argument("file", metavar="FILE|-"),
+            click.option(
+                "--format",
+                "input_format",
+                type=click.Choice(["auto", "lines", "csv", "ndjson"]),
+                default="auto",
+                show_default=True,
+                help="How the list is written; auto goes by the file's extension.",
+            ),
+            click.option("--column", metavar="NAME|N", help="The column of a CSV that holds the ids."),
+            click.option("--field", metavar="PATH", help="The field of NDJSON objects that holds the ids."),
+            click.option("--strict", is_flag=True, help="Refuse a list that has a malformed line."),
+            click.option(
+                "--allow-token-like-ids",
+                is_flag=True,
+                help="These are ids, although they look like token values.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def job_options(command: Command) -> Command:
+    """What a job is to be, besides its list."""
+    for option in reversed(
+        (
+            click.option(
+                "--org", "org_id", metavar="GUID", help="The organization; default: the ORG_ID setting."
+            ),
+            click.option(
+                "--label", "labels", multiple=True, metavar="K=V", help="Kept with the job; repeatable."
+            ),
+            click.option(
+                "--max-failures", type=click.IntRange(min=0), help="End the job past so many failed ids."
+            ),
+            click.option(
+                "--max-failure-ratio",
+                type=click.FloatRange(0, 1),
+                help="End the job past this share of failed ids (looked at from 100 ids on).",
+            ),
+            click.option(
+                "--deadline", metavar="6h", help="End the job so long after its submission, pauses included."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def output_option(*formats: str) -> Callable[[Command], Command]:
+    """`-o`, of which the first format is the default."""
+    return click.option(
+        "-o", "output_format", type=click.Choice(formats), default=formats[0], show_default=True
+    )
+
+
+def input_options(given: dict[str, Any]) -> InputOptions:
+    """Takes the reading options out of a command's arguments."""
+    return InputOptions(
+        format=given.pop("input_format"),
+        column=given.pop("column"),
+        field=given.pop("field"),
+        strict=given.pop("strict"),
+        allow_token_like_ids=given.pop("allow_token_like_ids"),
+    )
+
+
+def open_source(path: str) -> Source:
+    if path == "-" and sys.stdin.isatty():
+        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
+    return Source.open(path)
+
+
+def org_of(org_id: str | None) -> str:
+    """The organization, from the option or the settings. Raises `BadInputError`."""
+    if org_id is None:
+        raise BadSettingError("no organization: give --org GUID, or set BULK_ACTIVATE_ORG_ID")
+    if not is_org_id(org_id):
+        raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
+    return org_id
+
+
+def labels_of(given: tuple[str, ...]) -> dict[str, str]:
+    labels = {}
+    for label in given:
+        name, equals, value = label.partition("=")
+        if not name or not equals:
+            raise BadInputError(f"--label: {label!r} is not of the form name=value")
+        labels[name] = value
+    return labels
+
+
+def seconds_of(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except BadInputError as error:
+        raise BadInputError(f"{option}: {error}") from None

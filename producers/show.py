@@ -1,0 +1,80 @@
+"""Shows reports on stdout: tables for people, JSON for programs."""
+
+from collections.abc import Iterable
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from worker.core.outcome import COUNTED
+from worker.core.report import Report
+from worker.reports.verdict import verdict
+
+
+def as_json(value: object) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def as_table(report: Report) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]Job {escape(report.job_id)}[/bold]  {report.state}")
+    console.print(escape(verdict(report)))
+    console.print()
+    for name, value in _facts(report):
+        console.print(f"  {name:<14} {escape(value)}")
+    console.print()
+    counts = Table(box=None, padding=(0, 2), show_header=False)
+    counts.add_column(justify="left")
+    counts.add_column(justify="right")
+    counts.add_row("ids", f"{report.counts['total']:,}")
+    for outcome in COUNTED:
+        if report.counts[outcome]:
+            counts.add_row(outcome.replace("_", " "), f"{report.counts[outcome]:,}")
+    console.print(counts)
+    if report.failures:
+        console.print()
+        console.print(_failures(report))
+
+
+def _facts(report: Report) -> Iterable[tuple[str, str]]:
+    manifest, requests, progress = report.manifest, report.requests, report.progress
+    yield "organization", report.org_id
+    yield (
+        "list",
+        (
+            f"{manifest.lines:,} lines, {manifest.unique:,} unique ids,"
+            f" {manifest.duplicates:,} duplicates, {manifest.malformed:,} malformed"
+        ),
+    )
+    yield "created", f"{report.created_at} by {report.created_by}"
+    if report.ended_at:
+        yield "ended", report.ended_at
+    if report.deadline_at:
+        yield "deadline", report.deadline_at
+    yield (
+        "requests",
+        (
+            f"{requests['sent']:,} sent, {requests['ok']:,} ok, {requests['throttled']:,} throttled,"
+            f" {requests['retried']:,} retried"
+        ),
+    )
+    yield "speed", f"{progress.ids_per_second:,.1f} ids/s over {progress.seconds['active']:.1f} s"
+    if report.rate.current is not None:
+        yield "rate", f"{report.rate.current:g} requests/s ({report.rate.configured})"
+    if not report.balanced:
+        yield "WARNING", "the counters do not sum to the total: run `bulk-activate verify`"
+
+
+def _failures(report: Report) -> Table:
+    table = Table(box=None, padding=(0, 2), title="Why", title_justify="left")
+    table.add_column("ids", justify="right")
+    table.add_column("reason")
+    table.add_column("status", justify="right")
+    table.add_column("message", overflow="fold")
+    for group in report.failures:
+        table.add_row(
+            f"{group.count:,}", escape(group.reason), str(group.status or ""), escape(group.message)
+        )
+    return table

@@ -1,0 +1,37 @@
+"""`python -m worker ...`: the processes of the worker's side, for those who may not import them.
+
+The `bulk-activate` command starts these; its own process never holds the API client or the task's body.
+"""
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+COMMANDS: Final = {
+    "worker": "worker.processes",
+    "redis": "worker.embedded.__main__",
+    "simulator": "worker.simulator.__main__",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        found = import_module(COMMANDS[name]).command
+        assert isinstance(found, click.Command)
+        return found
+
+
+@click.command(cls=_Lazy)
+def main() -> None:
+    """The worker's side: Celery workers, the embedded Redis, the simulator."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(prog_name="python -m worker"))

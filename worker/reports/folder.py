@@ -1,0 +1,78 @@
+"""The results folder of `run`: what happened to each id, in files that can be kept as proof."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from worker.core.errors import BadInputError
+from worker.core.outcome import UNSUCCESSFUL
+from worker.core.report import Report
+from worker.reports.page import page
+from worker.reports.results import Write, job_results, write_csv
+from worker.store.jobs import JobStore
+
+MANIFEST: Final = "manifest.json"
+
+
+def check_folder(folder: Path, job_id: str | None) -> None:
+    """Raises `BadInputError` where `folder` holds anything but the files of job `job_id`."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise BadInputError(f"--output: {folder} is no folder: name another, or remove it")
+    if not any(folder.iterdir()):
+        return
+    try:
+        holder = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, Any]).get("job_id")
+    except (OSError, msgspec.DecodeError):
+        holder = None
+    if holder is None or holder != job_id:
+        raise BadInputError(f"--output: {folder} holds other files: name a new or empty folder")
+
+
+def write_folder(store: JobStore, report: Report, folder: Path, settings: Mapping[str, Any]) -> None:
+    """Writes the files, each whole or not at all; the manifest, with their hashes, last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    job_id = report.job_id
+    files = {
+        "results.csv": lambda write: write_csv(job_results(store, job_id), write),
+        "failed.csv": lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
+        "report.html": lambda write: write(page(report).encode()),
+    }
+    hashes = {name: _write(folder / name, produce) for name, produce in files.items()}
+    manifest = {
+        "schema_version": 1,
+        "job_id": job_id,
+        "version": version("bulk-activation-worker"),
+        "org_id": report.org_id,
+        "state": report.state,
+        "outcome": report.outcome,
+        "created_by": report.created_by,
+        "created_at": report.created_at,
+        "ended_at": report.ended_at,
+        "input": report.manifest,
+        "counts": report.counts,
+        "settings": dict(sorted(settings.items())),
+        "files": {name: {"sha256": digest} for name, digest in hashes.items()},
+    }
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    _write(folder / MANIFEST, lambda write: write(text))
+
+
+def _write(path: Path, produce: Callable[[Write], object]) -> str:
+    """Writes beside `path` and moves it there; the sha256 of what was written."""
+    digest = hashlib.sha256()
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+
+        def write(data: bytes) -> None:
+            digest.update(data)
+            file.write(data)
+
+        produce(write)
+    part.replace(path)
+    return digest.hexdigest()
