@@ -30,7 +30,7 @@ class Child:
         self.name = name
         self._command = [sys.executable, "-m", "worker", name, *arguments, "--with-parent"]
         self._environment = dict(environment)
-        self._log = log
+        self._log = log.absolute()
         self._restarts = 0
         self._process = self._start()
 

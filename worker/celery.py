@@ -5,10 +5,11 @@ import threading
 from typing import Any, Final
 
 from celery import signals
+from celery.exceptions import Reject
 
 from worker import logs, messages, settings
 from worker.core.slices import IDS
-from worker.engine.runtime import Runtime
+from worker.engine.runtime import Runtime, StoppingError
 
 SLICES_IN_FLIGHT: Final = 4
 """Slices that one process works on at once: with one, there is a gap at the end of each."""
@@ -38,7 +39,10 @@ def runtime() -> Runtime:
 def run_slice(*, job_id: str, slice_no: int, size: int = IDS) -> None:
     """Works on one slice of a job until it is settled or has to be given back. `size` is for Flower."""
     del size
-    runtime().run_slice(job_id, slice_no)
+    try:
+        runtime().run_slice(job_id, slice_no)
+    except StoppingError as stopping:
+        raise Reject(requeue=True) from stopping
 
 
 @signals.setup_logging.connect

@@ -58,6 +58,8 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
 def _work(name: str) -> None:
     from worker.celery import app  # noqa: PLC0415 -- it starts from settings that were checked above.
 
+    # Celery says goodbye on stdout, which is for data.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
 
 

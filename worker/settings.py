@@ -154,6 +154,14 @@ class Settings(BaseSettings):
         """Requests per second: the configured rate, or where learning starts."""
         return min(self.rate_start, self.rate_max) if self.rate == "auto" else self.rate
 
+    def require_credential(self) -> None:
+        """Raises `BadSettingError` where no organization could be served at all."""
+        if not (self.api_token or self.access_token or self.credentials_dir):
+            raise BadSettingError(
+                f"no credential: set {PREFIX}API_TOKEN to an API token of an organization owner"
+                f" (or {PREFIX}CREDENTIALS_DIR, or {PREFIX}ACCESS_TOKEN for a short run)"
+            )
+
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
         hidden = {"redis_url", "api_token", "access_token", "secrets_dir", "credentials_dir", "state_dir"}

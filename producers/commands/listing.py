@@ -1,7 +1,7 @@
 """`list`: jobs, newest first."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -15,6 +15,9 @@ from worker.core.job import State
 from worker.core.report import counts_of, timestamp
 from worker.settings import load
 from worker.store.jobs import JobStore
+
+_WIDTH: Final = 120
+"""Columns that the table never has to do with less of."""
 
 
 @click.command()
@@ -51,12 +54,14 @@ def _jobs(store: JobStore) -> Iterator[dict[str, Any]]:
 
 def _table(jobs: list[dict[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    # An id is copied from here into the next command: it is never cut.
-    table.add_column("job", no_wrap=True, overflow="ignore", min_width=24)
-    for name in ("state", "ids", "activated", "failed", "created"):
-        table.add_column(name, justify="right" if name in {"ids", "activated", "failed"} else "left")
+    for name in ("job", "state", "ids", "activated", "failed", "created"):
+        number = name in {"ids", "activated", "failed"}
+        table.add_column(name, no_wrap=True, justify="right" if number else "left")
     for job in jobs:
         counts = job["counts"]
         numbers = (f"{counts[name]:,}" for name in ("total", "activated", "failed"))
         table.add_row(job["job_id"], job["state"], *numbers, job["created_at"])
-    Console(highlight=False, soft_wrap=True).print(table)
+    console = Console(highlight=False)
+    # An id is copied from here into the next command: no narrow terminal may cut it.
+    console.width = max(console.width, _WIDTH)
+    console.print(table)

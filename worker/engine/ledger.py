@@ -13,7 +13,7 @@ import structlog
 
 from worker.core.batch import Settlement
 from worker.engine.patience import patiently
-from worker.store.claims import LEASE_MS, Claim, ClaimStore, Tally
+from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
 from worker.store.steps import Code, Ticket
 
 GROUP_SECONDS: Final = 0.1
@@ -39,7 +39,7 @@ class Ledger:
         self._marks_wanted: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._end = End.KEEP
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -90,18 +90,18 @@ class Ledger:
         await raised
         return self.going_on
 
-    def close(self) -> None:
+    def close(self, end: End) -> None:
         """No work is left or under way: `keep` commits once more, gives the slice back, and returns."""
-        self._closing = True
+        self._end = end
         self._wake.set()
 
     async def keep(self) -> None:
         """Commits whenever there is a reason to, until `close`."""
         while True:
             await self._reason()
-            last = self._closing
-            await self._commit(release=last)
-            if last:
+            end = self._end
+            await self._commit(end)
+            if end is not End.KEEP:
                 return
 
     def _soon(self) -> None:
@@ -117,13 +117,13 @@ class Ledger:
             self._timer.cancel()
             self._timer = None
 
-    async def _commit(self, *, release: bool) -> None:
+    async def _commit(self, end: End) -> None:
         tally, self._tally = self._tally, Tally([], {})
         raised, self._marks_wanted = self._marks_wanted, []
         self._seq += 1
         seq, mark = self._seq, self._mark
-        done = await patiently(lambda: self._store.commit(self._claim, seq, mark, tally, release=release))
-        if done.code in {Code.FENCED, Code.NO_JOB} and not release:
+        done = await patiently(lambda: self._store.commit(self._claim, seq, mark, tally, end))
+        if done.code in {Code.FENCED, Code.NO_JOB} and end is End.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._stopped.set()

@@ -41,6 +41,10 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+class StoppingError(Exception):
+    """The process ends: the message is for another."""
+
+
 class Engine:
     """Everything of a worker process that lives on its loop."""
 
@@ -59,9 +63,12 @@ class Engine:
         self._sweeper = asyncio.create_task(self._watch_over())
 
     async def run_slice(self, job_id: str, slice_no: int) -> None:
-        """The work behind one message. Without a claim there is nothing to do: messages only wake."""
+        """The work behind one message. Without a claim there is nothing to do: messages only wake.
+
+        Raises `StoppingError` where this process takes on nothing more.
+        """
         if self._stopping:
-            return
+            raise StoppingError
         claim, queue = await self._store.claim(
             job_id,
             slice_no,

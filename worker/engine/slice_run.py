@@ -15,7 +15,7 @@ from worker.core.policy import Halt, Policy
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.settle import Run, settle
-from worker.store.claims import Claim, ClaimStore
+from worker.store.claims import Claim, ClaimStore, End
 
 MOST_MARKED: Final = 48
 """Batches marked in one step at full speed; at a low rate the lane admits fewer."""
@@ -40,11 +40,14 @@ class SliceRun:
         self._ledger = ledger
         self._lane = lane
         self._run = Run(claim.org_id, api, policy, lane, ledger, self._halt)
+        self._end = End.RELEASE
         self._under_way = 0
         self._all_home = asyncio.Event()
         self._problem: Exception | None = None
 
     def stop(self) -> None:
+        """The worker ends: others are to go on with the slice."""
+        self._end = End.HAND_OVER
         self._ledger.stop()
 
     async def run(self) -> None:
@@ -56,7 +59,7 @@ class SliceRun:
                 self._all_home.clear()
                 await self._all_home.wait()
         finally:
-            self._ledger.close()
+            self._ledger.close(self._end)
             await keeper
         if self._problem is not None:
             raise self._problem

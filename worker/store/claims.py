@@ -5,6 +5,7 @@ Calls on the worker's event loop. Each may be sent twice by the client and count
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, cast
 
 import msgspec
@@ -42,6 +43,16 @@ class Reservation:
     gap: float
     slots: int
     held: float
+
+
+class End(StrEnum):
+    """What a commit does with its claim."""
+
+    KEEP = "keep"
+    RELEASE = "release"
+    """Nothing is in flight: the slice is done, or anyone may have it."""
+    HAND_OVER = "hand over"
+    """As `RELEASE`, by a worker that stops: a message that it sent would come back to itself."""
 
 
 @dataclass(slots=True)
@@ -87,7 +98,7 @@ class ClaimStore:
         claim = Claim(job_id, slice_no, number, org_id.decode(), unpack(ids), outcomes.decode("ascii"))
         return claim, tickets(queue)
 
-    async def commit(self, claim: Claim, seq: int, mark: int, tally: Tally, *, release: bool) -> Committed:
+    async def commit(self, claim: Claim, seq: int, mark: int, tally: Tally, end: End) -> Committed:
         """Records what `tally` carries. `mark`: ids below it may be sent once this returns."""
         args = [
             claim.slice_no,
@@ -96,7 +107,7 @@ class ClaimStore:
             LEASE_MS,
             WINDOW,
             mark,
-            "release" if release else "keep",
+            end,
             encode(tally, len(claim.part.ids)),
             len(claim.part.ids),
         ]

@@ -4,7 +4,8 @@
 -- KEYS  1 the job's hash
 -- ARGV  1 slice   2 claim number   3 seq, counted from 1 within the claim   4 lease in ms   5 window
 --       6 mark: ids below it may be sent from now on
---       7 what to do with the claim: 'keep'; 'release', give the slice back, nothing is in flight
+--       7 what to do with the claim: 'keep'; 'release', give the slice back, nothing is in flight;
+--         'hand over', the same by a worker that stops: the next sweep of another sends the message
 --       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
@@ -174,20 +175,21 @@ end
 redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
 redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
 local queued = {}
-if ARGV[7] == 'release' then
+local keeps, hands_over = ARGV[7] == 'keep', ARGV[7] == 'hand over'
+if not keeps then
   redis.call('HSET', slice, 'mark', 0)
   redis.call('ZREM', base .. 'claimed', n)
   local out = redis.call('GET', base .. 'out:' .. n) or ''
   if #out >= tonumber(ARGV[9]) and not string.find(out, '[.?]') then
     redis.call('HSET', slice, 'done', 1)
   else
-    redis.call('ZADD', base .. 'waiting', int(now), n)
-    if workable() then queued[1] = ticket(n) end
+    redis.call('ZADD', base .. 'waiting', hands_over and 0 or int(now), n)
+    if workable() and not hands_over then queued[1] = ticket(n) end
   end
 end
 check_limits(now)
 local rests = settle_job(now)
-if not rests then
+if not rests and not hands_over then
   for _, next in ipairs(refill(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
 end
 return {'COMMITTED', get('state'), workable() and 1 or 0, unpack(queued)}
