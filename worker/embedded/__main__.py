@@ -1,0 +1,53 @@
+"""The command of the supervisor: `python -m worker.embedded --dir DIR [--with-parent]`."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from worker.core.errors import BulkActivateError
+from worker.embedded.binary import find_server
+from worker.embedded.supervisor import Ready, supervise
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the server's data; made if need be, closed to other users.",
+)
+@click.option(
+    "--server",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, executable=True, path_type=Path),
+    help="Server program, instead of the one that is found: Valkey, or Redis from 6.2 on.",
+)
+@click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
+def command(folder: Path, server: Path | None, with_parent: bool) -> None:
+    """Run a private Redis server on a unix socket until told to stop.
+
+    Prints one line of JSON when the server can be used. SIGTERM, SIGINT and SIGHUP stop it.
+
+    Example: python -m worker.embedded --dir ~/.local/state/bulk-activate/redis
+    """
+    try:
+        supervise(folder, server or find_server(), announce, with_parent=with_parent)
+    except BulkActivateError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        # A full disk, a read-only folder: the reader needs the cause, not where we met it.
+        click.echo(f"Error: cannot run a Redis server in {folder}: {error}", err=True)
+        sys.exit(1)
+
+
+def announce(ready: Ready) -> None:
+    click.echo(msgspec.json.encode(ready))
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,61 @@
+"""Ends the server that a killed supervisor left behind.
+
+On Linux the kernel has told it to end already (see `deathsig`) and it may just be writing its AOF; a second
+server on the same files would destroy them, so it is waited for on every platform. A process that cannot be
+proved to be that server is never touched: it is asked to end over its own socket, not by a process id.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import redis
+
+from worker.core.errors import RedisUnreachableError
+from worker.embedded.lock import Record, try_lock
+from worker.embedded.place import remove_socket
+from worker.embedded.probe import identify, shut_down
+
+PATIENCE: Final = 20.0
+"""Seconds that a server may take to end once it was asked."""
+_POLL: Final = 0.05
+
+
+def end_leftover(home: Path, record: Record | None, server_lock: int, patience: float = PATIENCE) -> None:
+    """Returns once no server holds `server_lock`, which is then held here.
+
+    Raises `RedisUnreachableError` for a server that does not end.
+    """
+    socket = None if record is None or record.socket is None else Path(record.socket)
+    if not try_lock(server_lock):
+        if socket is not None:
+            _ask_to_end(home, socket, record)
+        _wait_until_free(home, server_lock, record, patience)
+    if socket is not None:
+        remove_socket(home, socket)
+
+
+def _ask_to_end(home: Path, socket: Path, record: Record | None) -> None:
+    found = identify(socket)
+    if found is None or not found.serves(home):
+        return
+    if record is not None and record.server_pid not in {None, found.pid}:
+        return
+    try:
+        shut_down(socket)
+    except redis.RedisError:
+        # It refused, or ended before it read the request: the lock tells which.
+        return
+
+
+def _wait_until_free(home: Path, server_lock: int, record: Record | None, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while not try_lock(server_lock):
+        if time.monotonic() >= deadline:
+            known = None if record is None else record.server_pid
+            who = "a server" if known is None else f"the server with process id {known}"
+            raise RedisUnreachableError(
+                f"{who}, left over from an earlier start, still uses {home} and does not end: "
+                "end it, then try again"
+            )
+        time.sleep(_POLL)

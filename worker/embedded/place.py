@@ -1,0 +1,102 @@
+"""Where the embedded server keeps its files, and how its folder is made private."""
+
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from worker.core.errors import BadInputError
+
+LONGEST_SOCKET: Final = 100
+"""Bytes. macOS takes 103, Linux 107; Redis 6.2 cuts a longer one without a word."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/._-]+")
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_NAME: Final = "redis.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of one server. `home` is absolute and resolved."""
+
+    home: Path
+    socket: Path
+
+    @property
+    def config(self) -> Path:
+        return self.home / "redis.conf"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "redis.log"
+
+
+def private_home(folder: Path) -> Path:
+    """`folder`, made if need be, resolved, and open to its owner alone. Raises `BadInputError`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home = folder.resolve(strict=True)
+        state = home.stat()
+        if state.st_uid != os.geteuid():
+            raise BadInputError(
+                f"{home} belongs to another user (uid {state.st_uid}): name a folder of yours"
+            )
+        if state.st_mode & _OTHERS:
+            _close_to_others(home)
+    except OSError as error:
+        raise BadInputError(f"cannot use the folder {folder}: {error.strerror}; name another one") from error
+    return home
+
+
+def _close_to_others(home: Path) -> None:
+    # A folder with other things in it, say /tmp, may be open to others for a reason.
+    if any(home.iterdir()) and not (home / "redis.lock").exists():
+        raise BadInputError(
+            f"{home} is open to other users and holds files that are not the server's: "
+            "name an empty folder, or close it with chmod 700"
+        )
+    home.chmod(0o700)
+
+
+def fits(socket: Path) -> bool:
+    """Whether a socket can stand there: short enough, and the same inside a URL as outside."""
+    text = str(socket)
+    return len(text) <= LONGEST_SOCKET and _PLAIN.fullmatch(text) is not None
+
+
+@contextmanager
+def placed(home: Path) -> Iterator[Place]:
+    """The place of a server with data in `home`; its socket there too, else in a short private folder
+    that is gone at the end.
+    """
+    if fits(home / _NAME):
+        yield Place(home, home / _NAME)
+        return
+    folder = _short_folder()
+    try:
+        yield Place(home, folder / _NAME)
+    finally:
+        remove_socket(home, folder / _NAME)
+
+
+def remove_socket(home: Path, socket: Path) -> None:
+    """Removes what a server left at `socket`, and the folder made for it unless that is `home`."""
+    with suppress(OSError):
+        socket.unlink(missing_ok=True)
+    if socket.parent != home:
+        with suppress(OSError):
+            socket.parent.rmdir()
+
+
+def _short_folder() -> Path:
+    # TMPDIR can be long or odd itself; mkdtemp makes a folder of mode 0700 that nobody else had before.
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  The folder in it is private, see above.
+        folder = Path(parent).resolve()
+        if fits(folder / "bulk-XXXXXXXX" / _NAME) and folder.is_dir():
+            return Path(tempfile.mkdtemp(prefix="bulk-", dir=folder))
+    raise BadInputError("no folder with a path short and plain enough for a socket: set TMPDIR to one")

@@ -1,0 +1,105 @@
+"""Keeps one server running in one folder until it is told to stop or the server dies."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from worker.core.errors import RedisUnreachableError
+from worker.embedded.config import url_of
+from worker.embedded.leftover import end_leftover
+from worker.embedded.lock import SERVER, Record, SupervisorLock, opened, supervisor_lock
+from worker.embedded.mailbox import Letter, Mailbox, signals_as_mail
+from worker.embedded.place import Place, placed, private_home
+from worker.embedded.probe import Identity, identify, is_ready
+from worker.embedded.server import STOP_GRACE, Server, last_words, running
+from worker.lifeline import end_with_parent
+
+_POLL: Final = 0.05
+"""Seconds between two questions whether the server is ready."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What the supervisor prints, as one line of JSON, once the server can be used."""
+
+    url: str
+    pid: int
+    server_pid: int
+    version: str
+    server: Literal["valkey", "redis"]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is held while a server runs."""
+
+    binary: Path
+    place: Place
+    lock: SupervisorLock
+    server_lock: int
+    mail: Mailbox
+
+
+def supervise(
+    folder: Path, binary: Path, announce: Callable[[Ready], None], *, with_parent: bool = False
+) -> None:
+    """Runs the server program `binary` on the data in `folder` until this process is told to stop.
+
+    `announce` is called once the server can be used. `with_parent` stops it when stdin ends. Takes the
+    process over (signals, stdin), so it wants the main thread. Raises `BadInputError` where the server
+    may not or cannot start, `RedisUnreachableError` where it dies.
+    """
+    home = private_home(folder)
+    with supervisor_lock(home) as lock, opened(home / SERVER) as server_lock:
+        before = lock.read()
+        # The old server stays on record until it is known to be gone.
+        me = Record(os.getpid())
+        lock.write(me if before is None else msgspec.structs.replace(before, pid=me.pid))
+        end_leftover(home, before, server_lock)
+        try:
+            with signals_as_mail() as mail, placed(home) as place:
+                _serve(Service(binary, place, lock, server_lock, mail), announce, with_parent=with_parent)
+        finally:
+            lock.clear()
+
+
+def _serve(service: Service, announce: Callable[[Ready], None], *, with_parent: bool) -> None:
+    place, mail = service.place, service.mail
+    record = Record(os.getpid(), str(place.socket))
+    service.lock.write(record)
+    with running(service.binary, place, mail.server_ended, service.server_lock) as server:
+        service.lock.write(msgspec.structs.replace(record, server_pid=server.pid))
+        if with_parent:
+            end_with_parent(grace=2 * STOP_GRACE)
+        identity = _wait_until_ready(place, mail, server)
+        if identity is None:
+            return
+        announce(Ready(url_of(place.socket), os.getpid(), server.pid, identity.version, identity.name))
+        if mail.take() is Letter.SERVER_ENDED:
+            raise RedisUnreachableError(
+                f"the embedded Redis server ended by itself ({server.end()}): see {place.log}"
+            )
+
+
+def _wait_until_ready(place: Place, mail: Mailbox, server: Server) -> Identity | None:
+    """Who answers, as long as the loading of the data may take; None where a stop came first."""
+    while True:
+        identity = identify(place.socket)
+        if identity is not None and identity.pid != server.pid:
+            raise RedisUnreachableError(
+                f"process {identity.pid} answers at {place.socket}, not the server that was started "
+                f"there ({server.pid}): end it, then try again"
+            )
+        if identity is not None and is_ready(place.socket):
+            return identity
+        match mail.take(_POLL):
+            case Letter.STOP:
+                return None
+            case Letter.SERVER_ENDED:
+                raise RedisUnreachableError(
+                    f"the embedded Redis server did not start ({server.end()}): {last_words(place.log)} "
+                    f"(more in {place.log})"
+                )
