@@ -1,0 +1,23 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import RealServer, valkey9
+from worker.settings import PREFIX
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_caller() -> None:
+    """No test is moved by the settings of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[RealServer]:
+    """One Valkey 9 for all tests that only put jobs of their own into it."""
+    with valkey9() as real:
+        yield real

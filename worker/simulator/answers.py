@@ -1,0 +1,53 @@
+"""The answers of the API, as values: what goes onto the wire, when and how."""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from worker.simulator.faults import Way
+from worker.simulator.lists import Lists
+
+_encode: Final = msgspec.json.Encoder().encode
+
+_MODULE: Final = 540
+"""The API's own number for the part of it that answers. Seen in the wild, without a published meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    way: Way = Way.ANSWER
+
+
+class CspErrorResponse(msgspec.Struct, frozen=True, rename="camel"):
+    status_code: int
+    message: str
+    request_id: str
+    csp_error_code: str
+    module_code: int = _MODULE
+    metadata: None = None
+
+
+def lists_answer(lists: Lists) -> Answer:
+    return Answer(HTTPStatus.OK, _encode(lists))
+
+
+def error_answer(
+    status: int,
+    message: str,
+    request_id: str,
+    *,
+    headers: dict[str, str] | None = None,
+    way: Way = Way.ANSWER,
+) -> Answer:
+    """Any status but 200, with the API's error document."""
+    return Answer(
+        status,
+        _encode(CspErrorResponse(status, message, request_id, f"simulator.{status}")),
+        headers or {},
+        way,
+    )

@@ -1,0 +1,82 @@
+"""How the simulator behaves: values that its options set at the start and `POST /control` changes later."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from worker.simulator.faults import NAMES
+
+OWNER: Final = "csp:org_owner"
+
+AUTO: Final = "auto"
+NO_HEADER: Final = "none"
+DATE: Final = "date"
+
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+
+class BadConfigError(ValueError):
+    """A value that cannot be; the message names it."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """To be made with `configured`, which checks it."""
+
+    rate: NotNegative = 0.0
+    """Requests per second that an organization may make; 0 for no limit."""
+    burst: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Requests at once after a rest; None for one second's worth."""
+    retry_after: Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]{1,64}\Z")] = AUTO
+    """What a 429 says: `auto` the true time in whole seconds, `date` the same as an HTTP date, `none` no
+    header; anything else goes out as it stands."""
+    latency: NotNegative = 0.0
+    """Milliseconds between a request and its answer. The work is done at the beginning."""
+    jitter: NotNegative = 0.0
+    """Milliseconds added to the latency at most."""
+    seed: int = 0
+    fail: Fraction = 0.0
+    """Of ids, not met yet: can never be activated."""
+    active: Fraction = 0.0
+    """Of ids, not met yet: were active before."""
+    poison: Fraction = 0.0
+    """Of ids, not met yet: a request that holds one is refused as a whole."""
+    poison_status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 400
+    faults: dict[str, Fraction] = {}
+    """Of requests, by name of fault."""
+    forbid: bool = False
+    """403 to every request."""
+    refuse_exchange: bool = False
+    """Every API token is refused."""
+    orgs: tuple[str, ...] = ()
+    """The organizations that exist; none for any."""
+    perms: tuple[str, ...] = (OWNER,)
+    """What the claims of access tokens say the user may do."""
+    token_lifetime: Annotated[float, msgspec.Meta(gt=0, le=1e9)] = 1799.0
+    """Seconds that an access token is good."""
+
+
+def configured(values: Mapping[str, Any], base: Config | None = None) -> Config:
+    """`base`, or the defaults, with `values` in place of its own; faults that are not named stay.
+
+    Raises `BadConfigError`.
+    """
+    old = msgspec.structs.asdict(base or Config())
+    faults = values.get("faults", {})
+    if isinstance(faults, Mapping):
+        faults = {**old["faults"], **faults}
+    try:
+        config = msgspec.convert({**old, **values, "faults": faults}, Config)
+    except msgspec.ValidationError as error:
+        raise BadConfigError(str(error)) from None
+    if unknown := config.faults.keys() - NAMES:
+        raise BadConfigError(f"no such fault: {min(unknown)} (known: {', '.join(sorted(NAMES))})")
+    _at_most_one("fail, active and poison", config.fail + config.active + config.poison)
+    _at_most_one("the faults", sum(config.faults.values()))
+    return config
+
+
+def _at_most_one(what: str, total: float) -> None:
+    if total > 1 + 1e-9:
+        raise BadConfigError(f"{what} sum to {total:g}, more than 1")

@@ -1,0 +1,48 @@
+"""The API's rate limit: a token bucket (https://en.wikipedia.org/wiki/Token_bucket)."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+_ROUNDING: Final = 1e-9
+"""Slots. Keeps a client that sends at exactly the allowed pace from being refused by an error of floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`rate` requests per second on average, 0 for no limit; `burst` at once after a rest, at least 1."""
+
+    rate: float
+    burst: int
+
+    @classmethod
+    def of(cls, rate: float, burst: int | None) -> "Limit":
+        """Without a `burst`, one second's worth."""
+        return cls(rate, burst or max(1, ceil(rate)))
+
+
+class TokenBucket:
+    """Full at first. Reads no clock; the limit is an argument, so that it may change at any time."""
+
+    __slots__ = ("_at", "_level")
+
+    def __init__(self) -> None:
+        self._level: float | None = None
+        self._at = 0.0
+
+    def take(self, limit: Limit, now: float) -> float:
+        """0.0 where the request may pass, else the seconds until one may; a refusal takes nothing."""
+        if not limit.rate:
+            return 0.0
+        level = self._filled(limit, now)
+        self._at = now
+        if level >= 1 - _ROUNDING:
+            self._level = max(level - 1, 0.0)
+            return 0.0
+        self._level = level
+        return (1 - level) / limit.rate
+
+    def _filled(self, limit: Limit, now: float) -> float:
+        if self._level is None:
+            return limit.burst
+        return min(limit.burst, self._level + (now - self._at) * limit.rate)

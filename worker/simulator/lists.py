@@ -1,0 +1,58 @@
+"""The two lists of a 200, and the ways in which they can be wrong.
+
+A way is a function of the honest lists and a number in [0, 1) that says which id it strikes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+
+class Failure(msgspec.Struct, frozen=True, gc=False):
+    id: str
+    message: str
+
+
+class Lists(msgspec.Struct, frozen=True):
+    """What a 200 carries. Either may be null or missing."""
+
+    successes: list[str] | msgspec.UnsetType | None
+    failures: list[Failure] | msgspec.UnsetType | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was done with the ids of a request: which were activated, which refused."""
+
+    successes: list[str]
+    failures: list[Failure]
+
+
+Distortion: TypeAlias = Callable[[Result, float], Lists]
+
+
+def honest(result: Result, _chance: float) -> Lists:
+    return Lists(result.successes, result.failures)
+
+
+def one_missing(result: Result, chance: float) -> Lists:
+    """One id that was activated is in neither list; where none was, the lists are honest."""
+    struck = int(chance * len(result.successes))
+    return Lists(result.successes[:struck] + result.successes[struck + 1 :], result.failures)
+
+
+def one_in_both(result: Result, chance: float) -> Lists:
+    """One id that was activated stands among the failures too; where none was, one of these among both."""
+    successes, failures = result.successes, result.failures
+    if successes:
+        struck = successes[int(chance * len(successes))]
+        return Lists(successes, [*failures, Failure(struck, "Token could not be activated")])
+    return Lists([failures[int(chance * len(failures))].id], failures)
+
+
+def no_empty_list(result: Result, chance: float) -> Lists:
+    """An empty list is left out, or null in its place."""
+    nothing = None if chance < 0.5 else msgspec.UNSET  # noqa: PLR2004 -- heads or tails.
+    return Lists(result.successes or nothing, result.failures or nothing)

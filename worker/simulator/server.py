@@ -1,0 +1,142 @@
+"""The simulator on the wire: an aiohttp application over `Service`."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from worker.simulator.answers import Answer
+from worker.simulator.call import Call
+from worker.simulator.config import BadConfigError, Config
+from worker.simulator.faults import Way
+from worker.simulator.service import Service
+from worker.simulator.world import Line
+
+MOST_BYTES: Final = 1 << 20
+"""Of a request's body."""
+
+_LINES: Final = 1000
+"""Lines of the world that are made at a time; requests are answered in between."""
+
+_LOOK: Final = 0.05
+"""Seconds between two looks at whether the client of a hanging request has left."""
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def make_app(
+    config: Config | None = None,
+    api_token: str | None = None,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> web.Application:
+    """The simulator, to be run by any runner. `api_token`: the one that is accepted; None for any."""
+    app = web.Application(middlewares=[_client_may_leave], client_max_size=MOST_BYTES)
+    handlers = _Handlers(Service(config or Config(), api_token, now, wall))
+    app.on_shutdown.append(handlers.shut_down)
+    app.add_routes(
+        [
+            web.post("/csp/gateway/am/api/orgs/{org}/api-tokens/activate", handlers.activate),
+            web.post("/csp/gateway/am/api/auth/api-tokens/authorize", handlers.authorize),
+            web.get("/world", handlers.world),
+            web.get("/stats", handlers.stats),
+            web.post("/control", handlers.control),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _client_may_leave(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Clients leave in the middle of a request, killed ones above all; that is no fault to be logged."""
+    try:
+        return await handler(request)
+    except ConnectionError:
+        return web.Response(status=408)  # Read by nobody.
+
+
+class _Handlers:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._closing = False
+
+    async def shut_down(self, _app: web.Application) -> None:
+        self._closing = True
+
+    async def activate(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            body = None
+        call = Call.of(
+            request.match_info["org"], request.headers.get("Authorization"), request.content_type, body
+        )
+        answer, delay = self._service.activate(call)
+        try:
+            if delay:
+                await asyncio.sleep(delay)
+            if answer.way is Way.HANG:
+                await self._client_left(request)
+        finally:
+            self._service.stats.leave()
+        if answer.way is not Way.ANSWER and request.transport is not None:
+            # Before the answer, which is then written to nobody.
+            request.transport.close()
+        return _response(answer)
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        form: Mapping[str, object] = {}
+        # What cannot be read as a form holds no API token.
+        with suppress(ValueError, LookupError):
+            form = await request.post()
+        return _response(self._service.authorize(form))
+
+    async def world(self, request: web.Request) -> web.StreamResponse:
+        """One line of JSON for each id ever met; `?org=` names one organization."""
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        for chunk in _chunks(self._service.lines(request.query.get("org"))):
+            await response.write(_encoder.encode_lines(chunk))
+            # A write that need not wait lets nobody else run.
+            await asyncio.sleep(0)
+        await response.write_eof()
+        return response
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        return _json(self._service.stats.snapshot())
+
+    async def control(self, request: web.Request) -> web.Response:
+        """Answers with the whole configuration as it now stands."""
+        try:
+            orders = msgspec.json.decode(await request.read(), type=dict[str, object])
+            return _json(self._service.control(orders))
+        except (msgspec.DecodeError, BadConfigError) as error:
+            return _json({"message": str(error)}, status=400)
+
+    async def _client_left(self, request: web.Request) -> None:
+        # aiohttp tells a handler so only by cancelling it, and only if its runner was made to; then a
+        # client that leaves would also cut short what a real service goes on with.
+        while not (self._closing or request.transport is None or request.transport.is_closing()):  # noqa: ASYNC110 -- nothing public tells.
+            await asyncio.sleep(_LOOK)
+
+
+def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    while chunk := list(islice(lines, _LINES)):
+        yield chunk
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(
+        status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
+    )
+
+
+def _json(document: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=_encoder.encode(document), content_type="application/json")

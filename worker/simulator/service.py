@@ -1,0 +1,151 @@
+"""The API without its network: a request as a value in, an answer as a value out."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from itertools import chain
+from typing import Any, Final
+
+from worker.simulator.answers import Answer, error_answer, lists_answer
+from worker.simulator.call import MOST_IDS, Call
+from worker.simulator.chance import Dice
+from worker.simulator.config import BadConfigError, Config, configured
+from worker.simulator.exchange import Exchange
+from worker.simulator.faults import SOUND, Fault, Faults, Way
+from worker.simulator.limiter import Limit, TokenBucket
+from worker.simulator.retry_after import retry_after
+from worker.simulator.stats import NO_ANSWER, Stats
+from worker.simulator.world import Line, Nature, World
+
+
+class Service:
+    """The whole state of the simulator.
+
+    `now` is monotonic seconds; `wall`, seconds since the epoch, serves only what the API itself writes as
+    a date.
+    """
+
+    def __init__(
+        self, config: Config, api_token: str | None, now: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        self._now = now
+        self._wall = wall
+        self._worlds: defaultdict[str, World] = defaultdict(World)
+        self._buckets: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
+        self.stats = Stats()
+        self.exchange: Final = Exchange(api_token, now, wall)
+        self._configure(config)
+
+    def _configure(self, config: Config) -> None:
+        self.config = config
+        self._dice = Dice(config.seed)
+        self._limit = Limit.of(config.rate, config.burst)
+        self._faults = Faults(config.faults)
+        self._nature = Nature(self._dice, config.fail, config.active, config.poison)
+
+    def control(self, orders: Mapping[str, Any]) -> Config:
+        """Changes the configuration; `revoke: true` besides ends every access token. All of it or nothing.
+
+        Raises `BadConfigError`.
+        """
+        values = dict(orders)
+        revoke = values.pop("revoke", False)
+        if not isinstance(revoke, bool):
+            raise BadConfigError("revoke must be true or false")
+        self._configure(configured(values, self.config))
+        if revoke:
+            self.exchange.grants.revoke()
+        return self.config
+
+    def authorize(self, form: Mapping[str, Any]) -> Answer:
+        """Gives an access token for an API token."""
+        answer = self.exchange.authorize(form, self.config)
+        self.stats.exchanges[str(answer.status)] += 1
+        return answer
+
+    def activate(self, call: Call) -> tuple[Answer, float]:
+        """The answer, and the seconds until it is due. What it changes is changed at once."""
+        now = self._now()
+        self.stats.enter(now)
+        self._note(call.org, call.ids)
+        answer = self._refusal(call, now) or self._admitted(call.org, list(dict.fromkeys(call.ids)), now)
+        self.stats.by_status[NO_ANSWER if answer.way is not Way.ANSWER else str(answer.status)] += 1
+        return answer, self._delay()
+
+    def lines(self, org: str | None) -> Iterator[Line]:
+        """Every id ever met, in one organization or in all."""
+        if org is not None:
+            return self._worlds[org].lines(org) if org in self._worlds else iter(())
+        return chain.from_iterable(world.lines(org) for org, world in list(self._worlds.items()))
+
+    def _note(self, org: str, ids: list[str]) -> None:
+        stats = self.stats
+        unique = set(ids)
+        stats.batch_sizes[len(ids)] += 1
+        stats.ids_received += len(ids)
+        stats.repeated_ids_in_request += len(ids) - len(unique)
+        stats.over_limit += len(ids) > MOST_IDS
+        # In the order of the request, not of the set: `GET /world` shows it.
+        stats.ids_sent_again += self._worlds[org].receive(dict.fromkeys(ids), self._nature)
+
+    def _refusal(self, call: Call, now: float) -> Answer | None:
+        """Why the request is turned away at the door, if it is."""
+        config = self.config
+        if not self.exchange.grants.good(call.authorization, now):
+            return self._error(
+                HTTPStatus.UNAUTHORIZED, "Unauthorized: the access token is missing or invalid"
+            )
+        if config.orgs and call.org not in config.orgs:
+            return self._error(HTTPStatus.NOT_FOUND, f"Organization {call.org} not found")
+        if config.forbid:
+            return self._error(HTTPStatus.FORBIDDEN, "User has no permission in the organization")
+        if wait := self._buckets[call.org].take(self._limit, now):
+            headers = retry_after(config.retry_after, wait, self._wall())
+            return self._error(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", headers)
+        if call.content_type != "application/json":
+            return self._error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json")
+        if call.too_large:
+            return self._error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")
+        if not call.ids:
+            return self._error(HTTPStatus.BAD_REQUEST, 'The body must be {"ids": [...]} with at least one id')
+        if len(call.ids) > MOST_IDS:
+            return self._error(HTTPStatus.BAD_REQUEST, f"{len(call.ids)} ids, at most {MOST_IDS} are allowed")
+        return None
+
+    def _admitted(self, org: str, ids: list[str], now: float) -> Answer:
+        """The answer to a request that passed the door; `ids` hold no id twice."""
+        world = self._worlds[org]
+        self.stats.admitted.add(now)
+        # The same batch sent again rolls anew; another order of the requests changes nothing.
+        subject = f"{world.admit(ids)} {ids[0]}"
+        fault = self._roll(subject)
+        if not fault.done:
+            return self._faulty(fault)
+        if world.poisoned(ids):
+            return self._error(self.config.poison_status, "The request could not be processed")
+        result = world.activate(ids)
+        if fault.status != HTTPStatus.OK or fault.way is not Way.ANSWER:
+            return self._faulty(fault)
+        return lists_answer(fault.distort(result, self._dice.roll("struck", subject)))
+
+    def _roll(self, subject: str) -> Fault:
+        if not self.config.faults:
+            return SOUND
+        fault = self._faults.roll(self._dice.roll("fault", subject))
+        if fault is not SOUND:
+            self.stats.by_fault[fault.name] += 1
+        return fault
+
+    def _faulty(self, fault: Fault) -> Answer:
+        return error_answer(fault.status, fault.help, self._request_id(), way=fault.way)
+
+    def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
+        return error_answer(status, message, self._request_id(), headers=headers)
+
+    def _request_id(self) -> str:
+        return f"{self.stats.requests:032x}"
+
+    def _delay(self) -> float:
+        config = self.config
+        chance = self._dice.roll("jitter", str(self.stats.requests)) if config.jitter else 0.0
+        return (config.latency + config.jitter * chance) / 1000
