@@ -3,16 +3,13 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import structlog
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError
 
 from worker.core.backoff import backoff
-from worker.store.connect import TRANSIENT
-
-_MENDABLE: Final = ("OOM", "READONLY", "MISCONF", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "NOPERM")
-"""Error codes of Redis that someone can mend while we wait."""
+from worker.store.connect import is_mendable
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -25,11 +22,9 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
         attempt += 1
         try:
             return await ask()
-        except TRANSIENT as error:
-            problem = str(error)
-        except ResponseError as error:
-            problem = str(error)
-            if not problem.startswith(_MENDABLE):
+        except RedisError as error:
+            if not is_mendable(error):
                 raise
+            problem = str(error)
         log.warning("Redis is not to be used now, will try again", problem=problem, attempt=attempt)
         await asyncio.sleep(backoff(attempt, base=0.1, cap=2.0, roll=random.random()))

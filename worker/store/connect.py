@@ -12,6 +12,10 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ConnectionError,  # noqa: A004 -- redis-py's own name; the built-in is not used here.
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
     TimeoutError,  # noqa: A004 -- as above.
@@ -28,6 +32,16 @@ _CONNECTIONS: Final = 32
 
 TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError)
 """Faults that pass: the server restarts, loads its data, or is out of reach for a while."""
+
+
+_REFUSALS: Final = (OutOfMemoryError, ReadOnlyError, MasterDownError, NoPermissionError, AuthenticationError)
+_REFUSAL_CODES: Final = ("MISCONF", "NOREPLICAS", "NOAUTH")
+"""Those for which redis-py has no class of their own."""
+
+
+def is_mendable(error: RedisError) -> bool:
+    """Whether the fault may pass, or someone can mend the server, while we wait."""
+    return isinstance(error, (*TRANSIENT, *_REFUSALS)) or str(error).startswith(_REFUSAL_CODES)
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -86,12 +100,14 @@ def reachable(url: str) -> Iterator[None]:
             f"cannot reach Redis at {shown(url)} ({_why(error)}):"
             " start it, or set BULK_ACTIVATE_REDIS_URL to where it is"
         ) from error
+    except OutOfMemoryError as error:
+        raise RedisUnreachableError(
+            f"Redis at {shown(url)} is full: raise its maxmemory, or remove jobs that rest"
+        ) from error
     except ResponseError as error:
-        if str(error).startswith("OOM"):
-            raise RedisUnreachableError(
-                f"Redis at {shown(url)} is full: raise its maxmemory, or purge jobs that rest"
-            ) from error
-        raise
+        if not is_mendable(error):
+            raise
+        raise RedisUnreachableError(f"Redis at {shown(url)} refuses to work: {error}") from error
 
 
 def _why(error: RedisError) -> str:

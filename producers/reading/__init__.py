@@ -1,0 +1,34 @@
+"""Reads a list of token ids: one id per line, CSV or NDJSON; a file or standard input; gzip or not.
+
+    with Source.open(path) as source:
+        check_no_secrets(source, options)
+        for row in read_rows(source, options):
+            counter.count(row)
+    manifest = counter.manifest(source.sha256)
+
+What a list is refused for is a BadInputError; a line is only ever a Malformed row.
+"""
+
+from producers.reading.dedupe import Seen
+from producers.reading.guard import check_no_secrets
+from producers.reading.manifest import ManifestCounter
+from producers.reading.options import Format, InputOptions
+from producers.reading.reader import read_rows
+from producers.reading.rows import Duplicate, Malformed, Row, Wellformed
+from producers.reading.source import Source
+from worker.core.report import Manifest
+
+__all__ = [
+    "Duplicate",
+    "Format",
+    "InputOptions",
+    "Malformed",
+    "Manifest",
+    "ManifestCounter",
+    "Row",
+    "Seen",
+    "Source",
+    "Wellformed",
+    "check_no_secrets",
+    "read_rows",
+]

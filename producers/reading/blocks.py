@@ -1,0 +1,74 @@
+"""A stream of bytes cut into blocks of whole lines, in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+MAX_LINE = 64 * 1024
+"""Bytes of a line without its end, and of a CSV record. No id comes near; longer is a broken line."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Block(NamedTuple):
+    """Whole lines, together no longer than `MAX_LINE` and a line end."""
+
+    first: int
+    """The physical number of the first line, from 1."""
+    data: bytes
+    """The lines; each ends with a line feed, except perhaps the last of the stream. CRLF has become LF."""
+
+
+class Overlong(NamedTuple):
+    """A line longer than `MAX_LINE`; what stood in it is gone."""
+
+    line: int
+
+
+def blocks(pieces: Iterable[bytes]) -> Iterator[Block | Overlong]:
+    """The lines of a stream of which `pieces` are consecutive parts, without its byte order mark."""
+    cutter = _Cutter()
+    for piece in pieces:
+        yield from cutter.feed(piece)
+    yield from cutter.end()
+
+
+class _Cutter:
+    def __init__(self) -> None:
+        self._line = 1
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, piece: bytes) -> Iterator[Block | Overlong]:
+        if self._skipping:
+            _, line_feed, piece = piece.partition(b"\n")
+            self._skipping = not line_feed
+        data = self._rest + piece
+        start = 0
+        while len(data) - start > MAX_LINE:
+            end = data.rfind(b"\n", start, start + MAX_LINE + 1) + 1
+            if end:
+                yield self._block(data[start:end])
+            else:
+                yield self._overlong()
+                end = data.find(b"\n", start + MAX_LINE) + 1
+                self._skipping = not end
+                end = end or len(data)
+            start = end
+        self._rest = data[start:]
+
+    def end(self) -> Iterator[Block]:
+        if self._rest:
+            yield self._block(self._rest)
+
+    def _block(self, data: bytes) -> Block:
+        first = self._line
+        self._line += data.count(b"\n")
+        if first == 1:
+            data = data.removeprefix(_BOM)
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        return Block(first, data)
+
+    def _overlong(self) -> Overlong:
+        self._line += 1
+        return Overlong(self._line - 1)

@@ -1,0 +1,86 @@
+"""Where in a CSV the id stands, decided by its first record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from worker.core.errors import BadInputError
+from worker.core.ids import looks_like_token_value
+
+OUR_COLUMNS: Final = ("line", "id", "outcome", "reason", "message", "http_status", "attempts", "finished_at")
+"""The header of the results that we write."""
+
+_ID_COLUMN: Final = "id"
+_HEADERS: Final = frozenset({"id", "ids", "tokenid", "tokenids", "apitokenid", "apitokenids"})
+"""What a column of ids may be headed, in small letters without space, dash and underscore."""
+_LONGEST_SHOWN: Final = 32
+"""Characters. A first row without a header holds ids, or secrets; a column's name is rarely longer."""
+_MOST_SHOWN: Final = 20
+
+
+@dataclass(frozen=True)
+class Layout:
+    index: int
+    """Of the cell with the id, from 0."""
+    has_header: bool
+    """The first record is no row."""
+    is_ours: bool
+    """We wrote it: a `'` guards cells against being taken for formulas."""
+    width: int | None
+    """Cells in the first record, where more would mean that the cells have shifted; None: any number."""
+
+
+def is_our_header(cells: Sequence[str]) -> bool:
+    return tuple(cells) == OUR_COLUMNS
+
+
+def layout(cells: Sequence[str], column: str | None, name: str) -> Layout:
+    """The layout of the CSV called `name`, whose first record is `cells` (trimmed).
+
+    `column` is a column's name, exact or in other letter case, else its number from 1. By number, and in a
+    single column without a name, the first record is a row unless it is a usual heading such as `id` or
+    `token_id`. Raises BadInputError if the column is not there, or there twice.
+    """
+    ours = is_our_header(cells)
+    if column is None and len(cells) == 1:
+        if ";" in cells[0] or "\t" in cells[0]:
+            raise BadInputError(
+                f"{name}: expected cells parted by commas, found semicolons or tabs in the first row"
+            )
+        return Layout(0, has_header=_is_heading(cells[0]), is_ours=False, width=1)
+    index = _named(cells, _ID_COLUMN if column is None else column, name)
+    if index is not None:
+        return Layout(index, has_header=True, is_ours=ours, width=len(cells))
+    if column is None:
+        raise BadInputError(f"{name}: no column id; --column takes a name or a number; {_found(cells)}")
+    if not (column.isascii() and column.isdecimal()):
+        raise BadInputError(f"{name}: no column {column} (--column); {_found(cells)}")
+    index = int(column) - 1 if len(column) < 6 else len(cells)  # noqa: PLR2004  No CSV is that wide.
+    if not 0 <= index < len(cells):
+        raise BadInputError(f"{name}: no column number {column} (--column); {_found(cells)}")
+    return Layout(index, has_header=ours or _is_heading(cells[index]), is_ours=ours, width=None)
+
+
+def _named(cells: Sequence[str], wanted: str, name: str) -> int | None:
+    exact = [index for index, cell in enumerate(cells) if cell == wanted]
+    close = exact or [index for index, cell in enumerate(cells) if cell.lower() == wanted.lower()]
+    if len(close) > 1:
+        numbers = ", ".join(str(index + 1) for index in close)
+        raise BadInputError(f"{name}: columns {numbers} are all called {wanted}; --column takes a number too")
+    return close[0] if close else None
+
+
+def _is_heading(cell: str) -> bool:
+    return "".join(cell.lower().split()).replace("_", "").replace("-", "") in _HEADERS
+
+
+def _found(cells: Sequence[str]) -> str:
+    """The columns for a message; nothing that may be an id or a secret in a list without a header."""
+    names = ", ".join(_shown(number, cell) for number, cell in enumerate(cells[:_MOST_SHOWN], 1))
+    return f"found {len(cells)} columns: {names}{', ...' if len(cells) > _MOST_SHOWN else ''}"
+
+
+def _shown(number: int, cell: str) -> str:
+    if len(cell) > _LONGEST_SHOWN or looks_like_token_value(cell) or not cell.isprintable() or not cell:
+        return f"(number {number})"
+    return cell

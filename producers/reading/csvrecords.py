@@ -1,0 +1,100 @@
+"""The records of a CSV with their physical lines; a broken one costs its own lines, not the file."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from producers.reading.blocks import MAX_LINE, Block, Overlong
+
+Record = tuple[int, list[str] | str]
+"""The first physical line, and the cells; of a broken record each line, and why."""
+
+
+def csv_records(blocks: Iterable[Block | Overlong]) -> Iterator[Record]:
+    """The records, without empty lines.
+
+    A broken record ends where the parser gave up: at a character after a closing quote, at the end of the
+    file, or after `MAX_LINE` bytes when a quote is left open. Its lines are not read again one by one,
+    since text from the middle of a cell could then pass for an id.
+    """
+    feed = _Feed(blocks)
+    reader = csv.reader(feed, strict=True, skipinitialspace=True)
+    while True:
+        try:
+            for cells in reader:
+                if feed.fault is not None:
+                    yield from feed.broken(feed.fault)
+                elif cells:
+                    yield feed.first, cells
+                feed.next_record()
+        except csv.Error:
+            yield from feed.broken(feed.fault or "not valid CSV: a quote or carriage return out of place")
+            feed.next_record()
+        else:
+            return
+
+
+class _Feed:
+    """Hands physical lines to the parser and knows which of them the present record took."""
+
+    def __init__(self, blocks: Iterable[Block | Overlong]) -> None:
+        self._blocks = iter(blocks)
+        self._lines: Iterator[str] = iter(())
+        self._has_faults = False
+        self._size = 0
+        self._line = 0
+        self.first = 1
+        """The line at which the present record begins."""
+        self.fault: str | None = None
+        """Why the present record cannot be used, where the parser would not mind."""
+
+    def next_record(self) -> None:
+        self.first = self._line + 1
+        self.fault = None
+        self._size = 0
+
+    def broken(self, why: str) -> Iterator[Record]:
+        yield self.first, why
+        for line in range(self.first + 1, self._line + 1):
+            yield line, f"part of the record that begins at line {self.first} and is broken"
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines, None)
+        if line is None:
+            line = self._first_of_next_block()
+        self._line += 1
+        self._size += len(line)
+        if self._size > MAX_LINE + 1:
+            raise self._too_long()
+        if self._has_faults and self.fault is None:
+            self.fault = _not_utf8(line)
+        return line
+
+    def _first_of_next_block(self) -> str:
+        block = next(self._blocks)
+        if isinstance(block, Overlong):
+            self._line += 1
+            raise self._too_long()
+        try:
+            text = block.data.decode()
+            self._has_faults = False
+        except UnicodeDecodeError:
+            text = block.data.decode(errors="surrogateescape")
+            self._has_faults = True
+        self._lines = io.StringIO(text, newline="\n")
+        return next(self._lines)
+
+    def _too_long(self) -> csv.Error:
+        self.fault = f"a record longer than {MAX_LINE} bytes; is a quote left open?"
+        return csv.Error(self.fault)
+
+
+def _not_utf8(line: str) -> str | None:
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        return f"not UTF-8 at byte {len(line[: error.start].encode()) + 1}"
+    return None

@@ -1,0 +1,25 @@
+"""What a list holds, in numbers."""
+
+from producers.reading.rows import Duplicate, Row, Wellformed
+from worker.core.report import Manifest
+
+
+class ManifestCounter:
+    """Counts rows while they pass by. `lines` is their sum: blank and header lines are no rows."""
+
+    def __init__(self) -> None:
+        self._unique = 0
+        self._duplicates = 0
+        self._malformed = 0
+
+    def count(self, row: Row) -> None:
+        if isinstance(row, Wellformed):
+            self._unique += 1
+        elif isinstance(row, Duplicate):
+            self._duplicates += 1
+        else:
+            self._malformed += 1
+
+    def manifest(self, sha256: str) -> Manifest:
+        lines = self._unique + self._duplicates + self._malformed
+        return Manifest(sha256, lines, self._unique, self._duplicates, self._malformed)

@@ -1,0 +1,59 @@
+"""One JSON value per line: an object that holds the id, or the id itself as a string."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from producers.reading.blocks import Block, Overlong
+from producers.reading.plain import overlong_line
+from producers.reading.rows import Malformed, Parsed, checked, trimmed
+from worker.core.errors import BadInputError
+
+DEFAULT_FIELD = "id"
+
+
+def ndjson_rows(blocks: Iterable[Block | Overlong], field: str | None) -> Iterator[Parsed]:
+    """The rows of `blocks`; `field` is the path to the id. Without it a bare string is an id too.
+
+    Raises BadInputError for a path with an empty step.
+    """
+    path = (DEFAULT_FIELD if field is None else field).split(".")
+    if "" in path:
+        raise BadInputError("--field: expected a key, or keys joined by single dots, as in --field token.id")
+    decode = msgspec.json.Decoder().decode
+    for block in blocks:
+        if isinstance(block, Overlong):
+            yield Malformed(block.line, overlong_line())
+            continue
+        for line, raw in enumerate(block.data.split(b"\n"), block.first):
+            if raw and not raw.isspace():
+                yield _row(line, raw, decode, path, bare=field is None)
+
+
+def _row(line: int, raw: bytes, decode: Callable[[bytes], Any], path: list[str], *, bare: bool) -> Parsed:
+    try:
+        value = decode(raw)
+    except UnicodeDecodeError:
+        return Malformed(line, _where_not_utf8(raw))
+    except msgspec.DecodeError:
+        return Malformed(line, _where_not_utf8(raw) or "not valid JSON")
+    except RecursionError:
+        return Malformed(line, "JSON nested too deeply")
+    if not (bare and isinstance(value, str)):
+        for key in path:
+            if not isinstance(value, dict) or key not in value:
+                return Malformed(line, f"no field {'.'.join(path)}")
+            value = value[key]
+    if not isinstance(value, str):
+        return Malformed(line, f"field {'.'.join(path)} is not a string")
+    return checked(line, trimmed(value))
+
+
+def _where_not_utf8(raw: bytes) -> str:
+    """Which byte of the whole line is at fault; '' if none is."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start + 1}"
+    return ""

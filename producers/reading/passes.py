@@ -1,0 +1,62 @@
+"""One pass over the bytes of a file, from the start, unpacked where needed."""
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from typing import IO, Protocol
+
+from worker.core.errors import BadInputError
+
+PIECE = 1024 * 1024
+"""Bytes read at once."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def raw_pieces(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """The bytes of `file` as they are. Passes over the same file do not disturb each other."""
+    with io.BufferedReader(_FromStart(file)) as stream:
+        yield from _pieces(stream, name)
+
+
+def unpacked_pieces(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """The bytes of the text within the gzip `file`. Raises BadInputError where it is damaged."""
+    with io.BufferedReader(_FromStart(file), PIECE) as packed, gzip.GzipFile(fileobj=packed) as stream:
+        yield from _pieces(stream, name)
+
+
+def _pieces(stream: _Readable, name: str) -> Iterator[bytes]:
+    while piece := _read(stream, name):
+        yield piece
+
+
+def _read(stream: _Readable, name: str) -> bytes:
+    try:
+        return stream.read(PIECE)
+    except EOFError as error:
+        raise BadInputError(f"{name}: the gzip data is cut short; copy or pack the file again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadInputError(f"{name}: not gzip, or damaged; copy or pack the file again") from error
+    except OSError as error:
+        raise BadInputError(f"{name}: reading failed: {error.strerror}") from error
+
+
+class _FromStart(io.RawIOBase):
+    """Reads a file by its own position, leaving the file's alone; never closes the file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._descriptor = file.fileno()
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview[int]", /) -> int:  # type: ignore[override]
+        piece = os.pread(self._descriptor, len(buffer), self._position)
+        self._position += len(piece)
+        buffer[: len(piece)] = piece
+        return len(piece)

@@ -1,0 +1,133 @@
+"""The input as the user named it: bytes that can be read several times and stay the same."""
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from producers.reading.blocks import Block, Overlong, blocks
+from producers.reading.passes import PIECE, raw_pieces, unpacked_pieces
+from worker.core.errors import BadInputError
+
+STDIN = "-"
+_GZIP = b"\x1f\x8b"
+"""No text begins so, in UTF-8 or any other encoding of it: knowing it is no guess about the content."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Source:
+    """A list that has been read once from end to end: it is whole, it is text, and its hash is known.
+
+    The file stays open, so that another file put in its place does no harm; one that is changed in place
+    is found at the end of the pass. What cannot be read twice (standard input, a pipe) is kept in a
+    temporary file that has no name and that only its owner can read.
+    """
+
+    @classmethod
+    def open(cls, path: str, stdin: IO[bytes] | None = None) -> Self:
+        """The file at `path`; for '-' what `stdin` holds, by default the process's.
+
+        Raises BadInputError if it cannot be read, is damaged gzip, or is no text.
+        """
+        if path == STDIN:
+            return cls("standard input", _spooled(stdin or sys.stdin.buffer, "standard input"))
+        try:
+            file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115  `close` closes it.
+        except OSError as error:
+            raise BadInputError(
+                f"{path}: {error.strerror}; expected a file, or - for standard input"
+            ) from error
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            with file:
+                return cls(path, _spooled(file, path))
+        return cls(path, file)
+
+    def __init__(self, name: str, file: IO[bytes]) -> None:
+        self.name = name
+        """For messages."""
+        self._file = file
+        try:
+            self._state = self._state_now()
+            self.size = self._state[0]
+            """Bytes, as given."""
+            packed = name.lower().endswith(".gz") or os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
+            self.is_gzip = packed
+            self.sha256 = self._hash()
+            """Hexadecimal, over the bytes as given."""
+            self._check_text()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def lines(self) -> Iterator[Block | Overlong]:
+        """A fresh pass over the text. Raises BadInputError at its end if the file was changed meanwhile."""
+        return blocks(self._pieces())
+
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            yield from (unpacked_pieces if self.is_gzip else raw_pieces)(self._file, self.name)
+        except BadInputError:
+            self._check_unchanged()  # Which would explain the damage.
+            raise
+        self._check_unchanged()
+
+    def _hash(self) -> str:
+        digest = hashlib.sha256()
+        for piece in raw_pieces(self._file, self.name):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def _check_text(self) -> None:
+        if self.is_gzip and not self.size:
+            raise BadInputError(f"{self.name}: the gzip data is cut short; copy or pack the file again")
+        offset = 0
+        for piece in self._pieces():
+            if not offset and piece.startswith(_UTF_16):
+                raise BadInputError(f"{self.name}: UTF-16 text, expected UTF-8; save it as UTF-8")
+            if (found := piece.find(b"\0")) >= 0:
+                at = offset + found + 1
+                raise BadInputError(f"{self.name}: no text (a NUL byte at byte {at}); expected ids in UTF-8")
+            offset += len(piece)
+
+    def _check_unchanged(self) -> None:
+        if self._state_now() != self._state:
+            raise BadInputError(f"{self.name}: changed while it was read; run again when it is at rest")
+
+    def _state_now(self) -> tuple[int, int]:
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+
+def _spooled(stream: IO[bytes], name: str) -> IO[bytes]:
+    """What is left of `stream`, in a temporary file that is unlinked and 0600 from the start."""
+    spool = tempfile.TemporaryFile()  # noqa: SIM115  The source closes it.
+    try:
+        shutil.copyfileobj(stream, spool, PIECE)
+        spool.flush()
+    except OSError as error:
+        spool.close()
+        place = tempfile.gettempdir()
+        raise BadInputError(
+            f"{name}: copying it to {place} failed: {error.strerror}; TMPDIR can name another place"
+        ) from error
+    except BaseException:
+        spool.close()
+        raise
+    return spool
