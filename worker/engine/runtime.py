@@ -5,6 +5,7 @@ hand coroutines to the loop; several slices are in flight in it at once.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 import socket
@@ -60,6 +61,7 @@ class Engine:
         self._lanes: dict[str, Lane] = {}
         self._running: set[SliceRun] = set()
         self._stopping = False
+        self._closing = asyncio.Event()
         self._sweeper = asyncio.create_task(self._watch_over())
 
     async def run_slice(self, job_id: str, slice_no: int) -> None:
@@ -98,8 +100,9 @@ class Engine:
             run.stop()
 
     async def close(self) -> None:
-        self._sweeper.cancel()
-        await asyncio.gather(self._sweeper, return_exceptions=True)
+        # Told, not cancelled: a cancellation that meets a time-out inside the Redis client can get lost.
+        self._closing.set()
+        await self._sweeper
         for lane in self._lanes.values():
             await lane.close()
         await self._session.close()
@@ -128,14 +131,15 @@ class Engine:
             log.warning("could not queue slices; a sweep will", problem=type(error).__name__)
 
     async def _watch_over(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 await self._store.beat(self._name, FORGET_MS)
                 for job_id in await self._store.live_jobs():
                     await self._queue(job_id, await self._store.sweep(job_id))
             except RedisError as error:
                 log.warning("cannot sweep, will try again", problem=str(error))
-            await asyncio.sleep(BEAT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
 
 
 class Runtime:
