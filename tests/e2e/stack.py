@@ -1,0 +1,174 @@
+"""Starts the product's processes, and looks at what they did from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+BULK_ACTIVATE: Final = str(Path(sys.executable).with_name("bulk-activate"))
+CELERY: Final = str(Path(sys.executable).with_name("celery"))
+ORG: Final = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
+TOKEN: Final = "an-owners-API-token-that-must-show-up-nowhere"
+PATIENCE: Final = 90.0
+"""Seconds before a test gives up. Never a measure: what is waited for is an event."""
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("BULK_ACTIVATE_")}
+    return bare | {f"BULK_ACTIVATE_{name}": value for name, value in extra.items()}
+
+
+def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> Done:
+    """Runs `bulk-activate` to its end."""
+    data = given.encode() if isinstance(given, str) else given
+    done = subprocess.run(
+        [BULK_ACTIVATE, *arguments],
+        input=data,
+        stdin=subprocess.DEVNULL if data is None else None,
+        capture_output=True,
+        env=environment(settings),
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@dataclass
+class Simulator:
+    url: str
+    process: "subprocess.Popen[str]"
+
+    def world(self) -> dict[str, dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.url}/world") as answer:
+            return {entry["id"]: entry for entry in map(json.loads, answer)}
+
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/stats") as answer:
+            return dict(json.load(answer))
+
+    def control(self, **changes: Any) -> None:
+        body = json.dumps(changes).encode()
+        request = urllib.request.Request(f"{self.url}/control", body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request).close()
+
+
+@contextmanager
+def simulator(*options: str) -> Iterator[Simulator]:
+    process = subprocess.Popen(
+        [BULK_ACTIVATE, "simulator", "--with-parent", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"SIMULATOR_API_TOKEN": TOKEN},
+    )
+    assert process.stdout is not None
+    try:
+        yield Simulator(json.loads(process.stdout.readline())["url"], process)
+    finally:
+        process.communicate(timeout=PATIENCE)
+
+
+@dataclass
+class Stack:
+    """One Redis, any number of workers."""
+
+    home: Path
+    redis_url: str
+    children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.wait(PATIENCE)
+
+    def cli(self, *arguments: str, given: str | None = None, **settings: str) -> Done:
+        return cli(*arguments, given=given, REDIS_URL=self.redis_url, **settings)
+
+    def submit(self, ids: list[str], *options: str) -> str:
+        done = self.cli("submit", "-", "--org", ORG, *options, given="\n".join(ids))
+        assert done.code == 0, done.err
+        return done.out.strip()
+
+    def worker(
+        self, api: Simulator, *options: str, rate: float = 1000, **settings: str
+    ) -> "subprocess.Popen[bytes]":
+        return self.start(
+            [BULK_ACTIVATE, "worker", *options],
+            API_URL=api.url,
+            API_TOKEN=TOKEN,
+            RATE=str(rate),
+            **settings,
+        )
+
+    def start(self, command: list[str], **settings: str) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment({"REDIS_URL": self.redis_url, **settings}),
+            )
+        self.children.append(child)
+        return child
+
+    @property
+    def log(self) -> Path:
+        return self.home / "worker.log"
+
+    def report(self, job_id: str) -> dict[str, Any]:
+        return dict(self.cli("status", job_id, "-o", "json").json())
+
+    def rows(self, job_id: str) -> list[dict[str, Any]]:
+        done = self.cli("results", job_id, "-o", "ndjson")
+        return [json.loads(line) for line in done.out.splitlines()]
+
+
+def new_ids(count: int) -> list[str]:
+    return [str(uuid.uuid4()) for _ in range(count)]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits for an event that can only be seen by looking."""
+    ends = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < ends, "it never happened"
+        time.sleep(0.05)
+
+
+def expected(world: Mapping[str, Mapping[str, Any]], token_id: str) -> str:
+    """What the report has to say of an id, by the API's own record."""
+    entry = world[token_id]
+    if not entry["active"]:
+        return "failed"
+    return "already_active" if entry["was_active"] else "activated"
+
+
+def interrupt(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
