@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import click
 
-from worker import messages
 from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
 from worker.store.jobs import JobStore
@@ -31,7 +30,10 @@ def wake_workers(settings: Settings, job_id: str, tickets: Sequence[Ticket]) -> 
     """Sends the messages for slices. The job is safe without them: a worker's sweep sends them too."""
     if not tickets:
         return
-    from kombu.exceptions import OperationalError  # noqa: PLC0415 -- Celery costs a quarter second to import.
+    # Celery takes a while to import, and most commands send nothing.
+    from kombu.exceptions import OperationalError  # noqa: PLC0415
+
+    from worker import messages  # noqa: PLC0415
 
     try:
         with messages.make_app(settings) as app:

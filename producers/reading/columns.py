@@ -6,9 +6,7 @@ from typing import Final
 
 from worker.core.errors import BadInputError
 from worker.core.ids import looks_like_token_value
-
-OUR_COLUMNS: Final = ("line", "id", "outcome", "reason", "message", "http_status", "attempts", "finished_at")
-"""The header of the results that we write."""
+from worker.core.rows import COLUMNS
 
 _ID_COLUMN: Final = "id"
 _HEADERS: Final = frozenset({"id", "ids", "tokenid", "tokenids", "apitokenid", "apitokenids"})
@@ -31,7 +29,7 @@ class Layout:
 
 
 def is_our_header(cells: Sequence[str]) -> bool:
-    return tuple(cells) == OUR_COLUMNS
+    return tuple(cells) == COLUMNS
 
 
 def layout(cells: Sequence[str], column: str | None, name: str) -> Layout:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from producers.reading import Duplicate, InputOptions, Row, Source, Wellformed, read_rows
 from producers.reading.blocks import MAX_LINE, Block, Overlong, blocks
-from producers.reading.columns import OUR_COLUMNS
 from producers.reading.options import Format
 from producers.reading.rows import trimmed
 from worker.core.errors import BadInputError
 from worker.core.ids import malformed
+from worker.core.rows import COLUMNS
 
 IDS = st.lists(
     st.text(min_size=1, max_size=12).filter(lambda text: malformed(text) is None and trimmed(text) == text)
@@ -111,7 +111,7 @@ def test_csv_reads_back_with_the_first_line_of_each_record(
 def test_our_own_csv_reads_back_with_its_guard(ids: list[str]) -> None:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(OUR_COLUMNS)
+    writer.writerow(COLUMNS)
     for id_ in ids:
         guarded = f"'{id_}" if id_.lstrip("'").startswith(("=", "+", "-", "@")) else id_
         writer.writerow(["1", guarded, "failed", "", "", "", "1", ""])

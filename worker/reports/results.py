@@ -14,8 +14,9 @@ from worker.core.outcome import Outcome
 from worker.core.rows import COLUMNS, Row, job_rows
 from worker.store.jobs import JobStore
 
-_FORMULA: Final = ("=", "+", "-", "@")
-"""A cell that begins so is run as a formula by spreadsheets; a `'` before it makes it text."""
+_FORMULA: Final = re.compile(r"'*[=+\-@]")
+"""A cell that begins so is run as a formula by spreadsheets; a `'` before it makes it text. One that has
+a `'` already gets another, so that whoever takes one off again has what was there."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _GROUP: Final = 2000
@@ -97,4 +98,4 @@ def _cell(text: str | None) -> str | None:
     if not text:
         return text
     text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -1,0 +1,76 @@
+"""Rows on their way out: exact in NDJSON, harmless in CSV, and readable again."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.reading import InputOptions, Source, Wellformed, read_rows
+from worker.core.errors import BadInputError
+from worker.core.ids import malformed
+from worker.core.outcome import Outcome
+from worker.core.rows import COLUMNS, Row
+from worker.reports.results import parse_outcomes, write_csv, write_ndjson
+
+
+def csv_of(*rows: Row) -> str:
+    out = io.BytesIO()
+    assert write_csv(rows, out.write) == len(rows)
+    return out.getvalue().decode()
+
+
+def failed(token_id: str | None, message: str = "") -> Row:
+    return Row(1, token_id, Outcome.FAILED, "REFUSED", message, 200, 1, "2026-11-24T00:00:00.000Z")
+
+
+def test_the_columns_are_those_of_the_contract() -> None:
+    assert csv_of().strip() == "line,id,outcome,reason,message,http_status,attempts,finished_at"
+    assert tuple(Row.__struct_fields__) == COLUMNS
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "'=", "''@"])
+def test_no_cell_is_run_as_a_formula(start: str) -> None:
+    line = csv_of(failed(f"{start}1+1", f"{start}cmd")).splitlines()[1]
+    assert line == f"1,'{start}1+1,failed,REFUSED,'{start}cmd,200,1,2026-11-24T00:00:00.000Z"
+
+
+def test_control_characters_become_visible() -> None:
+    line = csv_of(failed("a", "one\ntwo\x1b[31m\x9b")).splitlines()[1]
+    assert "one\\x0atwo\\x1b[31m\\x9b" in line
+
+
+def test_ndjson_is_exact() -> None:
+    out = io.BytesIO()
+    write_ndjson([failed("=1", "one\ntwo"), failed(None)], out.write)
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert (first["id"], first["message"]) == ("=1", "one\ntwo")
+    assert second["id"] is None
+
+
+_IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
+    lambda text: malformed(text) is None and text.strip() == text and "\ufeff" not in text
+)
+
+
+@given(st.lists(_IDS, unique=True, max_size=20))
+def test_what_is_written_goes_straight_back_in(ids: list[str]) -> None:
+    text = csv_of(*(failed(token_id) for token_id in ids))
+    with Source.open("-", io.BytesIO(text.encode())) as source:
+        rows = list(read_rows(source, InputOptions()))
+    assert [row.id for row in rows if isinstance(row, Wellformed)] == ids
+
+
+def test_outcomes_are_named_or_refused() -> None:
+    assert parse_outcomes("failed, unknown") == {Outcome.FAILED, Outcome.UNKNOWN}
+    assert parse_outcomes(None) == frozenset()
+    with pytest.raises(BadInputError, match="'lost' is none of"):
+        parse_outcomes("failed,lost")
+
+
+def test_rows_are_written_in_groups(tmp_path: Path) -> None:
+    writes: list[bytes] = []
+    assert write_csv((failed(str(number)) for number in range(5000)), writes.append) == 5000
+    assert len(writes) < 10
