@@ -4,8 +4,8 @@ import os
 import threading
 from typing import Any, Final
 
+import structlog
 from celery import signals
-from celery.exceptions import Reject
 
 from worker import logs, messages, settings
 from worker.core.slices import IDS
@@ -13,6 +13,8 @@ from worker.engine.runtime import Runtime, StoppingError
 
 SLICES_IN_FLIGHT: Final = 4
 """Slices that one process works on at once: with one, there is a gap at the end of each."""
+
+log = structlog.get_logger(__name__)
 
 _settings = settings.load()
 app = messages.make_app(_settings)
@@ -41,8 +43,8 @@ def run_slice(*, job_id: str, slice_no: int, size: int = IDS) -> None:
     del size
     try:
         runtime().run_slice(job_id, slice_no)
-    except StoppingError as stopping:
-        raise Reject(requeue=True) from stopping
+    except StoppingError:
+        log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
 
 
 @signals.setup_logging.connect

@@ -24,7 +24,11 @@ def make_app(settings: Settings) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        task_acks_late=True,
+        # Acknowledged when a thread takes it, not when its slice is done: a message only wakes a worker,
+        # and a lost one is sent again by a sweep. Late acknowledgement would add what it is to protect from:
+        # copies of every message in work at each reconnect, and, in celery 5.7.0, the end of a worker whose
+        # task ends while Redis restarts.
+        task_acks_late=False,
         task_publish_retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},
         broker_connection_retry_on_startup=True,
         broker_transport_options={
@@ -34,6 +38,8 @@ def make_app(settings: Settings) -> Celery:
             "socket_keepalive": not settings.redis_url.startswith("unix"),
         },
         worker_prefetch_multiplier=1,
+        # A message waits where any free worker finds it, not behind the slices of one.
+        worker_disable_prefetch=True,
         worker_send_task_events=True,
         task_send_sent_event=True,
         worker_hijack_root_logger=False,
