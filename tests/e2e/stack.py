@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,6 +168,12 @@ def expected(world: Mapping[str, Mapping[str, Any]], token_id: str) -> str:
     if not entry["active"]:
         return "failed"
     return "already_active" if entry["was_active"] else "activated"
+
+
+def agree(rows: Iterable[Mapping[str, Any]], world: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the tokens that the report calls active are those that are active at the API."""
+    active = {row["id"] for row in rows if row["outcome"] in {"activated", "already_active"}}
+    return active == {token_id for token_id, entry in world.items() if entry["active"]}
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:
