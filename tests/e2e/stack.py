@@ -15,6 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
+
+from worker.reports.status import read_report
+from worker.store.connect import sync_client
+from worker.store.jobs import JobStore
+
 BULK_ACTIVATE: Final = str(Path(sys.executable).with_name("bulk-activate"))
 CELERY: Final = str(Path(sys.executable).with_name("celery"))
 ORG: Final = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
@@ -143,7 +149,9 @@ class Stack:
         return self.home / "worker.log"
 
     def report(self, job_id: str) -> dict[str, Any]:
-        return dict(self.cli("status", job_id, "-o", "json").json())
+        """As `status -o json` gives it, without a process for each look."""
+        with sync_client(self.redis_url) as client:
+            return dict(msgspec.to_builtins(read_report(JobStore(client), job_id)))
 
     def rows(self, job_id: str) -> list[dict[str, Any]]:
         done = self.cli("results", job_id, "-o", "ndjson")
