@@ -59,6 +59,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_file=".env",
         env_file_encoding="utf-8",
+        env_ignore_empty=True,
         extra="ignore",  # Names we do not know are refused by `load`, in our own words.
         frozen=True,
         hide_input_in_errors=True,

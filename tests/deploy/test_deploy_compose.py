@@ -1,0 +1,103 @@
+"""`compose.yaml`: Redis keeps what it has, nothing is open to the network, workers are locked down."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker.core.duration import parse_duration
+from worker.settings import PREFIX, Settings
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
+
+OURS = ("worker", "flower")
+
+
+@pytest.fixture(scope="module")
+def compose(deploy: Path) -> dict[str, Any]:
+    loaded = yaml.safe_load((deploy / "compose.yaml").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    found = compose["services"]
+    assert isinstance(found, dict)
+    return found
+
+
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+def test_redis_writes_a_log_and_never_evicts(services: dict[str, Any]) -> None:
+    command = services["redis"]["command"]
+    assert option(command, "--appendonly") == "yes"
+    assert option(command, "--appendfsync") == "everysec"
+    assert option(command, "--maxmemory-policy") == "noeviction"
+
+
+def test_what_redis_writes_is_on_a_named_volume(compose: dict[str, Any], services: dict[str, Any]) -> None:
+    (volume,) = services["redis"]["volumes"]
+    name, place = volume.split(":")
+    assert place == "/data"
+    assert name in compose["volumes"]
+
+
+def test_only_the_loopback_is_published_and_only_flower(services: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert set(published) == {"flower"}
+    assert all(port.startswith("127.0.0.1:") for port in published["flower"])
+    assert all("network_mode" not in service for service in services.values())
+
+
+def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], services: dict[str, Any]) -> None:
+    assert services["redis"]["networks"] == ["store"]
+    assert compose["networks"]["store"]["internal"] is True
+
+
+@pytest.mark.parametrize("name", ["redis", "worker", "flower"])
+def test_a_service_cannot_change_its_own_files_nor_gain_rights(services: dict[str, Any], name: str) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_secrets_come_from_files_and_each_service_sees_its_own(
+    compose: dict[str, Any], services: dict[str, Any]
+) -> None:
+    assert services["worker"]["secrets"] == [f"{PREFIX}API_TOKEN".lower()]
+    assert services["worker"]["environment"][f"{PREFIX}SECRETS_DIR"] == "/run/secrets"
+    assert services["flower"]["secrets"] == ["flower_basic_auth"]
+    assert "env_file" not in services["flower"]
+    assert all(list(secret) == ["file"] for secret in compose["secrets"].values())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_only_known_settings_and_no_secret_are_set(services: dict[str, Any], name: str) -> None:
+    known = {PREFIX + field.upper() for field in Settings.model_fields}
+    ours = {variable for variable in services[name]["environment"] if variable.startswith(PREFIX)}
+    assert ours <= known
+    assert not any(variable.endswith(("TOKEN", "AUTH")) for variable in services[name]["environment"])
+
+
+def test_flower_only_shows(services: dict[str, Any]) -> None:
+    environment = services["flower"]["environment"]
+    assert environment["FLOWER_READ_ONLY"] == "true"
+    assert "FLOWER_UNAUTHENTICATED_API" not in environment
+
+
+def test_a_worker_has_the_time_for_its_soft_stop(services: dict[str, Any]) -> None:
+    grace = timedelta(seconds=parse_duration(services["worker"]["stop_grace_period"]))
+    assert grace > timedelta(seconds=60)
+
+
+def test_secrets_in_their_folder_are_ignored_by_git(compose: dict[str, Any], deploy: Path) -> None:
+    rules = (deploy / "secrets" / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in rules
+    assert all(Path(secret["file"]).parent == Path("secrets") for secret in compose["secrets"].values())
