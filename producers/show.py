@@ -1,6 +1,7 @@
 """Shows reports on stdout: tables for people, JSON for programs."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import click
 import msgspec
@@ -12,13 +13,18 @@ from worker.core.outcome import COUNTED
 from worker.core.report import Report
 from worker.reports.verdict import verdict
 
+_WIDE: Final = 160
+"""Columns where no terminal says how many there are: nothing is folded for a file or a pipe."""
+
 
 def as_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def as_table(report: Report) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
     console.print(f"[bold]Job {escape(report.job_id)}[/bold]  {report.state}")
     console.print(escape(verdict(report)))
     console.print()
@@ -70,7 +76,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
 def _failures(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2), title="Why", title_justify="left")
     table.add_column("ids", justify="right")
-    table.add_column("reason")
+    table.add_column("reason", overflow="fold")
     table.add_column("status", justify="right")
     table.add_column("message", overflow="fold")
     for group in report.failures:

@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from worker.core.duration import show_duration
 from worker.core.errors import BulkActivateError
@@ -85,8 +86,10 @@ def _display() -> Iterator[Callable[[Report], None]]:
     if not console.is_terminal:
         yield _Plain()
         return
-    columns = (BarColumn(bar_width=24), TextColumn("{task.percentage:>5.1f} %"), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console, refresh_per_second=4) as bar:
+    # On a narrow terminal the words give way, not the bar.
+    words = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+    columns = (BarColumn(bar_width=20), TextColumn("{task.percentage:>5.1f} %"), TimeElapsedColumn(), words)
+    with Progress(*columns, console=console, refresh_per_second=4, expand=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda report: _redraw(bar, task, report)
 
