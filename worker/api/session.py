@@ -49,7 +49,7 @@ async def post(
             if len(content) > MAX_BODY and response.status == HTTPStatus.OK:
                 response.close()
                 return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
-            return Reply(response.status, response.headers, content)
+            return Reply(response.status, response.headers, content[:MAX_BODY])
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return no_reply(error)
 

@@ -47,6 +47,8 @@ class _Cached:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: SecretStr | None = None
     renew_at: float = 0.0
+    failed: tuple[type[Exception], str] | None = None
+    """How the last exchange that failed did so: those who waited for it share it, and do not ask again."""
 
 
 class AccessTokens:
@@ -66,9 +68,13 @@ class AccessTokens:
         if (given := self._settings.access_token) is not None:
             return given.get_secret_value()
         cached = self._cached.setdefault(org_id, _Cached())
-        if cached.token is None or self._now() >= cached.renew_at:
+        if self._is_due(cached):
+            known = cached.failed
             async with cached.lock:
-                if cached.token is None or self._now() >= cached.renew_at:
+                if self._is_due(cached):
+                    if (failed := cached.failed) is not None and failed is not known:
+                        kind, message = failed
+                        raise kind(message)
                     await self._renew(org_id, cached)
         assert cached.token is not None
         return cached.token.get_secret_value()
@@ -79,10 +85,17 @@ class AccessTokens:
         if cached is not None and cached.token is not None and cached.token.get_secret_value() == token:
             cached.token = None
 
+    def _is_due(self, cached: _Cached) -> bool:
+        return cached.token is None or self._now() >= cached.renew_at
+
     async def _renew(self, org_id: str, cached: _Cached) -> None:
-        api_token = await asyncio.to_thread(self._api_token, org_id)
-        asked_at = self._now()
-        grant = await self._exchange(api_token)
+        try:
+            api_token = await asyncio.to_thread(self._api_token, org_id)
+            asked_at = self._now()
+            grant = await self._exchange(api_token)
+        except (CredentialRejectedError, TokenUnavailableError) as error:
+            cached.failed = (type(error), str(error))
+            raise
         cached.token = SecretStr(grant.access_token)
         cached.renew_at = asked_at + renew_after(grant.expires_in)
         log.info("access token renewed", org_id=org_id, expires_in=grant.expires_in)
@@ -98,8 +111,10 @@ class AccessTokens:
             if reply.status not in _REFUSALS:
                 raise TokenUnavailableError(f"token exchange: HTTP {reply.status}")
             if last:
+                # The API echoes at least the end of what it refuses; here we know the whole of it.
+                body = reply.body.replace(api_token.get_secret_value().encode(), b"[redacted]")
                 raise CredentialRejectedError(
-                    f"the API token was refused (HTTP {reply.status}, {error_message(reply.body)}):"
+                    f"the API token was refused (HTTP {reply.status}, {error_message(body)}):"
                     " put a valid token of an organization owner in place, then resume the job"
                 )
         raise AssertionError
@@ -112,7 +127,12 @@ class AccessTokens:
         """The organization's own file, read anew each time, else the token that serves all."""
         if (folder := self._settings.credentials_dir) is not None:
             try:
-                return SecretStr(Path(folder, org_id).read_text(encoding="ascii").strip())
+                if api_token := Path(folder, org_id).read_text(encoding="ascii").strip():
+                    return SecretStr(api_token)
+                raise CredentialRejectedError(
+                    f"the file of organization {org_id} in BULK_ACTIVATE_CREDENTIALS_DIR is empty:"
+                    " put the API token of an organization owner into it, then resume the job"
+                )
             except FileNotFoundError:
                 pass
             except (OSError, UnicodeDecodeError) as error:
@@ -120,7 +140,7 @@ class AccessTokens:
                     f"cannot read the API token of organization {org_id} in BULK_ACTIVATE_CREDENTIALS_DIR"
                     f" ({type(error).__name__}): make the file readable, then resume the job"
                 ) from None
-        if self._settings.api_token is not None:
+        if self._settings.api_token:
             return self._settings.api_token
         raise CredentialRejectedError(
             f"no credential for organization {org_id}: set BULK_ACTIVATE_API_TOKEN for the worker"

@@ -96,7 +96,7 @@ class Ledger:
         self._wake.set()
 
     async def keep(self) -> None:
-        """Commits whenever there is a reason to, until `close`."""
+        """Commits whenever there is a reason to, until `close`. Raises what waiting does not mend."""
         while True:
             await self._reason()
             end = self._end
@@ -122,13 +122,23 @@ class Ledger:
         raised, self._marks_wanted = self._marks_wanted, []
         self._seq += 1
         seq, mark = self._seq, self._mark
-        done = await patiently(lambda: self._store.commit(self._claim, seq, mark, tally, end))
+        try:
+            done = await patiently(lambda: self._store.commit(self._claim, seq, mark, tally, end))
+        except BaseException:
+            # The record cannot be written: those who wait for the mark must not send, nor wait for ever.
+            self._stopped.set()
+            _let_go([*raised, *self._marks_wanted])
+            raise
         if done.code in {Code.FENCED, Code.NO_JOB} and end is End.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._stopped.set()
-        for waiter in raised:
-            if not waiter.done():
-                waiter.set_result(None)
+        _let_go(raised)
         if done.queue:
             await self._queue(self._claim.job_id, done.queue)
+
+
+def _let_go(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -22,6 +23,7 @@ from worker.api.tokens import AccessTokens
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.pacer import Pacer
+from worker.engine.patience import patiently
 from worker.engine.slice_run import SliceRun
 from worker.settings import Settings
 from worker.store import keys
@@ -60,7 +62,7 @@ class Engine:
         self._api = ActivationClient(self._session, tokens)
         self._lanes: dict[str, Lane] = {}
         self._running: set[SliceRun] = set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._closing = asyncio.Event()
         self._sweeper = asyncio.create_task(self._watch_over())
 
@@ -69,14 +71,12 @@ class Engine:
 
         Raises `StoppingError` where this process takes on nothing more.
         """
-        if self._stopping:
+        if self._stopping.is_set():
             raise StoppingError
-        claim, queue = await self._store.claim(
-            job_id,
-            slice_no,
-            nonce=secrets.token_hex(8),
-            worker=self._name,
-            host=self._settings.api_host,
+        nonce = secrets.token_hex(8)
+        host = self._settings.api_host
+        claim, queue = await patiently(
+            lambda: self._store.claim(job_id, slice_no, nonce=nonce, worker=self._name, host=host)
         )
         if not isinstance(claim, Claim):
             log.debug("nothing to claim", why=claim)
@@ -85,8 +85,12 @@ class Engine:
             await self._queue(job_id, queue)
             ledger = Ledger(self._store, claim, self._queue)
             lane = self._lane(claim.org_id)
-            run = SliceRun(self._store, claim, ledger, lane, self._api, self._settings.policy)
+            stop_job = partial(self._stop_job, job_id)
+            run = SliceRun(self._store, claim, ledger, lane, self._api, self._settings.policy, stop_job)
             self._running.add(run)
+            if self._stopping.is_set():
+                # Told so while it claimed.
+                run.stop()
             try:
                 await run.run()
             finally:
@@ -95,7 +99,7 @@ class Engine:
 
     def stop_soon(self) -> None:
         """No new request; slices in work are given back once what is in flight has landed."""
-        self._stopping = True
+        self._stopping.set()
         for run in self._running:
             run.stop()
 
@@ -111,6 +115,12 @@ class Engine:
         except RedisError as error:
             log.debug("could not sign off", problem=str(error))
         await self._redis.aclose()
+
+    def _stop_job(self, job_id: str) -> None:
+        """Other processes see it at their next commit."""
+        for run in self._running:
+            if run.job_id == job_id:
+                run.halt()
 
     def _lane(self, org_id: str) -> Lane:
         lane = self._lanes.get(org_id)
@@ -135,6 +145,9 @@ class Engine:
             try:
                 await self._store.beat(self._name, FORGET_MS)
                 for job_id in await self._store.live_jobs():
+                    if self._stopping.is_set():
+                        # What it handed over is for others: its own message would come back to it.
+                        break
                     await self._queue(job_id, await self._store.sweep(job_id))
             except RedisError as error:
                 log.warning("cannot sweep, will try again", problem=str(error))

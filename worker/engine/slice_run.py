@@ -8,12 +8,13 @@ from typing import Final
 import structlog
 
 from worker.api.client import ActivationClient
-from worker.core.batch import Batch, cut
+from worker.core.batch import Batch, Settlement, cut
 from worker.core.job import Control, ReasonCode
-from worker.core.outcome import BY_CODE, FINAL, Outcome
+from worker.core.outcome import BY_CODE, CODES, FINAL, Outcome
 from worker.core.policy import Halt, Policy
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
+from worker.engine.patience import patiently
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
 
@@ -34,16 +35,27 @@ class SliceRun:
         lane: Lane,
         api: ActivationClient,
         policy: Policy,
+        stop_job: Callable[[], None] = lambda: None,
     ) -> None:
+        """`stop_job` stops what else this process sends for the job."""
         self._store = store
         self._claim = claim
         self._ledger = ledger
         self._lane = lane
         self._run = Run(claim.org_id, api, policy, lane, ledger, self._halt)
+        self._stop_job = stop_job
         self._end = End.RELEASE
         self._under_way = 0
         self._all_home = asyncio.Event()
         self._problem: Exception | None = None
+
+    @property
+    def job_id(self) -> str:
+        return self._claim.job_id
+
+    def halt(self) -> None:
+        """The job is not to go on."""
+        self._ledger.stop()
 
     def stop(self) -> None:
         """The worker ends: others are to go on with the slice."""
@@ -84,6 +96,8 @@ class SliceRun:
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
             # A defect of ours, not of the API: the slice is given back, and its task fails loudly.
             self._problem = error
+            # It may have been sent. What is settled already stays so.
+            self._ledger.settle(Settlement(batch, CODES[Outcome.AMBIGUOUS] * len(batch.ids), 0))
             self._ledger.stop()
         finally:
             passed()
@@ -96,7 +110,10 @@ class SliceRun:
         message = fault.reason.message or fault.reason.name
         log.error("job stopped", code=fault.code, status=fault.reason.status, message=message)
         self._ledger.stop()
-        await self._store.control(self._claim.job_id, control, code=fault.code, message=message)
+        self._stop_job()
+        await patiently(
+            lambda: self._store.control(self._claim.job_id, control, code=fault.code, message=message)
+        )
 
 
 class Once:

@@ -1,0 +1,49 @@
+"""The client's parts, put together for a test against the server at some URL."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from pydantic import SecretStr
+
+from worker.api.client import ActivationClient
+from worker.api.session import make_session
+from worker.api.tokens import AccessTokens
+from worker.settings import Settings
+
+ORG: Final = "0f2c1d6e-0000-4000-8000-000000000001"
+SECRET: Final = "AbCdEfGh-0123456789_the-api-token-of-an-owner"
+
+
+@dataclass(slots=True)
+class Clock:
+    """Stands still until it is told to go on. Seconds."""
+
+    at: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    session: aiohttp.ClientSession
+    tokens: AccessTokens
+    client: ActivationClient
+
+
+def settings_for(url: str, **changed: Any) -> Settings:
+    """Nothing is read from a file; an API token is there unless it is taken away."""
+    given: dict[str, Any] = {"api_url": url, "api_token": SecretStr(SECRET), **changed}
+    # A documented argument of pydantic-settings; its types show fields only.
+    return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+
+
+@asynccontextmanager
+async def parts(url: str, now: Callable[[], float] | None = None, **changed: Any) -> AsyncIterator[Parts]:
+    settings = settings_for(url, **changed)
+    async with make_session(settings) as session:
+        tokens = AccessTokens(settings, session, now or Clock())
+        yield Parts(session, tokens, ActivationClient(session, tokens))

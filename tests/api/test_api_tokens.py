@@ -1,0 +1,133 @@
+"""Access tokens: exchanged once for all who wait, renewed early, and anew where one was refused."""
+
+import asyncio
+from urllib.parse import parse_qs
+
+import pytest
+from aiohttp import web
+
+from tests.api.clients import ORG, SECRET, Clock, parts
+from tests.api.servers import AUTHORIZE, recording
+from tests.api.standin import stand_in
+from tests.api.waiting import until
+
+OTHER_ORG = "0f2c1d6e-0000-4000-8000-000000000002"
+
+
+def grant(token: str, expires_in: float = 1799) -> web.Response:
+    return web.json_response({"access_token": token, "expires_in": expires_in})
+
+
+async def test_the_exchange_is_as_documented() -> None:
+    async with recording(grant("given")) as api, parts(api.url) as mine:
+        assert await mine.tokens.get(ORG) == "given"
+    [asked] = api.seen
+    assert (asked.method, asked.path) == ("POST", AUTHORIZE)
+    assert asked.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(asked.body.decode()) == {"api_token": [SECRET]}
+
+
+async def test_fifty_who_wait_at_once_cost_one_exchange() -> None:
+    async with recording(grant("given")) as api, parts(api.url) as mine:
+        tokens = await asyncio.gather(*(mine.tokens.get(ORG) for _ in range(50)))
+    assert tokens == ["given"] * 50
+    assert len(api.seen) == 1
+
+
+async def test_each_organization_has_a_token_of_its_own() -> None:
+    async with recording(grant("first"), grant("second")) as api, parts(api.url) as mine:
+        assert [await mine.tokens.get(ORG), await mine.tokens.get(OTHER_ORG)] == ["first", "second"]
+        assert [await mine.tokens.get(ORG), await mine.tokens.get(OTHER_ORG)] == ["first", "second"]
+    assert len(api.seen) == 2
+
+
+@pytest.mark.parametrize(("lives", "renewed_after"), [(1799, 1739), (90, 60), (3, 2), (0.3, 0.2)])
+async def test_a_token_is_renewed_early_by_a_margin_that_shrinks_with_its_life(
+    lives: float, renewed_after: float
+) -> None:
+    clock = Clock()
+    async with recording(grant("first", lives), grant("second", lives)) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        clock.at += renewed_after - 0.01
+        assert await mine.tokens.get(ORG) == "first"
+        clock.at += 0.02
+        assert await mine.tokens.get(ORG) == "second"
+
+
+async def test_a_token_that_lives_three_seconds_is_not_renewed_at_each_request_nor_used_after_its_end() -> (
+    None
+):
+    clock = Clock()
+    async with stand_in(now=clock, token_lifetime=3) as api, parts(api.url, clock) as mine:
+        for _ in range(120):
+            await mine.client.activate(ORG, ("one",))
+            clock.at += 0.1
+        stats = await api.stats()
+    assert stats["by_status"] == {"200": 120}
+    assert stats["exchanges"] == 6
+
+
+async def test_the_life_of_a_token_counts_from_when_it_was_asked_for() -> None:
+    clock = Clock()
+
+    async def slowly() -> web.Response:
+        clock.at += 2.5
+        return grant("first", 3)
+
+    async with recording(slowly, grant("second", 3)) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        assert await mine.tokens.get(ORG) == "second"
+
+
+async def test_a_token_that_says_nothing_of_its_life_is_kept() -> None:
+    async with recording(web.json_response({"access_token": "given"})) as api, parts(api.url) as mine:
+        assert [await mine.tokens.get(ORG) for _ in range(3)] == ["given"] * 3
+    assert len(api.seen) == 1
+
+
+async def test_a_refused_token_is_exchanged_once_however_many_say_so() -> None:
+    async with recording(grant("first"), grant("second"), grant("third")) as api, parts(api.url) as mine:
+        await mine.tokens.get(ORG)
+        for _ in range(20):
+            mine.tokens.refused(ORG, "first")
+            assert await mine.tokens.get(ORG) == "second"
+    assert len(api.seen) == 2
+
+
+async def test_a_late_refusal_of_the_old_token_leaves_the_new_one() -> None:
+    clock = Clock()
+    async with recording(grant("old", 90), grant("new", 90)) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        clock.at += 61
+        assert await mine.tokens.get(ORG) == "new"
+        mine.tokens.refused(ORG, "old")
+        assert await mine.tokens.get(ORG) == "new"
+    assert len(api.seen) == 2
+
+
+async def test_a_refusal_for_one_organization_leaves_the_other() -> None:
+    async with recording(grant("first"), grant("second"), grant("third")) as api, parts(api.url) as mine:
+        await mine.tokens.get(ORG)
+        await mine.tokens.get(OTHER_ORG)
+        mine.tokens.refused(ORG, "second")
+        mine.tokens.refused(OTHER_ORG, "first")
+        mine.tokens.refused("0f2c1d6e-0000-4000-8000-000000000003", "first")
+        assert [await mine.tokens.get(ORG), await mine.tokens.get(OTHER_ORG)] == ["first", "second"]
+
+
+async def test_one_who_gives_up_waiting_leaves_the_exchange_to_the_others() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def when_told() -> web.Response:
+        asked.set()
+        await answer.wait()
+        return grant("given")
+
+    async with recording(when_told) as api, parts(api.url) as mine:
+        first, second = (asyncio.create_task(mine.tokens.get(ORG)) for _ in range(2))
+        await asked.wait()
+        first.cancel()
+        answer.set()
+        assert await second == "given"
+        await until(first.done)
+        assert first.cancelled()

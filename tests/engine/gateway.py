@@ -1,0 +1,44 @@
+"""An API whose answers a test writes itself, to look at the record in the moment of a request."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+Answer = Callable[[list[str]], Awaitable[web.Response]]
+
+
+@asynccontextmanager
+async def gateway(answer: Answer) -> AsyncIterator[str]:
+    """The URL of a server that gives everybody an access token, and answers requests by `answer`."""
+
+    async def authorize(_request: web.Request) -> web.Response:
+        return web.json_response({"access_token": "given", "expires_in": 1799})
+
+    async def activate(request: web.Request) -> web.Response:
+        return await answer((await request.json())["ids"])
+
+    app = web.Application()
+    app.router.add_post("/csp/gateway/am/api/auth/api-tokens/authorize", authorize)
+    app.router.add_post("/csp/gateway/am/api/orgs/{org}/api-tokens/activate", activate)
+    server = TestServer(app)
+    await server.start_server(shutdown_timeout=0.1)
+    try:
+        yield str(server.make_url("/")).rstrip("/")
+    finally:
+        await server.close()
+
+
+def all_active(ids: list[str]) -> web.Response:
+    return web.json_response({"successes": ids})
+
+
+def all_active_already(ids: list[str]) -> web.Response:
+    return web.json_response(
+        {"failures": [{"id": name, "message": "Token is already active"} for name in ids]}
+    )
+
+
+def too_many(seconds: float) -> web.Response:
+    return web.json_response({}, status=429, headers={"Retry-After": str(seconds)})
