@@ -6,15 +6,19 @@ from typing import Final
 from worker.core.errors import BadInputError
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST: Final = 36500 * 86400.0
+"""Seconds: a hundred years. A moment much further away has no date, so that no report could show it."""
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds, more than 0. Raises `BadInputError`."""
+    """Seconds, more than 0 and at most `LONGEST`. Raises `BadInputError`."""
     found = _PART.fullmatch(text.strip().lower())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    if not 0 < seconds < float("inf"):
-        raise BadInputError(f"{text!r} is no duration: write a number and s, m, h or d, as in 90s or 6h")
+    if not 0 < seconds <= LONGEST:
+        raise BadInputError(
+            f"{text!r} is no duration: write a number and s, m, h or d, as in 90s or 6h, at most 36500d"
+        )
     return seconds
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Final, assert_never
 
 from worker.core.answer import Faulty, JobFault, Rejected, Throttled, Unauthorized, Unreached, Verdict
 from worker.core.backoff import backoff
@@ -33,7 +33,7 @@ _CONTRADICTORY: Final = Reason(
 )
 
 DEFAULT_ALREADY_ACTIVE: Final = (
-    r"(?<!not )\balready\s+(?:been\s+)?(?:activ(?:e|ated)|enabled)\b",
+    r"(?<!not )(?<!n't )\balready\s+(?:been\s+)?(?:activ(?:e|ated)|enabled)\b",
     r"\btoken\s+is\s+active\b",
 )
 
@@ -122,6 +122,8 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
             return _rejected(batch.charged(), reason)
         case Faulty(reason):
             return _faulty(policy, batch.charged().lost(), reason, roll)
+        case _:
+            assert_never(verdict)
 
 
 def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -> Step:

@@ -72,11 +72,9 @@ def entries_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Entry]:
         yield Entry(outcome, trial, reasons.get(index))
 
 
-def _exceptions(blob: bytes) -> Iterator[tuple[int, Trial]]:
+def _exceptions(blob: bytes) -> Iterator[tuple[int, Trial | None]]:
     for at in range(0, len(blob), _TRIAL_BYTES):
-        trial = _trial(blob, at + 2)
-        if trial is not None:
-            yield int.from_bytes(blob[at : at + 2]), trial
+        yield int.from_bytes(blob[at : at + 2]), _trial(blob, at + 2)
 
 
 def _trial(blob: bytes, at: int) -> Trial | None:

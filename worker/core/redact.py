@@ -4,6 +4,7 @@ The API has been seen to echo the tail of a secret in an error message. Every me
 """
 
 import re
+import string
 from typing import Final
 
 MAX_MESSAGE: Final = 500
@@ -18,14 +19,20 @@ _SECRETS: Final = (
     re.compile(r"[*x•.]{3,}[\w-]{2,}"),
     re.compile(r"(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{64}(?![\w-])"),
 )
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+"
+)
+_MOST_READ: Final = 4 * MAX_MESSAGE
+_OF_SECRETS: Final = string.ascii_letters + string.digits + "_.~+/=-"
 
 
 def redact(text: str) -> str:
     """`text` on one line, without control characters, at most `MAX_MESSAGE` long, secrets replaced."""
-    # Cut before the patterns run, with room for a secret that straddles the limit: a hostile body of a
-    # megabyte is then no work.
-    text = _CONTROL.sub(" ", text[: 4 * MAX_MESSAGE])
+    # Cut before the patterns run: a hostile body of a megabyte is then no work. The word at the cut goes
+    # too, since no pattern knows half a secret, and what is taken out before it can bring it into sight.
+    if len(text) > _MOST_READ:
+        text = text[:_MOST_READ].rstrip(_OF_SECRETS) + "[redacted]"
+    text = _CONTROL.sub(" ", text)
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)
     return text.strip()[:MAX_MESSAGE]

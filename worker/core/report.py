@@ -16,6 +16,8 @@ from worker.core.reason import ID_PLACEHOLDER, Reason
 SCHEMA_VERSION: Final = 1
 REQUESTS: Final = ("sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged")
 SECONDS: Final = ("waiting_for_rate", "held_by_429", "in_flight", "backing_off")
+LONGEST_ETA: Final = 10 * 365 * 86400.0
+"""Seconds. A job that hardly moves would end centuries away, past what a date can say: then none is given."""
 MOST_FAILURES: Final = 50
 """Groups of failures in a report, most ids first; the rest are summed as one."""
 
@@ -100,8 +102,10 @@ def timestamp(ms: float | None) -> str | None:
     """Milliseconds since the epoch as `2026-11-23T22:00:00.000Z`."""
     if ms is None:
         return None
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(ms) % 1000:03d}Z"
+    # Whole milliseconds first: a fraction that rounds the seconds up would leave .999 behind.
+    whole = int(ms)
+    moment = datetime.fromtimestamp(whole / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{whole % 1000:03d}Z"
 
 
 def parse_reason(text: str) -> Reason:
@@ -171,7 +175,7 @@ def group_failures(
     groups: dict[tuple[str, int], FailureGroup] = {}
     for number, count in sorted(tally.items(), key=lambda item: -item[1]):
         reason = parse_reason(reasons[number])
-        ids = samples.get(number, "").split("\n")
+        ids = samples.get(number, "").split()
         known = groups.get((reason.name, reason.status))
         groups[reason.name, reason.status] = FailureGroup(
             reason=reason.name,
@@ -230,11 +234,12 @@ def _progress(fields: Mapping[str, str], counts: Mapping[str, int], now_ms: int,
     done = total - left
     attempted = done - counts[Outcome.NOT_ATTEMPTED]
     per_second = 1000 * attempted / active_ms if active_ms else 0.0
-    moving = state is State.RUNNING and per_second > 0
+    seconds_left = left / per_second if per_second else LONGEST_ETA
+    moving = state is State.RUNNING and seconds_left < LONGEST_ETA
     seconds = {name: int(fields.get(f"r_ms_{name}", 0)) / 1000 for name in SECONDS}
     return Progress(
         percent=round(100 * done / total, 2) if total else 100.0 if state in AT_REST else 0.0,
         ids_per_second=round(per_second, 1),
-        eta_at=timestamp(now_ms + 1000 * left / per_second) if moving else None,
+        eta_at=timestamp(now_ms + 1000 * seconds_left) if moving else None,
         seconds={"active": active_ms / 1000, **seconds},
     )
