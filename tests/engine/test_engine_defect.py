@@ -18,6 +18,7 @@ from worker.core.policy import Policy
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.pacer import Pacer
+from worker.engine.patience import Patience
 from worker.engine.slice_run import SliceRun
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore
@@ -58,9 +59,10 @@ async def slice_run(
         store = ClaimStore(client)
         claim, _ = await store.claim(job.job_id, 0, nonce="n", worker="w", host="api.test")
         assert isinstance(claim, Claim)
-        lane = Lane(Pacer(store, keys.budget("api.test", ORG), FAST, str(FAST)), 4)
+        patience = Patience()
+        lane = Lane(Pacer(store, keys.budget("api.test", ORG), FAST, str(FAST), patience), 4)
         try:
-            yield SliceRun(store, claim, Ledger(store, claim, queue), lane, api, Policy())
+            yield SliceRun(store, claim, Ledger(store, claim, queue, patience), lane, api, Policy(), patience)
         finally:
             await lane.close()
 

@@ -9,6 +9,7 @@ from tests.api.waiting import until
 from tests.engine.jobs import Jobs
 from worker.core.slots import slots_per_run
 from worker.engine.pacer import Pacer
+from worker.engine.patience import Patience
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client
 
@@ -22,7 +23,7 @@ async def store(jobs: Jobs, redis_url: str) -> AsyncIterator[ClaimStore]:
 
 
 def pacer(store: ClaimStore, rate: float) -> Pacer:
-    return Pacer(store, KEY, rate, str(rate))
+    return Pacer(store, KEY, rate, str(rate), Patience())
 
 
 def budget(jobs: Jobs, field: str) -> float:

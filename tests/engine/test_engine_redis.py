@@ -2,7 +2,9 @@
 
 import asyncio
 
+import pytest
 from aiohttp import web
+from redis.exceptions import ConnectionError  # noqa: A004 -- redis-py's own name.
 
 from tests.api.standin import stand_in
 from tests.api.waiting import steady, until
@@ -127,3 +129,22 @@ def alive(real: RealServer) -> bool:
         return bool(real.server)
     except AssertionError:
         return False
+
+
+async def test_a_worker_that_stops_while_redis_is_gone_ends_and_others_go_on(
+    jobs: Jobs, real: RealServer
+) -> None:
+    async with stand_in() as api, fleet(real.server.url, api.url) as workers:
+        engine = workers.engine(rate=100.0)
+        job = jobs.put(15 * 100)
+        work = asyncio.create_task(engine.run_slice(job.job_id, 0))
+        await until(lambda: jobs.settled(job) > 0)
+        await asyncio.to_thread(real.kill)
+        engine.stop_soon()
+        with pytest.raises(ConnectionError):
+            await work
+        await asyncio.to_thread(real.start)
+        await engine.close()
+        workers.start()
+        await until(lambda: jobs.rests(job))
+        await agrees(jobs, job, api)

@@ -138,7 +138,7 @@ def test_ends_when_its_starter_is_killed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--host", "0.0.0.0"), "loopback"),  # noqa: S104 -- to be refused.
+        (("--host", "0.0.0.0"), "loopback"),
         (("--host", "example.com"), "loopback"),
         (("--fail", "2"), "fail"),
         (("--error", "0.6", "--lose", "0.6"), "faults"),

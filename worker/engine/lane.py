@@ -6,6 +6,7 @@ as possibly sent.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -19,6 +20,9 @@ MOST_AHEAD: Final = 128
 _SPARE: Final = 4
 """Senders per place: those that back off hold no place, and others send meanwhile."""
 
+_LOOK_UP: Final = 0.5
+"""Seconds: how often a wait for room looks whether it still has a purpose."""
+
 Work = Callable[[], Awaitable[None]]
 
 
@@ -30,25 +34,27 @@ class Lane:
         self._most_ahead = min(MOST_AHEAD, slots_per_run(pacer.rate))
         self._ahead = 0
         self._room = asyncio.Event()
-        self._door = asyncio.Lock()
         self._work: asyncio.Queue[Work] = asyncio.Queue()
         self._senders: set[asyncio.Task[None]] = set()
         self._idle = 0
 
-    async def admit(self, wanted: int) -> int:
+    async def admit(self, wanted: int, goes_on: Callable[[], bool]) -> int:
         """Waits until there is room for some of `wanted` batches; how many may be marked and put now.
 
         Room is given back by `passed`, batch by batch. Waiting for half of it keeps round trips few, and
-        the other half is what is sent meanwhile.
+        the other half is what is sent meanwhile. 0 where `goes_on` no longer holds.
         """
-        async with self._door:
-            needed = min(wanted, (self._most_ahead + 1) // 2)
-            while (free := self._most_ahead - self._ahead) < needed:
-                self._room.clear()
-                await self._room.wait()
-            granted = min(wanted, free)
-            self._ahead += granted
-            return granted
+        needed = min(wanted, (self._most_ahead + 1) // 2)
+        while goes_on():
+            free = self._most_ahead - self._ahead
+            if free >= needed:
+                granted = min(wanted, free)
+                self._ahead += granted
+                return granted
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), _LOOK_UP)
+        return 0
 
     def passed(self, count: int = 1) -> None:
         """So many of the batches admitted are being sent now, or will not be."""

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from worker.core.batch import Settlement
-from worker.engine.patience import patiently
+from worker.engine.patience import Patience
 from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
 from worker.store.steps import Code, Ticket
 
@@ -29,10 +29,11 @@ log = structlog.get_logger(__name__)
 class Ledger:
     """One per claim. `keep` runs beside the work from its beginning to its end."""
 
-    def __init__(self, store: ClaimStore, claim: Claim, queue: Queue) -> None:
+    def __init__(self, store: ClaimStore, claim: Claim, queue: Queue, patience: Patience) -> None:
         self._store = store
         self._claim = claim
         self._queue = queue
+        self._patiently = patience
         self._tally = Tally([], {})
         self._seq = 0
         self._mark = 0
@@ -123,7 +124,7 @@ class Ledger:
         self._seq += 1
         seq, mark = self._seq, self._mark
         try:
-            done = await patiently(lambda: self._store.commit(self._claim, seq, mark, tally, end))
+            done = await self._patiently(lambda: self._store.commit(self._claim, seq, mark, tally, end))
         except BaseException:
             # The record cannot be written: those who wait for the mark must not send, nor wait for ever.
             self._stopped.set()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from worker.core.slots import Run, slots_per_run
-from worker.engine.patience import patiently
+from worker.engine.patience import Patience
 from worker.store.claims import ClaimStore
 
 _LOOK_UP = 0.5
@@ -18,11 +18,14 @@ its very end are good all the same; to void them would waste a run of the budget
 class Pacer:
     """One per organization and process. Callers are served in the order they came."""
 
-    def __init__(self, store: ClaimStore, budget_key: str, rate: float, configured: str) -> None:
+    def __init__(
+        self, store: ClaimStore, budget_key: str, rate: float, configured: str, patience: Patience
+    ) -> None:
         self._store = store
         self._key = budget_key
         self._rate = rate
         self._configured = configured
+        self._patiently = patience
         self._turn = asyncio.Lock()
         self._run = Run(0.0, 1.0, 0)
         self._held_until = 0.0
@@ -52,13 +55,15 @@ class Pacer:
 
     async def hold(self, seconds: float) -> None:
         """A 429: nobody sends for this organization for a while."""
-        left = await patiently(lambda: self._store.hold(self._key, seconds))
+        left = await self._patiently(lambda: self._store.hold(self._key, seconds))
         self._held_until = max(self._held_until, _now() + left)
         self._run = Run(0.0, 1.0, 0)
 
     async def _reserve(self) -> None:
         slots = slots_per_run(self._rate)
-        given = await patiently(lambda: self._store.reserve(self._key, self._rate, slots, self._configured))
+        given = await self._patiently(
+            lambda: self._store.reserve(self._key, self._rate, slots, self._configured)
+        )
         # Counted from when the answer arrived: late by half a round trip rather than early.
         now = _now()
         self._run = Run(now + given.first, given.gap, given.slots)

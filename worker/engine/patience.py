@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
@@ -11,20 +11,41 @@ from redis.exceptions import RedisError
 from worker.core.backoff import backoff
 from worker.store.connect import is_mendable
 
+LAST_TRIES: Final = 5.0
+"""Seconds that a stopping worker still waits for Redis. What it then cannot record stays marked as perhaps
+sent, and is ambiguous to whoever goes on."""
+
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """The result of `ask`, tried again for as long as Redis is away, full or read-only."""
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return await ask()
-        except RedisError as error:
-            if not is_mendable(error):
-                raise
-            problem = str(error)
-        log.warning("Redis is not to be used now, will try again", problem=problem, attempt=attempt)
-        await asyncio.sleep(backoff(attempt, base=0.1, cap=2.0, roll=random.random()))
+class Patience:
+    """One per engine. Without end while the worker works, short once it stops."""
+
+    def __init__(self) -> None:
+        self._ends: float | None = None
+
+    def run_out_soon(self) -> None:
+        """The worker stops."""
+        if self._ends is None:
+            self._ends = asyncio.get_running_loop().time() + LAST_TRIES
+
+    async def __call__(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The result of `ask`, tried again for as long as Redis is away, full or read-only.
+
+        Raises what waiting does not mend, and the last problem once patience has run out.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await ask()
+            except RedisError as error:
+                if not is_mendable(error) or self._has_run_out():
+                    raise
+                problem = str(error)
+            log.warning("Redis is not to be used now, will try again", problem=problem, attempt=attempt)
+            await asyncio.sleep(backoff(attempt, base=0.1, cap=2.0, roll=random.random()))
+
+    def _has_run_out(self) -> bool:
+        return self._ends is not None and asyncio.get_running_loop().time() >= self._ends

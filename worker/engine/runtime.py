@@ -5,17 +5,15 @@ hand coroutines to the loop; several slices are in flight in it at once.
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import structlog
-from redis.exceptions import RedisError
 
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
@@ -23,19 +21,14 @@ from worker.api.tokens import AccessTokens
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.pacer import Pacer
-from worker.engine.patience import patiently
+from worker.engine.patience import Patience
 from worker.engine.slice_run import SliceRun
+from worker.engine.sweeper import Sweeper
 from worker.settings import Settings
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.steps import Ticket
-
-BEAT_SECONDS: Final = 1.0
-"""How often a process shows that it lives, and looks for what others left behind."""
-
-FORGET_MS: Final = 15_000
-"""A worker that is silent for longer is no longer listed."""
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
 """Puts messages for slices of a job into the broker's queue. Blocking."""
@@ -62,9 +55,9 @@ class Engine:
         self._api = ActivationClient(self._session, tokens)
         self._lanes: dict[str, Lane] = {}
         self._running: set[SliceRun] = set()
+        self._patiently = Patience()
         self._stopping = asyncio.Event()
-        self._closing = asyncio.Event()
-        self._sweeper = asyncio.create_task(self._watch_over())
+        self._sweeper = Sweeper(self._store, self._name, self._queue)
 
     async def run_slice(self, job_id: str, slice_no: int) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
@@ -75,7 +68,7 @@ class Engine:
             raise StoppingError
         nonce = secrets.token_hex(8)
         host = self._settings.api_host
-        claim, queue = await patiently(
+        claim, queue = await self._patiently(
             lambda: self._store.claim(job_id, slice_no, nonce=nonce, worker=self._name, host=host)
         )
         if not isinstance(claim, Claim):
@@ -83,10 +76,11 @@ class Engine:
             return
         with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
             await self._queue(job_id, queue)
-            ledger = Ledger(self._store, claim, self._queue)
+            ledger = Ledger(self._store, claim, self._queue, self._patiently)
             lane = self._lane(claim.org_id)
             stop_job = partial(self._stop_job, job_id)
-            run = SliceRun(self._store, claim, ledger, lane, self._api, self._settings.policy, stop_job)
+            policy = self._settings.policy
+            run = SliceRun(self._store, claim, ledger, lane, self._api, policy, self._patiently, stop_job)
             self._running.add(run)
             if self._stopping.is_set():
                 # Told so while it claimed.
@@ -100,20 +94,16 @@ class Engine:
     def stop_soon(self) -> None:
         """No new request; slices in work are given back once what is in flight has landed."""
         self._stopping.set()
+        self._patiently.run_out_soon()
+        self._sweeper.stop_sweeping()
         for run in self._running:
             run.stop()
 
     async def close(self) -> None:
-        # Told, not cancelled: a cancellation that meets a time-out inside the Redis client can get lost.
-        self._closing.set()
-        await self._sweeper
+        await self._sweeper.close()
         for lane in self._lanes.values():
             await lane.close()
         await self._session.close()
-        try:
-            await self._store.leave(self._name)
-        except RedisError as error:
-            log.debug("could not sign off", problem=str(error))
         await self._redis.aclose()
 
     def _stop_job(self, job_id: str) -> None:
@@ -127,7 +117,7 @@ class Engine:
         if lane is None:
             settings = self._settings
             key = keys.budget(settings.api_host, org_id)
-            pacer = Pacer(self._store, key, settings.fixed_rate, str(settings.rate))
+            pacer = Pacer(self._store, key, settings.fixed_rate, str(settings.rate), self._patiently)
             lane = self._lanes[org_id] = Lane(pacer, settings.concurrency)
         return lane
 
@@ -139,20 +129,6 @@ class Engine:
             await asyncio.to_thread(self._send_messages, job_id, tickets)
         except Exception as error:  # noqa: BLE001 -- kombu raises what its transport raises.
             log.warning("could not queue slices; a sweep will", problem=type(error).__name__)
-
-    async def _watch_over(self) -> None:
-        while not self._closing.is_set():
-            try:
-                await self._store.beat(self._name, FORGET_MS)
-                for job_id in await self._store.live_jobs():
-                    if self._stopping.is_set():
-                        # What it handed over is for others: its own message would come back to it.
-                        break
-                    await self._queue(job_id, await self._store.sweep(job_id))
-            except RedisError as error:
-                log.warning("cannot sweep, will try again", problem=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
 
 
 class Runtime:

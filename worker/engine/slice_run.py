@@ -14,7 +14,7 @@ from worker.core.outcome import BY_CODE, CODES, FINAL, Outcome
 from worker.core.policy import Halt, Policy
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
-from worker.engine.patience import patiently
+from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
 
@@ -35,6 +35,7 @@ class SliceRun:
         lane: Lane,
         api: ActivationClient,
         policy: Policy,
+        patience: Patience,
         stop_job: Callable[[], None] = lambda: None,
     ) -> None:
         """`stop_job` stops what else this process sends for the job."""
@@ -44,6 +45,7 @@ class SliceRun:
         self._lane = lane
         self._run = Run(claim.org_id, api, policy, lane, ledger, self._halt)
         self._stop_job = stop_job
+        self._patiently = patience
         self._end = End.RELEASE
         self._under_way = 0
         self._all_home = asyncio.Event()
@@ -79,7 +81,9 @@ class SliceRun:
     async def _feed(self, batches: list[Batch]) -> None:
         fed = 0
         while fed < len(batches) and self._ledger.going_on:
-            admitted = await self._lane.admit(min(MOST_MARKED, len(batches) - fed))
+            admitted = await self._lane.admit(min(MOST_MARKED, len(batches) - fed), self._run.goes_on)
+            if not admitted:
+                return
             window = batches[fed : fed + admitted]
             if not await self._ledger.raise_mark(window[-1].indices[-1] + 1):
                 self._lane.passed(len(window))
@@ -111,7 +115,7 @@ class SliceRun:
         log.error("job stopped", code=fault.code, status=fault.reason.status, message=message)
         self._ledger.stop()
         self._stop_job()
-        await patiently(
+        await self._patiently(
             lambda: self._store.control(self._claim.job_id, control, code=fault.code, message=message)
         )
 

@@ -1,0 +1,67 @@
+"""Shows that this process lives, and finds what others left behind: leases that ran out, lost messages.
+
+Every worker runs one; that many do so at once is harmless, since each finding is handed to one of them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from worker.store.claims import ClaimStore
+from worker.store.steps import Ticket
+
+BEAT_SECONDS: Final = 1.0
+FORGET_MS: Final = 15_000
+"""A worker that is silent for longer is no longer listed."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """`queue` sends the messages for what is found."""
+
+    def __init__(
+        self, store: ClaimStore, worker: str, queue: Callable[[str, Sequence[Ticket]], Awaitable[None]]
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._queue = queue
+        self._stopping = False
+        self._closing = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    def stop_sweeping(self) -> None:
+        """What a stopping worker hands over is for others: its own message would come back to it."""
+        self._stopping = True
+
+    async def close(self) -> None:
+        # Told, not cancelled: a cancellation that meets a time-out inside the Redis client can get lost.
+        self._closing.set()
+        await self._task
+        try:
+            await self._store.leave(self._worker)
+        except RedisError as error:
+            log.debug("could not sign off", problem=str(error))
+
+    async def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                await self._store.beat(self._worker, FORGET_MS)
+                for job_id in await self._store.live_jobs():
+                    await self._sweep(job_id)
+            except RedisError as error:
+                log.warning("cannot sweep, will try again", problem=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
+
+    async def _sweep(self, job_id: str) -> None:
+        if self._stopping:
+            return
+        try:
+            await self._queue(job_id, await self._store.sweep(job_id))
+        except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their sweep.
+            log.warning("cannot sweep job, will try again", job_id=job_id, problem=str(error))
