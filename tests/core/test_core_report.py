@@ -1,39 +1,15 @@
 import json
-from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.core.stored import T0, job, made
 from worker.core.job import AT_REST, State
 from worker.core.outcome import COUNTED
 from worker.core.report import (
-    LONGEST_ETA,
-    FailureGroup,
     Manifest,
-    Rate,
-    Report,
     StateReason,
-    balances,
-    counts_of,
-    make_report,
-    timestamp,
 )
-
-T0 = 1_795_471_200_000
-"""2026-11-23T22:00:00.000Z in milliseconds."""
-RATE = Rate("auto", 10.0, None)
-
-
-def job(state: State = State.RUNNING, **more: object) -> dict[str, str]:
-    """The least that a job's hash holds."""
-    fields = {"state": state, "id": "J", "org_id": "O", "active_since": T0} | more
-    return {name: str(value) for name, value in fields.items()}
-
-
-def made(fields: dict[str, str], *, now_ms: int = T0, history: list[str] | None = None) -> Report:
-    return make_report(fields, history or [], [], RATE, now_ms)
 
 
 def test_a_job_being_prepared_has_a_report_already() -> None:
@@ -149,150 +125,3 @@ def test_what_is_in_doubt_is_not_done() -> None:
 def test_ids_given_up_without_a_request_do_not_count_as_speed() -> None:
     fields = job(State.CANCELLED, total=100, n_activated=10, n_not_attempted=90, active_ms=1000)
     assert made(fields).progress.ids_per_second == 10.0
-
-
-# --- the estimate -----------------------------------------------------------------------------------------
-
-
-def running(**counts: int) -> dict[str, str]:
-    """A job that has been running for a second."""
-    return job(State.RUNNING, total=sum(counts.values()), active_ms=1000, **counts)
-
-
-def test_a_running_job_ends_when_the_rest_is_done_at_the_speed_so_far() -> None:
-    # One second before, one since: 20 ids in 2 seconds, 60 to go.
-    report = made(running(n_activated=20, n_pending=60), now_ms=T0 + 1000)
-    assert report.progress.seconds["active"] == 2.0
-    assert report.progress.ids_per_second == 10.0
-    assert report.progress.eta_at == "2026-11-23T22:00:07.000Z"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param(running(n_pending=5), id="nothing is done yet"),
-        pytest.param(job(total=5, n_activated=1, n_pending=4), id="no time has passed"),
-        pytest.param(
-            job(State.PAUSED, total=5, n_activated=1, n_pending=4, active_ms=1000), id="it is paused"
-        ),
-        pytest.param(
-            running(n_activated=1, n_pending=10**7) | {"active_ms": str(36_000_000)},
-            id="at this speed it takes a thousand years and more",
-        ),
-        pytest.param(
-            running(n_activated=1, n_pending=10**7) | {"active_ms": str(10**12)}, id="past every calendar"
-        ),
-    ],
-)
-def test_there_is_no_estimate_while(fields: dict[str, str]) -> None:
-    assert made(fields).progress.eta_at is None
-
-
-def test_a_clock_of_the_store_that_was_set_back_takes_no_time_away() -> None:
-    assert made(running(n_pending=5), now_ms=T0 - 5000).progress.seconds["active"] == 1.0
-
-
-@given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**13))
-def test_no_speed_however_low_breaks_the_report(done: int, left: int, active_ms: int) -> None:
-    fields = job(total=done + left, n_activated=done, n_pending=left, active_ms=active_ms)
-    progress = made(fields).progress
-    assert 0.0 <= progress.percent <= 100.0
-    if progress.eta_at is not None:
-        last = timestamp(T0 + 1000 * LONGEST_ETA)
-        assert last is not None
-        assert progress.eta_at <= last
-
-
-# --- the parts --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [
-        (None, None),
-        (0, "1970-01-01T00:00:00.000Z"),
-        (T0, "2026-11-23T22:00:00.000Z"),
-        (T0 + 7, "2026-11-23T22:00:00.007Z"),
-        (T0 + 999.9, "2026-11-23T22:00:00.999Z"),
-        (1999.9999, "1970-01-01T00:00:01.999Z"),
-    ],
-)
-def test_a_moment_is_written_in_utc_with_milliseconds(ms: float | None, text: str | None) -> None:
-    assert timestamp(ms) == text
-
-
-@given(st.integers(0, 4_000_000_000_000), st.floats(0, 0.999999))
-def test_a_fraction_of_a_millisecond_changes_nothing(ms: int, fraction: float) -> None:
-    if int(ms + fraction) == ms:
-        assert timestamp(ms + fraction) == timestamp(ms)
-
-
-COUNTS = st.fixed_dictionaries({f"n_{outcome}": st.integers(0, 10**7) for outcome in COUNTED})
-
-
-@given(COUNTS, st.integers(-3, 3))
-def test_a_report_balances_exactly_when_the_counters_sum_to_the_total(
-    counts: dict[str, int], off: int
-) -> None:
-    fields = {name: str(value) for name, value in ({"total": sum(counts.values()) + off} | counts).items()}
-    assert balances(counts_of(fields)) == (off == 0)
-
-
-def test_counts_hold_exactly_the_keys_of_the_interface() -> None:
-    assert list(counts_of({})) == [
-        "total",
-        "pending",
-        "ambiguous",
-        "activated",
-        "already_active",
-        "failed",
-        "not_attempted",
-        "unknown",
-    ]
-
-
-def test_only_numbers_are_statuses() -> None:
-    fields = job(r_200=3, r_429=1, r_ms_in_flight=7, r_ok=3, r_total="x")
-    del fields["r_total"]
-    assert made(fields).requests["by_status"] == {"200": 3, "429": 1}
-
-
-def change(**more: Any) -> str:
-    entry = {"at": T0, "from": "running", "to": "paused", "code": "user", "message": "why", "actor": "me"}
-    return json.dumps(entry | more)
-
-
-def test_the_history_lists_the_changes_of_state() -> None:
-    history = [
-        change(**{"from": "queued", "to": "running", "code": "", "message": "", "actor": ""}),
-        change(),
-    ]
-    report = made(job(), history=history)
-    assert json.loads(msgspec.json.encode(report.history)) == [
-        {
-            "at": "2026-11-23T22:00:00.000Z",
-            "from": "queued",
-            "to": "running",
-            "code": None,
-            "message": None,
-            "actor": None,
-        },
-        {
-            "at": "2026-11-23T22:00:00.000Z",
-            "from": "running",
-            "to": "paused",
-            "code": "user",
-            "message": "why",
-            "actor": "me",
-        },
-    ]
-
-
-def test_a_change_without_a_moment_has_an_empty_one() -> None:
-    assert made(job(), history=[change(at=None)]).history[0].at == ""
-
-
-def test_the_failures_and_the_rate_are_passed_on() -> None:
-    group = FailureGroup("GONE", "gone", 3, 200, ["a"])
-    report = make_report(job(), [], [group], RATE, T0)
-    assert (report.failures, report.rate) == ([group], RATE)

@@ -58,3 +58,17 @@ async def test_requests_in_flight_when_the_job_fails_are_counted_too(jobs: Jobs,
         assert report.state == "failed"
         assert report.requests["sent"] == await api.requests() > 1
         assert report.requests["by_status"] == {"403": report.requests["sent"]}
+
+
+async def test_time_spent_in_a_hold_is_told_apart_from_waiting_for_the_rate(
+    jobs: Jobs, redis_url: str
+) -> None:
+    async with stand_in(rate=20, burst=5, retry_after="1") as api, fleet(redis_url, api.url) as workers:
+        workers.start(rate=200.0)
+        job = jobs.put(15 * 12)
+        workers.submit(job)
+        await until(lambda: jobs.rests(job))
+        report = jobs.report(job)
+        assert report.requests["throttled"] > 0
+        seconds = report.progress.seconds
+        assert seconds["held_by_429"] > seconds["waiting_for_rate"] > 0

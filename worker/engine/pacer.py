@@ -28,6 +28,7 @@ class Pacer:
         self._patiently = patience
         self._turn = asyncio.Lock()
         self._run = Run(0.0, 1.0, 0)
+        self._held_from = 0.0
         self._held_until = 0.0
 
     @property
@@ -38,6 +39,10 @@ class Pacer:
     def held(self) -> float:
         """Seconds that a hold has left, as far as this process knows."""
         return max(0.0, self._held_until - _now())
+
+    def held_between(self, start: float, end: float) -> float:
+        """Seconds of the time from `start` to `end`, on the loop's clock, that lay in the last hold."""
+        return max(0.0, min(end, self._held_until) - max(start, self._held_from))
 
     async def slot(self, wanted: Callable[[], bool]) -> bool:
         """Waits for a send time. False where `wanted` no longer holds; then nothing may be sent."""
@@ -56,7 +61,7 @@ class Pacer:
     async def hold(self, seconds: float) -> None:
         """A 429: nobody sends for this organization for a while."""
         left = await self._patiently(lambda: self._store.hold(self._key, seconds))
-        self._held_until = max(self._held_until, _now() + left)
+        self._note_hold(left)
         self._run = Run(0.0, 1.0, 0)
 
     async def _reserve(self) -> None:
@@ -68,7 +73,13 @@ class Pacer:
         now = _now()
         self._run = Run(now + given.first, given.gap, given.slots)
         if given.held > 0:
-            self._held_until = max(self._held_until, now + given.held)
+            self._note_hold(given.held)
+
+    def _note_hold(self, left: float) -> None:
+        now = _now()
+        if self._held_until <= now:
+            self._held_from = now
+        self._held_until = max(self._held_until, now + left)
 
     @staticmethod
     async def _wait_until(when: float, wanted: Callable[[], bool]) -> bool:

@@ -100,7 +100,9 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Reply | 
         sent = clock()
         reply = await run.api.activate(run.org_id, batch.ids)
         answered = clock()
-    run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked)))
+    held = run.lane.pacer.held_between(asked, sent)
+    run.ledger.count("ms_held_by_429", round(1000 * held))
+    run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held)))
     run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
     return reply
 
