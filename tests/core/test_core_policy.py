@@ -16,8 +16,6 @@ from worker.core.reconcile import Plain, Reconciled
 POLICY = Policy(max_attempts=5)
 SPENT = 4
 """Attempts charged before the last that is allowed."""
-BAD = Reason("HTTP_503", "later", 503)
-NO = Reason("HTTP_400", "no", 400)
 GONE = refused("Token has expired")
 ACTIVE = refused("Token is already active")
 YES, BOTH = Plain.SUCCESS, Plain.CONTRADICTION

@@ -4,23 +4,11 @@ import re
 
 import pytest
 
-from tests.core.made import refused
 from worker.core.policy import (
     DEFAULT_ALREADY_ACTIVE,
     Policy,
     compile_already_active,
 )
-from worker.core.reason import Reason
-from worker.core.reconcile import Plain
-
-POLICY = Policy(max_attempts=5)
-SPENT = 4
-"""Attempts charged before the last that is allowed."""
-BAD = Reason("HTTP_503", "later", 503)
-NO = Reason("HTTP_400", "no", 400)
-GONE = refused("Token has expired")
-ACTIVE = refused("Token is already active")
-YES, BOTH = Plain.SUCCESS, Plain.CONTRADICTION
 
 
 @pytest.mark.parametrize(
@@ -32,7 +20,6 @@ YES, BOTH = Plain.SUCCESS, Plain.CONTRADICTION
         "The token has already been activated.",
         "already been enabled",
         "token already  enabled",
-        "This token is active",
     ],
 )
 def test_these_say_that_a_token_is_active_already(message: str) -> None:

@@ -18,8 +18,6 @@ from worker.core.reconcile import Plain, Reconciled
 
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)
-DEPTH = 5
-"""Requests that one id is in while its batch is split: of 15, 8, 4, 2 and 1 ids."""
 
 Api = Callable[[Batch], Verdict]
 
@@ -34,7 +32,6 @@ class Drive:
     open: list[Batch] = field(default_factory=list)
     codes: dict[int, str] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
-    rejections: dict[int, int] = field(default_factory=dict)
     halted: bool = False
 
     def run(self, batch: Batch) -> "Drive":
@@ -44,9 +41,6 @@ class Drive:
             assert 0 < len(sent.ids) <= MAX_BATCH
             self.requests += 1
             verdict = self.api(sent)
-            if isinstance(verdict, Rejected):
-                for index in sent.indices:
-                    self.rejections[index] = self.rejections.get(index, 0) + 1
             self._follow(decide(self.policy, verdict, sent, 0.5), sent)
         return self
 
@@ -137,15 +131,9 @@ def test_every_id_ends_in_one_outcome_or_stays_with_a_batch(
 
 
 @given(POLICIES, st.lists(ANSWERS, max_size=60))
-def test_charged_attempts_stay_within_the_limit_but_for_the_steps_of_a_split(
-    policy: Policy, verdicts: list[Verdict]
-) -> None:
+def test_charged_attempts_stay_within_the_limit(policy: Policy, verdicts: list[Verdict]) -> None:
     drive = Drive(policy, scripted(verdicts)).run(a_batch())
-    for index, attempts in drive.attempts.items():
-        split = drive.rejections.get(index, 0)
-        assert attempts - split <= policy.max_attempts
-        assert split <= DEPTH
-        assert attempts <= policy.max_attempts + DEPTH - 1
+    assert all(1 <= attempts <= policy.max_attempts for attempts in drive.attempts.values())
 
 
 @given(POLICIES, st.lists(UNCHARGED, max_size=100))
@@ -167,7 +155,7 @@ def test_one_culprit_in_15_costs_9_requests_and_7_in_the_last_place(place: int) 
     drive = Drive(Policy(), rejects({IDS[place]})).run(a_batch())
     assert drive.requests == (7 if place == 14 else 9)
     assert [drive.codes[index] for index in range(15)] == ["F" if i == place else "A" for i in range(15)]
-    assert drive.attempts[place] == (4 if place == 14 else 5)
+    assert set(drive.attempts.values()) == {1}
 
 
 def test_fifteen_culprits_cost_29_requests() -> None:

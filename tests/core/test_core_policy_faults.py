@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.core.made import IDS, a_batch, refused
+from tests.core.made import IDS, a_batch
 from worker.core.answer import Faulty, Rejected
 from worker.core.batch import Settlement
 from worker.core.policy import (
@@ -15,19 +15,15 @@ from worker.core.policy import (
     decide,
 )
 from worker.core.reason import Reason
-from worker.core.reconcile import Plain
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4
 """Attempts charged before the last that is allowed."""
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)
-GONE = refused("Token has expired")
-ACTIVE = refused("Token is already active")
-YES, BOTH = Plain.SUCCESS, Plain.CONTRADICTION
 
 
-def test_a_rejected_batch_is_split_in_halves_with_the_attempts_of_the_whole() -> None:
+def test_a_rejected_batch_is_split_in_halves_and_nobody_is_charged() -> None:
     step = decide(POLICY, Rejected(NO), a_batch(attempts=1, ambiguous=[0, 14]), 0.0)
     assert isinstance(step, Split)
     first, second = step.parts
@@ -38,7 +34,7 @@ def test_a_rejected_batch_is_split_in_halves_with_the_attempts_of_the_whole() ->
         True,
         2,
     )
-    assert first.attempts == second.attempts == 2
+    assert first.attempts == second.attempts == 1
 
 
 @pytest.mark.parametrize(

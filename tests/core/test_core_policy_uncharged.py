@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.made import a_batch, refused
+from tests.core.made import a_batch
 from worker.core.answer import Faulty, JobFault, Throttled, Unauthorized, Unreached
 from worker.core.job import ReasonCode
 from worker.core.policy import (
@@ -14,16 +14,12 @@ from worker.core.policy import (
     decide,
 )
 from worker.core.reason import Reason
-from worker.core.reconcile import Plain
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4
 """Attempts charged before the last that is allowed."""
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)
-GONE = refused("Token has expired")
-ACTIVE = refused("Token is already active")
-YES, BOTH = Plain.SUCCESS, Plain.CONTRADICTION
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,7 @@ _CONTRADICTORY: Final = Reason(
     "CONTRADICTORY_ANSWER", "The answer named this id as activated and as refused.", HTTPStatus.OK
 )
 
-DEFAULT_ALREADY_ACTIVE: Final = (
-    r"(?<!not )(?<!n't )\balready\s+(?:been\s+)?(?:activ(?:e|ated)|enabled)\b",
-    r"\btoken\s+is\s+active\b",
-)
+DEFAULT_ALREADY_ACTIVE: Final = (r"(?<!not )(?<!n't )\balready\s+(?:been\s+)?(?:activ(?:e|ated)|enabled)\b",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
             delay = backoff(away.unreached, base=RETRY_BASE, cap=UNREACHED_CAP, roll=roll)
             return Retry(away, delay)
         case Rejected(reason):
-            return _rejected(batch.charged(), reason)
+            return _rejected(batch, reason)
         case Faulty(reason):
             return _faulty(policy, batch.charged().lost(), reason, roll)
         case _:
@@ -171,9 +168,10 @@ def _faulty(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Step:
 
 
 def _rejected(batch: Batch, reason: Reason) -> Step:
-    """Halves until the id at fault stands alone: it alone fails."""
+    """Halves until the id at fault stands alone: it alone is charged, and fails."""
     if len(batch.ids) > 1:
         return Split(batch.halves())
+    batch = batch.charged()
     # An earlier request whose answer was lost may have activated it: a refusal now cannot say.
     return Settle(_alike(batch, Outcome.UNKNOWN if batch.ambiguous[0] else Outcome.FAILED, reason))
 

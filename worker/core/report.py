@@ -3,6 +3,7 @@
 The field names are the contract of the public interface; see the README. Pure: clocks are arguments.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -238,7 +239,7 @@ def _progress(fields: Mapping[str, str], counts: Mapping[str, int], now_ms: int,
     moving = state is State.RUNNING and seconds_left < LONGEST_ETA
     seconds = {name: int(fields.get(f"r_ms_{name}", 0)) / 1000 for name in SECONDS}
     return Progress(
-        percent=round(100 * done / total, 2) if total else 100.0 if state in AT_REST else 0.0,
+        percent=math.floor(10_000 * done / total) / 100 if total else 100.0 if state in AT_REST else 0.0,
         ids_per_second=round(per_second, 1),
         eta_at=timestamp(now_ms + 1000 * seconds_left) if moving else None,
         seconds={"active": active_ms / 1000, **seconds},

@@ -11,8 +11,6 @@ import zstandard
 CHUNK: Final = 4096
 """Rows in a chunk."""
 
-_MOST_BYTES: Final = CHUNK * 2048
-
 
 class SkippedLine(msgspec.Struct, frozen=True, array_like=True):
     """A duplicate (`token_id` and `first_line` given) or a malformed line (neither, and `why`)."""
@@ -40,5 +38,4 @@ def pack_skipped(rows: list[SkippedLine]) -> bytes:
 
 
 def unpack_skipped(blob: bytes) -> list[SkippedLine]:
-    plain = zstandard.ZstdDecompressor().decompress(blob, max_output_size=_MOST_BYTES)
-    return _decoder.decode(plain)
+    return _decoder.decode(zstandard.ZstdDecompressor().decompress(blob))

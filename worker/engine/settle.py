@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError
-from worker.core.answer import Faulty, NoReply, Rejected, Reply, Unreached, Verdict, classify
+from worker.core.answer import Faulty, NoReply, Rejected, Reply, Unreached, classify
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
 from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, decide
@@ -86,8 +86,11 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if isinstance(verdict, Unreached):
         run.ledger.trouble(verdict.reason.message)
     else:
-        _count(reply, verdict, repeat, run.ledger)
-    return decide(run.policy, verdict, batch, random.random())
+        _count(reply, repeat, run.ledger)
+    step = decide(run.policy, verdict, batch, random.random())
+    if isinstance(verdict, Reconciled | Faulty | Rejected) and not isinstance(step, Split):
+        run.ledger.count("charged")
+    return step
 
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Reply | NoReply | None:
@@ -107,12 +110,10 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Reply | 
     return reply
 
 
-def _count(reply: Reply | NoReply, verdict: Verdict, repeat: str, ledger: Ledger) -> None:
+def _count(reply: Reply | NoReply, repeat: str, ledger: Ledger) -> None:
     ledger.sent()
     if repeat:
         ledger.count(repeat)
-    if isinstance(verdict, Reconciled | Faulty | Rejected):
-        ledger.count("charged")
     if isinstance(reply, Reply):
         ledger.count(str(reply.status))
         if reply.status in _NAMED:
