@@ -95,7 +95,7 @@ def test_program_that_is_none_is_refused(home: Path) -> None:
 
 
 def test_server_that_is_not_the_child_is_not_used(home: Path, binary: Path) -> None:
-    aside = script(home / "aside", f'{binary} "$1" </dev/null >/dev/null 2>&1 &\nexec sleep 1000')
+    aside = script(home / "aside", f'"{binary}" "$1" </dev/null >/dev/null 2>&1 &\nexec sleep 1000')
     data = home / "data"
     process = supervisor(data, "--server", str(aside), with_parent=False)
     output, errors = process.communicate()
