@@ -61,11 +61,6 @@ class Child:
         self._close_pipes()
         self._process = self._start()
 
-    def check_alive(self) -> None:
-        """Raises if it ended."""
-        if (code := self._process.poll()) is not None:
-            raise self._failure(code)
-
     def stop(self) -> None:
         """Asks it to end and waits for that."""
         self._process.terminate()

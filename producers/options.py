@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from producers.jobs import Request
 from producers.reading import InputOptions, Source
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
@@ -75,7 +76,7 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
     )
 
 
-def input_options(given: dict[str, Any]) -> InputOptions:
+def _input_options(given: dict[str, Any]) -> InputOptions:
     """Takes the reading options out of a command's arguments."""
     return InputOptions(
         format=given.pop("input_format"),
@@ -83,6 +84,17 @@ def input_options(given: dict[str, Any]) -> InputOptions:
         field=given.pop("field"),
         strict=given.pop("strict"),
         allow_token_like_ids=given.pop("allow_token_like_ids"),
+    )
+
+
+def request_of(given: dict[str, Any], default_org: str | None) -> Request:
+    """The request that the reading and job options in `given`, and what else is there by name, make."""
+    return Request(
+        org_id=org_of(given.pop("org_id") or default_org),
+        labels=labels_of(given.pop("labels")),
+        deadline=seconds_of("--deadline", given.pop("deadline")),
+        options=_input_options(given),
+        **given,
     )
 
 

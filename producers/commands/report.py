@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
-from worker.core.errors import BadInputError
+from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.status import read_report
 from worker.settings import load
@@ -23,8 +23,6 @@ def command(job_id: str, output: Path) -> int:
     """
     with opened(load()) as store:
         text = page(read_report(store, job_id))
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInputError(f"--output: cannot write {output}: {error.strerror}") from error
+    with whole_file(output) as file:
+        file.write(text.encode())
     return 0

@@ -1,14 +1,13 @@
 """`results`: what happened to each id, a row each."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from producers.connection import opened
 from producers.options import output_option
-from worker.core.errors import BadInputError
+from worker.reports.files import whole_file
 from worker.reports.results import job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
 
@@ -29,25 +28,11 @@ def command(
     outcomes = parse_outcomes(outcome)
     shape = write_csv if output_format == "csv" else write_ndjson
     with opened(load()) as store:
-        # Found or not is said before the file is made.
-        store.read(job_id)
         rows = job_results(store, job_id, outcomes, frozenset(ids))
         if output is None:
             shape(rows, sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
         else:
-            _to_file(output, lambda write: shape(rows, write))
+            with whole_file(output) as file:
+                shape(rows, file.write)
     return 0
-
-
-def _to_file(output: Path, produce: Callable[[Callable[[bytes], object]], int]) -> None:
-    """Writes beside the file and moves it there at the end: a broken run leaves no half of it."""
-    part = output.with_name(output.name + ".part")
-    try:
-        with part.open("wb") as file:
-            produce(file.write)
-        part.replace(output)
-    except OSError as error:
-        raise BadInputError(f"--output: cannot write {output}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -7,18 +7,8 @@ from typing import Any
 import click
 
 from producers import show
-from producers.jobs import Request
 from producers.local import Place, make_home, run
-from producers.options import (
-    input_options,
-    job_options,
-    labels_of,
-    open_source,
-    org_of,
-    output_option,
-    reading_options,
-    seconds_of,
-)
+from producers.options import job_options, open_source, output_option, reading_options, request_of
 from worker.core.job import State, exit_code
 from worker.core.report import Report
 from worker.settings import load
@@ -38,13 +28,7 @@ def command(file: str, output: Path | None, output_format: str, **given: Any) ->
     """
     settings = load()
     settings.require_credential()
-    request = Request(
-        org_id=org_of(given.pop("org_id") or settings.org_id),
-        labels=labels_of(given.pop("labels")),
-        deadline=seconds_of("--deadline", given.pop("deadline")),
-        options=input_options(given),
-        **given,
-    )
+    request = request_of(given, settings.org_id)
     with open_source(file) as source:
         home = make_home(settings.state_dir)
         try:

@@ -5,16 +5,8 @@ from typing import Any
 import click
 
 from producers.connection import opened, wake_workers
-from producers.jobs import Request, submit
-from producers.options import (
-    input_options,
-    job_options,
-    labels_of,
-    open_source,
-    org_of,
-    reading_options,
-    seconds_of,
-)
+from producers.jobs import submit
+from producers.options import job_options, open_source, reading_options, request_of
 from producers.watch import watch
 from worker.core.errors import BadInputError
 from worker.core.job import exit_code
@@ -36,7 +28,7 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
     Example: bulk-activate submit ids.txt --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f --watch
     """
     settings = load()
-    request = _request(settings.org_id, given)
+    request = request_of(given, settings.org_id)
     with open_source(file) as source, opened(settings, check=True) as store:
         if plan_sha256 is not None and plan_sha256.lower() != source.sha256:
             raise BadInputError(
@@ -51,15 +43,3 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
             return 0
         report = watch(store, submitted.job_id)
     return exit_code(report.state, report.unsuccessful())
-
-
-def _request(default_org: str | None, given: dict[str, Any]) -> Request:
-    deadline = seconds_of("--deadline", given.pop("deadline"))
-    labels = labels_of(given.pop("labels"))
-    return Request(
-        org_id=org_of(given.pop("org_id") or default_org),
-        options=input_options(given),
-        labels=labels,
-        deadline=deadline,
-        **given,
-    )

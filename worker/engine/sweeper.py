@@ -5,14 +5,13 @@ Every worker runs one; that many do so at once is harmless, since each finding i
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 
+from worker.engine.ledger import Queue
 from worker.store.claims import ClaimStore
-from worker.store.steps import Ticket
 
 BEAT_SECONDS: Final = 1.0
 FORGET_MS: Final = 15_000
@@ -24,9 +23,7 @@ log = structlog.get_logger(__name__)
 class Sweeper:
     """`queue` sends the messages for what is found."""
 
-    def __init__(
-        self, store: ClaimStore, worker: str, queue: Callable[[str, Sequence[Ticket]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, store: ClaimStore, worker: str, queue: Queue) -> None:
         self._store = store
         self._worker = worker
         self._queue = queue

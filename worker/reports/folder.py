@@ -11,6 +11,7 @@ import msgspec
 from worker.core.errors import BadInputError
 from worker.core.outcome import UNSUCCESSFUL
 from worker.core.report import Report
+from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.results import Write, job_results, write_csv
 from worker.store.jobs import JobStore
@@ -64,15 +65,13 @@ def write_folder(store: JobStore, report: Report, folder: Path, settings: Mappin
 
 
 def _write(path: Path, produce: Callable[[Write], object]) -> str:
-    """Writes beside `path` and moves it there; the sha256 of what was written."""
+    """Writes `path`; the sha256 of what was written."""
     digest = hashlib.sha256()
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
 
         def write(data: bytes) -> None:
             digest.update(data)
             file.write(data)
 
         produce(write)
-    part.replace(path)
     return digest.hexdigest()

@@ -31,14 +31,15 @@ def job_results(
     outcomes: Collection[Outcome] = (),
     ids: Collection[str] = (),
 ) -> Iterator[Row]:
-    """The rows of a job, narrowed to `outcomes` and `ids` where given. Raises `NoSuchJobError`."""
+    """The rows of a job, narrowed to `outcomes` and `ids` where given.
+
+    Raises `NoSuchJobError` when it is called, before the first row is asked for.
+    """
     raw = store.read(job_id)
     slices = ((item.part, item.stored) for item in store.slices(job_id, int(raw.fields.get("slices", 0))))
-    # Read after the slices would be truer for a running job; a reason that is not known yet shows as none.
+    # A reason that a running job meets after this moment shows as none until the next reading.
     rows = job_rows(raw.fields, raw.reasons, slices, store.skipped(job_id))
-    for row in rows:
-        if (not outcomes or row.outcome in outcomes) and (not ids or row.id in ids):
-            yield row
+    return (row for row in rows if (not outcomes or row.outcome in outcomes) and (not ids or row.id in ids))
 
 
 def parse_outcomes(text: str | None) -> frozenset[Outcome]:

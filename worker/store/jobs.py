@@ -217,16 +217,6 @@ class JobStore:
                         )
                     yield StoredSlice(unpack(ids), Stored(*(value or b"" for value in values)))
 
-    def outcomes(self, job_id: str, count: int) -> Iterator[bytes]:
-        """The outcomes of every slice in order, without their ids."""
-        for start in range(0, count, 256):
-            numbers = range(start, min(count, start + 256))
-            found = cast(
-                "list[bytes | None]",
-                self._redis.mget([keys.of_slice(job_id, "out", number) for number in numbers]),
-            )
-            yield from (value or b"" for value in found)
-
     def skipped(self, job_id: str) -> Iterator[SkippedLine]:
         """Duplicates and malformed lines, in the order of the input."""
         key = keys.job(job_id, "skipped")
