@@ -160,3 +160,13 @@ def test_the_demo_shows_the_whole_job(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "a folder" / "demo" / "results").iterdir()
     with (folder / "results.csv").open() as file:
         assert [int(row["line"]) for row in csv.DictReader(file)] == list(range(1, 1201))
+
+
+def test_a_demo_reads_no_settings_of_the_folder_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("BULK_ACTIVATE_ACCESS_TOKEN=a-real-one\nBULK_ACTIVATE_MAX_ATTEMPTS=1\n")
+    monkeypatch.chdir(tmp_path)
+    done = cli("demo", "--ids", "60", "--output", "out", "-o", "json", STATE_DIR=str(tmp_path / "state"))
+    assert done.json()["state"] == "completed", done.err
+    assert (tmp_path / "out" / "results.csv").exists()

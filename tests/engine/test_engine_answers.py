@@ -1,9 +1,13 @@
 """Answers that are lost or wrong: what was sent is sent again, and the record says who activated it."""
 
+from aiohttp import web
+from structlog.testing import capture_logs
+
 from tests.api.standin import StandIn, stand_in
 from tests.api.waiting import until
 from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
+from tests.engine.gateway import all_active, gateway
 from tests.engine.jobs import Jobs
 
 
@@ -132,3 +136,17 @@ async def test_an_api_that_is_away_is_waited_for_and_charged_to_nobody(jobs: Job
         report = jobs.report(job)
         assert (report.state, report.requests["sent"], report.requests["charged"]) == ("running", 0, 0)
         assert report.counts["pending"] == 30
+
+
+async def test_an_id_that_was_not_sent_is_logged_and_nothing_else(jobs: Jobs, redis_url: str) -> None:
+    async def with_intruder(ids: list[str]) -> web.Response:
+        return all_active([*ids, "an-intruder"])
+
+    async with gateway(with_intruder) as url, fleet(redis_url, url) as workers:
+        with capture_logs() as logs:
+            workers.start()
+            job = jobs.put(30)
+            workers.submit(job)
+            await until(lambda: jobs.rests(job))
+        assert jobs.report(job).counts["activated"] == 30
+        assert [entry["intruders"] for entry in logs if "intruders" in entry] == [1, 1]

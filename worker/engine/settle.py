@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, assert_never
 
+import structlog
+
 from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError
 from worker.core.answer import Faulty, NoReply, Rejected, Reply, Unreached, classify
@@ -18,6 +20,8 @@ from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
+
+log = structlog.get_logger(__name__)
 
 _NAMED: Final[dict[int, str]] = {HTTPStatus.OK: "ok", HTTPStatus.TOO_MANY_REQUESTS: "throttled"}
 
@@ -87,6 +91,8 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         run.ledger.trouble(verdict.reason.message)
     else:
         _count(reply, repeat, run.ledger)
+    if isinstance(verdict, Reconciled) and verdict.intruders:
+        log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
     step = decide(run.policy, verdict, batch, random.random())
     if isinstance(verdict, Reconciled | Faulty | Rejected) and not isinstance(step, Split):
         run.ledger.count("charged")
