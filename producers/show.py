@@ -63,7 +63,8 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         "requests",
         (
             f"{requests['sent']:,} sent, {requests['ok']:,} ok, {requests['throttled']:,} throttled,"
-            f" {requests['retried']:,} retried"
+            f" {requests['retried']:,} retried, {requests['probes']:,} probes,"
+            f" {requests['replayed']:,} replayed; {requests['charged']:,} charged as attempts"
         ),
     )
     yield "speed", f"{progress.ids_per_second:,.1f} ids/s over {progress.seconds['active']:.1f} s"
@@ -78,9 +79,14 @@ def _failures(report: Report) -> Table:
     table.add_column("ids", justify="right")
     table.add_column("reason", overflow="fold")
     table.add_column("status", justify="right")
+    table.add_column("try again?")
     table.add_column("message", overflow="fold")
     for group in report.failures:
         table.add_row(
-            f"{group.count:,}", escape(group.reason), str(group.status or ""), escape(group.message)
+            f"{group.count:,}",
+            escape(group.reason),
+            str(group.status or ""),
+            "yes" if group.retryable else "no",
+            escape(group.message),
         )
     return table

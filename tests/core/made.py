@@ -12,13 +12,16 @@ from worker.core.reconcile import Plain, Reconciled
 IDS = tuple(f"token-{letter}" for letter in "abcdefghijklmno")
 
 
-def a_batch(size: int = 15, *, ambiguous: Sequence[int] = (), **counters: int) -> Batch:
-    """The first `size` ids; those at the places `ambiguous` were sent before."""
+def a_batch(
+    size: int = 15, *, ambiguous: Sequence[int] = (), attempts: int | Sequence[int] = 0, **known: Any
+) -> Batch:
+    """The first `size` ids; those at the places `ambiguous` were sent before. `attempts`: of each or all."""
     return Batch(
         ids=IDS[:size],
         indices=tuple(range(size)),
         ambiguous=tuple(place in ambiguous for place in range(size)),
-        **counters,
+        attempts=(attempts,) * size if isinstance(attempts, int) else tuple(attempts),
+        **known,
     )
 
 

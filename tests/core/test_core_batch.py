@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.made import IDS, a_batch
-from worker.core.batch import MAX_BATCH, Batch, cut
+from worker.core.batch import MAX_BATCH, Batch
 
 
 @pytest.mark.parametrize(
@@ -12,15 +12,23 @@ from worker.core.batch import MAX_BATCH, Batch, cut
 )
 def test_a_batch_holds_1_to_15_ids(ids: tuple[str, ...]) -> None:
     with pytest.raises(AssertionError):
-        Batch(ids, tuple(range(len(ids))), (False,) * len(ids))
+        Batch(ids, tuple(range(len(ids))), (False,) * len(ids), (0,) * len(ids))
 
 
 @pytest.mark.parametrize(
-    ("indices", "ambiguous"), [((0,), (False, False)), ((0, 1), (False,)), ((0, 1, 2), (False, False))]
+    ("indices", "ambiguous", "attempts"),
+    [
+        ((0,), (False, False), (0, 0)),
+        ((0, 1), (False,), (0, 0)),
+        ((0, 1), (False, False), (0,)),
+        ((0, 1, 2), (False, False), (0, 0)),
+    ],
 )
-def test_ids_indices_and_doubts_run_in_step(indices: tuple[int, ...], ambiguous: tuple[bool, ...]) -> None:
+def test_ids_indices_doubts_and_attempts_run_in_step(
+    indices: tuple[int, ...], ambiguous: tuple[bool, ...], attempts: tuple[int, ...]
+) -> None:
     with pytest.raises(AssertionError):
-        Batch(IDS[:2], indices, ambiguous)
+        Batch(IDS[:2], indices, ambiguous, attempts)
 
 
 def test_a_charge_ends_every_row_of_what_is_charged_to_nobody() -> None:
@@ -47,33 +55,16 @@ def test_halves_are_the_whole_in_order_and_neither_is_empty(size: int, doubts: s
     assert first.indices + second.indices == batch.indices
     assert first.ambiguous + second.ambiguous == batch.ambiguous
     assert 0 <= len(first.ids) - len(second.ids) <= 1
-    assert (first.attempts, first.throttles) == (second.attempts, second.throttles) == (2, 1)
+    assert first.attempts + second.attempts == batch.attempts
+    assert first.throttles == second.throttles == 1
+    singles = batch.singles()
+    assert [single.ids for single in singles] == [(name,) for name in batch.ids]
 
 
-SLICES = st.integers(0, 100).flatmap(
-    lambda size: st.tuples(
-        st.just(size),
-        st.sets(st.integers(0, max(0, size - 1)), max_size=size),
-        st.lists(st.booleans(), min_size=size, max_size=size),
-    )
-)
+def test_a_conflict_is_counted_and_what_follows_is_no_probe_any_more() -> None:
+    assert a_batch(2, probe=True, unreached=1).conflicted() == a_batch(2, conflicts=1)
 
 
-@given(SLICES)
-def test_every_unsettled_id_is_cut_into_one_request_along_the_fixed_batches(
-    made: tuple[int, set[int], list[bool]],
-) -> None:
-    size, unsettled, ambiguous = made
-    ids = [f"id-{index}" for index in range(size)]
-    batches = cut(ids, sorted(unsettled), ambiguous)
-    assert [index for batch in batches for index in batch.indices] == sorted(unsettled)
-    for batch in batches:
-        assert len({index // MAX_BATCH for index in batch.indices}) == 1
-        assert batch.ids == tuple(ids[index] for index in batch.indices)
-        assert batch.ambiguous == tuple(ambiguous[index] for index in batch.indices)
-        assert (batch.attempts, batch.throttles, batch.unreached, batch.renewals) == (0, 0, 0, 0)
-
-
-def test_an_untouched_slice_of_32_ids_is_three_requests() -> None:
-    ids = [f"id-{index}" for index in range(32)]
-    assert [len(batch.ids) for batch in cut(ids, range(32), [False] * 32)] == [15, 15, 2]
+def test_what_an_answer_proved_harmless_keeps_its_attempts_and_doubts_alone() -> None:
+    batch = a_batch(3, attempts=[1, 2, 3], ambiguous=[2], errors=2, apart=True, probe=True, owed=(1,))
+    assert batch.cleared([1, 2]) == Batch(IDS[1:3], (1, 2), (False, True), (2, 3))

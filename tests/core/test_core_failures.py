@@ -32,8 +32,8 @@ def test_no_failures_make_no_groups() -> None:
 def test_the_most_frequent_stands_first() -> None:
     reasons = {1: interned("FEW"), 2: interned("MANY", 503, f"{ID_PLACEHOLDER} is late")}
     assert group_failures(reasons, {1: 2, 2: 9}, {1: "a\nb", 2: "c"}) == [
-        FailureGroup("MANY", "<id> is late", 9, 503, ["c"]),
-        FailureGroup("FEW", "", 2, 200, ["a", "b"]),
+        FailureGroup("MANY", "<id> is late", 9, 503, ["c"], retryable=True),
+        FailureGroup("FEW", "", 2, 200, ["a", "b"], retryable=False),
     ]
 
 
@@ -44,8 +44,8 @@ def test_messages_of_one_name_and_status_are_one_group_with_the_most_frequent_me
         3: interned("GONE", 400),
     }
     assert group_failures(reasons, {1: 2, 2: 5, 3: 1}, {1: "a\nb", 2: "c\nd\ne\nf", 3: "g"}) == [
-        FailureGroup("GONE", "gone 2", 7, 200, ["c", "d", "e", "f", "a"]),
-        FailureGroup("GONE", "", 1, 400, ["g"]),
+        FailureGroup("GONE", "gone 2", 7, 200, ["c", "d", "e", "f", "a"], retryable=False),
+        FailureGroup("GONE", "", 1, 400, ["g"], retryable=False),
     ]
 
 
@@ -66,7 +66,7 @@ def test_past_fifty_groups_the_rest_are_summed_as_one() -> None:
     groups = group_failures(reasons, tally, samples)
     assert [group.reason for group in groups[:MOST_FAILURES]] == [f"R{number}" for number in range(50)]
     assert groups[MOST_FAILURES:] == [
-        FailureGroup("OTHER", "10 further reasons", sum(range(41, 51)), 0, ["id-50"])
+        FailureGroup("OTHER", "10 further reasons", sum(range(41, 51)), 0, ["id-50"], retryable=False)
     ]
 
 

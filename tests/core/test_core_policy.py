@@ -38,7 +38,7 @@ def test_a_missing_id_is_sent_again_alone_and_the_others_are_settled_meanwhile()
     assert isinstance(step, Retry)
     assert step.settlement == Settlement(a_batch(3, attempts=1), "A?F", 200, ((2, GONE),))
     assert (step.batch.ids, step.batch.indices, step.batch.ambiguous) == ((IDS[1],), (1,), (True,))
-    assert (step.batch.attempts, step.delay) == (1, 0.5)
+    assert (step.batch.attempts, step.delay) == ((1,), 0.5)
 
 
 def test_a_missing_id_is_unknown_once_the_attempts_are_spent() -> None:

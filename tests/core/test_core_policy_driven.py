@@ -1,7 +1,8 @@
 """`decide` driven to the end over sequences of verdicts, as the worker drives it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations, islice
 
 import pytest
 from hypothesis import given
@@ -10,71 +11,113 @@ from hypothesis import strategies as st
 from tests.core.made import IDS, a_batch, all_well, refused
 from worker.core.answer import Faulty, JobFault, Rejected, Throttled, Unauthorized, Unreached, Verdict
 from worker.core.batch import MAX_BATCH, Batch, Settlement
+from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
 from worker.core.outcome import BY_CODE, FINAL, Outcome
-from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, decide
+from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charge, charges, decide
 from worker.core.reason import Reason
 from worker.core.reconcile import Plain, Reconciled
+from worker.core.split import Parts
 
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)
+CLASH = Reason("HTTP_409", "clash", 409)
+LOST = Reason("TIMED_OUT", "no answer in time", 0)
+GARBLED = Reason("UNREADABLE_ANSWER", "", 200)
 
 Api = Callable[[Batch], Verdict]
 
 
 @dataclass
 class Drive:
-    """Sends batches to `api` until none is left or the job halts; keeps what the record would hold."""
+    """Sends batches to `api` until none is left or the job halts; keeps what the record would hold.
+
+    Every failure is charged: nothing here is taken for an outage.
+    """
 
     policy: Policy
     api: Api
     requests: int = 0
-    open: list[Batch] = field(default_factory=list)
+    charged: int = 0
+    probes: int = 0
+    open: list[Parts] = field(default_factory=list)
     codes: dict[int, str] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
     halted: bool = False
 
     def run(self, batch: Batch) -> "Drive":
-        self.open = [batch]
+        self.open = [Parts([batch])]
         while self.open and not self.halted:
-            sent = self.open[-1]
-            assert 0 < len(sent.ids) <= MAX_BATCH
-            self.requests += 1
-            verdict = self.api(sent)
-            self._follow(decide(self.policy, verdict, sent, 0.5), sent)
+            parts = self.open[-1]
+            sent = parts.take()
+            if sent is None:
+                self.open.pop()
+                continue
+            step: Step = Hold(sent, 0.0)
+            while isinstance(step, Hold | Renew):
+                sent = step.batch
+                step = self._ask(sent)
+            self._follow(step, sent, parts)
         return self
 
-    def _follow(self, step: Step, sent: Batch) -> None:
+    def kept(self) -> list[int]:
+        """The places of the ids that are still to be sent."""
+        return [index for parts in self.open for batch in parts.waiting for index in batch.indices]
+
+    def _ask(self, sent: Batch) -> Step:
+        assert 0 < len(sent.ids) <= MAX_BATCH
+        assert self._moving(sent) == list(sent.indices), "sent after its final outcome"
+        self.requests += 1
+        self.probes += sent.probe
+        verdict = self.api(sent)
+        step = decide(self.policy, verdict, sent, 0.5)
+        self.charged += charges(verdict, step, sent)
+        if isinstance(step, Retry) and is_away(verdict) and not sent.is_free and step.fault is not None:
+            self.charged += 1
+            step = replace(step, batch=step.batch.charged())
+        return step
+
+    def _follow(self, step: Step, sent: Batch, parts: Parts) -> None:
         match step:
             case Settle(settlement):
                 assert settlement.batch.ids == sent.ids
-                self.open.pop()
-                self._record(settlement)
+                self._record(settlement, parts)
                 assert not self._moving(sent)
-            case Retry(batch, _, None) | Hold(batch, _) | Renew(batch, _):
-                assert (batch.ids, batch.ambiguous) == (sent.ids, sent.ambiguous)
-                assert batch.attempts == sent.attempts
-                self.open[-1] = batch
-            case Retry(batch, delay, settlement):
+            case Retry(batch, delay, None, None):
+                assert delay > 0
+                assert (batch.ids, batch.ambiguous, batch.attempts) == (
+                    sent.ids,
+                    sent.ambiguous,
+                    sent.attempts,
+                )
+                self.open.append(Parts([batch]))
+            case Retry(batch, delay, settlement, fault):
                 assert delay > 0
                 assert settlement is not None
+                assert fault is not None
                 assert settlement.batch.ids == sent.ids
-                self._record(settlement)
+                self._record(settlement, parts)
                 assert list(batch.indices) == self._moving(sent)
                 assert all(batch.ambiguous)
-                self.open[-1] = batch
-            case Split(parts):
-                assert tuple(i for part in parts for i in part.indices) == sent.indices
-                assert tuple(i for part in parts for i in part.ids) == sent.ids
-                assert abs(len(parts[0].ids) - len(parts[1].ids)) <= 1
-                self.open[-1:] = reversed(parts)
+                spent, left = charge(self.policy, batch, fault)
+                if spent is not None:
+                    self._record(spent, Parts([]))
+                if left is not None:
+                    self.open.append(Parts([left]))
+            case Split(batch, reason, settlement):
+                assert (batch.ids, batch.indices) == (sent.ids, sent.indices)
+                if settlement is not None:
+                    self._record(settlement, parts)
+                parts.refused(batch, reason)
             case Halt():
                 self.halted = True
+                parts.waiting.insert(0, sent)
 
     def _moving(self, batch: Batch) -> list[int]:
         return [index for index in batch.indices if BY_CODE[self.codes.get(index, ".")] not in FINAL]
 
-    def _record(self, settlement: Settlement) -> None:
+    def _record(self, settlement: Settlement, parts: Parts) -> None:
+        parts.known(settlement)
         batch = settlement.batch
         assert len(settlement.codes) == len(batch.ids)
         assert {place for place, _ in settlement.reasons} <= set(range(len(batch.ids)))
@@ -84,7 +127,7 @@ class Drive:
             if BY_CODE[code] in {Outcome.FAILED, Outcome.UNKNOWN, Outcome.ALREADY_ACTIVE}:
                 assert place in dict(settlement.reasons), "an outcome without a reason"
             self.codes[index] = code
-            self.attempts[index] = batch.attempts
+            self.attempts[index] = batch.attempts[place]
 
 
 SAID = st.sampled_from(
@@ -99,7 +142,9 @@ SAID = st.sampled_from(
 UNCHARGED = st.sampled_from([Throttled(None), Throttled(0.0), Throttled(9.0), Unreached(BAD)])
 ANSWERS = st.one_of(
     UNCHARGED,
-    st.sampled_from([Faulty(BAD), Rejected(NO), Unauthorized(BAD)]),
+    st.sampled_from(
+        [Faulty(BAD), Faulty(LOST), Faulty(GARBLED), Rejected(NO), Rejected(CLASH), Unauthorized(BAD)]
+    ),
     st.lists(SAID, min_size=MAX_BATCH, max_size=MAX_BATCH).map(lambda said: Reconciled(tuple(said))),
 )
 FAULTS = st.just(JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, NO))
@@ -125,7 +170,7 @@ def test_every_id_ends_in_one_outcome_or_stays_with_a_batch(
 ) -> None:
     drive = Drive(policy, scripted(verdicts)).run(a_batch(size))
     final = [index for index, code in drive.codes.items() if BY_CODE[code] in FINAL]
-    kept = [index for batch in drive.open for index in batch.indices]
+    kept = drive.kept()
     assert sorted(final + kept) == list(range(size))
     assert bool(kept) == drive.halted
 
@@ -133,7 +178,8 @@ def test_every_id_ends_in_one_outcome_or_stays_with_a_batch(
 @given(POLICIES, st.lists(ANSWERS, max_size=60))
 def test_charged_attempts_stay_within_the_limit(policy: Policy, verdicts: list[Verdict]) -> None:
     drive = Drive(policy, scripted(verdicts)).run(a_batch())
-    assert all(1 <= attempts <= policy.max_attempts for attempts in drive.attempts.values())
+    # The request that settles an id counts in the record, even where as a probe it was free.
+    assert all(0 <= attempts <= policy.max_attempts + 1 for attempts in drive.attempts.values())
 
 
 @given(POLICIES, st.lists(UNCHARGED, max_size=100))
@@ -144,8 +190,8 @@ def test_what_is_charged_to_nobody_can_go_on_for_ever(policy: Policy, verdicts: 
     assert set(drive.codes.values()) == {"A"}
 
 
-def rejects(culprits: set[str]) -> Api:
-    return lambda batch: Rejected(NO) if culprits & set(batch.ids) else all_well(len(batch.ids))
+def rejects(culprits: set[str], reason: Reason = NO) -> Api:
+    return lambda batch: Rejected(reason) if culprits & set(batch.ids) else all_well(len(batch.ids))
 
 
 @pytest.mark.parametrize("place", range(MAX_BATCH))
@@ -154,21 +200,78 @@ def test_one_culprit_in_15_costs_9_requests_and_7_in_the_last_place(place: int) 
     # alone one level sooner: 15; 8 and 7; 4 and 3; 2 and 1.
     drive = Drive(Policy(), rejects({IDS[place]})).run(a_batch())
     assert drive.requests == (7 if place == 14 else 9)
+    assert drive.probes == drive.requests - 1
     assert [drive.codes[index] for index in range(15)] == ["F" if i == place else "A" for i in range(15)]
+    assert set(drive.attempts.values()) == {1}
+    # Nobody is charged but the culprit, once it stood alone.
+    assert drive.charged == 1
+
+
+def test_any_two_culprits_in_15_cost_15_requests_at_most() -> None:
+    costs = {Drive(Policy(), rejects(set(pair))).run(a_batch()).requests for pair in combinations(IDS, 2)}
+    assert max(costs) == 15
+
+
+@pytest.mark.parametrize(("culprits", "most"), [(3, 21), (4, 21), (15, 21)])
+def test_from_the_third_culprit_on_the_rest_goes_one_by_one(culprits: int, most: int) -> None:
+    choices = islice(combinations(IDS, culprits), 2000)
+    drives = [Drive(Policy(), rejects(set(chosen))).run(a_batch()) for chosen in choices]
+    assert max(drive.requests for drive in drives) <= most
+    assert all(list(drive.codes.values()).count("F") == culprits for drive in drives)
+
+
+def test_once_two_culprits_are_found_no_further_request_of_several_ids_is_made() -> None:
+    sizes: list[int] = []
+
+    def api(batch: Batch) -> Verdict:
+        sizes.append(len(batch.ids))
+        return rejects(set(IDS))(batch)
+
+    Drive(Policy(), api).run(a_batch())
+    # Two found alone; the two beside them prove a third; then all others.
+    assert sizes == [15, 8, 4, 2, 1, 1, 2] + [1] * 13
+
+
+@given(st.sets(st.sampled_from(IDS)), st.integers(1, 7), st.sampled_from([NO, CLASH]))
+def test_by_splitting_the_culprits_fail_and_nobody_else(
+    culprits: set[str], max_attempts: int, reason: Reason
+) -> None:
+    drive = Drive(Policy(max_attempts), rejects(culprits, reason)).run(a_batch())
+    assert {IDS[index] for index, code in drive.codes.items() if code == "F"} == culprits
+    assert drive.requests <= 22
+
+
+def test_a_conflict_is_tried_again_once_before_it_splits() -> None:
+    drive = Drive(Policy(), rejects({IDS[3]}, CLASH)).run(a_batch())
+    assert (drive.requests, drive.probes) == (10, 8)
+
+
+def test_a_conflict_that_passes_costs_one_request_and_no_attempt() -> None:
+    drive = Drive(Policy(), scripted([Rejected(CLASH)])).run(a_batch())
+    assert (drive.requests, drive.charged) == (2, 1)
+    assert set(drive.codes.values()) == {"A"}
     assert set(drive.attempts.values()) == {1}
 
 
-def test_fifteen_culprits_cost_29_requests() -> None:
-    drive = Drive(Policy(), rejects(set(IDS))).run(a_batch())
-    assert drive.requests == 29
-    assert set(drive.codes.values()) == {"F"}
+def breaks(culprits: set[str]) -> Api:
+    """5xx to whatever holds a culprit; before anything is done."""
+    return lambda batch: Faulty(BAD) if culprits & set(batch.ids) else all_well(len(batch.ids))
 
 
-@given(st.sets(st.sampled_from(IDS)), st.integers(1, 7))
-def test_by_splitting_the_culprits_fail_and_nobody_else(culprits: set[str], max_attempts: int) -> None:
-    drive = Drive(Policy(max_attempts), rejects(culprits)).run(a_batch())
-    assert {IDS[index] for index, code in drive.codes.items() if code == "F"} == culprits
-    assert drive.requests <= 29
+@pytest.mark.parametrize("place", range(MAX_BATCH))
+def test_a_repeated_5xx_is_split_and_only_the_culprit_stays_unknown(place: int) -> None:
+    drive = Drive(Policy(5), breaks({IDS[place]})).run(a_batch())
+    assert [drive.codes[index] for index in range(15)] == ["U" if i == place else "A" for i in range(15)]
+    # Two of the whole, the probes, and the culprit alone until its attempts are spent: it had one with the
+    # whole, and one as the last probe.
+    assert drive.requests == 2 + (6 if place == 14 else 8) + 3
+    assert drive.attempts[place] == 5
+
+
+def test_a_time_out_however_often_splits_nothing() -> None:
+    drive = Drive(Policy(4), lambda _batch: Faulty(LOST)).run(a_batch())
+    assert (drive.requests, drive.probes) == (4, 0)
+    assert set(drive.codes.values()) == {"U"}
 
 
 def test_an_answer_lost_and_then_already_active_is_activated_by_this_job() -> None:

@@ -12,64 +12,137 @@ from worker.core.policy import (
     Retry,
     Settle,
     Split,
+    charge,
+    charges,
     decide,
 )
 from worker.core.reason import Reason
+from worker.core.reconcile import Plain, Reconciled
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4
 """Attempts charged before the last that is allowed."""
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)
+GARBLED = Reason("UNREADABLE_ANSWER", "", 200)
 
 
-def test_a_rejected_batch_is_split_in_halves_and_nobody_is_charged() -> None:
-    step = decide(POLICY, Rejected(NO), a_batch(attempts=1, ambiguous=[0, 14]), 0.0)
-    assert isinstance(step, Split)
-    first, second = step.parts
-    assert (first.indices, second.indices) == (tuple(range(8)), tuple(range(8, 15)))
-    assert first.ids + second.ids == IDS
-    assert (first.ambiguous[0], second.ambiguous[-1], sum(first.ambiguous + second.ambiguous)) == (
-        True,
-        True,
-        2,
-    )
-    assert first.attempts == second.attempts == 1
+@pytest.mark.parametrize("status", [300, 400, 413, 415, 422])
+def test_a_rejected_batch_is_split_and_nobody_is_charged(status: int) -> None:
+    no = Reason(f"HTTP_{status}", "no", status)
+    batch = a_batch(attempts=1, ambiguous=[0, 14], owed=(7,))
+    step = decide(POLICY, Rejected(no), batch, 0.0)
+    assert step == Split(a_batch(attempts=1, ambiguous=[0, 14]), no)
+    assert not charges(Rejected(no), step, batch)
 
 
-@pytest.mark.parametrize(
-    ("sent_before", "code"),
-    [
-        pytest.param(False, "F", id="it failed"),
-        pytest.param(True, "U", id="unless a lost answer may have activated it"),
-    ],
-)
-def test_an_id_rejected_alone_is_settled(sent_before: bool, code: str) -> None:
-    batch = a_batch(1, ambiguous=[0] if sent_before else [])
+def test_a_409_may_be_our_own_twin_and_is_tried_once_more() -> None:
+    clash = Reason("HTTP_409", "clash", 409)
+    step = decide(POLICY, Rejected(clash), a_batch(), 0.0)
+    assert step == Retry(a_batch(conflicts=1), 0.5)
+    assert not charges(Rejected(clash), step, a_batch())
+    assert decide(POLICY, Rejected(clash), a_batch(conflicts=1), 0.0) == Split(a_batch(conflicts=1), clash)
+
+
+def test_an_id_rejected_alone_fails() -> None:
+    batch = a_batch(1)
     step = decide(POLICY, Rejected(NO), batch, 0.0)
-    assert step == Settle(Settlement(batch.charged(), code, 400, ((0, NO),)))
+    assert step == Settle(Settlement(batch.charged(), "F", 400, ((0, NO),)))
+    assert charges(Rejected(NO), step, batch)
 
 
-def test_a_fault_leaves_every_id_in_doubt_and_is_tried_again() -> None:
+def test_an_id_rejected_alone_that_may_be_active_is_tried_until_its_attempts_are_spent() -> None:
+    batch = a_batch(1, ambiguous=[0], attempts=3)
+    step = decide(POLICY, Rejected(NO), batch, 0.0)
+    again = a_batch(1, ambiguous=[0], attempts=4)
+    assert step == Retry(again, 4.0, Settlement(again, "?", 400), NO)
+    last = decide(POLICY, Rejected(NO), again, 0.0)
+    assert last == Settle(Settlement(a_batch(1, ambiguous=[0], attempts=5), "U", 400, ((0, NO),)))
+
+
+def test_a_fault_leaves_every_id_in_doubt_and_is_tried_again_charged_once_it_was_no_outage() -> None:
     step = decide(POLICY, Faulty(BAD), a_batch(2), 0.0)
+    lost = a_batch(2, ambiguous=[0, 1], errors=1)
+    assert step == Retry(lost, 0.5, Settlement(lost, "??", 503), BAD)
+    assert not charges(Faulty(BAD), step, a_batch(2))
+
+
+def test_an_unreadable_answer_is_no_outage_and_charged_at_once() -> None:
+    step = decide(POLICY, Faulty(GARBLED), a_batch(2), 0.0)
     lost = a_batch(2, ambiguous=[0, 1], attempts=1)
-    assert step == Retry(lost, 0.5, Settlement(lost, "??", 503))
+    assert step == Retry(lost, 0.5, Settlement(lost, "??", 200), GARBLED)
+    assert charges(Faulty(GARBLED), step, a_batch(2))
 
 
-def test_a_fault_at_the_last_attempt_leaves_every_id_unknown() -> None:
-    step = decide(POLICY, Faulty(BAD), a_batch(2, attempts=SPENT), 0.0)
+def test_at_the_last_attempt_every_id_is_unknown() -> None:
+    step = decide(POLICY, Faulty(GARBLED), a_batch(2, attempts=SPENT), 0.0)
     spent = a_batch(2, ambiguous=[0, 1], attempts=5)
-    assert step == Settle(Settlement(spent, "UU", 503, ((0, BAD), (1, BAD))))
+    assert step == Settle(Settlement(spent, "UU", 200, ((0, GARBLED), (1, GARBLED))))
+
+
+def test_of_ids_packed_together_each_has_its_own_attempts() -> None:
+    batch = a_batch(3, ambiguous=[0, 1, 2], attempts=[1, SPENT, 2])
+    step = decide(POLICY, Faulty(GARBLED), batch, 0.0)
+    assert isinstance(step, Retry)
+    assert step.settlement == Settlement(
+        a_batch(3, ambiguous=[0, 1, 2], attempts=[2, 5, 3]), "?U?", 200, ((1, GARBLED),)
+    )
+    assert (step.batch.ids, step.batch.attempts) == ((IDS[0], IDS[2]), (2, 3))
+
+
+def test_a_second_5xx_to_the_same_ids_splits_them() -> None:
+    batch = a_batch(2, ambiguous=[0, 1], errors=1, owed=(4,), attempts=1)
+    step = decide(POLICY, Faulty(BAD), batch, 0.0)
+    known = a_batch(2, ambiguous=[0, 1], errors=2, owed=(4,), attempts=1)
+    assert step == Split(
+        a_batch(2, ambiguous=[0, 1], errors=2, attempts=1), BAD, Settlement(known, "??", 503)
+    )
+    assert not charges(Faulty(BAD), step, batch)
+
+
+def test_a_second_5xx_to_an_id_alone_is_tried_again() -> None:
+    step = decide(POLICY, Faulty(BAD), a_batch(1, ambiguous=[0], errors=1), 0.0)
+    assert isinstance(step, Retry)
+
+
+def test_what_is_charged_when_a_batch_goes_again() -> None:
+    batch = a_batch(3, ambiguous=[0, 1, 2], attempts=[4, 5, 0])
+    spent, left = charge(POLICY, batch, BAD)
+    assert spent == Settlement(batch.part([1]), "U", 503, ((0, BAD),))
+    assert left == batch.part([0, 2])
+    assert charge(POLICY, a_batch(2, attempts=4), BAD) == (None, a_batch(2, attempts=4))
+
+
+def test_an_attempt_that_is_still_owed_counts_once_there_is_no_other_left() -> None:
+    batch = a_batch(2, ambiguous=[0, 1], attempts=[4, 1], owed=(9,))
+    spent, left = charge(POLICY, batch, BAD)
+    assert spent is not None
+    assert (spent.batch.ids, spent.batch.attempts, spent.codes) == ((IDS[0],), (5,), "U")
+    assert left is not None
+    assert (left.ids, left.attempts, left.owed) == ((IDS[1],), (2,), ())
+    assert charge(POLICY, a_batch(1, attempts=5), BAD)[1] is None
+
+
+def test_a_probe_of_several_ids_charges_none_of_them() -> None:
+    batch = a_batch(2, probe=True, attempts=1)
+    answer = Reconciled((Plain.SUCCESS, None))
+    step = decide(POLICY, answer, batch, 0.0)
+    assert isinstance(step, Retry)
+    assert not charges(answer, step, batch)
+    assert step.settlement is not None
+    # The record counts the request that settled the first.
+    assert step.settlement.batch.attempts == (2, 1)
+    assert step.batch == a_batch(2, ambiguous=[0, 1], attempts=1).part([1])
 
 
 def test_the_schedule_of_retries_attempt_by_attempt() -> None:
-    batch, waits = a_batch(), []
-    while isinstance(step := decide(Policy(max_attempts=9), Faulty(BAD), batch, 0.0), Retry):
+    policy, batch, waits = Policy(max_attempts=9), a_batch(), []
+    while isinstance(step := decide(policy, Faulty(GARBLED), batch, 0.0), Retry):
         batch = step.batch
         waits.append(step.delay)
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
     assert isinstance(step, Settle)
-    assert step.settlement.batch.attempts == 9
+    assert step.settlement.batch.attempts == (9,) * 15
 
 
 def test_jitter_makes_a_wait_longer_by_half_at_most() -> None:
@@ -79,7 +152,8 @@ def test_jitter_makes_a_wait_longer_by_half_at_most() -> None:
 
 
 def test_one_attempt_alone_leaves_no_second() -> None:
-    assert isinstance(decide(Policy(max_attempts=1), Faulty(BAD), a_batch(), 0.0), Settle)
+    assert isinstance(decide(Policy(max_attempts=1), Faulty(GARBLED), a_batch(), 0.0), Settle)
+    assert charge(Policy(max_attempts=1), a_batch(owed=(1,)), BAD)[1] is None
 
 
 def test_what_is_no_verdict_is_refused_loudly() -> None:

@@ -62,6 +62,17 @@ def test_the_message_comes_back_with_its_id(token_id: str) -> None:
             f"no {VALUE} here", VALUE, f"no {ID_PLACEHOLDER} here", id="an id that looks like a secret"
         ),
         pytest.param(f"no {VALUE} here", GUID, "no [redacted] here", id="a secret that is not the id"),
+        pytest.param(
+            f"api_token=x{GUID}y.", GUID, "[redacted]", id="a secret that holds the id is taken out whole"
+        ),
+        pytest.param(f"***-{GUID}", GUID, "[redacted]", id="the masked tail of a secret that ends in the id"),
+        pytest.param(
+            f"no '{GUID}', or {GUID}.",
+            GUID,
+            f"no '{ID_PLACEHOLDER}', or {ID_PLACEHOLDER}.",
+            id="quotes and full stops part the id from its sentence",
+        ),
+        pytest.param(f"/ids/{GUID}/x", GUID, f"/ids/{ID_PLACEHOLDER}/x", id="an id in a path"),
         pytest.param(f"x{ID_PLACEHOLDER}y", GUID, "xy", id="a placeholder of the API's own is lost"),
     ],
 )

@@ -56,6 +56,17 @@ def test_of_two_exceptions_for_an_id_the_later_counts() -> None:
     assert [entry.trial for entry in read(Stored(b"A", b"", b"", exceptions), 1)] == [found]
 
 
+def test_of_an_exception_and_its_batch_the_later_counts() -> None:
+    apart, whole = Trial(1, 503, 10), Trial(2, 200, 20)
+    exception = struct.pack(">H", 0) + trial_bytes(apart)
+    assert [entry.trial for entry in read(Stored(b"A", trial_bytes(whole), b"", exception), 1)] == [whole]
+
+
+def test_a_trial_that_was_charged_to_nobody_is_one() -> None:
+    free = Trial(0, 400, 10)
+    assert [entry.trial for entry in read(Stored(b"U", trial_bytes(free), b"", b""), 1)] == [free]
+
+
 def test_a_batch_that_was_skipped_over_has_no_trial() -> None:
     stored = Stored(b"." * 15 + b"A", bytes(8) + trial_bytes(Trial(1, 200, 5)), b"", b"")
     entries = read(stored, 16)
@@ -120,12 +131,14 @@ class Model:
     def entry(self, index: int) -> Entry:
         outcome = BY_CODE[self.codes[index]]
         place = index // MAX_BATCH
-        trial = self.exceptions.get(index) or (self.batches[place] if place < len(self.batches) else None)
+        trials = [self.exceptions.get(index), self.batches[place] if place < len(self.batches) else None]
+        # `max` keeps the first of equals: what was settled apart.
+        trial = max(filter(None, trials), key=lambda trial: trial.settled_ms, default=None)
         unsent = outcome in {Outcome.PENDING, Outcome.NOT_ATTEMPTED}
         return Entry(outcome, None if unsent else trial, self.reasons.get(index))
 
 
-TRIAL = st.builds(Trial, st.integers(1, 255), st.integers(0, 65535), st.integers(0, (1 << 40) - 1))
+TRIAL = st.builds(Trial, st.integers(0, 255), st.integers(0, 65535), st.integers(1, (1 << 40) - 1))
 INDEX = st.integers(0, 2879)
 MODEL = st.builds(
     Model,

@@ -106,6 +106,6 @@ def test_a_change_without_a_moment_has_an_empty_one() -> None:
 
 
 def test_the_failures_and_the_rate_are_passed_on() -> None:
-    group = FailureGroup("GONE", "gone", 3, 200, ["a"])
+    group = FailureGroup("GONE", "gone", 3, 200, ["a"], retryable=False)
     report = make_report(job(), [], [group], RATE, T0)
     assert (report.failures, report.rate) == ([group], RATE)

@@ -86,8 +86,9 @@ async def test_ids_that_the_answer_names_in_no_list_are_sent_again_and_no_others
         stats = await api.stats()
         again = await sent_again(api)
         assert again
-        # One id of a batch is missing each time, and goes again alone.
-        assert stats["batch_sizes"] == {"1": len(again), "15": 20}
+        # One id of a batch is missing each time; they go again together, and no other with them.
+        assert len(again) > 2
+        assert 20 < stats["requests"] < 20 + len(again)
         rows = jobs.rows(job)
         assert {name for name, row in rows.items() if row.reason == "RESOLVED_BY_REPEAT"} == again
         assert {row.outcome for row in rows.values()} == {"activated"}

@@ -34,6 +34,7 @@ async def test_the_requests_counted_are_those_that_came(
         stats = await api.stats()
         report = jobs.report(job)
         requests = report.requests
+        first_tries = 60
         by_status = stats["by_status"]
         lost = by_status.pop("none", 0)
         assert requests["by_status"] == by_status
@@ -41,11 +42,12 @@ async def test_the_requests_counted_are_those_that_came(
         assert requests["ok"] == by_status.get("200", 0)
         assert requests["throttled"] == by_status.get("429", 0)
         assert requests["replayed"] == by_status.get("401", 0)
-        # A refused batch that is split charges nobody; an id refused alone is charged.
-        split = by_status.get("409", 0) - (report.counts["failed"] if "poison" in world else 0)
-        uncharged = by_status.get("429", 0) + by_status.get("401", 0) + split
+        # A probe is charged only where it leaves the id at fault alone; a refusal that splits, to nobody.
+        uncharged = by_status.get("429", 0) + by_status.get("401", 0) + requests["probes"]
+        if "poison" in world:
+            refused_whole = stats["batch_sizes"]["15"] - first_tries
+            uncharged += 2 * refused_whole - report.counts["failed"]
         assert requests["charged"] == requests["sent"] - uncharged
-        first_tries = 60
         again = requests["retried"] + requests["probes"] + requests["replayed"] + requests["throttled"]
         assert requests["sent"] == first_tries + again
         await agrees(jobs, job, api)

@@ -20,7 +20,8 @@ from worker.core.job import Control
     ("world", "code"),
     [
         pytest.param({"forbid": True}, "organization_forbidden", id="403"),
-        pytest.param({"orgs": ("another-organization",)}, "organization_not_found", id="404"),
+        # Two, so that the access token does not name its organization.
+        pytest.param({"orgs": ("another-one", "and-another")}, "organization_not_found", id="404"),
     ],
 )
 async def test_a_refused_organization_fails_the_job(

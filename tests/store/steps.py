@@ -43,7 +43,7 @@ def settled(first: int, codes: str, *, attempts: int = 1, status: int = 200, why
         ids=tuple(f"id-{first + place}" for place in places),
         indices=tuple(first + place for place in places),
         ambiguous=(False,) * len(codes),
-        attempts=attempts,
+        attempts=(attempts,) * len(codes),
     )
     reason = Reason(why or "REFUSED", "no", status)
     return Settlement(

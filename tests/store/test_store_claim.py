@@ -42,7 +42,7 @@ async def test_after_a_death_what_was_marked_is_ambiguous_and_the_rest_untouched
     await commit(claims, dead, 1, [settled(0, "A" * 15)], mark=30)
     expire_lease(client, job_id)
     claim = await take(claims, job_id, nonce="next")
-    assert claim.outcomes == "A" * 15 + "?" * 15
+    assert claim.stored.outcomes == b"A" * 15 + b"?" * 15
     assert counts(jobs, job_id) == {"activated": 15, "ambiguous": 15, "pending": 30}
     assert claim.number > dead.number
 
@@ -53,7 +53,7 @@ async def test_a_slice_given_back_cleanly_leaves_no_doubt(jobs: JobStore, claims
     done = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=45, end=End.RELEASE)
     assert [ticket.slice_no for ticket in done.queue] == [0]
     again = await take(claims, job_id, nonce="two")
-    assert again.outcomes == "A" * 15
+    assert again.stored.outcomes == b"A" * 15
     assert counts(jobs, job_id) == {"activated": 15, "pending": 45}
 
 

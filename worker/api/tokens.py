@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from worker.api.session import post
 from worker.core.answer import NoReply, Reply, error_message
 from worker.core.lifetime import renew_after
+from worker.core.preflight import objection
 from worker.settings import Settings
 
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
@@ -29,6 +30,10 @@ log = structlog.get_logger(__name__)
 
 class CredentialRejectedError(Exception):
     """The API token is missing or refused; a person has to mend it. The message holds no secret."""
+
+
+class NotOwnerError(Exception):
+    """The access token's claims say that the organization will refuse it. The message holds no secret."""
 
 
 class TokenUnavailableError(Exception):
@@ -46,6 +51,12 @@ class _Cached:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: SecretStr | None = None
+    proven: bool = False
+    """Whether the API has accepted the token since it was got."""
+    objection: str | None = None
+    """Why the API will refuse the token, by its own claims."""
+    api_token: SecretStr | None = None
+    """What it was exchanged for, to be taken out of whatever echoes it."""
     renew_at: float = 0.0
     failed: tuple[type[Exception], str] | None = None
     """How the last exchange that failed did so: those who waited for it share it, and do not ask again."""
@@ -63,12 +74,13 @@ class AccessTokens:
     async def get(self, org_id: str) -> str:
         """An access token that is good for now.
 
-        Raises `CredentialRejectedError` or `TokenUnavailableError`.
+        Raises `CredentialRejectedError`, `NotOwnerError` or `TokenUnavailableError`.
         """
-        if (given := self._settings.access_token) is not None:
-            return given.get_secret_value()
         cached = self._cached.setdefault(org_id, _Cached())
-        if self._is_due(cached):
+        if (given := self._settings.access_token) is not None:
+            if cached.token is None:
+                _keep(cached, given, org_id)
+        elif self._is_due(cached):
             known = cached.failed
             async with cached.lock:
                 if self._is_due(cached):
@@ -76,14 +88,33 @@ class AccessTokens:
                         kind, message = failed
                         raise kind(message)
                     await self._renew(org_id, cached)
+        if cached.objection is not None:
+            raise NotOwnerError(cached.objection)
         assert cached.token is not None
         return cached.token.get_secret_value()
 
-    def refused(self, org_id: str, token: str) -> None:
-        """The API answered 401 to `token`: the next `get` fetches another, unless one did already."""
+    def refused(self, org_id: str, token: str) -> bool:
+        """The API answered 401 to `token`: the next `get` fetches another, unless one did already.
+
+        Whether the token was accepted from others, so that the refusal says little of the credential.
+        """
+        cached = self._cached.get(org_id)
+        if cached is None or cached.token is None or cached.token.get_secret_value() != token:
+            return False
+        proven, cached.token = cached.proven, None
+        return proven
+
+    def accepted(self, org_id: str, token: str) -> None:
+        """The API let a request with `token` in."""
         cached = self._cached.get(org_id)
         if cached is not None and cached.token is not None and cached.token.get_secret_value() == token:
-            cached.token = None
+            cached.proven = True
+
+    def secrets(self, org_id: str) -> list[bytes]:
+        """What no answer about the organization may be seen to hold."""
+        cached = self._cached.get(org_id)
+        known = (cached.token, cached.api_token) if cached is not None else ()
+        return [secret.get_secret_value().encode() for secret in known if secret is not None]
 
     def _is_due(self, cached: _Cached) -> bool:
         return cached.token is None or self._now() >= cached.renew_at
@@ -96,7 +127,8 @@ class AccessTokens:
         except (CredentialRejectedError, TokenUnavailableError) as error:
             cached.failed = (type(error), str(error))
             raise
-        cached.token = SecretStr(grant.access_token)
+        _keep(cached, SecretStr(grant.access_token), org_id)
+        cached.api_token = api_token
         cached.renew_at = asked_at + renew_after(grant.expires_in)
         log.info("access token renewed", org_id=org_id, expires_in=grant.expires_in)
 
@@ -146,6 +178,12 @@ class AccessTokens:
             f"no credential for organization {org_id}: set BULK_ACTIVATE_API_TOKEN for the worker"
             " (or a file in BULK_ACTIVATE_CREDENTIALS_DIR), then resume the job"
         )
+
+
+def _keep(cached: _Cached, token: SecretStr, org_id: str) -> None:
+    cached.token = token
+    cached.proven = False
+    cached.objection = objection(token.get_secret_value(), org_id)
 
 
 def _read_grant(reply: Reply) -> _Grant:

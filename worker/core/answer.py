@@ -38,6 +38,8 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    proven: bool = False
+    """Whether the API has accepted the access token of this request from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Throttled:
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
     reason: Reason
+    proven: bool = False
+    """Others were served with the same access token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
         return Throttled(retry_after(reply.headers.get("Retry-After"), now))
     reason = Reason(f"HTTP_{status}", error_message(reply.body), status)
     if status == HTTPStatus.UNAUTHORIZED:
-        return Unauthorized(reason)
+        return Unauthorized(reason, reply.proven)
     if status in _JOB_FAULTS:
         return JobFault(_JOB_FAULTS[status], reason)
     rejected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR

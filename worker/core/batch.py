@@ -12,28 +12,47 @@ MAX_BATCH: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Up to `MAX_BATCH` ids to be sent together. `ids`, `indices` and `ambiguous` run in step."""
+    """Up to `MAX_BATCH` ids to be sent together. The first four run in step."""
 
     ids: tuple[str, ...]
     indices: tuple[int, ...]
     """The place of each id in the slice."""
     ambiguous: tuple[bool, ...]
     """True for an id that was sent before and whose answer was lost."""
-    attempts: int = 0
-    """Requests charged against the limit of attempts."""
+    attempts: tuple[int, ...]
+    """Requests charged to each id against the limit of attempts."""
     throttles: int = 0
     """429s in a row; charged to nobody."""
     unreached: int = 0
     """Times in a row that no connection was to be had; charged to nobody."""
     renewals: int = 0
     """Times that a 401 made the access token be renewed for it."""
+    conflicts: int = 0
+    """409s that were taken for a twin of ours in flight; charged to nobody."""
+    errors: int = 0
+    """5xx that these ids met together."""
+    owed: tuple[int, ...] = ()
+    """Failures not charged yet, by their number: charged once it is known that the API was not away."""
+    witnessed: int | None = None
+    """Good answers that the API had given when these ids first met a 5xx; None before."""
+    probe: bool = False
+    """The request is made only because another was refused."""
+    apart: bool = False
+    """Taken out of a refused request: one of these may spoil whatever it is sent with."""
 
     def __post_init__(self) -> None:
         assert 0 < len(self.ids) <= MAX_BATCH
-        assert len(self.ids) == len(self.indices) == len(self.ambiguous)
+        assert len(self.ids) == len(self.indices) == len(self.ambiguous) == len(self.attempts)
 
-    def charged(self) -> "Batch":
-        return replace(self, attempts=self.attempts + 1, throttles=0, unreached=0, renewals=0)
+    @property
+    def is_free(self) -> bool:
+        """Whether a failure of its next request is charged to nobody: made by a split, for several ids."""
+        return self.probe and len(self.ids) > 1
+
+    def charged(self, times: int = 1) -> "Batch":
+        """So many requests counted against each id, which ends every row of what is charged to nobody."""
+        attempts = tuple(attempts + times for attempts in self.attempts)
+        return replace(self, attempts=attempts, throttles=0, unreached=0, renewals=0)
 
     def throttled(self) -> "Batch":
         return replace(self, throttles=self.throttles + 1)
@@ -44,22 +63,37 @@ class Batch:
     def renewed(self) -> "Batch":
         return replace(self, renewals=self.renewals + 1)
 
+    def conflicted(self) -> "Batch":
+        return replace(self, conflicts=self.conflicts + 1, unreached=0, probe=False)
+
+    def met_error(self) -> "Batch":
+        return replace(self, errors=self.errors + 1)
+
     def lost(self) -> "Batch":
         """The same ids, each now known to have been sent without an answer."""
-        return replace(self, ambiguous=(True,) * len(self.ids))
+        return replace(self, ambiguous=(True,) * len(self.ids), throttles=0, unreached=0, renewals=0)
 
     def part(self, places: Sequence[int]) -> "Batch":
-        """The ids at `places`, with the attempts of the whole."""
+        """The ids at `places`, with all that is known of them."""
         return replace(
             self,
             ids=tuple(self.ids[place] for place in places),
             indices=tuple(self.indices[place] for place in places),
             ambiguous=tuple(self.ambiguous[place] for place in places),
+            attempts=tuple(self.attempts[place] for place in places),
         )
+
+    def cleared(self, places: Sequence[int]) -> "Batch":
+        """The ids at `places`, which an answer proved to spoil nothing: what they met together is past."""
+        part = self.part(places)
+        return Batch(part.ids, part.indices, part.ambiguous, part.attempts)
 
     def halves(self) -> tuple["Batch", "Batch"]:
         middle = (len(self.ids) + 1) // 2
         return self.part(range(middle)), self.part(range(middle, len(self.ids)))
+
+    def singles(self) -> list["Batch"]:
+        return [self.part([place]) for place in range(len(self.ids))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +107,3 @@ class Settlement:
     """HTTP status of the answer; 0 where there was none."""
     reasons: tuple[tuple[int, Reason], ...] = ()
     """(place in the batch, reason) for each id of which there is more to say than its outcome."""
-
-
-def cut(ids: Sequence[str], unsettled: Sequence[int], ambiguous: Sequence[bool]) -> list[Batch]:
-    """Cuts the unsettled ids of a slice into requests along its fixed batches of `MAX_BATCH`.
-
-    A slice's batch is the ids at 15k to 15k + 14, so that a batch met again after a crash has the same
-    place in the record; ids settled before are left out of it.
-    """
-    groups: dict[int, list[int]] = {}
-    for index in unsettled:
-        groups.setdefault(index // MAX_BATCH, []).append(index)
-    return [
-        Batch(
-            ids=tuple(ids[index] for index in group),
-            indices=tuple(group),
-            ambiguous=tuple(ambiguous[index] for index in group),
-        )
-        for group in groups.values()
-    ]

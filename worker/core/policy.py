@@ -6,13 +6,14 @@ cannot be reached say nothing about an id, and are charged to none.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final, assert_never
 
 from worker.core.answer import Faulty, JobFault, Rejected, Throttled, Unauthorized, Unreached, Verdict
 from worker.core.backoff import backoff
 from worker.core.batch import Batch, Settlement
+from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.reason import RESOLVED_ACTIVE, Reason
@@ -23,10 +24,16 @@ HOLD_BASE: Final = 1.0
 HOLD_CAP: Final = 60.0
 RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0
+SPLIT_ERRORS: Final = 2
+"""5xx to the same ids, from which on one of them is taken for the cause."""
+MOST_RENEWALS: Final = 5
+"""401s in a row after which a token is given up, even where others were served with it."""
 UNREACHED_CAP: Final = 5.0
 """Seconds between tries to reach an API that is away: short, since such a try costs it nothing."""
 
 _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
+_AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
+_UNKNOWN: Final = CODES[Outcome.UNKNOWN]
 _MISSING: Final = Reason("MISSING_FROM_ANSWER", "The answers named this id in neither list.", HTTPStatus.OK)
 _CONTRADICTORY: Final = Reason(
     "CONTRADICTORY_ANSWER", "The answer named this id as activated and as refused.", HTTPStatus.OK
@@ -51,6 +58,8 @@ class Retry:
     delay: float
     settlement: Settlement | None = None
     """What is known by now, to be recorded meanwhile."""
+    fault: Reason | None = None
+    """Why its ids are in doubt, if they are; see `charge`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,12 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One of these ids may be at fault for all: they are sent apart."""
+    """One of these ids is at fault for all: the batch is taken apart, see `worker.core.split`."""
 
-    parts: tuple[Batch, Batch]
+    batch: Batch
+    reason: Reason
+    settlement: Settlement | None = None
+    """What is known by now, to be recorded meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,7 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
             return _reconciled(policy, verdict, batch, roll)
         case Throttled(hold):
             return Hold(batch.throttled(), _hold(hold, batch.throttles + 1, roll))
-        case Unauthorized(reason) if batch.renewals:
+        case Unauthorized(reason, proven) if batch.renewals >= (MOST_RENEWALS if proven else 1):
             return Halt(ReasonCode.CREDENTIAL_REJECTED, reason)
         case Unauthorized(reason):
             return Renew(batch.renewed(), reason)
@@ -116,30 +128,67 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
             delay = backoff(away.unreached, base=RETRY_BASE, cap=UNREACHED_CAP, roll=roll)
             return Retry(away, delay)
         case Rejected(reason):
-            return _rejected(batch, reason)
+            return _rejected(policy, batch, reason, roll)
+        case Faulty(reason) if is_away(verdict):
+            return _away(batch.lost(), reason, roll)
         case Faulty(reason):
-            return _faulty(policy, batch.charged().lost(), reason, roll)
+            return _again(policy, batch.charged(0 if batch.is_free else 1).lost(), reason, roll)
         case _:
             assert_never(verdict)
 
 
+def charges(verdict: Verdict, step: Step, batch: Batch) -> bool:
+    """Whether the request of `batch` counts as charged at once.
+
+    A failure that may be an outage's is charged later, if at all (see `charge`). One that splits its batch
+    never is, nor a probe, but to the id at fault once it stands alone.
+    """
+    if isinstance(step, Split) or is_away(verdict) or not isinstance(verdict, Reconciled | Faulty | Rejected):
+        return False
+    uncharged = isinstance(verdict, Rejected) and isinstance(step, Retry) and step.settlement is None
+    served = batch.probe and isinstance(verdict, Reconciled)
+    return not (uncharged or served or batch.is_free)
+
+
+def charge(policy: Policy, batch: Batch, fault: Reason) -> tuple[Settlement | None, Batch | None]:
+    """What of a batch that waited may still be sent, and what has no attempt left and is `unknown`."""
+    spent = [place for place, count in enumerate(_owing(batch)) if count >= policy.max_attempts]
+    if not spent:
+        return None, batch
+    # With its last attempt gone there is no waiting for whether it was the API's fault.
+    batch = replace(batch.charged(len(batch.owed)), owed=())
+    left = [place for place in range(len(batch.ids)) if place not in spent]
+    return _alike(batch.part(spent), Outcome.UNKNOWN, fault), batch.part(left) if left else None
+
+
+def _owing(batch: Batch) -> list[int]:
+    return [attempts + len(batch.owed) for attempts in batch.attempts]
+
+
 def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -> Step:
+    """The record counts the request that settled an id as an attempt, even where nobody is charged."""
     tried = batch.charged()
     if all(said is Plain.SUCCESS for said in answer.said):
         return Settle(Settlement(tried, _ACTIVATED * len(tried.ids), HTTPStatus.OK))
-    missing = [place for place, said in enumerate(answer.said) if said is None]
-    spent = tried.attempts >= policy.max_attempts
+    charged = batch.charged(0 if batch.probe else 1)
+    missing: list[int] = []
+    attempts = list(tried.attempts)
     codes: list[str] = []
     given: list[tuple[int, Reason]] = []
     for place, said in enumerate(answer.said):
+        spent = charged.attempts[place] >= policy.max_attempts
         outcome, reason = _meaning(policy, said, was_ambiguous=batch.ambiguous[place], spent=spent)
         codes.append(CODES[outcome])
         if reason is not None:
             given.append((place, reason))
-    settlement = Settlement(tried, "".join(codes), HTTPStatus.OK, tuple(given))
-    if spent or not missing:
+        if outcome is Outcome.AMBIGUOUS:
+            missing.append(place)
+            attempts[place] = charged.attempts[place]
+    known = replace(tried, attempts=tuple(attempts))
+    settlement = Settlement(known, "".join(codes), HTTPStatus.OK, tuple(given))
+    if not missing:
         return Settle(settlement)
-    return Retry(tried.part(missing).lost(), _pause(tried, roll), settlement)
+    return Retry(charged.cleared(missing).lost(), _pause(known.part(missing), roll), settlement, _MISSING)
 
 
 def _meaning(
@@ -158,22 +207,41 @@ def _meaning(
     return (Outcome.ACTIVATED, RESOLVED_ACTIVE) if was_ambiguous else (Outcome.ALREADY_ACTIVE, said)
 
 
-def _faulty(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Step:
-    """Another try for what may be active by now; `unknown` once the attempts are spent."""
-    if lost.attempts >= policy.max_attempts:
-        return Settle(_alike(lost, Outcome.UNKNOWN, reason))
+def _away(lost: Batch, reason: Reason, roll: float) -> Step:
+    """No answer, or a 5xx. Repeated, a 5xx is taken for the doing of one of the ids."""
+    if reason.status:
+        lost = lost.met_error()
+    known = Settlement(lost, _AMBIGUOUS * len(lost.ids), reason.status)
+    if lost.errors >= SPLIT_ERRORS and len(lost.ids) > 1 and reason.status:
+        return Split(replace(lost, owed=()), reason, known)
+    return Retry(replace(lost, probe=False), _pause(lost, roll), known, reason)
+
+
+def _again(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Step:
+    """Another try for what may be active by now; `unknown` where no attempt is left."""
+    settlement, left = charge(policy, lost, reason)
+    if left is None:
+        assert settlement is not None
+        return Settle(settlement)
     # What the answer was is of no interest while another try is to come.
-    known = Settlement(lost, CODES[Outcome.AMBIGUOUS] * len(lost.ids), reason.status)
-    return Retry(lost, _pause(lost, roll), known)
+    codes = [_UNKNOWN if count >= policy.max_attempts else _AMBIGUOUS for count in lost.attempts]
+    given = tuple((place, reason) for place, code in enumerate(codes) if code == _UNKNOWN)
+    known = Settlement(lost, "".join(codes), reason.status, given)
+    return Retry(replace(left, probe=False), _pause(left, roll), known, reason)
 
 
-def _rejected(batch: Batch, reason: Reason) -> Step:
-    """Halves until the id at fault stands alone: it alone is charged, and fails."""
+def _rejected(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Step:
+    """Apart, until the id at fault stands alone: it alone is charged, and fails."""
+    if reason.status == HTTPStatus.CONFLICT and not batch.conflicts:
+        # It may be in conflict with our own twin in flight, and not with anything that lasts.
+        return Retry(batch.conflicted(), _pause(batch, roll))
     if len(batch.ids) > 1:
-        return Split(batch.halves())
+        return Split(replace(batch, owed=()), reason)
     batch = batch.charged()
-    # An earlier request whose answer was lost may have activated it: a refusal now cannot say.
-    return Settle(_alike(batch, Outcome.UNKNOWN if batch.ambiguous[0] else Outcome.FAILED, reason))
+    if batch.ambiguous[0]:
+        # An earlier request whose answer was lost may have activated it: a refusal cannot say.
+        return _again(policy, batch, reason, roll)
+    return Settle(_alike(batch, Outcome.FAILED, reason))
 
 
 def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
@@ -184,7 +252,8 @@ def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
 
 
 def _pause(batch: Batch, roll: float) -> float:
-    return backoff(batch.attempts, base=RETRY_BASE, cap=RETRY_CAP, roll=roll)
+    tries = max(1, *_owing(batch), batch.errors)
+    return backoff(tries, base=RETRY_BASE, cap=RETRY_CAP, roll=roll)
 
 
 def _hold(asked: float | None, throttles: int, roll: float) -> float:

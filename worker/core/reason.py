@@ -19,6 +19,10 @@ A private-use character: no message means anything by it, and any that holds it 
 _SHORTEST_REPLACED: Final = 6
 """Characters. A shorter id could be a part of any word of the message."""
 
+_BEFORE: Final = r"""(?<![^\s'"\[\](){}<>,;:=])"""
+_AFTER: Final = r"""(?=[.!?]*(?:[\s'"\[\](){}<>,;:]|$))"""
+"""What parts words of a sentence and no letters of a secret."""
+
 _NOT_A_WORD: Final = re.compile(r"[^A-Za-z]+")
 _LOOSE: Final = re.compile(rf"\S*\d\S*|\[redacted\]|{ID_PLACEHOLDER}")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -49,9 +53,14 @@ RESOLVED_ACTIVE: Final = Reason(
 def refusal(message: str, token_id: str, status: int) -> Reason:
     """The reason for an id that the API refused with `message`, which may hold anything."""
     template = message.replace(ID_PLACEHOLDER, "")
-    if len(token_id) >= _SHORTEST_REPLACED:
-        template = template.replace(token_id, ID_PLACEHOLDER)
+    named = len(token_id) >= _SHORTEST_REPLACED
+    if named:
+        # Standing alone it is the id, even if it looks like a secret. As a part of something longer it
+        # could be a part of a secret, and hide that from the patterns.
+        template = re.sub(rf"{_BEFORE}{re.escape(token_id)}{_AFTER}", ID_PLACEHOLDER, template)
     template = redact(template)
+    if named:
+        template = template.replace(token_id, ID_PLACEHOLDER)
     return Reason(name_of(template) or "REFUSED", template, status)
 
 

@@ -64,12 +64,18 @@ def entries_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Entry]:
     apart = dict(_exceptions(stored.exceptions))
     batches = [_trial(stored.batches, at) for at in range(0, len(stored.batches), BATCH_BYTES)]
     for index, outcome in enumerate(outcomes_of(stored.outcomes, count, at_rest=at_rest)):
-        trial = apart.get(index)
-        if trial is None and index // MAX_BATCH < len(batches):
-            trial = batches[index // MAX_BATCH]
+        whole = batches[index // MAX_BATCH] if index // MAX_BATCH < len(batches) else None
+        trial = _later(apart.get(index), whole)
         if outcome is Outcome.PENDING or outcome is Outcome.NOT_ATTEMPTED:
             trial = None
         yield Entry(outcome, trial, reasons.get(index))
+
+
+def _later(apart: Trial | None, whole: Trial | None) -> Trial | None:
+    """The last trial of an id. Ids sent apart can have come together again."""
+    if apart is None or (whole is not None and whole.settled_ms > apart.settled_ms):
+        return whole
+    return apart
 
 
 def _exceptions(blob: bytes) -> Iterator[tuple[int, Trial | None]]:
@@ -78,11 +84,10 @@ def _exceptions(blob: bytes) -> Iterator[tuple[int, Trial | None]]:
 
 
 def _trial(blob: bytes, at: int) -> Trial | None:
-    attempts = blob[at]
-    if attempts == 0:
+    if not any(blob[at : at + BATCH_BYTES]):
         return None
     return Trial(
-        attempts,
+        blob[at],
         int.from_bytes(blob[at + 1 : at + 3]),
         int.from_bytes(blob[at + 3 : at + BATCH_BYTES]),
     )

@@ -19,8 +19,9 @@ _SECRETS: Final = (
     re.compile(r"[*x•.]{3,}[\w-]{2,}"),
     re.compile(r"(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{64}(?![\w-])"),
 )
+# Whatever moves a cursor, turns a line around, or is not to be seen.
 _CONTROL: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+"
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+"
 )
 _MOST_READ: Final = 4 * MAX_MESSAGE
 _OF_SECRETS: Final = string.ascii_letters + string.digits + "_.~+/=-"

@@ -13,6 +13,7 @@ import msgspec
 from worker.core.job import AT_REST, State, job_outcome
 from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
 from worker.core.reason import ID_PLACEHOLDER, Reason
+from worker.core.retryable import is_retryable
 
 SCHEMA_VERSION: Final = 1
 REQUESTS: Final = ("sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged")
@@ -65,6 +66,8 @@ class FailureGroup(msgspec.Struct, frozen=True):
     count: int
     status: int
     sample_ids: list[str]
+    retryable: bool
+    """Whether `retry` may do better for these ids."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -184,13 +187,19 @@ def group_failures(
             count=count + (known.count if known else 0),
             status=reason.status,
             sample_ids=[*(known.sample_ids if known else []), *ids][:5],
+            retryable=is_retryable(reason),
         )
     ranked = sorted(groups.values(), key=lambda group: -group.count)
     rest = ranked[MOST_FAILURES:]
     if not rest:
         return ranked
     others = FailureGroup(
-        "OTHER", f"{len(rest)} further reasons", sum(group.count for group in rest), 0, rest[0].sample_ids
+        "OTHER",
+        f"{len(rest)} further reasons",
+        sum(group.count for group in rest),
+        0,
+        rest[0].sample_ids,
+        retryable=any(group.retryable for group in rest),
     )
     return [*ranked[:MOST_FAILURES], others]
 

@@ -12,6 +12,8 @@ from typing import Final
 import structlog
 
 from worker.core.batch import Settlement
+from worker.core.outcome import CODES, Outcome
+from worker.core.split import FREE_PROBES
 from worker.engine.patience import Patience
 from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
 from worker.store.steps import Code, Ticket
@@ -35,6 +37,7 @@ class Ledger:
         self._queue = queue
         self._patiently = patience
         self._tally = Tally([], {})
+        self._probes_left = FREE_PROBES
         self._seq = 0
         self._mark = 0
         self._marks_wanted: list[asyncio.Future[None]] = []
@@ -59,16 +62,27 @@ class Ledger:
 
     def settle(self, settlement: Settlement) -> None:
         self._tally.settlements.append(settlement)
-        self._tally.trouble = ""
+        if settlement.codes.strip(CODES[Outcome.AMBIGUOUS]):
+            self._tally.trouble = ""
         self._soon()
 
     def count(self, name: str, amount: int = 1) -> None:
         """Adds to the job's `requests`."""
-        self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
+        if amount:
+            self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
 
     def sent(self) -> None:
         self.count("sent")
         self._tally.sent += 1
+        self._soon()
+
+    def may_probe(self) -> bool:
+        """Whether the job has a probe left, by the last commit and what was sent since.
+
+        Workers share the budget and learn of each other at their commits, so it may be overdrawn by
+        what they send within 100 ms.
+        """
+        return self._probes_left > self._tally.requests.get("probes", 0)
 
     def throttled(self, held: float) -> None:
         self._tally.throttled += 1
@@ -134,6 +148,7 @@ class Ledger:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._stopped.set()
+        self._probes_left = done.probes_left
         _let_go(raised)
         if done.queue:
             await self._queue(self._claim.job_id, done.queue)

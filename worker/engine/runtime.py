@@ -18,6 +18,7 @@ import structlog
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.engine.gate import Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.pacer import Pacer
@@ -53,6 +54,7 @@ class Engine:
         self._session = make_session(settings)
         tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
         self._api = ActivationClient(self._session, tokens)
+        self._gate = Gate()
         self._lanes: dict[str, Lane] = {}
         self._running: set[SliceRun] = set()
         self._patiently = Patience()
@@ -80,7 +82,9 @@ class Engine:
             lane = self._lane(claim.org_id)
             stop_job = partial(self._stop_job, job_id)
             policy = self._settings.policy
-            run = SliceRun(self._store, claim, ledger, lane, self._api, policy, self._patiently, stop_job)
+            run = SliceRun(
+                self._store, claim, ledger, lane, self._api, policy, self._patiently, stop_job, self._gate
+            )
             self._running.add(run)
             if self._stopping.is_set():
                 # Told so while it claimed.

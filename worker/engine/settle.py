@@ -4,20 +4,22 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 
 from worker.api.client import ActivationClient
-from worker.api.tokens import CredentialRejectedError
-from worker.core.answer import Faulty, NoReply, Rejected, Reply, Unreached, classify
+from worker.api.tokens import CredentialRejectedError, NotOwnerError
+from worker.core.answer import NoReply, Reply, Unreached, classify
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
-from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, decide
+from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charges, decide
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
+from worker.core.split import Parts
+from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 
@@ -35,8 +37,11 @@ class Run:
     policy: Policy
     lane: Lane
     ledger: Ledger
+    gate: Gate
     halt: Callable[[Halt], Awaitable[None]]
     """Stops the whole job."""
+    later: Callable[[Batch, float, Reason | None, str], None]
+    """Sends a batch again after so many seconds: why its ids are in doubt, if they are; what it repeats."""
 
     def goes_on(self) -> bool:
         return self.ledger.going_on
@@ -45,48 +50,72 @@ class Run:
 async def settle(
     batch: Batch, run: Run, *, repeat: str = "", on_turn: Callable[[], None] = lambda: None
 ) -> None:
-    """Sends `batch` until each of its ids is settled, or the job goes on no more.
+    """Sends `batch` until each of its ids is settled or has to wait, or the job goes on no more.
 
     `repeat` names what the next request repeats, for the report's counters; '' for a first request.
     `on_turn` is called whenever a request has its turn.
     """
+    parts = Parts([batch])
+    while (part := parts.take()) is not None:
+        step, repeat = await _ask(part, run, repeat, on_turn)
+        if step is None:
+            return
+        if isinstance(step, Halt):
+            await run.halt(step)
+            return
+        _follow(step, parts, run, repeat)
+        repeat = "probes"
+
+
+def _follow(step: Retry | Settle | Split, parts: Parts, run: Run, repeat: str) -> None:
+    """Records what a step says of a part; what is to be sent again is put off, what is at fault split."""
+    if step.settlement is not None:
+        parts.known(step.settlement)
+        run.ledger.settle(step.settlement)
+    if isinstance(step, Retry):
+        # What did not go out is no repeat of itself.
+        run.later(step.batch, step.delay, step.fault, repeat if step.batch.unreached else "retried")
+    elif isinstance(step, Split):
+        parts.refused(step.batch, step.reason)
+    if parts.waiting and not run.ledger.may_probe():
+        for settlement in parts.give_up():
+            run.ledger.settle(settlement)
+
+
+async def _ask(
+    batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]
+) -> tuple[Retry | Settle | Split | Halt | None, str]:
+    """Sends `batch` until an answer says something of its ids; None where nothing may be sent any more.
+
+    And what its last request repeated.
+    """
     while (step := await _attempt(batch, run, repeat, on_turn)) is not None:
         match step:
-            case Settle(settlement):
-                run.ledger.settle(settlement)
-                return
-            case Retry(batch, delay, settlement):
-                if settlement is not None:
-                    run.ledger.settle(settlement)
-                repeat = "retried"
-                await run.ledger.back_off(delay)
-                run.ledger.count("ms_backing_off", round(1000 * delay))
             case Hold(batch, seconds):
                 repeat = ""
                 run.ledger.throttled(seconds)
                 await run.lane.pacer.hold(seconds)
             case Renew(batch, _):
                 repeat = "replayed"
-            case Split(parts):
-                for part in parts:
-                    await settle(part, run, repeat="probes")
-                return
-            case Halt():
-                await run.halt(step)
-                return
             case _:
-                assert_never(step)
+                return step, repeat
+    return None, repeat
 
 
 async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
     try:
-        reply = await _send(batch, run, on_turn)
+        sent = await _send(batch, run, on_turn)
     except CredentialRejectedError as error:
         return Halt(ReasonCode.CREDENTIAL_REJECTED, Reason("CREDENTIAL_REJECTED", str(error)))
-    if reply is None:
+    except NotOwnerError as error:
+        return Halt(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("NOT_OWNER", str(error)))
+    if sent is None:
         return None
+    reply, entry = sent
     verdict = classify(reply, batch.ids, time.time())
+    batch, owed = run.gate.note(verdict, batch, entry)
+    batch, guilty = run.gate.settled(batch)
     if isinstance(verdict, Unreached):
         run.ledger.trouble(verdict.reason.message)
     else:
@@ -94,26 +123,37 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if isinstance(verdict, Reconciled) and verdict.intruders:
         log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
     step = decide(run.policy, verdict, batch, random.random())
-    if isinstance(verdict, Reconciled | Faulty | Rejected) and not isinstance(step, Split):
-        run.ledger.count("charged")
+    if isinstance(step, Retry) and owed is not None:
+        step = replace(step, batch=replace(step.batch, owed=(*step.batch.owed, owed)))
+    run.ledger.count("charged", guilty + charges(verdict, step, batch))
     return step
 
 
-async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Reply | NoReply | None:
+async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> tuple[Reply | NoReply, Entry] | None:
     clock = asyncio.get_running_loop().time
-    asked = clock()
-    async with run.lane.turn(run.goes_on) as mine:
-        if not mine:
-            return None
-        on_turn()
-        sent = clock()
-        reply = await run.api.activate(run.org_id, batch.ids)
-        answered = clock()
-    held = run.lane.pacer.held_between(asked, sent)
-    run.ledger.count("ms_held_by_429", round(1000 * held))
-    run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held)))
-    run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
-    return reply
+    while (entry := await run.gate.enter(run.goes_on, run.ledger.trouble)) is not None:
+        asked = clock()
+        try:
+            async with run.lane.turn(run.goes_on) as mine:
+                if not mine:
+                    run.gate.leave(entry)
+                    return None
+                if not run.gate.still_good(entry):
+                    # It was shut meanwhile; the slot is lost to nobody, since nobody sends.
+                    continue
+                on_turn()
+                sent = clock()
+                reply = await run.api.activate(run.org_id, batch.ids)
+                answered = clock()
+        except BaseException:
+            run.gate.leave(entry)
+            raise
+        held = run.lane.pacer.held_between(asked, sent)
+        run.ledger.count("ms_held_by_429", round(1000 * held))
+        run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held)))
+        run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
+        return reply, entry
+    return None
 
 
 def _count(reply: Reply | NoReply, repeat: str, ledger: Ledger) -> None:

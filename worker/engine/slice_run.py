@@ -8,10 +8,14 @@ from typing import Final
 import structlog
 
 from worker.api.client import ActivationClient
-from worker.core.batch import Batch, Settlement, cut
+from worker.core.batch import Batch, Settlement
 from worker.core.job import Control, ReasonCode
-from worker.core.outcome import BY_CODE, CODES, FINAL, Outcome
-from worker.core.policy import Halt, Policy
+from worker.core.outcome import CODES, Outcome
+from worker.core.packing import Pool, cut, may_be_packed
+from worker.core.policy import Halt, Policy, charge
+from worker.core.reason import Reason
+from worker.core.record import entries_of
+from worker.engine.gate import Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
@@ -37,18 +41,21 @@ class SliceRun:
         policy: Policy,
         patience: Patience,
         stop_job: Callable[[], None] = lambda: None,
+        gate: Gate | None = None,
     ) -> None:
-        """`stop_job` stops what else this process sends for the job."""
+        """`stop_job` stops what else this process sends for the job; `gate` is shared with other slices."""
         self._store = store
         self._claim = claim
         self._ledger = ledger
         self._lane = lane
-        self._run = Run(claim.org_id, api, policy, lane, ledger, self._halt)
+        self._run = Run(claim.org_id, api, policy, lane, ledger, gate or Gate(), self._halt, self._later)
         self._stop_job = stop_job
         self._patiently = patience
         self._end = End.RELEASE
         self._under_way = 0
         self._all_home = asyncio.Event()
+        self._pool = Pool()
+        self._waits: set[asyncio.Task[None]] = set()
         self._problem: Exception | None = None
 
     @property
@@ -68,8 +75,11 @@ class SliceRun:
         """Returns once every id of the slice is settled, or the slice is given back."""
         keeper = asyncio.create_task(self._ledger.keep())
         try:
-            await self._feed(_unsettled(self._claim))
-            while self._under_way:
+            healthy, suspects = _unsettled(self._claim)
+            await self._feed(healthy)
+            for batch in suspects:
+                self._put(batch, "retried")
+            while await self._something_is_left():
                 self._all_home.clear()
                 await self._all_home.wait()
         finally:
@@ -77,6 +87,13 @@ class SliceRun:
             await keeper
         if self._problem is not None:
             raise self._problem
+
+    async def _something_is_left(self) -> bool:
+        if not self._under_way and self._ledger.going_on:
+            # Nothing comes any more that could fill the last request of suspects.
+            for batch in self._pool.rest():
+                self._put(batch, "retried")
+        return self._under_way > 0
 
     async def _feed(self, batches: list[Batch]) -> None:
         fed = 0
@@ -89,14 +106,16 @@ class SliceRun:
                 self._lane.passed(len(window))
                 return
             for batch in window:
-                self._under_way += 1
-                self._lane.put(partial(self._deliver, batch))
+                self._put(batch, "", Once(self._lane.passed))
             fed += admitted
 
-    async def _deliver(self, batch: Batch) -> None:
-        passed = Once(self._lane.passed)
+    def _put(self, batch: Batch, repeat: str, on_turn: Callable[[], None] = lambda: None) -> None:
+        self._under_way += 1
+        self._lane.put(partial(self._deliver, batch, repeat, on_turn))
+
+    async def _deliver(self, batch: Batch, repeat: str, on_turn: Callable[[], None]) -> None:
         try:
-            await settle(batch, self._run, on_turn=passed)
+            await settle(batch, self._run, repeat=repeat, on_turn=on_turn)
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
             # A defect of ours, not of the API: the slice is given back, and its task fails loudly.
             self._problem = error
@@ -104,9 +123,46 @@ class SliceRun:
             self._ledger.settle(Settlement(batch, CODES[Outcome.AMBIGUOUS] * len(batch.ids), 0))
             self._ledger.stop()
         finally:
-            passed()
-            self._under_way -= 1
-            self._all_home.set()
+            on_turn()
+            self._is_home()
+
+    def _later(self, batch: Batch, delay: float, fault: Reason | None, repeat: str) -> None:
+        """Sends `batch` again after `delay` seconds. Meanwhile it takes up no sender."""
+        self._under_way += 1
+        task = asyncio.create_task(self._come_back(batch, delay, fault, repeat))
+        self._waits.add(task)
+        task.add_done_callback(self._waits.discard)
+
+    async def _come_back(self, batch: Batch, delay: float, fault: Reason | None, repeat: str) -> None:
+        try:
+            await self._ledger.back_off(delay)
+            self._ledger.count("ms_backing_off", round(1000 * delay))
+            if self._ledger.going_on:
+                self._again(batch, fault, repeat)
+        finally:
+            self._is_home()
+
+    def _again(self, batch: Batch, fault: Reason | None, repeat: str) -> None:
+        left: Batch | None = batch
+        if fault is not None:
+            owing, guilty = self._run.gate.settled(batch)
+            self._ledger.count("charged", guilty)
+            spent, left = charge(self._run.policy, owing, fault)
+            if spent is not None:
+                self._ledger.count("charged", len(owing.owed))
+                self._ledger.settle(spent)
+        if left is None:
+            return
+        if not may_be_packed(left):
+            self._put(left, repeat)
+            return
+        self._pool.add(left)
+        for full in self._pool.full():
+            self._put(full, "retried")
+
+    def _is_home(self) -> None:
+        self._under_way -= 1
+        self._all_home.set()
 
     async def _halt(self, fault: Halt) -> None:
         """A fault of the whole job: a refused credential pauses it, a refused organization fails it."""
@@ -132,8 +188,6 @@ class Once:
             call()
 
 
-def _unsettled(claim: Claim) -> list[Batch]:
-    ids = claim.part.ids
-    recorded = [BY_CODE[code] for code in claim.outcomes.ljust(len(ids), ".")]
-    open_ones = [index for index, outcome in enumerate(recorded) if outcome not in FINAL]
-    return cut(ids, open_ones, [outcome is Outcome.AMBIGUOUS for outcome in recorded])
+def _unsettled(claim: Claim) -> tuple[list[Batch], list[Batch]]:
+    """What is left to send: healthy ids, and those in doubt."""
+    return cut(claim.part.ids, entries_of(claim.stored, len(claim.part.ids), at_rest=False))

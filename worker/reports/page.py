@@ -53,9 +53,16 @@ def _failures(report: Report) -> Iterable[str]:
         return
     yield "<h2>Why ids are not active</h2>"
     yield _table(
-        ("ids", "reason", "HTTP status", "message", "for example"),
+        ("ids", "reason", "HTTP status", "try again?", "message", "for example"),
         (
-            (group.count, group.reason, str(group.status or ""), group.message, " ".join(group.sample_ids))
+            (
+                group.count,
+                group.reason,
+                str(group.status or ""),
+                "yes" if group.retryable else "no",
+                group.message,
+                " ".join(group.sample_ids),
+            )
             for group in report.failures
         ),
     )

@@ -19,7 +19,7 @@ def _failures(raw: RawJob) -> list[FailureGroup]:
     for outcome in (Outcome.PENDING, Outcome.AMBIGUOUS):
         count = int(raw.fields.get(f"rest_{outcome}", 0))
         if count:
-            groups.append(FailureGroup(reason.name, reason.message, count, 0, []))
+            groups.append(FailureGroup(reason.name, reason.message, count, 0, [], retryable=True))
     return groups
 
 

@@ -13,7 +13,9 @@ import redis.asyncio
 
 from worker.core.batch import MAX_BATCH, Settlement
 from worker.core.job import Control
+from worker.core.record import Stored
 from worker.core.slices import Slice, unpack
+from worker.core.split import FREE_PROBES
 from worker.store import keys
 from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args
 from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
@@ -31,8 +33,8 @@ class Claim:
     """Goes with each commit: a worker whose claim was passed on changes nothing any more."""
     org_id: str
     part: Slice
-    outcomes: str
-    """One character per id as recorded; short or empty where nothing is."""
+    stored: Stored
+    """What is recorded of its ids, without reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Committed:
     code: Code
     go_on: bool
     """False: the job is paused, ending or at rest, or the claim is lost: send nothing more."""
+    probes_left: int
+    """Of the job's budget for taking refused requests apart."""
     queue: list[Ticket]
     """Slices of the job for which messages are to be sent."""
 
@@ -94,8 +98,9 @@ class ClaimStore:
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
-        number, ids, outcomes, org_id, *queue = rest
-        claim = Claim(job_id, slice_no, number, org_id.decode(), unpack(ids), outcomes.decode("ascii"))
+        number, ids, outcomes, org_id, batches, exceptions, *queue = rest
+        stored = Stored(outcomes, batches, b"", exceptions)
+        claim = Claim(job_id, slice_no, number, org_id.decode(), unpack(ids), stored)
         return claim, tickets(queue)
 
     async def commit(self, claim: Claim, seq: int, mark: int, tally: Tally, end: End) -> Committed:
@@ -110,9 +115,10 @@ class ClaimStore:
             end,
             encode(tally, len(claim.part.ids)),
             len(claim.part.ids),
+            FREE_PROBES,
         ]
         code, rest = await self._step(Step.COMMIT, claim.job_id, args)
-        return Committed(code, go_on=bool(rest[1]), queue=tickets(rest[2:]))
+        return Committed(code, go_on=bool(rest[1]), probes_left=int(rest[2]), queue=tickets(rest[3:]))
 
     async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
         """A fault of the whole job. A job that is past it already is left as it is."""
@@ -156,12 +162,13 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
     reasons: list[tuple[int, str, str, str]] = []
     for settlement in tally.settlements:
         batch, codes, status = settlement.batch, settlement.codes, settlement.status
-        if _is_whole(batch.indices, ids_in_slice):
-            settled.append((batch.indices[0], codes, batch.attempts, status))
+        attempts = [min(count, _MOST_RECORDED) for count in batch.attempts]
+        if _is_whole(batch.indices, ids_in_slice) and len(set(attempts)) == 1:
+            settled.append((batch.indices[0], codes, attempts[0], status))
         else:
             apart.extend(
-                (index, code, batch.attempts, status)
-                for index, code in zip(batch.indices, codes, strict=True)
+                (index, code, count, status)
+                for index, code, count in zip(batch.indices, codes, attempts, strict=True)
             )
         for place, reason in settlement.reasons:
             label = f"{reason.name}\0{reason.status}\0{reason.message}"
@@ -178,7 +185,12 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
     return msgspec.json.encode(document)
 
 
+_MOST_RECORDED: Final = 255
+"""Attempts: what a byte holds."""
+
+
 def _is_whole(indices: tuple[int, ...], ids_in_slice: int) -> bool:
     """Whether these ids are all of one of the slice's fixed batches."""
     first = indices[0]
-    return first % MAX_BATCH == 0 and len(indices) == min(MAX_BATCH, ids_in_slice - first)
+    size = min(MAX_BATCH, ids_in_slice - first)
+    return first % MAX_BATCH == 0 and indices == tuple(range(first, first + size))

@@ -5,7 +5,7 @@
 --       3 lease in ms   4 worker's name   5 window
 --       6 the API's host, which with the organization names the budget
 -- Returns {code, ...}:
---   CLAIMED, claim number, packed ids, outcomes, org id, ticket ...
+--   CLAIMED, claim number, packed ids, outcomes, org id, batches, exceptions, ticket ...
 --   TAKEN     another claim is live
 --   DONE      nothing is left in it
 --   RESTING   the job is not to be worked on now: paused, ending or at rest
@@ -40,5 +40,6 @@ redis.call('ZADD', base .. 'claimed', int(now + lease), n)
 if get('state') == 'queued' then change(now, 'running', '', '', '') end
 return {
   'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), ids, redis.call('GET', base .. 'out:' .. n) or '',
-  get('org_id'), unpack(refill(now, tonumber(ARGV[5]))),
+  get('org_id'), redis.call('GET', base .. 'bat:' .. n) or '', redis.call('GET', base .. 'exc:' .. n) or '',
+  unpack(refill(now, tonumber(ARGV[5]))),
 }

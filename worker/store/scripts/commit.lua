@@ -11,9 +11,9 @@
 --                reasons: [[index, code, reason's text, id]...]
 --                requests: {name: count}, timeline: {sent, throttled, held_ms},
 --                trouble: why the API cannot be reached, or ''}
---       9 ids in the slice
+--       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
--- Returns {code, state, 1 if the worker should go on else 0, ticket ...}
+-- Returns {code, state, 1 if the worker should go on else 0, probes left, ticket ...}
 --   COMMITTED, or REPEATED for a seq seen before
 --   FENCED    the claim is another's by now: nothing was changed
 --   NO_JOB
@@ -21,11 +21,14 @@
 local n, claim, seq = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local slice = base .. 'slice:' .. n
 local state = get('state')
-if not state then return {'NO_JOB', '', 0} end
-if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0} end
+if not state then return {'NO_JOB', '', 0, 0} end
+if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0} end
+local function probes_left()
+  return tonumber(ARGV[10]) + number('n_activated') - number('r_probes')
+end
 local seen = tonumber(redis.call('HGET', slice, 'seq'))
-if seq <= seen then return {'REPEATED', state, workable() and 1 or 0} end
-if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0} end
+if seq <= seen then return {'REPEATED', state, workable() and 1 or 0, probes_left()} end
+if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0} end
 local now = now_ms()
 local doc = cjson.decode(ARGV[8])
 local age = now - number('created_ms')
@@ -52,20 +55,21 @@ local FINAL = {A = true, a = true, F = true, N = true, U = true}
 -- The outcome of an id before this step; reasons count where it was not final.
 local before = {}
 
+-- True where any of these ids was still open, so that the request that it was in counts as its last.
 local function put(first, codes)
   local key = base .. 'out:' .. n
   local old = redis.call('GETRANGE', key, first, first + #codes - 1)
   old = old .. string.rep('.', #codes - #old)
-  local new = {}
+  local new, open = {}, false
   for i = 1, #codes do
     local from, to = string.sub(old, i, i), string.sub(codes, i, i)
     if before[first + i - 1] == nil then before[first + i - 1] = from end
-    if FINAL[from] then to = from end
+    if FINAL[from] then to = from else open = true end
     move(from, to)
     new[i] = to
   end
   local text = table.concat(new)
-  if text == old then return false end
+  if text == old then return open end
   -- SETRANGE fills a gap with zero bytes: lay the pending characters first.
   local length = redis.call('STRLEN', key)
   if length < first then redis.call('APPEND', key, string.rep('.', first - length)) end
@@ -192,4 +196,4 @@ local rests = settle_job(now)
 if not rests and not hands_over then
   for _, next in ipairs(refill(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
 end
-return {'COMMITTED', get('state'), workable() and 1 or 0, unpack(queued)}
+return {'COMMITTED', get('state'), workable() and 1 or 0, probes_left(), unpack(queued)}
