@@ -62,6 +62,13 @@ class Api:
         path = f"/csp/gateway/am/api/orgs/{org}/api-tokens/activate"
         return await self.post(path, data=body, headers={**sent, **headers})
 
+    async def raw(self, *ids: str) -> bytes:
+        """The body of an answer that may be no JSON."""
+        path = f"/csp/gateway/am/api/orgs/{ORG}/api-tokens/activate"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with self._session.post(path, json={"ids": ids}, headers=headers) as response:
+            return await response.read()
+
     async def post(self, path: str, **request: Any) -> Reply:
         async with self._session.post(path, **request) as response:
             return Reply(response.status, dict(response.headers), await response.json())

@@ -12,9 +12,11 @@ from worker.simulator.lists import (
     Lists,
     Result,
     honest,
+    intruders,
     no_empty_list,
     one_in_both,
     one_missing,
+    one_twice,
 )
 
 BAD = Failure("c", "Token not found")
@@ -56,6 +58,14 @@ def test_names_are_unique() -> None:
             Lists(["a", "b"], [BAD, Failure("b", "Token could not be activated")]),
         ),
         (one_in_both, Result([], [BAD]), 0.9, Lists(["c"], [BAD])),
+        (one_twice, Result(["a", "b"], [BAD]), 0.9, Lists(["a", "b", "b"], [BAD])),
+        (one_twice, Result([], [BAD]), 0.9, Lists([], [BAD, BAD])),
+        (
+            intruders,
+            Result(["a"], [BAD]),
+            0.5,
+            Lists(["a", "never-sent-0.500000"], [BAD, Failure("never-sent", "Token not found")]),
+        ),
         (no_empty_list, Result(["a"], []), 0.0, Lists(["a"], None)),
         (no_empty_list, Result([], [BAD]), 0.9, Lists(msgspec.UNSET, [BAD])),
         (no_empty_list, Result(["a"], [BAD]), 0.9, Lists(["a"], [BAD])),

@@ -16,7 +16,14 @@ async def active(api: Api) -> list[str]:
 
 @pytest.mark.parametrize(
     ("fault", "status", "done"),
-    [("error", 500, False), ("unauthorized", 401, False), ("late_error", 503, True)],
+    [
+        ("error", 500, False),
+        ("unauthorized", 401, False),
+        ("bad_request", 400, False),
+        ("conflict", 409, False),
+        ("oversize", 413, False),
+        ("late_error", 503, True),
+    ],
 )
 async def test_an_error_is_answered(fault: str, status: int, done: bool) -> None:
     async with simulated(faults={fault: 1}) as api:
@@ -59,6 +66,45 @@ async def test_an_activated_id_is_missing_from_the_answer() -> None:
         assert await active(api) == IDS
     assert len(reply.body["successes"]) == 14
     assert reply.body["failures"] == []
+
+
+@pytest.mark.parametrize("fault", ["drip", "chunked", "gzip"])
+async def test_an_answer_takes_another_form_and_says_the_same(fault: str) -> None:
+    async with simulated(faults={fault: 1}) as api:
+        reply = await api.activate(*IDS)
+        stats = await api.stats()
+    assert (reply.status, reply.body) == (200, {"successes": IDS, "failures": []})
+    assert stats["by_status"] == {"200": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [("cut", aiohttp.ClientPayloadError), ("reset", aiohttp.ClientOSError)]
+)
+async def test_an_answer_breaks_off_and_the_work_is_done(fault: str, error: type[Exception]) -> None:
+    async with simulated(faults={fault: 1}) as api:
+        with pytest.raises(error):
+            await api.activate(*IDS)
+        assert await active(api) == IDS
+        assert (await api.stats())["by_status"] == {"none": 1}
+
+
+@pytest.mark.parametrize("fault", ["html", "shape", "huge"])
+async def test_a_body_is_not_what_it_should_be_and_the_work_is_done(fault: str) -> None:
+    async with simulated(faults={fault: 1}) as api:
+        body = await api.raw(*IDS)
+        assert await active(api) == IDS
+    if fault == "huge":
+        assert len(body) > 1 << 20
+    else:
+        assert body[:1] == {"html": b"<", "shape": b"["}[fault]
+
+
+async def test_an_error_quotes_the_credential() -> None:
+    async with simulated(faults={"echo": 1}) as api:
+        reply = await api.activate(*IDS)
+        assert await active(api) == []
+    assert reply.status == 500
+    assert reply.body["message"].endswith(api.token)
 
 
 async def test_an_id_is_in_both_lists() -> None:

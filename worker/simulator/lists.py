@@ -52,6 +52,20 @@ def one_in_both(result: Result, chance: float) -> Lists:
     return Lists([failures[int(chance * len(failures))].id], failures)
 
 
+def one_twice(result: Result, chance: float) -> Lists:
+    """One id stands twice in the list that it is in."""
+    successes, failures = result.successes, result.failures
+    if successes:
+        return Lists([*successes, successes[int(chance * len(successes))]], failures)
+    return Lists(successes, [*failures, failures[int(chance * len(failures))]])
+
+
+def intruders(result: Result, chance: float) -> Lists:
+    """Ids that were never sent, one in each list."""
+    successes = [*result.successes, f"never-sent-{chance:.6f}"]
+    return Lists(successes, [*result.failures, Failure("never-sent", "Token not found")])
+
+
 def no_empty_list(result: Result, chance: float) -> Lists:
     """An empty list is left out, or null in its place."""
     nothing = None if chance < 0.5 else msgspec.UNSET  # noqa: PLR2004 -- heads or tails.

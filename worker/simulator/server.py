@@ -11,9 +11,9 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from worker.simulator.answers import Answer
 from worker.simulator.call import Call
 from worker.simulator.config import BadConfigError, Config
+from worker.simulator.delivery import deliver
 from worker.simulator.faults import Way
 from worker.simulator.service import Service
 from worker.simulator.world import Line
@@ -70,7 +70,7 @@ class _Handlers:
     async def shut_down(self, _app: web.Application) -> None:
         self._closing = True
 
-    async def activate(self, request: web.Request) -> web.Response:
+    async def activate(self, request: web.Request) -> web.StreamResponse:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -86,17 +86,14 @@ class _Handlers:
                 await self._client_left(request)
         finally:
             self._service.stats.leave()
-        if answer.way is not Way.ANSWER and request.transport is not None:
-            # Before the answer, which is then written to nobody.
-            request.transport.close()
-        return _response(answer)
+        return await deliver(request, answer)
 
-    async def authorize(self, request: web.Request) -> web.Response:
+    async def authorize(self, request: web.Request) -> web.StreamResponse:
         form: Mapping[str, object] = {}
         # What cannot be read as a form holds no API token.
         with suppress(ValueError, LookupError):
             form = await request.post()
-        return _response(self._service.authorize(form))
+        return await deliver(request, self._service.authorize(form))
 
     async def world(self, request: web.Request) -> web.StreamResponse:
         """One line of JSON for each id ever met; `?org=` names one organization."""
@@ -130,12 +127,6 @@ class _Handlers:
 def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
     while chunk := list(islice(lines, _LINES)):
         yield chunk
-
-
-def _response(answer: Answer) -> web.Response:
-    return web.Response(
-        status=answer.status, body=answer.body, headers=answer.headers, content_type="application/json"
-    )
 
 
 def _json(document: object, status: int = 200) -> web.Response:

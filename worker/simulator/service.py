@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final
@@ -11,7 +12,7 @@ from worker.simulator.call import MOST_IDS, Call
 from worker.simulator.chance import Dice
 from worker.simulator.config import BadConfigError, Config, configured
 from worker.simulator.exchange import Exchange
-from worker.simulator.faults import SOUND, Fault, Faults, Way
+from worker.simulator.faults import SOUND, WHOLE, Fault, Faults, Way
 from worker.simulator.limiter import Limit, TokenBucket
 from worker.simulator.retry_after import retry_after
 from worker.simulator.stats import NO_ANSWER, Stats
@@ -68,8 +69,8 @@ class Service:
         now = self._now()
         self.stats.enter(now)
         self._note(call.org, call.ids)
-        answer = self._refusal(call, now) or self._admitted(call.org, list(dict.fromkeys(call.ids)), now)
-        self.stats.by_status[NO_ANSWER if answer.way is not Way.ANSWER else str(answer.status)] += 1
+        answer = self._refusal(call, now) or self._admitted(call, list(dict.fromkeys(call.ids)), now)
+        self.stats.by_status[str(answer.status) if answer.way in WHOLE else NO_ANSWER] += 1
         return answer, self._delay()
 
     def lines(self, org: str | None) -> Iterator[Line]:
@@ -112,21 +113,22 @@ class Service:
             return self._error(HTTPStatus.BAD_REQUEST, f"{len(call.ids)} ids, at most {MOST_IDS} are allowed")
         return None
 
-    def _admitted(self, org: str, ids: list[str], now: float) -> Answer:
+    def _admitted(self, call: Call, ids: list[str], now: float) -> Answer:
         """The answer to a request that passed the door; `ids` hold no id twice."""
-        world = self._worlds[org]
+        world = self._worlds[call.org]
         self.stats.admitted.add(now)
         # The same batch sent again rolls anew; another order of the requests changes nothing.
         subject = f"{world.admit(ids)} {ids[0]}"
         fault = self._roll(subject)
         if not fault.done:
-            return self._faulty(fault)
+            return self._faulty(fault, call)
         if world.poisoned(ids):
             return self._error(self.config.poison_status, "The request could not be processed")
         result = world.activate(ids)
-        if fault.status != HTTPStatus.OK or fault.way is not Way.ANSWER:
-            return self._faulty(fault)
-        return lists_answer(fault.distort(result, self._dice.roll("struck", subject)))
+        if fault.status != HTTPStatus.OK or fault.way in {Way.CLOSE, Way.RESET}:
+            return self._faulty(fault, call)
+        answer = lists_answer(fault.distort(result, self._dice.roll("struck", subject)))
+        return replace(answer, body=fault.spoil(answer.body), way=fault.way)
 
     def _roll(self, subject: str) -> Fault:
         if not self.config.faults:
@@ -136,8 +138,9 @@ class Service:
             self.stats.by_fault[fault.name] += 1
         return fault
 
-    def _faulty(self, fault: Fault) -> Answer:
-        return error_answer(fault.status, fault.help, self._request_id(), way=fault.way)
+    def _faulty(self, fault: Fault, call: Call) -> Answer:
+        message = f"{fault.help} {call.authorization}" if fault.echo else fault.help
+        return error_answer(fault.status, message, self._request_id(), way=fault.way)
 
     def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
         return error_answer(status, message, self._request_id(), headers=headers)

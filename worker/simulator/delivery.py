@@ -1,0 +1,76 @@
+"""Brings an answer onto the wire, in whatever way it is to go wrong there."""
+
+import asyncio
+import gzip
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from aiohttp import web
+
+from worker.simulator.answers import Answer
+from worker.simulator.faults import Way
+
+_JSON: Final = "application/json"
+_CHUNK: Final = 7
+"""Bytes."""
+
+_DRIP: Final = 0.001
+"""Seconds between two bytes."""
+
+
+async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """The response, sent as far as it is not to be sent as usual."""
+    match answer.way:
+        case Way.CUT:
+            return await _cut(request, answer)
+        case Way.DRIP:
+            return await _piecewise(request, answer, 1, _DRIP)
+        case Way.CHUNKED:
+            return await _piecewise(request, answer, _CHUNK, 0)
+        case Way.GZIP:
+            headers = {**answer.headers, "Content-Encoding": "gzip"}
+            return web.Response(
+                status=answer.status, body=gzip.compress(answer.body), headers=headers, content_type=_JSON
+            )
+    # Before the answer, which is then written to nobody.
+    if answer.way is Way.RESET and request.transport is not None:
+        _reset(request.transport)
+    elif answer.way is not Way.ANSWER and request.transport is not None:
+        request.transport.close()
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers, content_type=_JSON)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Makes the system send a reset: what it does at the close of a socket that may not linger."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _cut(request: web.Request, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers={"Content-Type": _JSON})
+    response.content_length = len(answer.body)
+    await response.prepare(request)
+    await response.write(answer.body[: len(answer.body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _piecewise(request: web.Request, answer: Answer, size: int, pause: float) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers={"Content-Type": _JSON})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    for piece in _pieces(answer.body, size):
+        await response.write(piece)
+        await asyncio.sleep(pause)
+    await response.write_eof()
+    return response
+
+
+def _pieces(body: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
