@@ -47,17 +47,25 @@ def test_a_409_may_be_our_own_twin_and_is_tried_once_more() -> None:
 def test_an_id_rejected_alone_fails() -> None:
     batch = a_batch(1)
     step = decide(POLICY, Rejected(NO), batch, 0.0)
-    assert step == Settle(Settlement(batch.charged(), "F", 400, ((0, NO),)))
+    assert step == Settle(Settlement(batch.charged().refused(), "F", 400, ((0, NO),)))
     assert charges(Rejected(NO), step, batch)
 
 
-def test_an_id_rejected_alone_that_may_be_active_is_tried_until_its_attempts_are_spent() -> None:
-    batch = a_batch(1, ambiguous=[0], attempts=3)
-    step = decide(POLICY, Rejected(NO), batch, 0.0)
-    again = a_batch(1, ambiguous=[0], attempts=4)
-    assert step == Retry(again, 4.0, Settlement(again, "?", 400), NO)
-    last = decide(POLICY, Rejected(NO), again, 0.0)
-    assert last == Settle(Settlement(a_batch(1, ambiguous=[0], attempts=5), "U", 400, ((0, NO),)))
+def test_an_id_rejected_alone_that_may_be_active_is_tried_three_times() -> None:
+    batch, waits = a_batch(1, ambiguous=[0], attempts=1), []
+    while isinstance(step := decide(POLICY, Rejected(NO), batch, 0.0), Retry):
+        assert step.settlement is not None
+        assert step.settlement.codes == "?"
+        batch = step.batch
+        waits.append(step.delay)
+    assert waits == [1.0, 2.0]
+    assert isinstance(step, Settle)
+    assert (step.settlement.codes, step.settlement.batch.attempts) == ("U", (4,))
+
+
+def test_an_id_rejected_alone_that_may_be_active_is_not_tried_past_its_attempts() -> None:
+    step = decide(POLICY, Rejected(NO), a_batch(1, ambiguous=[0], attempts=SPENT), 0.0)
+    assert step == Settle(Settlement(a_batch(1, ambiguous=[0], attempts=5, refusals=1), "U", 400, ((0, NO),)))
 
 
 def test_a_fault_leaves_every_id_in_doubt_and_is_tried_again_charged_once_it_was_no_outage() -> None:

@@ -162,9 +162,9 @@ def new_ids(count: int) -> list[str]:
     return [str(uuid.uuid4()) for _ in range(count)]
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Waits for an event that can only be seen by looking."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + patience
     while not true():
         assert time.monotonic() < ends, "it never happened"
         time.sleep(0.05)

@@ -31,6 +31,8 @@ class Batch:
     """409s that were taken for a twin of ours in flight; charged to nobody."""
     errors: int = 0
     """5xx that these ids met together."""
+    refusals: int = 0
+    """Times that an id was refused alone which an earlier request may have activated."""
     owed: tuple[int, ...] = ()
     """Failures not charged yet, by their number: charged once it is known that the API was not away."""
     witnessed: int | None = None
@@ -68,6 +70,9 @@ class Batch:
 
     def met_error(self) -> "Batch":
         return replace(self, errors=self.errors + 1)
+
+    def refused(self) -> "Batch":
+        return replace(self, refusals=self.refusals + 1)
 
     def lost(self) -> "Batch":
         """The same ids, each now known to have been sent without an answer."""

@@ -26,6 +26,8 @@ RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0
 SPLIT_ERRORS: Final = 2
 """5xx to the same ids, from which on one of them is taken for the cause."""
+MOST_REFUSALS: Final = 3
+"""Times that an id is refused alone before nothing more is expected of sending it again."""
 MOST_RENEWALS: Final = 5
 """401s in a row after which a token is given up, even where others were served with it."""
 UNREACHED_CAP: Final = 5.0
@@ -214,7 +216,8 @@ def _away(lost: Batch, reason: Reason, roll: float) -> Step:
     known = Settlement(lost, _AMBIGUOUS * len(lost.ids), reason.status)
     if lost.errors >= SPLIT_ERRORS and len(lost.ids) > 1 and reason.status:
         return Split(replace(lost, owed=()), reason, known)
-    return Retry(replace(lost, probe=False), _pause(lost, roll), known, reason)
+    # This failure is not among those that are charged or owed yet.
+    return Retry(replace(lost, probe=False), _pause(lost, roll, more=1), known, reason)
 
 
 def _again(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Step:
@@ -237,11 +240,13 @@ def _rejected(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Step
         return Retry(batch.conflicted(), _pause(batch, roll))
     if len(batch.ids) > 1:
         return Split(replace(batch, owed=()), reason)
-    batch = batch.charged()
-    if batch.ambiguous[0]:
-        # An earlier request whose answer was lost may have activated it: a refusal cannot say.
-        return _again(policy, batch, reason, roll)
-    return Settle(_alike(batch, Outcome.FAILED, reason))
+    batch = batch.charged().refused()
+    if not batch.ambiguous[0]:
+        return Settle(_alike(batch, Outcome.FAILED, reason))
+    # An earlier request whose answer was lost may have activated it: a refusal cannot say.
+    if batch.refusals >= MOST_REFUSALS:
+        return Settle(_alike(batch, Outcome.UNKNOWN, reason))
+    return _again(policy, batch, reason, roll)
 
 
 def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
@@ -251,8 +256,8 @@ def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
     )
 
 
-def _pause(batch: Batch, roll: float) -> float:
-    tries = max(1, *_owing(batch), batch.errors)
+def _pause(batch: Batch, roll: float, more: int = 0) -> float:
+    tries = max(1, more + max(_owing(batch)))
     return backoff(tries, base=RETRY_BASE, cap=RETRY_CAP, roll=roll)
 
 

@@ -13,8 +13,8 @@ import structlog
 
 from worker.core.batch import Settlement
 from worker.core.outcome import CODES, Outcome
-from worker.core.split import FREE_PROBES
 from worker.engine.patience import Patience
+from worker.engine.probes import Probes
 from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
 from worker.store.steps import Code, Ticket
 
@@ -31,13 +31,15 @@ log = structlog.get_logger(__name__)
 class Ledger:
     """One per claim. `keep` runs beside the work from its beginning to its end."""
 
-    def __init__(self, store: ClaimStore, claim: Claim, queue: Queue, patience: Patience) -> None:
+    def __init__(
+        self, store: ClaimStore, claim: Claim, queue: Queue, patience: Patience, probes: Probes | None = None
+    ) -> None:
         self._store = store
         self._claim = claim
         self._queue = queue
         self._patiently = patience
         self._tally = Tally([], {})
-        self._probes_left = FREE_PROBES
+        self.probes = probes or Probes()
         self._seq = 0
         self._mark = 0
         self._marks_wanted: list[asyncio.Future[None]] = []
@@ -75,14 +77,6 @@ class Ledger:
         self.count("sent")
         self._tally.sent += 1
         self._soon()
-
-    def may_probe(self) -> bool:
-        """Whether the job has a probe left, by the last commit and what was sent since.
-
-        Workers share the budget and learn of each other at their commits, so it may be overdrawn by
-        what they send within 100 ms.
-        """
-        return self._probes_left > self._tally.requests.get("probes", 0)
 
     def throttled(self, held: float) -> None:
         self._tally.throttled += 1
@@ -148,7 +142,7 @@ class Ledger:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._stopped.set()
-        self._probes_left = done.probes_left
+        self.probes.committed(tally.requests.get("probes", 0), done.probes_left)
         _let_go(raised)
         if done.queue:
             await self._queue(self._claim.job_id, done.queue)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -23,6 +24,7 @@ from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
+from worker.engine.probes import Probes
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
 from worker.settings import Settings
@@ -55,6 +57,7 @@ class Engine:
         tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
         self._api = ActivationClient(self._session, tokens)
         self._gate = Gate()
+        self._probes: WeakValueDictionary[str, Probes] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
         self._running: set[SliceRun] = set()
         self._patiently = Patience()
@@ -78,7 +81,8 @@ class Engine:
             return
         with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
             await self._queue(job_id, queue)
-            ledger = Ledger(self._store, claim, self._queue, self._patiently)
+            probes = self._probes.setdefault(job_id, Probes())
+            ledger = Ledger(self._store, claim, self._queue, self._patiently, probes)
             lane = self._lane(claim.org_id)
             stop_job = partial(self._stop_job, job_id)
             policy = self._settings.policy

@@ -77,7 +77,7 @@ def _follow(step: Retry | Settle | Split, parts: Parts, run: Run, repeat: str) -
         run.later(step.batch, step.delay, step.fault, repeat if step.batch.unreached else "retried")
     elif isinstance(step, Split):
         parts.refused(step.batch, step.reason)
-    if parts.waiting and not run.ledger.may_probe():
+    if parts.waiting and not run.ledger.probes.left():
         for settlement in parts.give_up():
             run.ledger.settle(settlement)
 
@@ -160,6 +160,8 @@ def _count(reply: Reply | NoReply, repeat: str, ledger: Ledger) -> None:
     ledger.sent()
     if repeat:
         ledger.count(repeat)
+    if repeat == "probes":
+        ledger.probes.sent()
     if isinstance(reply, Reply):
         ledger.count(str(reply.status))
         if reply.status in _NAMED:

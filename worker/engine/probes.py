@@ -1,0 +1,26 @@
+"""What a job has left of its budget of probes, as one process knows it."""
+
+from worker.core.split import FREE_PROBES
+
+
+class Probes:
+    """One per job and process, shared by its slices.
+
+    Other processes are heard of at each commit, so the budget may be overdrawn by what they send within
+    about 100 ms.
+    """
+
+    def __init__(self) -> None:
+        self._left = FREE_PROBES
+        self._uncommitted = 0
+
+    def left(self) -> bool:
+        return self._left > self._uncommitted
+
+    def sent(self) -> None:
+        self._uncommitted += 1
+
+    def committed(self, count: int, left: int) -> None:
+        """The record holds `count` more by now, and knows of `left`."""
+        self._uncommitted -= count
+        self._left = left
