@@ -1,17 +1,34 @@
 """What an answer of the API, or its absence, says about the ids that were sent.
 
-what came back                        verdict       the ids
-------------------------------------  ------------  ------------------------------------------------
-200, readable                         Reconciled    each by the two lists (see `reconcile`)
-200, unreadable                       Faulty        may be active
-401                                   Unauthorized  not processed; the token is renewed
-403                                   JobFault      not processed; the job fails
-404                                   JobFault      not processed; the job fails
-429                                   Throttled     not processed; charged to nobody
-any other 3xx or 4xx                  Rejected      not processed; one of them may be the reason
-5xx, any other status                 Faulty        may be active
-time-out, reset, answer cut short     Faulty        may be active
-no connection                         Unreached     not sent
+what came back                         verdict       the ids
+-------------------------------------  ------------  ---------------------------------------------------
+200, each id in one list               Reconciled    in `successes` activated, in `failures` final too
+200, a list null or missing            Reconciled    as if it were empty
+200, `failures` says 'already active'  Reconciled    already active; activated, if it was in doubt before
+200, an id in both lists               Reconciled    that id unknown, and sent no more; the others settled
+200, an id in neither list             Reconciled    that id in doubt, and sent again; the others settled
+200, an id twice in one list           Reconciled    as once; of two refusals the first message is kept
+200, ids that were never sent          Reconciled    these are logged, and nothing else; the others settled
+200, compressed or in chunks           Reconciled    as of its plain form
+200, dripping but in time              Reconciled    as if it came at once
+200, dripping past the time-out        Faulty        in doubt, and sent again
+200, no JSON                           Faulty        in doubt, and sent again
+200, JSON of another shape             Faulty        in doubt, and sent again
+200, cut short                         Faulty        in doubt, and sent again
+200, too large                         Faulty        in doubt, and sent again
+other 1xx or 2xx                       Faulty        in doubt, and sent again
+401                                    Unauthorized  not processed; sent again with a new access token
+403                                    JobFault      not processed; the job fails
+404                                    JobFault      not processed; the job fails
+409                                    Rejected      not processed; sent again once, then taken apart
+429                                    Throttled     not processed; sent again, charged to nobody
+any other 3xx or 4xx                   Rejected      not processed; taken apart until the culprit is alone
+5xx                                    Faulty        in doubt, and sent again; at the second taken apart
+no answer in time                      Faulty        in doubt, and sent again
+connection closed or reset             Faulty        in doubt, and sent again
+no connection                          Unreached     not sent; sent again, charged to nobody
+
+An id in doubt is `ambiguous`. With its last attempt gone it is `unknown`.
 """
 
 from collections.abc import Mapping
