@@ -10,6 +10,10 @@ from tests.servers import RealServer, valkey9
 from worker.settings import PREFIX
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz", type=int, default=20_000, help="Mutated answers to read.")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_caller() -> None:
     """No test is moved by the settings of whoever runs it."""

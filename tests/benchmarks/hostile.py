@@ -21,8 +21,11 @@ from worker.simulator.faults import FAULTS
 HARMLESS: Final = frozenset({"drip", "chunked", "gzip", "twice", "intruder", "nulls", "both"})
 """Faults after which every id that was sent has its answer."""
 
+REFUSED: Final = frozenset({400, 409, 413})
+
 PATIENT: Final = {"MAX_ATTEMPTS": "12", "REQUEST_TIMEOUT": "2"}
-"""With a third of all answers lost, five attempts leave one id in a few hundred unknown, and rightly so."""
+"""With a third of all answers lost, five attempts leave one id in a few hundred unknown, and rightly so.
+A second or two is time enough for an answer that drips."""
 
 
 def main() -> None:
@@ -77,15 +80,18 @@ def rests(stack: Stack, job_id: str) -> bool:
 
 
 def cost(report: Mapping[str, Any], stats: Mapping[str, Any], ids: int) -> dict[str, Any]:
-    """Requests beyond those of a run without faults, and beyond one for each that a fault spoiled."""
+    """Requests held against those of a run without faults, and one more for each that a fault spoiled.
+
+    Probes are what refused requests cost, and stand apart.
+    """
     needed = math.ceil(ids / 15)
     spoiled = sum(count for name, count in stats["by_fault"].items() if name not in HARMLESS)
-    more = stats["requests"] - spoiled - report["requests"]["probes"]
+    but_probes = stats["requests"] - report["requests"]["probes"]
     return {
         "requests_without_faults": needed,
         "spoiled_by_faults": spoiled,
-        "all_others": more,
-        "within_a_quarter": more <= 1.25 * needed,
+        "requests_but_probes": but_probes,
+        "within_a_quarter": but_probes <= 1.25 * needed + spoiled,
     }
 
 
@@ -98,6 +104,9 @@ def differences(rows: list[dict[str, Any]], world: Mapping[str, Mapping[str, Any
         if row["reason"] == "CONTRADICTORY_ANSWER":
             # The API itself said both; such an id is sent no more.
             wrong["contradictory, and not unknown"] += outcome != "unknown"
+        elif outcome == "failed" and row["http_status"] in REFUSED and entry["was_active"]:
+            # A made-up refusal struck it when it stood alone: the API never said that it was active.
+            continue
         elif said_active != entry["active"]:
             wrong[f"active: {entry['active']}, here {outcome} ({row['reason']})"] += 1
         elif said_active and row["reason"] != "RESOLVED_BY_REPEAT":

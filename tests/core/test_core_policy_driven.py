@@ -8,8 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.made import IDS, a_batch, all_well, refused
-from worker.core.answer import Faulty, JobFault, Rejected, Throttled, Unauthorized, Unreached, Verdict
+from tests.core.made import IDS, a_batch, all_well, answered, ok, refused
+from worker.core.answer import (
+    Faulty,
+    JobFault,
+    NoReply,
+    Rejected,
+    Reply,
+    Throttled,
+    Unauthorized,
+    Unreached,
+    Verdict,
+    classify,
+)
 from worker.core.batch import MAX_BATCH, Batch, Settlement
 from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
@@ -188,6 +199,35 @@ def test_what_is_charged_to_nobody_can_go_on_for_ever(policy: Policy, verdicts: 
     assert drive.requests == len(verdicts) + 1
     assert drive.attempts == {0: 1, 1: 1, 2: 1}
     assert set(drive.codes.values()) == {"A"}
+
+
+LISTED = st.lists(st.sampled_from([*IDS, "who"]), max_size=20)
+REFUSALS = st.lists(
+    st.tuples(st.sampled_from([*IDS, "who"]), st.sampled_from(["gone", "already active", ""])), max_size=20
+)
+BODIES = st.builds(ok, st.none() | LISTED, st.none() | REFUSALS) | st.binary(max_size=40)
+STATUSES = st.sampled_from([200] * 8 + [202, 302, 400, 401, 409, 413, 429, 500, 503])
+REPLIES = st.builds(answered, STATUSES, BODIES) | st.sampled_from(
+    [NoReply("TIMED_OUT", "", sent=True), NoReply("NO_CONNECTION", "", sent=False)]
+)
+
+
+@given(POLICIES, st.integers(1, MAX_BATCH), st.lists(REPLIES, max_size=40))
+def test_whatever_comes_back_every_id_has_one_outcome_and_is_sent_no_more_after_it(
+    policy: Policy, size: int, replies: list[Reply | NoReply]
+) -> None:
+    left = iter(replies)
+
+    def api(batch: Batch) -> Verdict:
+        reply = next(left, answered(200, ok(batch.ids)))
+        return classify(reply, batch.ids, 0.0)
+
+    drive = Drive(policy, api).run(a_batch(size))
+    if drive.halted:
+        return
+    # `Drive` itself asserts that nothing is settled twice, nor sent after its final outcome.
+    assert sorted(drive.codes) == list(range(size))
+    assert all(BY_CODE[code] in FINAL for code in drive.codes.values())
 
 
 def rejects(culprits: set[str], reason: Reason = NO) -> Api:
