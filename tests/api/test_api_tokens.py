@@ -10,6 +10,7 @@ from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import AUTHORIZE, recording
 from tests.api.standin import stand_in
 from tests.api.waiting import until
+from worker.core.answer import Reply
 
 OTHER_ORG = "0f2c1d6e-0000-4000-8000-000000000002"
 
@@ -92,6 +93,26 @@ async def test_a_refused_token_is_exchanged_once_however_many_say_so() -> None:
             mine.tokens.refused(ORG, "first")
             assert await mine.tokens.get(ORG) == "second"
     assert len(api.seen) == 2
+
+
+async def test_a_refusal_tells_whether_others_were_served_with_the_token() -> None:
+    async with recording(grant("first"), grant("second")) as api, parts(api.url) as mine:
+        assert await mine.tokens.get(ORG) == "first"
+        mine.tokens.accepted(ORG, "another")
+        assert not mine.tokens.refused(ORG, "first")
+        assert await mine.tokens.get(ORG) == "second"
+        mine.tokens.accepted(ORG, "second")
+        assert mine.tokens.refused(ORG, "second")
+        assert not mine.tokens.refused(ORG, "second")
+
+
+async def test_an_answer_shows_no_secret_that_it_was_asked_with() -> None:
+    access_token = "a-token-of-no-known-looks"
+    echo = web.json_response({"message": f"no: {access_token} of {SECRET}"}, status=400)
+    async with recording(grant(access_token), echo) as api, parts(api.url) as mine:
+        reply = await mine.client.activate(ORG, ("one",))
+    assert isinstance(reply, Reply)
+    assert reply.body == b'{"message": "no: [redacted] of [redacted]"}'
 
 
 async def test_a_late_refusal_of_the_old_token_leaves_the_new_one() -> None:

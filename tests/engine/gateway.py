@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+ACCESS_TOKEN: Final = "given-to-everybody"
 
 Answer = Callable[[list[str]], Awaitable[web.Response]]
 
@@ -14,7 +17,7 @@ async def gateway(answer: Answer) -> AsyncIterator[str]:
     """The URL of a server that gives everybody an access token, and answers requests by `answer`."""
 
     async def authorize(_request: web.Request) -> web.Response:
-        return web.json_response({"access_token": "given", "expires_in": 1799})
+        return web.json_response({"access_token": ACCESS_TOKEN, "expires_in": 1799})
 
     async def activate(request: web.Request) -> web.Response:
         return await answer((await request.json())["ids"])

@@ -67,6 +67,27 @@ async def test_after_a_403_no_request_goes_out_beyond_those_in_flight(
         assert jobs.report(job).requests["sent"] == came == in_flight
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [pytest.param("max_failures", "20", id="many"), pytest.param("max_failure_ratio", "0.1", id="a share")],
+)
+async def test_past_its_limit_of_failures_a_job_ends_early_with_a_full_report(
+    jobs: Jobs, redis_url: str, limit: str, value: str
+) -> None:
+    async with stand_in(fail=0.5) as api, fleet(redis_url, api.url) as workers:
+        workers.start(rate=200.0)
+        job = jobs.put(15 * 200, per_slice=15 * 50)
+        jobs.client.hset(f"bulk:{{{job.job_id}}}:job", limit, value)
+        workers.submit(job)
+        await until(lambda: jobs.rests(job))
+        report = jobs.report(job)
+        assert (report.state, report.state_reason.code) == ("failed", "too_many_failures")
+        assert report.counts["not_attempted"] > len(job.ids) / 2
+        assert report.counts["failed"] > 20
+        assert sum(group.count for group in report.failures) == report.unsuccessful()
+        assert jobs.balances(job)
+
+
 async def test_a_refused_credential_pauses_the_job_and_resume_finishes_it(jobs: Jobs, redis_url: str) -> None:
     async with stand_in(refuse_exchange=True) as api, fleet(redis_url, api.url) as workers:
         workers.start()

@@ -1,5 +1,6 @@
 """What the access token says of itself is read before the first id is sent."""
 
+import asyncio
 import base64
 import json
 
@@ -11,7 +12,7 @@ from tests.api.clients import ORG, SECRET
 from tests.api.standin import stand_in
 from tests.api.waiting import until
 from tests.engine.fleet import fleet
-from tests.engine.gateway import gateway
+from tests.engine.gateway import ACCESS_TOKEN, all_active, gateway
 from tests.engine.jobs import Jobs
 from worker.core.preflight import OWNER
 
@@ -71,24 +72,38 @@ async def test_a_ready_access_token_is_read_as_well(jobs: Jobs, redis_url: str) 
         assert (stats["requests"], stats["exchanges"]) == (0, 0)
 
 
-async def test_a_token_that_is_refused_now_and_then_while_others_are_served_does_not_pause_the_job(
+async def test_a_token_refused_again_while_another_is_served_with_it_does_not_pause_the_job(
     jobs: Jobs, redis_url: str
 ) -> None:
-    async with stand_in(faults={"unauthorized": 0.1}, seed=2) as api, fleet(redis_url, api.url) as workers:
-        workers.start(concurrency=1)
-        job = jobs.put(15 * 60)
+    job = jobs.put(30)
+    came = 0
+    again = asyncio.Event()
+
+    async def answer(ids: list[str]) -> web.Response:
+        nonlocal came
+        if job.ids[0] not in ids:
+            await again.wait()
+            return all_active(ids)
+        came += 1
+        if came == 2:
+            again.set()
+            await until(lambda: jobs.settled(job) == 15)
+        return web.json_response({}, status=401) if came <= 2 else all_active(ids)
+
+    async with gateway(answer) as url, fleet(redis_url, url) as workers:
+        workers.start()
         workers.submit(job)
         await until(lambda: jobs.rests(job) or jobs.state(job) == "paused")
-        assert jobs.report(job).requests["replayed"] > 0
-        assert jobs.rests(job)
+        report = jobs.report(job)
+        assert (report.state, report.counts["activated"]) == ("completed", 30)
+        assert (report.requests["sent"], report.requests["replayed"]) == (4, 2)
 
 
 async def test_a_credential_that_the_api_echoes_is_nowhere_to_be_found(jobs: Jobs, redis_url: str) -> None:
     """Neither secret has looks that a pattern could know it by."""
-    access_token = "given"
 
     async def echo(ids: list[str]) -> web.Response:
-        message = f"Token refused for {access_token}, exchanged from {SECRET}"
+        message = f"Token refused for {ACCESS_TOKEN}, exchanged from {SECRET}"
         return web.json_response({"failures": [{"id": name, "message": message} for name in ids]})
 
     async with gateway(echo) as url, fleet(redis_url, url) as workers:
@@ -100,5 +115,5 @@ async def test_a_credential_that_the_api_echoes_is_nowhere_to_be_found(jobs: Job
             "Token refused for [redacted], exchanged from [redacted]"
         }
         stored = b"".join(jobs.client.dump(key) or b"" for key in jobs.client.scan_iter("*"))
-        assert access_token.encode() not in stored
+        assert ACCESS_TOKEN.encode() not in stored
         assert SECRET.encode() not in stored

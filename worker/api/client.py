@@ -11,6 +11,9 @@ from worker.api.session import post
 from worker.api.tokens import AccessTokens, TokenUnavailableError
 from worker.core.answer import NoReply, Reply
 
+_SHORTEST_SECRET: Final = 8
+"""Bytes. Shorter is none of the API's, and could be a part of an id."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -46,5 +49,6 @@ class ActivationClient:
         """The API may echo what it was sent. Here alone we know it whole; patterns know it by its looks."""
         body = reply.body
         for secret in (token.encode(), *self._tokens.secrets(org_id)):
-            body = body.replace(secret, b"[redacted]")
+            if len(secret) >= _SHORTEST_SECRET:
+                body = body.replace(secret, b"[redacted]")
         return reply if body is reply.body else replace(reply, body=body)

@@ -139,6 +139,9 @@ class SliceRun:
             self._ledger.count("ms_backing_off", round(1000 * delay))
             if self._ledger.going_on:
                 self._again(batch, fault, repeat)
+        except Exception as error:  # noqa: BLE001 -- as above; what waited is recorded already.
+            self._problem = error
+            self._ledger.stop()
         finally:
             self._is_home()
 
