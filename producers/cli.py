@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "pause": ("control:pause", "Stop sending for a job, for now."),
     "resume": ("control:resume", "Go on with a paused job."),
     "cancel": ("control:cancel", "End a job; ids not sent stay so."),
+    "purge": ("purge", "Remove a job that rests."),
     "worker": ("processes:worker", "Start Celery workers."),
     "simulator": ("processes:simulator", "Serve the stand-in for the API."),
 }

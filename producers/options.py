@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from producers.completion import job_ids
 from producers.jobs import Request
 from producers.reading import InputOptions, Source
 from worker.core.duration import parse_duration
@@ -67,6 +68,11 @@ def job_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def job_argument(command: Command) -> Command:
+    """JOB, an id that a shell can complete."""
+    return click.argument("job_id", metavar="JOB", shell_complete=job_ids)(command)
 
 
 def output_option(*formats: str) -> Callable[[Command], Command]:

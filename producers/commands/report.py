@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
+from producers.options import job_argument
 from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.status import read_report
@@ -12,7 +13,7 @@ from worker.settings import load
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument
 @click.option(
     "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The HTML file to write."
 )

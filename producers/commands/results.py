@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
-from producers.options import output_option
+from producers.options import job_argument, output_option
 from worker.reports.files import whole_file
 from worker.reports.results import job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument
 @click.option("--outcome", metavar="LIST", help="Only these outcomes, as in failed,unknown.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this id; repeatable.")
 @output_option("csv", "ndjson")

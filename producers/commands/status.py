@@ -4,7 +4,7 @@ import click
 
 from producers import show
 from producers.connection import opened
-from producers.options import output_option, seconds_of
+from producers.options import job_argument, output_option, seconds_of
 from producers.watch import watch
 from worker.core.job import exit_code
 from worker.reports.status import read_report
@@ -12,7 +12,7 @@ from worker.settings import load
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument
 @output_option("table", "json")
 @click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")
 @click.option("--timeout", metavar="10m", help="End the watch after so long; the job goes on.")

@@ -3,6 +3,7 @@
 import click
 
 from producers.connection import opened
+from producers.options import job_argument
 from worker.core.errors import UnbalancedError
 from worker.core.outcome import COUNTED
 from worker.reports.recount import recount
@@ -10,7 +11,7 @@ from worker.settings import load
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument
 def command(job_id: str) -> int:
     """Recount a job from its per-id record and compare with the counters; exit 6 if they differ.
 
