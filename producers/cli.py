@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "pause": ("control:pause", "Stop sending for a job, for now."),
     "resume": ("control:resume", "Go on with a paused job."),
     "cancel": ("control:cancel", "End a job; ids not sent stay so."),
+    "retry": ("retry", "A child job of the ids that did not succeed."),
     "purge": ("purge", "Remove a job that rests."),
     "worker": ("processes:worker", "Start Celery workers."),
     "simulator": ("processes:simulator", "Serve the stand-in for the API."),

@@ -8,7 +8,7 @@ import click
 
 from producers import show
 from producers.local import Place, make_home, run
-from producers.options import job_options, open_source, output_option, reading_options, request_of
+from producers.options import job_options, open_source, org_option, output_option, reading_options, request_of
 from worker.core.job import State, exit_code
 from worker.core.report import Report
 from worker.settings import load
@@ -16,6 +16,7 @@ from worker.settings import load
 
 @click.command()
 @reading_options
+@org_option
 @job_options
 @click.option("--output", type=click.Path(path_type=Path), help="The results folder; default: a new one.")
 @output_option("table", "json")
