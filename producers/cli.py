@@ -12,6 +12,7 @@ from worker.core.errors import BulkActivateError
 _COMMANDS: Final = {
     "run": ("run", "The whole job on this machine: no service needed."),
     "demo": ("demo", "See it work: `run` against a simulator."),
+    "plan": ("plan", "Read and check a list; nothing is stored or sent."),
     "submit": ("submit", "Enqueue a list for the workers."),
     "status": ("status", "The report of a job."),
     "list": ("listing", "Jobs, newest first."),
