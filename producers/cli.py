@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "cancel": ("control:cancel", "End a job; ids not sent stay so."),
     "retry": ("retry", "A child job of the ids that did not succeed."),
     "purge": ("purge", "Remove a job that rests."),
+    "doctor": ("processes:doctor", "Check Redis, workers, credential and API."),
     "worker": ("processes:worker", "Start Celery workers."),
     "simulator": ("processes:simulator", "Serve the stand-in for the API."),
 }
