@@ -8,8 +8,9 @@ from worker.core.family import FamilyCount, family_report, latest_rows
 from worker.core.outcome import Outcome
 from worker.core.report import Report
 from worker.core.rows import Row
+from worker.reports.page import Told
 from worker.reports.results import job_results, narrowed
-from worker.reports.status import read_report
+from worker.reports.status import read_told
 from worker.store.jobs import JobStore
 
 ROOT: Final = "root_job_id"
@@ -39,11 +40,11 @@ def family_results(
     return narrowed(rows, outcomes, ids)
 
 
-def read_family(store: JobStore, job_id: str) -> tuple[Report, list[Report]]:
-    """The family's report, and that of each of its jobs."""
+def read_family(store: JobStore, job_id: str) -> tuple[Report, list[Told]]:
+    """The family's report, and each of its jobs."""
     names = members(store, job_id)
     found = FamilyCount()
     for row in latest_rows([job_results(store, name) for name in names]):
         found.add(row)
-    reports = [read_report(store, name) for name in names]
-    return family_report(reports, found), reports
+    jobs = [read_told(store, name) for name in names]
+    return family_report([job.report for job in jobs], found), jobs

@@ -14,6 +14,7 @@ from worker.core.report import Report
 from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.results import Write, job_results, write_csv
+from worker.reports.status import read_told
 from worker.store.jobs import JobStore
 
 MANIFEST: Final = "manifest.json"
@@ -42,7 +43,7 @@ def write_folder(store: JobStore, report: Report, folder: Path, settings: Mappin
     files = {
         "results.csv": lambda write: write_csv(job_results(store, job_id), write),
         "failed.csv": lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
-        "report.html": lambda write: write(page(report).encode()),
+        "report.html": lambda write: write(page(report, [read_told(store, job_id)]).encode()),
     }
     hashes = {name: _write(folder / name, produce) for name, produce in files.items()}
     manifest = {

@@ -1,0 +1,161 @@
+"""Plots as inline SVG: shapes alone, with their words in HTML around them.
+
+So the words stay readable on a narrow screen, where the shapes are squeezed.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from worker.core.timeline import Timeline
+from worker.reports.markup import seconds, share, text
+
+_WIDTH: Final = 1000
+_HEIGHT: Final = 200
+_STRIP: Final = 30
+_TICKS: Final = 4
+_FEWEST: Final = 3
+_SHORTEST: Final = 0.25
+"""Seconds of a last bucket at least: less of it makes no rate."""
+
+
+class Part(NamedTuple):
+    """A part of a bar: the CSS class of its colour, its name, its size."""
+
+    kind: str
+    name: str
+    size: float
+
+
+def bar(parts: Sequence[Part], label: str) -> str:
+    """One bar cut into `parts`. The numbers stand in the table beside it."""
+    whole = sum(part.size for part in parts)
+    if not whole:
+        return ""
+    shapes, x = [], 0.0
+    for part in parts:
+        width = _WIDTH * part.size / whole
+        if width:
+            shapes.append(f'<rect class="{part.kind}" x="{x:.1f}" y="0" width="{width:.1f}" height="24"/>')
+        x += width
+    words = ", ".join(f"{part.name} {share(part.size, whole)}" for part in parts if part.size)
+    return (
+        f'<svg class="bar" viewBox="0 0 {_WIDTH} 24" preserveAspectRatio="none" role="img"'
+        f' aria-label="{text(f"{label}: {words}", 400)}">{"".join(shapes)}</svg>'
+    )
+
+
+def over_time(timeline: Timeline, lasted: float | None) -> str:
+    """Requests and ids per second, with the 429s and holds. `lasted`: seconds, for a job that rests."""
+    if not timeline.buckets:
+        return "<p>Nothing was sent.</p>"
+    width, buckets = timeline.width, timeline.buckets
+    if len(buckets) < _FEWEST:
+        return f"<p>{sum(bucket.sent for bucket in buckets):,} requests: too short a time for a curve.</p>"
+    span = len(buckets) * width
+    end = min(span, lasted) if lasted is not None and lasted > span - width else span
+    spans = [width] * (len(buckets) - 1) + [max(end - span + width, _SHORTEST)]
+    sent = [bucket.sent / each for bucket, each in zip(buckets, spans, strict=True)]
+    settled = [bucket.settled / each for bucket, each in zip(buckets, spans, strict=True)]
+    throttled = [bucket.throttled for bucket in buckets]
+    holds = [(start, min(stop, span)) for start, stop in timeline.holds()]
+    refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
+    return _figure(
+        "Requests per second",
+        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}",
+        sent,
+        span,
+        "sent",
+        holds,
+        throttled if any(throttled) else (),
+    ) + _figure(
+        "Ids settled per second",
+        f"{sum(bucket.settled for bucket in buckets):,} settled in {seconds(end)}",
+        settled,
+        span,
+        "settled",
+        holds,
+        (),
+    )
+
+
+def _figure(
+    name: str,
+    words: str,
+    values: Sequence[float],
+    span: float,
+    kind: str,
+    holds: Iterable[tuple[float, float]],
+    marks: Sequence[int],
+) -> str:
+    top = nice(max(values))
+    shaded = "".join(
+        f'<rect class="hold" x="{_WIDTH * start / span:.1f}" y="0"'
+        f' width="{_WIDTH * (stop - start) / span:.1f}" height="{_HEIGHT}"/>'
+        for start, stop in holds
+    )
+    label = f"{name}: {words}; at most {max(values):,.1f} in one interval of {seconds(span / len(values))}"
+    key = '<span class="key"><i class="swatch hold"></i> held by a 429</span>' if shaded else ""
+    strip = _strip(marks) if marks else ""
+    if strip:
+        key += '<span class="key"><i class="swatch throttled"></i> 429 answers, in the strip below</span>'
+    return (
+        f"<figure><figcaption><strong>{name}</strong> <span>{words}</span> {key}</figcaption>"
+        f'<div class="plot"><div class="y" aria-hidden="true">{_labels(top)}</div><div class="area">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
+        f' aria-label="{text(label, 400)}">{_grid()}{shaded}'
+        f'<path class="{kind}" d="{_steps(values, top)}"/></svg>'
+        f'{strip}<div class="x" aria-hidden="true">{_times(span)}</div></div></div></figure>'
+    )
+
+
+def _steps(values: Sequence[float], top: float) -> str:
+    """A step for each value, from the floor and back to it."""
+    each = _WIDTH / len(values)
+    path = [f"M0 {_HEIGHT}"]
+    for place, value in enumerate(values):
+        path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{each * (place + 1):.1f}")
+    return "".join([*path, f"V{_HEIGHT}Z"])
+
+
+def _strip(marks: Sequence[int]) -> str:
+    each, most = _WIDTH / len(marks), max(marks)
+    bars = "".join(
+        f'<rect class="throttled" x="{each * place:.1f}" y="{_STRIP * (1 - _tall(count, most)):.1f}"'
+        f' width="{max(each, 2):.1f}" height="{_STRIP * _tall(count, most):.1f}"/>'
+        for place, count in enumerate(marks)
+        if count
+    )
+    label = f"429 answers over time: {sum(marks):,}, at most {most:,} in one interval"
+    return (
+        f'<svg class="strip" viewBox="0 0 {_WIDTH} {_STRIP}" preserveAspectRatio="none" role="img"'
+        f' aria-label="{label}">{bars}</svg>'
+    )
+
+
+def _tall(count: int, most: int) -> float:
+    """A share of the strip; a single 429 among thousands is still seen."""
+    return 0.25 + 0.75 * count / most
+
+
+def _grid() -> str:
+    lines = (f"M0 {_HEIGHT * step / _TICKS:g}H{_WIDTH}" for step in range(_TICKS))
+    return f'<path class="grid" d="{"".join(lines)}"/>'
+
+
+def _labels(top: float) -> str:
+    return "".join(f"<span>{top * step / _TICKS:,.4g}</span>" for step in range(_TICKS, -1, -1))
+
+
+def _times(span: float) -> str:
+    return "".join(
+        f"<span>{seconds(span * step / _TICKS) if step else 0}</span>" for step in range(_TICKS + 1)
+    )
+
+
+def nice(value: float) -> float:
+    """The next of 1, 2, 4, 6, 8 times a power of ten: quarters of it are short numbers."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((step * power for step in (1, 2, 4, 6, 8) if value <= step * power), 10 * power)
