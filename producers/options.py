@@ -73,9 +73,10 @@ def job_options(command: Command) -> Command:
     return command
 
 
-def job_argument(command: Command) -> Command:
+def job_argument(*, required: bool = True) -> Callable[[Command], Command]:
     """JOB, an id that a shell can complete."""
-    return click.argument("job_id", metavar="JOB", shell_complete=job_ids)(command)
+    metavar = "JOB" if required else "[JOB]"
+    return click.argument("job_id", metavar=metavar, required=required, shell_complete=job_ids)
 
 
 def output_option(*formats: str) -> Callable[[Command], Command]:

@@ -11,7 +11,7 @@ from worker.settings import load
 
 def _command(control: Control, help_text: str) -> click.Command:
     @click.command(name=control, help=f"{help_text}\n\nExample: bulk-activate {control} JOB --reason 'why'")
-    @job_argument
+    @job_argument()
     @click.option("--reason", default="", metavar="TEXT", help="Recorded with the change.")
     def command(job_id: str, reason: str) -> int:
         settings = load()

@@ -8,7 +8,7 @@ from worker.settings import load
 
 
 @click.command()
-@job_argument
+@job_argument()
 def command(job_id: str) -> int:
     """Remove a job that rests, and everything it stored: its ids, outcomes and report.
 

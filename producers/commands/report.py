@@ -14,7 +14,7 @@ from worker.settings import load
 
 
 @click.command()
-@job_argument
+@job_argument()
 @click.option(
     "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The HTML file to write."
 )

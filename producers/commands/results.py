@@ -14,7 +14,7 @@ from worker.settings import load
 
 
 @click.command()
-@job_argument
+@job_argument()
 @click.option("--outcome", metavar="LIST", help="Only these outcomes, as in failed,unknown.")
 @click.option("--merged", is_flag=True, help="The latest row of each id, over the job and its retries.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this id; repeatable.")

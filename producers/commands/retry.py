@@ -15,7 +15,7 @@ from worker.settings import load
 
 
 @click.command()
-@job_argument
+@job_argument()
 @click.option("--outcome", metavar="LIST", help="Only these; default: failed,unknown,not_attempted.")
 @job_options
 @click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")

@@ -12,7 +12,7 @@ from worker.settings import load
 
 
 @click.command()
-@job_argument
+@job_argument()
 @output_option("table", "json")
 @click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")
 @click.option("--timeout", metavar="10m", help="End the watch after so long; the job goes on.")
