@@ -35,6 +35,7 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
         click.echo(child.job_id)
         wake_workers(settings, child.job_id, child.tickets)
         if not watched:
+            click.echo(f"Next: bulk-activate status {child.job_id} --watch", err=True)
             return 0
         report = watch(store, child.job_id)
     return exit_code(report.state, report.unsuccessful())

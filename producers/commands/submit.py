@@ -41,6 +41,7 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
         click.echo(submitted.job_id)
         wake_workers(settings, submitted.job_id, submitted.tickets)
         if not watched:
+            click.echo(f"Next: bulk-activate status {submitted.job_id} --watch", err=True)
             return 0
         report = watch(store, submitted.job_id)
     return exit_code(report.state, report.unsuccessful())

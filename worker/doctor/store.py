@@ -9,9 +9,8 @@ from worker.core.errors import BulkActivateError, RedisUnreachableError
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 from worker.store.connect import check_server, reachable, server_version, shown, sync_client
-from worker.store.jobs import JobStore
+from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 
-_ALIVE_MS: Final = 15_000
 _NEARLY_FULL: Final = 0.8
 
 
@@ -52,7 +51,7 @@ def _memory(client: redis.Redis) -> Iterator[Check]:
 
 
 def _workers(store: JobStore) -> Check:
-    alive = store.live_workers(_ALIVE_MS)
+    alive = store.live_workers(WORKERS_WITHIN_MS)
     if alive:
         return Check("workers", Status.OK, f"{alive} worker process{'es' if alive > 1 else ''} alive")
     return Check(

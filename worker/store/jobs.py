@@ -22,6 +22,9 @@ MESSAGE_LOST_MS: Final = 15_000
 """A slice that waits longer is queued again. A second message for a slice is harmless: it finds it
 claimed or done."""
 
+WORKERS_WITHIN_MS: Final = 10_000
+"""A worker process beats each second; one that was silent for longer is not counted as alive."""
+
 PURGED_AT_ONCE: Final = 200
 """Slices whose keys one step removes: some thousand keys, about a millisecond."""
 
@@ -132,8 +135,9 @@ class JobStore:
             raise no_such_job(job_id)
         if found is Code.ILLEGAL:
             allowed = " or ".join(sorted(ALLOWED_FROM[control]))
+            hint = f": `bulk-activate retry {job_id}` takes up what it left" if state in AT_REST else ""
             raise StateChangeError(
-                f"cannot {control} job {job_id}: it is {state}, and must be {allowed} for that"
+                f"cannot {control} job {job_id}: it is {state}, and must be {allowed} for that{hint}"
             )
         return state, found is Code.CHANGED, tickets(rest[1:])
 
