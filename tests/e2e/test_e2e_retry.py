@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.e2e.stack import ORG, Simulator, Stack, agree, expected, new_ids, until
+from tests.reports.pages import Parsed
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def test_a_retry_takes_up_what_was_left(stack: Stack, api: Simulator, parent: tu
     assert latest == {token_id: expected(world, token_id) for token_id in ids}
     failed = stack.cli("results", job_id, "--merged", "--outcome", "failed", "-o", "ndjson").out.splitlines()
     assert len(failed) == list(latest.values()).count("failed")
+
+    page = stack.home / "merged.html"
+    assert stack.cli("report", child, "--merged", "--output", str(page)).code == 0
+    active = sum(outcome != "failed" for outcome in latest.values())
+    shown = Parsed(page.read_text()).text
+    assert f"{active:,} of 1,500 tokens are active; {1500 - active} refused." in shown
+    assert "2 jobs" in shown
 
     again = stack.cli("retry", child, "--watch")
     assert again.code == 3

@@ -25,8 +25,8 @@ claimed or done."""
 WORKERS_WITHIN_MS: Final = 10_000
 """A worker process beats each second; one that was silent for longer is not counted as alive."""
 
-PURGED_AT_ONCE: Final = 200
-"""Slices whose keys one step removes: some thousand keys, about a millisecond."""
+PURGED_AT_ONCE: Final = 100
+"""Slices whose keys one step removes: 600 keys, about 2 ms. A job of 10 million ids has 3,473 slices."""
 
 _READ_AHEAD: Final = 8
 """Slices fetched in one round trip when results are streamed."""
