@@ -37,7 +37,7 @@ def test_a_job_of_ten_million_with_everything_in_it() -> None:
     counts = {"activated": 9_900_000, "failed": 99_999, "unknown": 1}
     fields = {f"n_{name}": count for name, count in counts.items()}
     spent = {"r_ms_in_flight": 5_000_000, "r_ms_held_by_429": 60_000, "r_429": 7, "r_throttled": 7}
-    one = report([FAILED], total=10_000_000, **fields, **spent)
+    one = report([FAILED], total=10_000_000, ended_ms=T0 + 100 + 256 * 32_000, **fields, **spent)
     over = timeline(256, width_ms="32000", **{"100": "9 0 3 90000"})
     written = page_of(one, over)
     parsed = Parsed(written)

@@ -5,6 +5,7 @@ So the words stay readable on a narrow screen, where the shapes are squeezed.
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from worker.core.timeline import Timeline
@@ -52,19 +53,23 @@ def over_time(timeline: Timeline, lasted: float | None) -> str:
     width, buckets = timeline.width, timeline.buckets
     if len(buckets) < _FEWEST:
         return f"<p>{sum(bucket.sent for bucket in buckets):,} requests: too short a time for a curve.</p>"
-    span = len(buckets) * width
-    end = min(span, lasted) if lasted is not None and lasted > span - width else span
-    spans = [width] * (len(buckets) - 1) + [max(end - span + width, _SHORTEST)]
+    spans = [width] * (len(buckets) - 1)
+    # The job ended somewhere in its last bucket.
+    last = width if lasted is None else lasted - sum(spans)
+    spans.append(max(last, _SHORTEST) if last < width else width)
     sent = [bucket.sent / each for bucket, each in zip(buckets, spans, strict=True)]
     settled = [bucket.settled / each for bucket, each in zip(buckets, spans, strict=True)]
     throttled = [bucket.throttled for bucket in buckets]
-    holds = [(start, min(stop, span)) for start, stop in timeline.holds()]
+    end = sum(spans)
+    holds = [(start, min(stop, end)) for start, stop in timeline.holds()]
+    edges = list(accumulate((_WIDTH * each / end for each in spans), initial=0.0))
     refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
     return _figure(
         "Requests per second",
         f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}",
         sent,
-        span,
+        edges,
+        end,
         "sent",
         holds,
         throttled if any(throttled) else (),
@@ -72,7 +77,8 @@ def over_time(timeline: Timeline, lasted: float | None) -> str:
         "Ids settled per second",
         f"{sum(bucket.settled for bucket in buckets):,} settled in {seconds(end)}",
         settled,
-        span,
+        edges,
+        end,
         "settled",
         holds,
         (),
@@ -83,6 +89,7 @@ def _figure(
     name: str,
     words: str,
     values: Sequence[float],
+    edges: Sequence[float],
     span: float,
     kind: str,
     holds: Iterable[tuple[float, float]],
@@ -94,9 +101,10 @@ def _figure(
         f' width="{_WIDTH * (stop - start) / span:.1f}" height="{_HEIGHT}"/>'
         for start, stop in holds
     )
-    label = f"{name}: {words}; at most {max(values):,.1f} in one interval of {seconds(span / len(values))}"
+    interval = seconds(span * edges[1] / _WIDTH)
+    label = f"{name}: {words}; at most {max(values):,.1f} in one interval of {interval}"
     key = '<span class="key"><i class="swatch hold"></i> held by a 429</span>' if shaded else ""
-    strip = _strip(marks) if marks else ""
+    strip = _strip(marks, edges) if marks else ""
     if strip:
         key += '<span class="key"><i class="swatch throttled"></i> 429 answers, in the strip below</span>'
     return (
@@ -104,25 +112,24 @@ def _figure(
         f'<div class="plot"><div class="y" aria-hidden="true">{_labels(top)}</div><div class="area">'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
         f' aria-label="{text(label, 400)}">{_grid()}{shaded}'
-        f'<path class="{kind}" d="{_steps(values, top)}"/></svg>'
+        f'<path class="{kind}" d="{_steps(values, edges, top)}"/></svg>'
         f'{strip}<div class="x" aria-hidden="true">{_times(span)}</div></div></div></figure>'
     )
 
 
-def _steps(values: Sequence[float], top: float) -> str:
+def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
     """A step for each value, from the floor and back to it."""
-    each = _WIDTH / len(values)
     path = [f"M0 {_HEIGHT}"]
-    for place, value in enumerate(values):
-        path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{each * (place + 1):.1f}")
+    for value, edge in zip(values, edges[1:], strict=True):
+        path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{edge:.1f}")
     return "".join([*path, f"V{_HEIGHT}Z"])
 
 
-def _strip(marks: Sequence[int]) -> str:
-    each, most = _WIDTH / len(marks), max(marks)
+def _strip(marks: Sequence[int], edges: Sequence[float]) -> str:
+    most = max(marks)
     bars = "".join(
-        f'<rect class="throttled" x="{each * place:.1f}" y="{_STRIP * (1 - _tall(count, most)):.1f}"'
-        f' width="{max(each, 2):.1f}" height="{_STRIP * _tall(count, most):.1f}"/>'
+        f'<rect class="throttled" x="{edges[place]:.1f}" y="{_STRIP * (1 - _tall(count, most)):.1f}"'
+        f' width="{max(edges[place + 1] - edges[place], 2):.1f}" height="{_STRIP * _tall(count, most):.1f}"/>'
         for place, count in enumerate(marks)
         if count
     )
