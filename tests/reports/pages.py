@@ -9,7 +9,8 @@ import msgspec
 from tests.core.stored import T0
 from worker.core.report import FailureGroup, Rate, Report, make_report
 from worker.core.timeline import Timeline, read_timeline
-from worker.reports.page import Told, page
+from worker.reports.page import page
+from worker.reports.told import Told
 
 VOID: Final = frozenset({"meta", "br", "rect", "path", "link", "img"})
 

@@ -15,8 +15,9 @@ from tests.reports.pages import Parsed, page_of, report, timeline
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup
 from worker.reports.markup import share, text
-from worker.reports.page import LARGEST, Told, page
+from worker.reports.page import LARGEST, page
 from worker.reports.plots import nice
+from worker.reports.told import Told
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>\x00\x1b[31m\u202e'&"
 FAILED = FailureGroup("TOKEN_NOT_FOUND", "Token <id> not found", 3, 200, ["id-1", "id-2"])

@@ -8,9 +8,9 @@ from worker.core.family import FamilyCount, family_report, latest_rows
 from worker.core.outcome import Outcome
 from worker.core.report import Report
 from worker.core.rows import Row
-from worker.reports.page import Told
 from worker.reports.results import job_results, narrowed
 from worker.reports.status import read_told
+from worker.reports.told import Told
 from worker.store.jobs import JobStore
 
 ROOT: Final = "root_job_id"

@@ -10,6 +10,9 @@ from worker.core.duration import show_duration
 LONGEST: Final = 200
 """Characters of a text that came from elsewhere. `results` has it whole."""
 
+MOST_OF_ID: Final = 64
+"""Characters of an id, or of a name, that are shown."""
+
 
 class Html(str):
     """Safe as it stands. Every other string is escaped on its way into the page."""

@@ -4,7 +4,7 @@ from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
 from worker.core.timeline import read_timeline
-from worker.reports.page import Told
+from worker.reports.told import Told
 from worker.store.jobs import JobStore, RawBudget, RawJob
 
 
