@@ -2,16 +2,19 @@
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
-from worker.core.errors import BulkActivateError
+from worker.core.errors import BulkActivateError, UnreachableError
 
 _COMMANDS: Final = {
     "run": ("run", "The whole job on this machine: no service needed."),
     "demo": ("demo", "See it work: `run` against a simulator."),
+    "plan": ("plan", "Read and check a list; nothing is stored or sent."),
     "submit": ("submit", "Enqueue a list for the workers."),
     "status": ("status", "The report of a job."),
     "list": ("listing", "Jobs, newest first."),
@@ -21,6 +24,9 @@ _COMMANDS: Final = {
     "pause": ("control:pause", "Stop sending for a job, for now."),
     "resume": ("control:resume", "Go on with a paused job."),
     "cancel": ("control:cancel", "End a job; ids not sent stay so."),
+    "retry": ("retry", "A child job of the ids that did not succeed."),
+    "purge": ("purge", "Remove a job that rests."),
+    "doctor": ("processes:doctor", "Check Redis, workers, credential and API."),
     "worker": ("processes:worker", "Start Celery workers."),
     "simulator": ("processes:simulator", "Serve the stand-in for the API."),
 }
@@ -37,6 +43,24 @@ class _Commands(click.Group):
         found = getattr(import_module(f"producers.commands.{module}"), attribute or "command")
         assert isinstance(found, click.Command)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            near = get_close_matches(args[0], _COMMANDS, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else "--help lists those that there are"
+            raise click.UsageError(f"no command {args[0]!r}: {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # click's own would import every command.
+        names = [
+            CompletionItem(name, help=words)
+            for name, (_, words) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names if not incomplete.startswith("-") else super().shell_complete(ctx, incomplete)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -62,7 +86,8 @@ def _exit_code(arguments: list[str] | None) -> int:
         code: Any = cli.main(args=arguments, prog_name="bulk-activate", standalone_mode=False)
         return int(code or 0)
     except BulkActivateError as error:
-        click.echo(f"Error: {error}", err=True)
+        hint = " (`bulk-activate doctor` looks further)" if isinstance(error, UnreachableError) else ""
+        click.echo(f"Error: {error}{hint}", err=True)
         return error.exit_code
     except click.ClickException as error:
         error.show()

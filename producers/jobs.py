@@ -48,6 +48,10 @@ class Request:
     max_failure_ratio: float | None = None
     weight: int = 1
     created_by: str | None = None
+    parent_job_id: str | None = None
+    """The job whose ids this one takes up again."""
+    root_job_id: str | None = None
+    """The first of that family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +71,31 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
     check_no_secrets(source, request.options)
     job_id, new = store.create(
         new_job_id(),
-        _request_fields(request),
+        request_fields(request),
         request_id=request.request_id,
         fingerprint=fingerprint(source, request),
         fresh=request.fresh,
     )
     if not new and store.field(job_id, "state") != "preparing":
         return Submitted(job_id, new=False, tickets=[])
+    tickets = fill(store, job_id, request, read_rows(source, request.options), source.sha256)
+    return Submitted(job_id, new=True, tickets=tickets)
+
+
+def fill(
+    store: JobStore, job_id: str, request: Request, rows: Iterable[Row], sha256: str | None
+) -> list[Ticket]:
+    """Stores `rows` as a job in 'preparing' and launches it; what goes wrong removes it."""
     upload = Upload(store, job_id)
     try:
-        manifest = upload.store(read_rows(source, request.options), source.sha256)
+        manifest = upload.store(rows, sha256)
     except BaseException:
         store.remove(job_id, upload.slices)
         raise
     fields = {"manifest": msgspec.json.encode(manifest).decode()}
-    tickets = store.launch(
+    return store.launch(
         job_id, fields, total=manifest.unique, slices=upload.slices, deadline=request.deadline
     )
-    return Submitted(job_id, new=True, tickets=tickets)
 
 
 def fingerprint(source: Source, request: Request) -> str:
@@ -126,7 +137,7 @@ class Upload:
         self.slices = 0
         """How many have been cut."""
 
-    def store(self, rows: Iterable[Row], sha256: str) -> Manifest:
+    def store(self, rows: Iterable[Row], sha256: str | None) -> Manifest:
         counter = ManifestCounter()
         for row in rows:
             counter.count(row)
@@ -170,7 +181,7 @@ class Upload:
             self._skipped = []
 
 
-def _request_fields(request: Request) -> dict[str, str]:
+def request_fields(request: Request) -> dict[str, str]:
     fields = {
         "org_id": request.org_id,
         "created_by": request.created_by or whoami(),
@@ -179,6 +190,8 @@ def _request_fields(request: Request) -> dict[str, str]:
     }
     optional = {
         "request_id": request.request_id,
+        "parent_job_id": request.parent_job_id,
+        "root_job_id": request.root_job_id,
         "max_failures": request.max_failures,
         "max_failure_ratio": request.max_failure_ratio,
     }

@@ -60,10 +60,11 @@ def run(
     """Takes the list's job to its rest; its report and its results folder."""
     with private_services(settings, place.home, environment) as (own, worker), opened(own) as store:
         job_id = _job(source, request, own, place, store)
-        report = watch(store, job_id, tick=worker.keep_alive)
+        watch(store, job_id, tick=worker.keep_alive)
+        # A paused job's last answers land first: nothing moves while the folder is written.
+        worker.stop()
         folder = place.results(job_id)
-        write_folder(store, report, folder, own.public())
-        return report, folder
+        return write_folder(store, job_id, folder, own.public()), folder
 
 
 def _job(source: Source, request: Request, settings: Settings, place: Place, store: JobStore) -> str:

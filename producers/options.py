@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from producers.completion import job_ids
 from producers.jobs import Request
 from producers.reading import InputOptions, Source
 from worker.core.duration import parse_duration
@@ -42,13 +43,16 @@ def reading_options(command: Command) -> Command:
     return command
 
 
+def org_option(command: Command) -> Command:
+    return click.option(
+        "--org", "org_id", metavar="GUID", help="The organization; default: the ORG_ID setting."
+    )(command)
+
+
 def job_options(command: Command) -> Command:
-    """What a job is to be, besides its list."""
+    """What a job is to be, besides its list and its organization."""
     for option in reversed(
         (
-            click.option(
-                "--org", "org_id", metavar="GUID", help="The organization; default: the ORG_ID setting."
-            ),
             click.option(
                 "--label", "labels", multiple=True, metavar="K=V", help="Kept with the job; repeatable."
             ),
@@ -69,6 +73,12 @@ def job_options(command: Command) -> Command:
     return command
 
 
+def job_argument(*, required: bool = True) -> Callable[[Command], Command]:
+    """JOB, an id that a shell can complete."""
+    metavar = "JOB" if required else "[JOB]"
+    return click.argument("job_id", metavar=metavar, required=required, shell_complete=job_ids)
+
+
 def output_option(*formats: str) -> Callable[[Command], Command]:
     """`-o`, of which the first format is the default."""
     return click.option(
@@ -76,7 +86,7 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
     )
 
 
-def _input_options(given: dict[str, Any]) -> InputOptions:
+def input_options(given: dict[str, Any]) -> InputOptions:
     """Takes the reading options out of a command's arguments."""
     return InputOptions(
         format=given.pop("input_format"),
@@ -87,13 +97,22 @@ def _input_options(given: dict[str, Any]) -> InputOptions:
     )
 
 
+def limits_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Takes the job options out of a command's arguments, as fields of a `Request`."""
+    return {
+        "labels": labels_of(given.pop("labels")),
+        "deadline": seconds_of("--deadline", given.pop("deadline")),
+        "max_failures": given.pop("max_failures"),
+        "max_failure_ratio": given.pop("max_failure_ratio"),
+    }
+
+
 def request_of(given: dict[str, Any], default_org: str | None) -> Request:
-    """The request that the reading and job options in `given`, and what else is there by name, make."""
+    """The request that the organization, reading and job options in `given`, and what else is there, make."""
     return Request(
         org_id=org_of(given.pop("org_id") or default_org),
-        labels=labels_of(given.pop("labels")),
-        deadline=seconds_of("--deadline", given.pop("deadline")),
-        options=_input_options(given),
+        **limits_of(given),
+        options=input_options(given),
         **given,
     )
 

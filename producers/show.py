@@ -55,6 +55,8 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         ),
     )
     yield "created", f"{report.created_at} by {report.created_by}"
+    if report.parent_job_id:
+        yield "retry of", f"{report.parent_job_id} (--merged tells of both)"
     if report.ended_at:
         yield "ended", report.ended_at
     if report.deadline_at:

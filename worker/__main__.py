@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "worker": "worker.processes",
     "redis": "worker.embedded.__main__",
     "simulator": "worker.simulator.__main__",
+    "doctor": "worker.doctor.__main__",
 }
 
 
@@ -30,7 +31,7 @@ class _Lazy(click.Group):
 
 @click.command(cls=_Lazy)
 def main() -> None:
-    """The worker's side: Celery workers, the embedded Redis, the simulator."""
+    """The worker's side: Celery workers, the embedded Redis, the simulator, the doctor."""
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ import click
 
 from producers.connection import opened, wake_workers
 from producers.jobs import whoami
+from producers.options import job_argument
 from worker.core.job import Control, ReasonCode
 from worker.settings import load
 
 
 def _command(control: Control, help_text: str) -> click.Command:
     @click.command(name=control, help=f"{help_text}\n\nExample: bulk-activate {control} JOB --reason 'why'")
-    @click.argument("job_id", metavar="JOB")
+    @job_argument()
     @click.option("--reason", default="", metavar="TEXT", help="Recorded with the change.")
     def command(job_id: str, reason: str) -> int:
         settings = load()

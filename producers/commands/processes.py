@@ -1,4 +1,4 @@
-"""`worker` and `simulator`: become a process of the worker's side."""
+"""`worker`, `simulator` and `doctor`: become a process of the worker's side."""
 
 import os
 import sys
@@ -20,3 +20,4 @@ def _command(name: str, help_text: str) -> click.Command:
 
 worker = _command("worker", "Start Celery workers with the settings this project needs.")
 simulator = _command("simulator", "Serve the bundled stand-in for the API, on loopback.")
+doctor = _command("doctor", "Check Redis, workers, credential and API; activates nothing.")

@@ -5,24 +5,31 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
+from producers.options import job_argument
+from worker.reports.family import read_family
 from worker.reports.files import whole_file
 from worker.reports.page import page
-from worker.reports.status import read_report
+from worker.reports.status import read_told
 from worker.settings import load
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument()
 @click.option(
     "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The HTML file to write."
 )
-def command(job_id: str, output: Path) -> int:
+@click.option("--merged", is_flag=True, help="The latest outcome of each id, over the job and its retries.")
+def command(job_id: str, output: Path, merged: bool) -> int:
     """Write the report of a job as one page that can be read, printed and filed.
 
     Example: bulk-activate report 20261124-093000-1a2b3c4d --output report.html
     """
     with opened(load()) as store:
-        text = page(read_report(store, job_id))
+        if merged:
+            text = page(*read_family(store, job_id))
+        else:
+            told = read_told(store, job_id)
+            text = page(told.report, [told])
     with whole_file(output) as file:
         file.write(text.encode())
     return 0

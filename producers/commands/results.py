@@ -6,20 +6,27 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
-from producers.options import output_option
+from producers.options import job_argument, output_option
+from worker.reports.family import family_results
 from worker.reports.files import whole_file
 from worker.reports.results import job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument()
 @click.option("--outcome", metavar="LIST", help="Only these outcomes, as in failed,unknown.")
+@click.option("--merged", is_flag=True, help="The latest row of each id, over the job and its retries.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this id; repeatable.")
 @output_option("csv", "ndjson")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def command(
-    job_id: str, outcome: str | None, ids: tuple[str, ...], output_format: str, output: Path | None
+    job_id: str,
+    outcome: str | None,
+    merged: bool,
+    ids: tuple[str, ...],
+    output_format: str,
+    output: Path | None,
 ) -> int:
     """Print one row for each line of the job's list, also while it runs.
 
@@ -28,7 +35,7 @@ def command(
     outcomes = parse_outcomes(outcome)
     shape = write_csv if output_format == "csv" else write_ndjson
     with opened(load()) as store:
-        rows = job_results(store, job_id, outcomes, frozenset(ids))
+        rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
         if output is None:
             shape(rows, sys.stdout.buffer.write)
             sys.stdout.buffer.flush()

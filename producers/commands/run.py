@@ -1,5 +1,6 @@
 """`run`: the whole job on one machine, with no service installed."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,16 @@ import click
 
 from producers import show
 from producers.local import Place, make_home, run
-from producers.options import job_options, open_source, output_option, reading_options, request_of
+from producers.options import job_options, open_source, org_option, output_option, reading_options, request_of
 from worker.core.job import State, exit_code
 from worker.core.report import Report
+from worker.reports.folder import MANIFEST
 from worker.settings import load
 
 
 @click.command()
 @reading_options
+@org_option
 @job_options
 @click.option("--output", type=click.Path(path_type=Path), help="The results folder; default: a new one.")
 @output_option("table", "json")
@@ -43,6 +46,8 @@ def finish(report: Report, folder: Path, output_format: str) -> int:
     """Shows the report and where the results are; the exit code."""
     (show.as_json if output_format == "json" else show.as_table)(report)
     click.echo(f"\nResults: {folder}", err=True)
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    click.echo(f"sha256 of its {MANIFEST}, which holds those of all files: {digest}", err=True)
     if report.state is State.PAUSED:
         click.echo("Mend what paused the job, then run the same command: it goes on from here.", err=True)
     return exit_code(report.state, report.unsuccessful())

@@ -4,15 +4,17 @@ import click
 
 from producers import show
 from producers.connection import opened
-from producers.options import output_option, seconds_of
+from producers.options import job_argument, output_option, seconds_of
+from producers.suggest import next_command
 from producers.watch import watch
 from worker.core.job import exit_code
 from worker.reports.status import read_report
 from worker.settings import load
+from worker.store.jobs import WORKERS_WITHIN_MS
 
 
 @click.command()
-@click.argument("job_id", metavar="JOB")
+@job_argument()
 @output_option("table", "json")
 @click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")
 @click.option("--timeout", metavar="10m", help="End the watch after so long; the job goes on.")
@@ -28,5 +30,8 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None)
         else:
             store.settle_deadline(job_id)
             report = read_report(store, job_id)
+        workers = store.live_workers(WORKERS_WITHIN_MS)
     (show.as_json if output_format == "json" else show.as_table)(report)
+    if output_format == "table":
+        click.echo(f"\nNext: {next_command(report, workers=workers)}", err=True)
     return exit_code(report.state, report.unsuccessful()) if watched else 0

@@ -6,7 +6,7 @@ import click
 
 from producers.connection import opened, wake_workers
 from producers.jobs import submit
-from producers.options import job_options, open_source, reading_options, request_of
+from producers.options import job_options, open_source, org_option, reading_options, request_of
 from producers.watch import watch
 from worker.core.errors import BadInputError
 from worker.core.job import exit_code
@@ -15,6 +15,7 @@ from worker.settings import load
 
 @click.command()
 @reading_options
+@org_option
 @job_options
 @click.option("--request-id", metavar="KEY", help="The same key and list give the same job, never a second.")
 @click.option("--plan", "plan_sha256", metavar="SHA256", help="Refuse the list if its sha256 differs.")
@@ -40,6 +41,7 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
         click.echo(submitted.job_id)
         wake_workers(settings, submitted.job_id, submitted.tickets)
         if not watched:
+            click.echo(f"Next: bulk-activate status {submitted.job_id} --watch", err=True)
             return 0
         report = watch(store, submitted.job_id)
     return exit_code(report.state, report.unsuccessful())

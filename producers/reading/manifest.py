@@ -20,6 +20,6 @@ class ManifestCounter:
         else:
             self._malformed += 1
 
-    def manifest(self, sha256: str) -> Manifest:
+    def manifest(self, sha256: str | None) -> Manifest:
         lines = self._unique + self._duplicates + self._malformed
         return Manifest(sha256, lines, self._unique, self._duplicates, self._malformed)

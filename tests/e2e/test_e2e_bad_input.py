@@ -49,7 +49,9 @@ def test_redis_that_is_not_there() -> None:
     assert "secret" not in cli("list", REDIS_URL="redis://user:secret@127.0.0.1:1/0").err
 
 
-@pytest.mark.parametrize("command", ["status", "results", "verify", "pause", "resume", "cancel"])
+@pytest.mark.parametrize(
+    "command", ["status", "results", "verify", "pause", "resume", "cancel", "retry", "purge"]
+)
 @pytest.mark.parametrize("job_id", ["nowhere", "a}b{", "*"])
 def test_no_such_job(stack: Stack, command: str, job_id: str) -> None:
     one_line(stack.cli(command, job_id), 5, "no job")

@@ -54,6 +54,23 @@ def test_a_run_accounts_for_every_id(api: Simulator, tmp_path: Path, listed: tup
         assert hashlib.sha256((output / name).read_bytes()).hexdigest() == entry["sha256"]
     assert set(manifest["files"]) == {"results.csv", "failed.csv", "report.html"}
     assert str(output) in done.err
+    assert cli("verify", "--folder", str(output)).code == 0
+    assert hashlib.sha256((output / "manifest.json").read_bytes()).hexdigest() in done.err
+
+
+def test_a_paused_run_leaves_a_folder_that_holds_together(
+    api: Simulator, tmp_path: Path, listed: tuple[Path, list[str]]
+) -> None:
+    api.control(refuse_exchange=True)
+    output = tmp_path / "out"
+    command = ("run", str(listed[0]), "--org", ORG, "--output", str(output))
+    paused = cli(*command, **settings(api, tmp_path))
+    assert paused.code == 4, paused.err
+    checked = cli("verify", "--folder", str(output))
+    assert checked.code == 0, checked.err
+    api.control(refuse_exchange=False)
+    assert cli(*command, **settings(api, tmp_path)).code == 3
+    assert cli("verify", "--folder", str(output)).code == 0
 
 
 def test_a_run_leaves_no_process_and_no_secret_behind(

@@ -177,7 +177,7 @@ def group_failures(
 ) -> list[FailureGroup]:
     """The failures by reason and status, most ids first."""
     groups: dict[tuple[str, int], FailureGroup] = {}
-    for number, count in sorted(tally.items(), key=lambda item: -item[1]):
+    for number, count in sorted(tally.items(), key=lambda item: (-item[1], item[0])):
         reason = parse_reason(reasons[number])
         ids = samples.get(number, "").split()
         known = groups.get((reason.name, reason.status))
@@ -189,10 +189,15 @@ def group_failures(
             sample_ids=[*(known.sample_ids if known else []), *ids][:5],
             retryable=is_retryable(reason),
         )
-    ranked = sorted(groups.values(), key=lambda group: -group.count)
-    rest = ranked[MOST_FAILURES:]
+    return ranked(groups.values())
+
+
+def ranked(groups: Iterable[FailureGroup]) -> list[FailureGroup]:
+    """Most ids first, the smallest as one; always in the same order."""
+    order = sorted(groups, key=lambda group: (-group.count, group.reason, group.status))
+    rest = order[MOST_FAILURES:]
     if not rest:
-        return ranked
+        return order
     others = FailureGroup(
         "OTHER",
         f"{len(rest)} further reasons",
@@ -201,7 +206,7 @@ def group_failures(
         rest[0].sample_ids,
         retryable=any(group.retryable for group in rest),
     )
-    return [*ranked[:MOST_FAILURES], others]
+    return [*order[:MOST_FAILURES], others]
 
 
 def _ms(fields: Mapping[str, str], name: str) -> int | None:

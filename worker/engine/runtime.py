@@ -25,6 +25,7 @@ from worker.engine.ledger import Ledger
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.probes import Probes
+from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
 from worker.settings import Settings
@@ -63,6 +64,7 @@ class Engine:
         self._patiently = Patience()
         self._stopping = asyncio.Event()
         self._sweeper = Sweeper(self._store, self._name, self._queue)
+        self._retention = Retention(self._store, settings.retention)
 
     async def run_slice(self, job_id: str, slice_no: int) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
@@ -109,6 +111,7 @@ class Engine:
 
     async def close(self) -> None:
         await self._sweeper.close()
+        await self._retention.close()
         for lane in self._lanes.values():
             await lane.close()
         await self._session.close()

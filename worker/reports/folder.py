@@ -14,9 +14,13 @@ from worker.core.report import Report
 from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.results import Write, job_results, write_csv
+from worker.reports.status import read_told
 from worker.store.jobs import JobStore
 
 MANIFEST: Final = "manifest.json"
+RESULTS: Final = "results.csv"
+FAILED: Final = "failed.csv"
+PAGE: Final = "report.html"
 
 
 def check_folder(folder: Path, job_id: str | None) -> None:
@@ -35,14 +39,18 @@ def check_folder(folder: Path, job_id: str | None) -> None:
         raise BadInputError(f"--output: {folder} holds other files: name a new or empty folder")
 
 
-def write_folder(store: JobStore, report: Report, folder: Path, settings: Mapping[str, Any]) -> None:
-    """Writes the files, each whole or not at all; the manifest, with their hashes, last."""
+def write_folder(store: JobStore, job_id: str, folder: Path, settings: Mapping[str, Any]) -> Report:
+    """Writes the files, each whole or not at all; the manifest, with their hashes, last.
+
+    The job must be still: at rest, or paused with no worker left. The same record gives the same bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    job_id = report.job_id
+    told = read_told(store, job_id)
+    report = told.report
     files = {
-        "results.csv": lambda write: write_csv(job_results(store, job_id), write),
-        "failed.csv": lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
-        "report.html": lambda write: write(page(report).encode()),
+        RESULTS: lambda write: write_csv(job_results(store, job_id), write),
+        FAILED: lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
+        PAGE: lambda write: write(page(report, [told]).encode()),
     }
     hashes = {name: _write(folder / name, produce) for name, produce in files.items()}
     manifest = {
@@ -62,6 +70,7 @@ def write_folder(store: JobStore, report: Report, folder: Path, settings: Mappin
     }
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
     _write(folder / MANIFEST, lambda write: write(text))
+    return report
 
 
 def _write(path: Path, produce: Callable[[Write], object]) -> str:

@@ -1,93 +1,52 @@
 """The report as one self-contained HTML page: no script, nothing loaded from elsewhere.
 
-A first version: verdict, facts, counts, failures. Its size does not depend on the number of ids.
+It is made from the record alone, so the same record gives the same bytes; and everything that could grow
+is cut, so that it stays below `LARGEST` whatever the list and the API's messages were.
 """
 
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Sequence
+from importlib.resources import files
 from typing import Final
 
-from worker.core.outcome import COUNTED
 from worker.core.report import Report
+from worker.reports import page_numbers, page_story
+from worker.reports.markup import text
+from worker.reports.told import Told
 from worker.reports.verdict import verdict
 
-_STYLE: Final = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: left; padding: .3rem 1rem .3rem 0; vertical-align: top; overflow-wrap: anywhere; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-tr { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-.verdict { font-size: 1.25rem; font-weight: 600; }
-@media print { body { margin: 0; max-width: none; } }
-"""
+LARGEST: Final = 300_000
+"""Bytes."""
 
 
-def page(report: Report) -> str:
+def page(report: Report, jobs: Sequence[Told]) -> str:
+    """`jobs`: the one job, or all jobs of the family whose merged report `report` is."""
     title = f"Activation report, job {report.job_id}"
-    return "\n".join(
-        (
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
-            f"<h1>{escape(title)}</h1>",
-            f'<p class="verdict">{escape(verdict(report))}</p>',
-            "<h2>Facts</h2>",
-            _table((), ((name, value) for name, value in _facts(report))),
-            "<h2>Ids</h2>",
-            _table(
-                (), ((outcome.replace("_", " "), report.counts[outcome]) for outcome in ("total", *COUNTED))
-            ),
-            "<h2>Requests</h2>",
-            _table((), ((name, count) for name, count in report.requests.items() if name != "by_status")),
-            *_failures(report),
-            "</main></body></html>",
-            "",
-        )
+    style = files(__package__).joinpath("page.css").read_text()
+    head = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title>\n<style>\n{style}</style></head>\n<body><main>"
     )
-
-
-def _failures(report: Report) -> Iterable[str]:
-    if not report.failures:
-        return
-    yield "<h2>Why ids are not active</h2>"
-    yield _table(
-        ("ids", "reason", "HTTP status", "try again?", "message", "for example"),
-        (
-            (
-                group.count,
-                group.reason,
-                str(group.status or ""),
-                "yes" if group.retryable else "no",
-                group.message,
-                " ".join(group.sample_ids),
-            )
-            for group in report.failures
-        ),
+    parts = (
+        f'<header><h1>{text(title)}</h1><p class="verdict">{text(verdict(report), 400)}</p>',
+        f"{_balance(report)}</header>",
+        *page_numbers.ids(report),
+        *page_numbers.failures(report),
+        *page_story.over_time_of(jobs),
+        *page_numbers.time_split(report),
+        *page_numbers.requests(report),
+        *page_story.asked(report),
+        *page_story.family(jobs),
+        *page_story.history(report),
+        "</main></body></html>\n",
     )
+    return "\n".join([head, *parts])
 
 
-def _facts(report: Report) -> Iterable[tuple[str, str]]:
-    manifest = report.manifest
-    yield "organization", report.org_id
-    yield "asked by", report.created_by
-    yield "created", report.created_at or ""
-    yield "started", report.started_at or ""
-    yield "ended", report.ended_at or ""
-    yield "list", f"{manifest.lines:,} lines, {manifest.unique:,} unique ids"
-    yield "not sent", f"{manifest.duplicates:,} duplicates, {manifest.malformed:,} malformed lines"
-    yield "sha256 of the list", manifest.sha256 or ""
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str | int]]) -> str:
-    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = [f"<tr>{names}</tr>"] if names else []
-    lines += (f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return "<table>" + "\n".join(lines) + "</table>"
-
-
-def _cell(value: str | int) -> str:
-    if isinstance(value, int):
-        return f'<td class="n">{value:,}</td>'
-    return f"<td>{escape(value)}</td>"
+def _balance(report: Report) -> str:
+    if report.balanced:
+        return '<p class="quiet">The counters balance: every id of the list has exactly one outcome.</p>'
+    return (
+        '<p class="warning">The counters do not sum to the total: do not rely on this page before'
+        " <code>bulk-activate verify</code> says what is wrong.</p>"
+    )

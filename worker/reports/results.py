@@ -39,6 +39,12 @@ def job_results(
     slices = ((item.part, item.stored) for item in store.slices(job_id, int(raw.fields.get("slices", 0))))
     # A reason that a running job meets after this moment shows as none until the next reading.
     rows = job_rows(raw.fields, raw.reasons, slices, store.skipped(job_id))
+    return narrowed(rows, outcomes, ids)
+
+
+def narrowed(rows: Iterator[Row], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Row]:
+    if not outcomes and not ids:
+        return rows
     return (row for row in rows if (not outcomes or row.outcome in outcomes) and (not ids or row.id in ids))
 
 

@@ -3,12 +3,23 @@
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
+from worker.core.timeline import read_timeline
+from worker.reports.told import Told
 from worker.store.jobs import JobStore, RawBudget, RawJob
 
 
 def read_report(store: JobStore, job_id: str) -> Report:
     """The report as it stands now. Raises `NoSuchJobError`."""
+    return _report(store, store.read(job_id))
+
+
+def read_told(store: JobStore, job_id: str) -> Told:
+    """The report and the timeline, as they stood at one moment."""
     raw = store.read(job_id)
+    return Told(_report(store, raw), read_timeline(raw.timeline))
+
+
+def _report(store: JobStore, raw: RawJob) -> Report:
     budget = store.budget(raw.fields.get("host", ""), raw.fields["org_id"])
     return make_report(raw.fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
 

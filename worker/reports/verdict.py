@@ -1,24 +1,32 @@
 """The job in one sentence, for the table and the page alike."""
 
-from typing import Final
-
-from worker.core.job import JobOutcome, State
+from worker.core.job import State
+from worker.core.outcome import SUCCEEDED, Outcome
 from worker.core.report import Report
-
-_VERDICTS: Final[dict[str, str]] = {
-    JobOutcome.ALL_SUCCEEDED: "Every token is active.",
-    JobOutcome.PARTIALLY_SUCCEEDED: "Some tokens are not active, or not known to be.",
-    JobOutcome.NONE_SUCCEEDED: "No token was activated.",
-    JobOutcome.NOTHING_TO_DO: "The list held no token id: nothing to do.",
-}
 
 
 def verdict(report: Report) -> str:
     if report.outcome is None:
         why = report.state_reason.message or report.state_reason.code
         return f"The job is {report.state}" + (f": {why}." if why else ".")
-    sentence = _VERDICTS[report.outcome]
+    sentence = _at_rest(report)
     if report.state is State.COMPLETED:
         return sentence
     why = report.state_reason.message or report.state_reason.code or "no reason given"
     return f"{sentence} The job ended early ({report.state}: {why})."
+
+
+def _at_rest(report: Report) -> str:
+    counts = report.counts
+    total, active = counts["total"], sum(counts[outcome] for outcome in SUCCEEDED)
+    if not total:
+        return "The list held no token id: nothing to do."
+    if active == total:
+        return "The token is active." if total == 1 else f"All {total:,} tokens are active."
+    parts = (
+        (Outcome.FAILED, "refused"),
+        (Outcome.UNKNOWN, "not known to be active or not"),
+        (Outcome.NOT_ATTEMPTED, "never sent"),
+    )
+    rest = ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in parts if counts[outcome])
+    return f"{active:,} of {total:,} tokens are active; {rest}."

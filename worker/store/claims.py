@@ -17,7 +17,7 @@ from worker.core.record import Stored
 from worker.core.slices import Slice, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
-from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args
+from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
 
 LEASE_MS: Final = 6000
@@ -130,6 +130,21 @@ class ClaimStore:
     async def live_jobs(self) -> list[str]:
         members = cast("set[bytes]", await self._redis.smembers(keys.LIVE))
         return [job_id.decode() for job_id in members]
+
+    async def maybe_rested(self, rested_ms: int) -> list[str]:
+        """Jobs that may have rested for `rested_ms`, and those whose removal began and did not end."""
+        seconds, _ = await self._redis.time()
+        # None can have ended before it was created, so most jobs need no look.
+        old = await self._redis.zrangebyscore(keys.JOBS, "-inf", seconds * 1000 - rested_ms)
+        begun = await self._redis.hkeys(keys.PURGING)
+        return [job_id.decode() for job_id in cast("list[bytes]", [*begun, *old])]
+
+    async def purge(self, job_id: str, rested_ms: int) -> bool:
+        """Removes the job if it has rested for `rested_ms`; whether it was. Any number may do so at once."""
+        code = Code.PURGING
+        while code is Code.PURGING:
+            code, _ = await self._step(Step.PURGE, job_id, purge_args(rested_ms))
+        return code is Code.PURGED
 
     async def beat(self, worker: str, forget_ms: int) -> None:
         """A sign of life of this process; those silent for `forget_ms` are forgotten."""

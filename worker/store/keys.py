@@ -17,8 +17,10 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:tally           hash    reason's number -> ids
     bulk:{JOB}:samples         hash    reason's number -> a few ids
     bulk:{JOB}:timeline        hash    bucket -> sent, settled, throttled, held ms
+    bulk:{JOB}:family          list    jobs made by `retry` of it or of one of them, in order
     bulk:jobs                  zset    job ids by time of creation
     bulk:live                  set     job ids that are not at rest
+    bulk:purging               hash    job id -> slices still to remove of a job that is gone
     bulk:request:KEY           string  the job that a request id made
     bulk:budget:HOST:ORG       hash    the rate budget of an organization
     bulk:workers               zset    worker processes by their last heartbeat
@@ -28,6 +30,7 @@ from typing import Final
 
 JOBS: Final = "bulk:jobs"
 LIVE: Final = "bulk:live"
+PURGING: Final = "bulk:purging"
 WORKERS: Final = "bulk:workers"
 
 PER_SLICE: Final = ("ids", "out", "bat", "why", "exc", "slice")
@@ -41,6 +44,7 @@ PER_JOB: Final = (
     "tally",
     "samples",
     "timeline",
+    "family",
 )
 
 

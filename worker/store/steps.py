@@ -19,6 +19,7 @@ class Step(StrEnum):
     COMMIT = "commit"
     CONTROL = "control"
     SWEEP = "sweep"
+    PURGE = "purge"
 
 
 class BudgetStep(StrEnum):
@@ -42,6 +43,9 @@ class Code(StrEnum):
     IN_FORCE = "IN_FORCE"
     ILLEGAL = "ILLEGAL"
     SWEPT = "SWEPT"
+    PURGED = "PURGED"
+    PURGING = "PURGING"
+    KEPT = "KEPT"
     NO_JOB = "NO_JOB"
 
 

@@ -13,6 +13,11 @@ redis.call('HSET', job, 'total', ARGV[2], 'n_pending', ARGV[2], 'slices', ARGV[3
 if ARGV[4] ~= '' then
   redis.call('HSET', job, 'deadline_ms', int(number('created_ms') + 1000 * tonumber(ARGV[4])))
 end
+local root = get('root_job_id')
+-- The family is the root's: where that is gone, nothing may be written that nobody would remove.
+if root and redis.call('EXISTS', 'bulk:{' .. root .. '}:job') == 1 then
+  redis.call('RPUSH', 'bulk:{' .. root .. '}:family', get('id'))
+end
 change(now, 'queued', '', '', '')
 if settle_job(now) then return {'LAUNCHED'} end
 return {'LAUNCHED', unpack(refill(now, tonumber(ARGV[1])))}

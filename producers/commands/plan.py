@@ -1,0 +1,104 @@
+"""`plan`: what a list holds and how long it will take. Nothing is stored or sent."""
+
+import shlex
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+import click
+
+from producers import show
+from producers.options import input_options, open_source, output_option, reading_options
+from producers.reading import (
+    InputOptions,
+    Malformed,
+    Manifest,
+    ManifestCounter,
+    Source,
+    check_no_secrets,
+    read_rows,
+)
+from worker.core.duration import show_duration
+from worker.core.estimate import Seconds, expected_seconds, requests_for
+from worker.settings import Settings, load
+
+_MOST_SHOWN: Final = 10
+"""Malformed lines that are described; `results` describes all of them once the job is made."""
+
+
+@click.command()
+@reading_options
+@click.option("--rate", metavar="R|auto", help="Requests per second; default: the RATE setting.")
+@output_option("table", "json")
+def command(file: str, rate: str | None, output_format: str, **given: Any) -> int:
+    """Read and check a list without storing or sending any of it. Needs no Redis and no credential.
+
+    Hand the sha256 to `submit --plan`, which refuses a list that was changed since.
+
+    Example: bulk-activate plan ids.txt --rate 50
+    """
+    settings = load(rate=rate)
+    with open_source(file) as source:
+        manifest, malformed = _read(source, input_options(given))
+    requests = requests_for(manifest.unique)
+    seconds = expected_seconds(requests, *_rates(settings))
+    if output_format == "json":
+        show.as_json(
+            {
+                "manifest": manifest,
+                "requests": requests,
+                "seconds": {"low": round(seconds.low, 1), "high": round(seconds.high, 1)},
+                "malformed_lines": [{"line": row.line, "why": row.why} for row in malformed],
+            }
+        )
+        return 0
+    for name, value in _facts(manifest, requests, seconds, settings):
+        click.echo(f"{name:<12} {value}")
+    if malformed:
+        click.echo("\nMalformed lines:")
+    for row in malformed:
+        click.echo(f"  line {row.line}: {row.why}")
+    if manifest.malformed > len(malformed):
+        click.echo(f"  and {manifest.malformed - len(malformed):,} more")
+    click.echo(f"\nNext: bulk-activate submit {shlex.quote(file)} --plan {manifest.sha256}", err=True)
+    return 0
+
+
+def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malformed]]:
+    check_no_secrets(source, options)
+    counter = ManifestCounter()
+
+    def bad_ones() -> Iterator[Malformed]:
+        for row in read_rows(source, options):
+            counter.count(row)
+            if isinstance(row, Malformed):
+                yield row
+
+    rows = bad_ones()
+    first = list(islice(rows, _MOST_SHOWN))
+    for _ in rows:
+        pass  # Counted, not kept.
+    return counter.manifest(source.sha256), first
+
+
+def _rates(settings: Settings) -> tuple[float, float]:
+    """The slowest and the fastest requests per second to be expected."""
+    if settings.rate == "auto":
+        return settings.fixed_rate, settings.rate_max
+    return settings.rate, settings.rate
+
+
+def _facts(
+    manifest: Manifest, requests: int, seconds: Seconds, settings: Settings
+) -> Iterator[tuple[str, str]]:
+    yield "lines", f"{manifest.lines:,}"
+    yield "unique ids", f"{manifest.unique:,}"
+    yield "duplicates", f"{manifest.duplicates:,} (each id is sent once)"
+    yield "malformed", f"{manifest.malformed:,} (never sent)"
+    yield "requests", f"{requests:,}"
+    slowest, fastest = _rates(settings)
+    rate = f"{slowest:g} requests/s"
+    if slowest != fastest:
+        rate = f"{slowest:g} to {fastest:g} requests/s, as it is learned"
+    yield "duration", f"{show_duration(seconds.low)} to {show_duration(seconds.high)}, at {rate}"
+    yield "sha256", manifest.sha256 or ""

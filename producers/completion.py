@@ -1,0 +1,31 @@
+"""What a shell may complete: the ids of the jobs that are there."""
+
+from itertools import islice
+from typing import Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from producers.connection import opened
+from worker.core.errors import BulkActivateError
+from worker.settings import load
+
+_MOST: Final = 50
+
+
+def job_ids(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The newest jobs whose id begins so, with their state. None where Redis cannot be asked."""
+    try:
+        with opened(load()) as store:
+            return list(
+                islice(
+                    (
+                        CompletionItem(fields["id"], help=fields["state"])
+                        for fields in store.summaries()
+                        if fields["id"].startswith(begun)
+                    ),
+                    _MOST,
+                )
+            )
+    except BulkActivateError:
+        return []

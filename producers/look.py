@@ -1,0 +1,130 @@
+"""One look at a job while it is watched, and how it reads: a few lines on a terminal, one elsewhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from producers.speed import Now
+from worker.core.duration import show_duration
+from worker.core.job import State
+from worker.core.outcome import Outcome
+from worker.core.reason import MAX_NAME
+from worker.core.report import Report
+
+_SHOWN: Final = (
+    (Outcome.ACTIVATED, "green"),
+    (Outcome.ALREADY_ACTIVE, "cyan"),
+    (Outcome.FAILED, "red"),
+    (Outcome.UNKNOWN, "yellow"),
+    (Outcome.AMBIGUOUS, "yellow"),
+    (Outcome.NOT_ATTEMPTED, "bright_black"),
+)
+_REASONS: Final = 5
+"""Groups of failures that are shown while the job runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    report: Report
+    now_ms: int
+    """The store's clock, by which a hold ends."""
+    workers: int
+    speed: Now | None = None
+
+    def held_for(self) -> float:
+        """Seconds that a 429 still holds all sending."""
+        until = self.report.rate.held_until
+        if until is None:
+            return 0.0
+        return max(0.0, datetime.fromisoformat(until).timestamp() - self.now_ms / 1000)
+
+    def left(self) -> float | None:
+        """Seconds to the end at the speed since the start; None where nothing tells."""
+        per_second = self.report.progress.ids_per_second
+        if self.report.state is not State.RUNNING or not per_second:
+            return None
+        return (self.report.counts["total"] - self.report.settled()) / per_second
+
+
+def line(look: Look) -> str:
+    """Where the job stands, in one line."""
+    report = look.report
+    counts = report.counts
+    parts = [str(report.state), f"{report.settled():,}/{counts['total']:,} ids"]
+    parts += [
+        f"{counts[name]:,} {name.replace('_', ' ')}"
+        for name, _ in _SHOWN
+        if counts[name] or name is Outcome.ACTIVATED
+    ]
+    parts += [str(text) for text in _pace(look)]
+    return ", ".join(parts)
+
+
+def lines(look: Look) -> RenderableType:
+    """The same for a terminal of any width, with the reasons of failures as they appear."""
+    report = look.report
+    total = report.counts["total"]
+    head = Table.grid(padding=(0, 1), expand=True)
+    head.add_column(no_wrap=True)
+    head.add_column(ratio=1)
+    head.add_column(no_wrap=True, justify="right")
+    bar = ProgressBar(total=total or 1, completed=report.settled() if total else 1)
+    done = f"{report.progress.percent:.1f} %  {report.settled():,} of {total:,} ids"
+    head.add_row(Text(report.state, style="bold"), bar, done)
+    counts = Text("  ").join(
+        Text(f"{report.counts[name]:,} {name.replace('_', ' ')}", style=colour)
+        for name, colour in _SHOWN
+        if report.counts[name]
+    )
+    rows: list[RenderableType] = [head, counts or Text("nothing settled yet", style="bright_black")]
+    rows.append(Text("  ").join(_pace(look)))
+    if report.failures:
+        rows.append(_reasons(report))
+    # The cursor rests on an empty line: the terminal's own ^C would wrap a full one, and shift the redraw.
+    return Group(*rows, "")
+
+
+def _pace(look: Look) -> Iterator[Text]:
+    """How fast, how long still, held by what, and by how many it is worked on."""
+    report = look.report
+    moving = report.state in {State.QUEUED, State.RUNNING, State.CANCELLING}
+    if look.speed is not None and moving:
+        allowed = f" of {report.rate.current:g}" if report.rate.current is not None else ""
+        yield Text(f"{look.speed.requests:.1f}{allowed} requests/s")
+        yield Text(f"{look.speed.ids:,.0f} ids/s")
+    if (left := look.left()) is not None:
+        yield Text(f"{show_duration(left)} left")
+    if (held := look.held_for()) and moving:
+        yield Text(f"held by a 429 for {max(1, round(held))}s", style="yellow")
+    if moving:
+        workers = f"{look.workers} worker{'' if look.workers == 1 else 's'}"
+        yield Text(workers if look.workers else "no worker is alive", style="" if look.workers else "red")
+    why = report.state_reason
+    if why.code is not None:
+        words = visible(f"{why.code}: {why.message}" if why.message else why.code)
+        yield Text(words, style="yellow")
+
+
+def _reasons(report: Report) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_NAME)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    # By name: rows that change places with every count are hard to read.
+    for group in sorted(report.failures[:_REASONS], key=lambda group: group.reason):
+        table.add_row(f"{group.count:,}", Text(group.reason, style="red"), Text(visible(group.message)))
+    hidden = len(report.failures) - _REASONS
+    if hidden > 0:
+        table.add_row("", Text(f"and {hidden} more reasons", style="bright_black"), "")
+    return table
+
+
+def visible(text: str) -> str:
+    """Without what would move a terminal's cursor or change its colours."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,55 @@
+"""Makes a child job of the ids of a job that did not succeed."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+import msgspec
+
+from producers.jobs import Request, Submitted, fill, new_job_id, request_fields
+from producers.reading import Wellformed
+from worker.core.errors import BadInputError
+from worker.core.job import AT_REST, State
+from worker.core.outcome import UNSUCCESSFUL, Outcome
+from worker.reports.results import job_results
+from worker.store.jobs import JobStore, must_rest
+
+
+def retry(store: JobStore, parent_id: str, request: Request, outcomes: Collection[Outcome]) -> Submitted:
+    """A new job of the parent's ids with one of `outcomes`, for the parent's organization, with its labels.
+
+    An id keeps the line that it has in the first list of the family. A repeat makes another child.
+    Raises `NoSuchJobError`, and `StateChangeError` where the parent does not rest.
+    """
+    fields = store.read(parent_id).fields
+    if State(fields["state"]) not in AT_REST:
+        raise must_rest("retry", parent_id, fields["state"])
+    labels = msgspec.json.decode(fields.get("labels", "{}"), type=dict[str, str])
+    child = replace(
+        request,
+        org_id=fields["org_id"],
+        labels=labels | request.labels,
+        weight=int(fields.get("weight", 1)),
+        parent_job_id=parent_id,
+        root_job_id=fields.get("root_job_id", parent_id),
+    )
+    job_id, _ = store.create(
+        new_job_id(), request_fields(child), request_id=None, fingerprint="", fresh=False
+    )
+    return Submitted(
+        job_id, new=True, tickets=fill(store, job_id, child, _rows(store, parent_id, outcomes), None)
+    )
+
+
+def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:
+    """The outcomes to take up again; all that are no success where none is given. Raises `BadInputError`."""
+    for outcome in sorted(outcomes):
+        if outcome not in UNSUCCESSFUL:
+            known = ", ".join(sorted(UNSUCCESSFUL))
+            raise BadInputError(f"--outcome: there is nothing to retry about {outcome}: expected {known}")
+    return frozenset(outcomes) or UNSUCCESSFUL
+
+
+def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[Wellformed]:
+    for row in job_results(store, parent_id, outcomes):
+        if row.id is not None:
+            yield Wellformed(row.line, row.id)

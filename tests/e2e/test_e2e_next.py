@@ -1,0 +1,67 @@
+"""What to type next: after a look, after an error, and while typing."""
+
+import os
+import subprocess
+
+import pytest
+
+from producers.suggest import next_command
+from tests.core.stored import job, made
+from tests.e2e.stack import BULK_ACTIVATE, Stack, cli, environment, new_ids
+from worker.core.job import State
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "workers", "command"),
+    [
+        (State.RUNNING, {"total": 1, "n_pending": 1}, 1, "status J --watch"),
+        (State.QUEUED, {"total": 1, "n_pending": 1}, 0, "worker"),
+        (State.PAUSED, {"reason_code": "user"}, 1, "resume J"),
+        (State.PAUSED, {"reason_code": "credential_rejected"}, 1, "once the credential is mended"),
+        (State.COMPLETED, {"total": 1, "n_activated": 1}, 1, "report J"),
+        (State.COMPLETED, {"total": 1, "n_failed": 1}, 1, "retry J"),
+        (State.CANCELLED, {"total": 1, "n_not_attempted": 1}, 1, "retry J"),
+        (State.COMPLETED, {"total": 2, "n_activated": 1}, 1, "verify J"),
+    ],
+)
+def test_each_state_has_a_next_command(
+    state: State, more: dict[str, object], workers: int, command: str
+) -> None:
+    assert command in next_command(made(job(state, **more)), workers=workers)
+
+
+def test_status_says_it_where_people_read_and_not_in_json(stack: Stack) -> None:
+    job_id = stack.submit(new_ids(20))
+    assert "Next: bulk-activate worker" in stack.cli("status", job_id).err
+    assert "Next" not in stack.cli("status", job_id, "-o", "json").err
+    stack.cli("cancel", job_id)
+    assert f"bulk-activate retry {job_id}" in stack.cli("status", job_id).err
+    assert f"bulk-activate retry {job_id}" in stack.cli("resume", job_id).err
+
+
+def test_a_misspelled_command_is_recognized() -> None:
+    done = cli("sttus")
+    assert done.code == 2
+    assert "did you mean status?" in done.err
+    assert "--help" in cli("zzz").err
+    assert "bulk-activate doctor" in cli("list", REDIS_URL="redis://127.0.0.1:1/0").err
+
+
+def complete(stack: Stack | None, *words: str) -> list[str]:
+    extra = {
+        "_BULK_ACTIVATE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["bulk-activate", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    url = "redis://127.0.0.1:1/0" if stack is None else stack.redis_url
+    shell = environment({"REDIS_URL": url}) | extra
+    done = subprocess.run([BULK_ACTIVATE], env=os.environ | shell, capture_output=True, text=True, check=True)
+    return [line.split(",", 1)[1] for line in done.stdout.splitlines() if line]
+
+
+def test_a_shell_completes_commands_options_and_jobs(stack: Stack) -> None:
+    assert set(complete(None, "re")) == {"results", "report", "resume", "retry"}
+    assert "--merged" in complete(None, "results", "--m")
+    job_id = stack.submit(new_ids(1))
+    assert complete(stack, "status", job_id[:4]) == [job_id]
+    assert complete(None, "status", job_id[:4]) == []

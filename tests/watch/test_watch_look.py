@@ -1,0 +1,107 @@
+"""What a person sees of a job while it runs: whole, within the width, and harmless."""
+
+import io
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from producers.look import Look, line, lines
+from producers.speed import WINDOW, Now, Speed
+from tests.core.stored import T0, job, made
+from worker.core.job import State
+from worker.core.report import FailureGroup, Rate, Report, timestamp
+
+HELD = Rate(75.0, 20.0, timestamp(T0 + 12_400))
+
+
+def running(failures: int = 3, **more: Any) -> Report:
+    counts = {"total": 20_000, "n_activated": 11_400, "n_failed": 600, "n_pending": 8000, "active_ms": 48_000}
+    report = made(job(**(counts | more)))
+    groups = [
+        FailureGroup(f"REASON_{place}", "because " * 30, 9 - place, 200, [], retryable=False)
+        for place in range(failures)
+    ]
+    return msgspec.structs.replace(report, failures=groups, rate=HELD)
+
+
+def drawn(look: Look, width: int = 80) -> list[str]:
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=True, color_system=None, highlight=False
+    )
+    console.print(lines(look))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+LOOK = Look(running(), T0, 2, Now(18.25, 274.0))
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_everything_stands_within_the_width(width: int) -> None:
+    shown = drawn(LOOK, width)
+    text = "\n".join(shown)
+    for words in (
+        "60.0 %  12,000 of 20,000 ids",
+        "11,400 activated  600 failed",
+        "18.2 of 20 requests/s  274 ids/s  32s left  held by a 429 for 12s  2 workers",
+        "REASON_0",
+    ):
+        assert words in text
+    assert len(shown) == 7
+    assert max(map(len, shown)) <= width
+
+
+def test_the_last_line_is_empty_so_that_the_terminals_own_words_harm_nothing() -> None:
+    assert drawn(LOOK)[-1] == ""
+
+
+def test_no_worker_is_said() -> None:
+    assert "no worker is alive" in "\n".join(drawn(Look(running(), T0, 0)))
+    assert "no worker is alive" in line(Look(running(), T0, 0))
+
+
+def test_a_hold_that_is_over_is_not_shown() -> None:
+    assert "held" not in line(Look(running(), T0 + 12_400, 1))
+
+
+def test_many_reasons_are_bounded() -> None:
+    text = "\n".join(drawn(Look(running(9), T0, 1)))
+    assert "and 4 more reasons" in text
+    assert text.count("REASON_") == 5
+
+
+def test_a_plain_line_says_the_same() -> None:
+    assert line(LOOK) == (
+        "running, 12,000/20,000 ids, 11,400 activated, 600 failed, 18.2 of 20 requests/s, 274 ids/s,"
+        " 32s left, held by a 429 for 12s, 2 workers"
+    )
+
+
+def test_a_job_at_rest_shows_no_pace_and_why_it_ended() -> None:
+    ended = made(job(State.CANCELLED, total=1, n_not_attempted=1, reason_code="user", reason_message="lunch"))
+    assert line(Look(ended, T0, 1)) == "cancelled, 1/1 ids, 0 activated, 1 not attempted, user: lunch"
+    empty = made(job(State.COMPLETED, total=0))
+    assert "100.0 %  0 of 0 ids" in "\n".join(drawn(Look(empty, T0, 1)))
+
+
+def test_words_of_others_cannot_move_the_cursor() -> None:
+    report = running(0, reason_code="user", reason_message="\x1b[2J\x07 [bold]x[/bold]")
+    assert "\x1b[2J" not in line(Look(report, T0, 1))
+    assert "[bold]x[/bold]" in "\n".join(drawn(Look(report, T0, 1)))
+
+
+def sent(requests: int, settled: int) -> Report:
+    return made(job(total=10_000, n_activated=settled, n_pending=10_000 - settled, r_sent=requests))
+
+
+def test_the_speed_is_that_of_the_last_seconds() -> None:
+    speed = Speed()
+    assert speed.add(0.0, sent(0, 0)) is None
+    assert speed.add(0.25, sent(9, 9)) is None
+    assert speed.add(1.0, sent(10, 150)) == (10, 150)
+    for at in range(2, 60):
+        speed.add(float(at), sent(10 * at, 150 * at))
+    assert speed.add(60.0, sent(590, 8850)) == pytest.approx((8, 120))
+    assert len(speed._looks) <= WINDOW + 2

@@ -1,0 +1,55 @@
+"""`doctor`: how Redis, the workers, the credential and the API stand."""
+
+import asyncio
+import sys
+from typing import Final
+
+import click
+import msgspec
+
+from worker import logs, settings
+from worker.core.errors import BadInputError, BulkActivateError
+from worker.core.ids import is_org_id
+from worker.doctor.api import check_api
+from worker.doctor.check import Check, Status, exit_code
+from worker.doctor.store import check_store
+from worker.settings import Settings
+
+_SIGNS: Final = {Status.OK: "ok", Status.SKIPPED: "-"}
+
+
+@click.command()
+@click.option("--org", "org_id", metavar="GUID", help="Check the credential against this organization.")
+@click.option("-o", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(org_id: str | None, output_format: str) -> None:
+    """Check Redis, workers, credential, organization and API. Activates nothing.
+
+    The exit code is 0 if all is well or there are warnings, 1 if a check failed, 7 if something is out of
+    reach.
+
+    Example: bulk-activate doctor --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f
+    """
+    try:
+        if org_id is not None and not is_org_id(org_id):
+            raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
+        ready = settings.load(org_id=org_id)
+    except BulkActivateError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    # Stdout is for what was found; that an access token was had is no news here.
+    logs.configure(ready.model_copy(update={"log_level": "warning"}))
+    checks = [*check_store(ready), *asyncio.run(_api_checks(ready))]
+    code = exit_code(checks)
+    if output_format == "json":
+        document = {"schema_version": 1, "exit_code": code, "checks": checks}
+        click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
+    else:
+        for check in checks:
+            click.echo(
+                f"{_SIGNS.get(check.status, check.status.upper()):<12} {check.name:<13} {check.message}"
+            )
+    sys.exit(code)
+
+
+async def _api_checks(ready: Settings) -> list[Check]:
+    return [check async for check in check_api(ready, ready.org_id)]

@@ -1,0 +1,89 @@
+"""The API within reach, the credential good, its bearer an owner of the organization."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import aiohttp
+
+from worker.api.session import make_session, no_reply
+from worker.api.tokens import AccessTokens, CredentialRejectedError, TokenUnavailableError
+from worker.core.ownership import Ownership, ownership
+from worker.doctor.check import Check, Status
+from worker.settings import PREFIX, Settings
+
+_ANY_ORG: Final = "-"
+"""Stands for an organization where the one credential serves all: no file is looked for."""
+
+
+async def check_api(settings: Settings, org_id: str | None) -> AsyncIterator[Check]:
+    async with make_session(settings) as session:
+        reach = await _reach(session, settings)
+        yield reach
+        if reach.status is not Status.OK:
+            yield Check("credential", Status.SKIPPED, "the API is out of reach")
+            return
+        token, found = await _credential(settings, session, org_id)
+        yield found
+    if token is not None:
+        yield _owner(token, org_id)
+
+
+async def _reach(session: aiohttp.ClientSession, settings: Settings) -> Check:
+    """Any answer to a plain GET will do: name, route, proxy-less TLS and certificate are then in order."""
+    try:
+        async with session.get("/", allow_redirects=False):
+            return Check("api", Status.OK, f"{settings.api_url} answers")
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Check(
+            "api",
+            Status.UNREACHABLE,
+            f"{settings.api_url} does not answer ({no_reply(error).message}):"
+            f" check the network, or set {PREFIX}API_URL to the API's host",
+        )
+
+
+async def _credential(
+    settings: Settings, session: aiohttp.ClientSession, org_id: str | None
+) -> tuple[str | None, Check]:
+    """An access token if one can be had. The exchange itself is what is tried."""
+    if not (settings.api_token or settings.access_token or settings.credentials_dir):
+        return None, Check("credential", Status.SKIPPED, "none here: run `doctor` where workers run")
+    if org_id is None and settings.credentials_dir is not None:
+        if not (settings.api_token or settings.access_token):
+            return None, Check("credential", Status.SKIPPED, "one a file: name an organization with --org")
+        settings = settings.model_copy(update={"credentials_dir": None})
+    tokens = AccessTokens(settings, session, asyncio.get_running_loop().time)
+    try:
+        token = await tokens.get(org_id or _ANY_ORG)
+    except CredentialRejectedError as error:
+        return None, Check("credential", Status.FAILED, str(error).replace(", then resume the job", ""))
+    except TokenUnavailableError as error:
+        return None, Check("credential", Status.UNREACHABLE, f"{error}: try again; the API may be down")
+    if settings.access_token is not None:
+        return token, Check("credential", Status.OK, "a ready access token, not tried: that needs a request")
+    return token, Check("credential", Status.OK, "the API token was exchanged for an access token")
+
+
+def _owner(token: str, org_id: str | None) -> Check:
+    match ownership(token, org_id):
+        case Ownership.OWNER if org_id is not None:
+            return Check("organization", Status.OK, f"the credential is an owner of {org_id}")
+        case Ownership.OWNER:
+            return Check(
+                "organization", Status.OK, "the credential is an owner; name --org to check of which"
+            )
+        case Ownership.NOT_OWNER:
+            return Check(
+                "organization",
+                Status.FAILED,
+                "no owner: use the API token of an Organization Owner's account",
+            )
+        case Ownership.OTHER_ORGANIZATION:
+            return Check(
+                "organization", Status.FAILED, f"the credential is not {org_id}'s: use one made in it"
+            )
+        case Ownership.UNSAID:
+            return Check(
+                "organization", Status.SKIPPED, "the access token does not say; the first request will"
+            )

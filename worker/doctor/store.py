@@ -1,0 +1,61 @@
+"""Redis and the workers on it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import redis
+
+from worker.core.errors import BulkActivateError, RedisUnreachableError
+from worker.doctor.check import Check, Status
+from worker.settings import PREFIX, Settings
+from worker.store.connect import check_server, reachable, server_version, shown, sync_client
+from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
+
+_NEARLY_FULL: Final = 0.8
+
+
+def check_store(settings: Settings) -> Iterator[Check]:
+    url = settings.redis_url
+    try:
+        with sync_client(url) as client, reachable(url):
+            yield from _server(client, url)
+            yield from _memory(client)
+            yield _workers(JobStore(client))
+    except RedisUnreachableError as error:
+        yield Check("redis", Status.UNREACHABLE, str(error))
+        yield Check("workers", Status.SKIPPED, "Redis knows them")
+
+
+def _server(client: redis.Redis, url: str) -> Iterator[Check]:
+    try:
+        warnings = check_server(client, url)
+    except RedisUnreachableError:
+        raise
+    except BulkActivateError as error:
+        yield Check("redis", Status.FAILED, str(error))
+        return
+    version = ".".join(map(str, server_version(client)))
+    yield Check("redis", Status.OK, f"version {version} at {shown(url)}")
+    for warning in warnings:
+        yield Check("redis", Status.WARNING, warning)
+
+
+def _memory(client: redis.Redis) -> Iterator[Check]:
+    memory = client.info("memory")
+    most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
+    if most and used > _NEARLY_FULL * most:
+        share = f"{100 * used // most} %"
+        yield Check(
+            "redis", Status.WARNING, f"its memory is {share} full: raise maxmemory, or purge jobs that rest"
+        )
+
+
+def _workers(store: JobStore) -> Check:
+    alive = store.live_workers(WORKERS_WITHIN_MS)
+    if alive:
+        return Check("workers", Status.OK, f"{alive} worker process{'es' if alive > 1 else ''} alive")
+    return Check(
+        "workers",
+        Status.WARNING,
+        f"none alive on this Redis: jobs wait until `bulk-activate worker` runs with this {PREFIX}REDIS_URL",
+    )

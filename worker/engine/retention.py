@@ -1,0 +1,54 @@
+"""Removes jobs that have rested for longer than `RETENTION`.
+
+Every worker does so, and that many do it at once is harmless. Where workers differ, the shortest holds.
+"""
+
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from worker.store.claims import ClaimStore
+
+INTERVAL: Final = 60.0
+"""Seconds between two looks, at most; a shorter retention is looked after as often as it is long."""
+
+log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """`seconds`: how long a job that rests is kept."""
+
+    def __init__(self, store: ClaimStore, seconds: float) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._closing = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        self._closing.set()
+        await self._task
+
+    async def _run(self) -> None:
+        while not self._closing.is_set():
+            await self._purge()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), min(INTERVAL, self._seconds))
+
+    async def _purge(self) -> None:
+        rested_ms = round(self._seconds * 1000)
+        try:
+            for job_id in await self._store.maybe_rested(rested_ms):
+                await self._purge_one(job_id, rested_ms)
+        except RedisError as error:
+            log.warning("cannot remove old jobs, will try again", problem=str(error))
+
+    async def _purge_one(self, job_id: str, rested_ms: int) -> None:
+        try:
+            if await self._store.purge(job_id, rested_ms):
+                log.info("job removed: it rested for longer than RETENTION", job_id=job_id)
+        except ResponseError as error:
+            # One broken job must not keep the others here.
+            log.warning("cannot remove job, will try again", job_id=job_id, problem=str(error))

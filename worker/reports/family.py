@@ -1,0 +1,50 @@
+"""Reads a job together with the jobs that `retry` made of it."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from worker.core.errors import NoSuchJobError
+from worker.core.family import FamilyCount, family_report, latest_rows
+from worker.core.outcome import Outcome
+from worker.core.report import Report
+from worker.core.rows import Row
+from worker.reports.results import job_results, narrowed
+from worker.reports.status import read_told
+from worker.reports.told import Told
+from worker.store.jobs import JobStore
+
+ROOT: Final = "root_job_id"
+
+
+def members(store: JobStore, job_id: str) -> list[str]:
+    """The jobs of the family that `job_id` belongs to, the first one first.
+
+    Raises `NoSuchJobError`, also where one of them is gone: what became of its ids could not be told.
+    """
+    root = store.read(job_id).fields.get(ROOT, job_id)
+    names = [root, *store.family(root)]
+    for name in names:
+        if store.field(name, "state") is None:
+            raise NoSuchJobError(
+                f"job {name}, of the family of job {job_id}, was purged or is past RETENTION, and what"
+                " became of its ids with it: leave out --merged to see one job alone"
+            )
+    return names
+
+
+def family_results(
+    store: JobStore, job_id: str, outcomes: Collection[Outcome] = (), ids: Collection[str] = ()
+) -> Iterator[Row]:
+    """The latest row of each line, streamed: what is held at once does not grow with the list."""
+    rows = latest_rows([job_results(store, name) for name in members(store, job_id)])
+    return narrowed(rows, outcomes, ids)
+
+
+def read_family(store: JobStore, job_id: str) -> tuple[Report, list[Told]]:
+    """The family's report, and each of its jobs."""
+    names = members(store, job_id)
+    found = FamilyCount()
+    for row in latest_rows([job_results(store, name) for name in names]):
+        found.add(row)
+    jobs = [read_told(store, name) for name in names]
+    return family_report([job.report for job in jobs], found), jobs

@@ -1,0 +1,97 @@
+"""Text into HTML: escaped, made visible, and never longer than it may be."""
+
+from collections.abc import Iterable
+from html import escape
+from itertools import zip_longest
+from typing import Final
+
+from worker.core.duration import show_duration
+
+LONGEST: Final = 200
+"""Characters of a text that came from elsewhere. `results` has it whole."""
+
+MOST_OF_ID: Final = 64
+"""Characters of an id, or of a name, that are shown."""
+
+
+class Html(str):
+    """Safe as it stands. Every other string is escaped on its way into the page."""
+
+    __slots__ = ()
+
+
+class Figure(str):
+    """A number in words, as 96.1 %: right-aligned, and never broken."""
+
+    __slots__ = ()
+
+
+_LEAST: Final = 0.1
+"""Percent, the least that is told apart from none and from all."""
+
+Cell = str | int | float | None
+
+
+def text(value: object, longest: int = LONGEST) -> Html:
+    """`value` for HTML. What no reader would see, or what would turn the text around, becomes visible."""
+    shown = "".join(char if char.isprintable() else _escaped(char) for char in str(value))
+    return Html(escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…"))
+
+
+def _escaped(char: str) -> str:
+    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"  # noqa: PLR2004 -- a byte.
+
+
+def table(
+    head: Iterable[str], rows: Iterable[Iterable[Cell]], *, caption: str, headed_rows: bool = False
+) -> str:
+    """A table with column heads, and with `headed_rows` the first cell of each row as its head.
+
+    Numbers are right-aligned, under a head that is too; floats are seconds.
+    """
+    body = [list(row) for row in rows]
+    first = body[0] if body else []
+    names = "".join(_head(name, value) for name, value in zip_longest(head, first) if name is not None)
+    lines = [f"<caption>{text(caption)}</caption>", f"<thead><tr>{names}</tr></thead>" if names else ""]
+    lines.append("<tbody>")
+    for row in body:
+        cells = [_cell(value) for value in row]
+        if headed_rows:
+            cells[0] = cells[0].replace("<td", '<th scope="row"').replace("</td>", "</th>")
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    lines.append("</tbody>")
+    kind = "scroll pairs" if len(first) == 2 else "scroll"  # noqa: PLR2004 -- a name and a value.
+    return f'<div class="{kind}"><table>{"".join(lines)}</table></div>'
+
+
+def _head(name: str, below: Cell) -> str:
+    kind = ' class="n"' if isinstance(below, int | float | Figure) else ""
+    return f'<th scope="col"{kind}>{text(name)}</th>'
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, int):
+        return f'<td class="n">{value:,}</td>'
+    if isinstance(value, float):
+        return f'<td class="n">{seconds(value)}</td>'
+    if isinstance(value, Figure):
+        return f'<td class="n">{text(value)}</td>'
+    if isinstance(value, Html):
+        return f"<td>{value}</td>"
+    return f"<td>{text(value or '')}</td>"
+
+
+def seconds(value: float) -> str:
+    if value < 1:
+        return f"{1000 * value:.0f}ms" if value else "0s"
+    return f"{value:.1f}s" if value < 60 else show_duration(value)  # noqa: PLR2004 -- a minute.
+
+
+def share(part: float, whole: float) -> Figure:
+    """A percentage that is 0 or 100 only where nothing or everything is meant."""
+    if not part or part == whole:
+        return Figure("100 %" if part else "0 %")
+    percent = 100 * part / whole
+    if percent < _LEAST:
+        return Figure(f"< {_LEAST} %")
+    return Figure(f"> {100 - _LEAST} %" if percent > 100 - _LEAST else f"{percent:.1f} %")

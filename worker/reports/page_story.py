@@ -1,0 +1,102 @@
+"""How it went, who asked for it, and what came of it: the sections of the page that tell."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from worker.core.outcome import SUCCEEDED
+from worker.core.report import Report
+from worker.reports.markup import MOST_OF_ID, Cell, Html, table, text
+from worker.reports.plots import over_time
+from worker.reports.told import Told
+
+_LABELS: Final = 20
+_CHANGES: Final = 30
+_JOBS: Final = 20
+_PLOTTED: Final = 3
+
+
+def over_time_of(jobs: Sequence[Told]) -> Iterator[str]:
+    yield '<section aria-labelledby="time"><h2 id="time">Over time</h2>'
+    for job in jobs[-_PLOTTED:]:
+        if len(jobs) > 1:
+            yield f"<h3>Job {text(job.report.job_id)}</h3>"
+        yield over_time(job.timeline, _lasted(job.report))
+    yield "</section>"
+
+
+def _lasted(report: Report) -> float | None:
+    if report.started_at is None or report.ended_at is None:
+        return None
+    started, ended = (datetime.fromisoformat(at) for at in (report.started_at, report.ended_at))
+    return (ended - started).total_seconds()
+
+
+def asked(report: Report) -> Iterator[str]:
+    manifest = report.manifest
+    yield '<section class="facts" aria-labelledby="asked"><h2 id="asked">The list, and who asked</h2>'
+    rows: list[tuple[Cell, ...]] = [
+        ("organization", report.org_id),
+        ("asked by", report.created_by),
+        ("created", report.created_at),
+        ("started", report.started_at),
+        ("ended", report.ended_at),
+        ("deadline", report.deadline_at),
+        ("request id", report.request_id),
+        ("retry of job", report.parent_job_id),
+        ("lines", f"{manifest.lines:,}"),
+        ("unique ids", f"{manifest.unique:,}"),
+        ("never sent", f"{manifest.duplicates:,} duplicates, {manifest.malformed:,} malformed lines"),
+        ("sha256 of the list", Html(f"<code>{text(manifest.sha256)}</code>") if manifest.sha256 else None),
+    ]
+    rows += [(f"label {name[:MOST_OF_ID]}", value) for name, value in list(report.labels.items())[:_LABELS]]
+    yield table((), (row for row in rows if row[1]), caption="All times are UTC", headed_rows=True)
+    yield "</section>"
+
+
+def family(jobs: Sequence[Told]) -> Iterator[str]:
+    if len(jobs) == 1:
+        return
+    yield '<section aria-labelledby="family"><h2 id="family">The job and its retries</h2>'
+    shown = [job.report for job in (*jobs[:1], *jobs[1:][-_JOBS:])]
+    yield table(
+        ("job", "state", "ids", "active", "asked by", "created", "ended"),
+        (
+            (
+                job.job_id,
+                str(job.state),
+                job.counts["total"],
+                sum(job.counts[outcome] for outcome in SUCCEEDED),
+                job.created_by[:MOST_OF_ID],
+                job.created_at,
+                job.ended_at,
+            )
+            for job in shown
+        ),
+        caption=f"{len(jobs):,} jobs; this page has the latest outcome of each id over all of them",
+        headed_rows=True,
+    )
+    yield "</section>"
+
+
+def history(report: Report) -> Iterator[str]:
+    if not report.history:
+        return
+    left_out = len(report.history) - _CHANGES
+    cut = f"The last {_CHANGES}; {left_out:,} earlier ones are not shown"
+    yield '<section aria-labelledby="history"><h2 id="history">Changes of state</h2>'
+    yield table(
+        ("when", "from", "to", "by", "why"),
+        (
+            (
+                change.at,
+                change.from_,
+                change.to,
+                (change.actor or "")[:MOST_OF_ID],
+                change.message or change.code,
+            )
+            for change in report.history[-_CHANGES:]
+        ),
+        caption=cut if left_out > 0 else "All of them",
+    )
+    yield "</section>"

@@ -1,0 +1,168 @@
+"""Plots as inline SVG: shapes alone, with their words in HTML around them.
+
+So the words stay readable on a narrow screen, where the shapes are squeezed.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from worker.core.timeline import Timeline
+from worker.reports.markup import seconds, share, text
+
+_WIDTH: Final = 1000
+_HEIGHT: Final = 200
+_STRIP: Final = 30
+_TICKS: Final = 4
+_FEWEST: Final = 3
+_SHORTEST: Final = 0.25
+"""Seconds of a last bucket at least: less of it makes no rate."""
+
+
+class Part(NamedTuple):
+    """A part of a bar: the CSS class of its colour, its name, its size."""
+
+    kind: str
+    name: str
+    size: float
+
+
+def bar(parts: Sequence[Part], label: str) -> str:
+    """One bar cut into `parts`. The numbers stand in the table beside it."""
+    whole = sum(part.size for part in parts)
+    if not whole:
+        return ""
+    shapes, x = [], 0.0
+    for part in parts:
+        width = _WIDTH * part.size / whole
+        if width:
+            shapes.append(f'<rect class="{part.kind}" x="{x:.1f}" y="0" width="{width:.1f}" height="24"/>')
+        x += width
+    words = ", ".join(f"{part.name} {share(part.size, whole)}" for part in parts if part.size)
+    return (
+        f'<svg class="bar" viewBox="0 0 {_WIDTH} 24" preserveAspectRatio="none" role="img"'
+        f' aria-label="{text(f"{label}: {words}", 400)}">{"".join(shapes)}</svg>'
+    )
+
+
+def over_time(timeline: Timeline, lasted: float | None) -> str:
+    """Requests and ids per second, with the 429s and holds. `lasted`: seconds, for a job that rests."""
+    if not timeline.buckets:
+        return "<p>Nothing was sent.</p>"
+    width, buckets = timeline.width, timeline.buckets
+    if len(buckets) < _FEWEST:
+        return f"<p>{sum(bucket.sent for bucket in buckets):,} requests: too short a time for a curve.</p>"
+    spans = [width] * (len(buckets) - 1)
+    # The job ended somewhere in its last bucket.
+    last = width if lasted is None else lasted - sum(spans)
+    spans.append(max(last, _SHORTEST) if last < width else width)
+    sent = [bucket.sent / each for bucket, each in zip(buckets, spans, strict=True)]
+    settled = [bucket.settled / each for bucket, each in zip(buckets, spans, strict=True)]
+    throttled = [bucket.throttled for bucket in buckets]
+    end = sum(spans)
+    holds = [(start, min(stop, end)) for start, stop in timeline.holds()]
+    edges = list(accumulate((_WIDTH * each / end for each in spans), initial=0.0))
+    refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
+    return _figure(
+        "Requests per second",
+        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}",
+        sent,
+        edges,
+        end,
+        "sent",
+        holds,
+        throttled if any(throttled) else (),
+    ) + _figure(
+        "Ids settled per second",
+        f"{sum(bucket.settled for bucket in buckets):,} settled in {seconds(end)}",
+        settled,
+        edges,
+        end,
+        "settled",
+        holds,
+        (),
+    )
+
+
+def _figure(
+    name: str,
+    words: str,
+    values: Sequence[float],
+    edges: Sequence[float],
+    span: float,
+    kind: str,
+    holds: Iterable[tuple[float, float]],
+    marks: Sequence[int],
+) -> str:
+    top = nice(max(values))
+    shaded = "".join(
+        f'<rect class="hold" x="{_WIDTH * start / span:.1f}" y="0"'
+        f' width="{_WIDTH * (stop - start) / span:.1f}" height="{_HEIGHT}"/>'
+        for start, stop in holds
+    )
+    interval = seconds(span * edges[1] / _WIDTH)
+    label = f"{name}: {words}; at most {max(values):,.1f} in one interval of {interval}"
+    key = '<span class="key"><i class="swatch hold"></i> held by a 429</span>' if shaded else ""
+    strip = _strip(marks, edges) if marks else ""
+    if strip:
+        key += '<span class="key"><i class="swatch throttled"></i> 429 answers, in the strip below</span>'
+    return (
+        f"<figure><figcaption><strong>{name}</strong> <span>{words}</span> {key}</figcaption>"
+        f'<div class="plot"><div class="y" aria-hidden="true">{_labels(top)}</div><div class="area">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
+        f' aria-label="{text(label, 400)}">{_grid()}{shaded}'
+        f'<path class="{kind}" d="{_steps(values, edges, top)}"/></svg>'
+        f'{strip}<div class="x" aria-hidden="true">{_times(span)}</div></div></div></figure>'
+    )
+
+
+def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
+    """A step for each value, from the floor and back to it."""
+    path = [f"M0 {_HEIGHT}"]
+    for value, edge in zip(values, edges[1:], strict=True):
+        path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{edge:.1f}")
+    return "".join([*path, f"V{_HEIGHT}Z"])
+
+
+def _strip(marks: Sequence[int], edges: Sequence[float]) -> str:
+    most = max(marks)
+    bars = "".join(
+        f'<rect class="throttled" x="{edges[place]:.1f}" y="{_STRIP * (1 - _tall(count, most)):.1f}"'
+        f' width="{max(edges[place + 1] - edges[place], 2):.1f}" height="{_STRIP * _tall(count, most):.1f}"/>'
+        for place, count in enumerate(marks)
+        if count
+    )
+    label = f"429 answers over time: {sum(marks):,}, at most {most:,} in one interval"
+    return (
+        f'<svg class="strip" viewBox="0 0 {_WIDTH} {_STRIP}" preserveAspectRatio="none" role="img"'
+        f' aria-label="{label}">{bars}</svg>'
+    )
+
+
+def _tall(count: int, most: int) -> float:
+    """A share of the strip; a single 429 among thousands is still seen."""
+    return 0.25 + 0.75 * count / most
+
+
+def _grid() -> str:
+    lines = (f"M0 {_HEIGHT * step / _TICKS:g}H{_WIDTH}" for step in range(_TICKS))
+    return f'<path class="grid" d="{"".join(lines)}"/>'
+
+
+def _labels(top: float) -> str:
+    return "".join(f"<span>{top * step / _TICKS:,.4g}</span>" for step in range(_TICKS, -1, -1))
+
+
+def _times(span: float) -> str:
+    return "".join(
+        f"<span>{seconds(span * step / _TICKS) if step else 0}</span>" for step in range(_TICKS + 1)
+    )
+
+
+def nice(value: float) -> float:
+    """The next of 1, 2, 4, 6, 8 times a power of ten: quarters of it are short numbers."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((step * power for step in (1, 2, 4, 6, 8) if value <= step * power), 10 * power)

@@ -1,0 +1,41 @@
+-- Removes a job that rests: the job itself at once, its slices some at a time, so that no call is long.
+-- A repetition, by anyone, goes on where the last call stopped. Nothing of the job can come back
+-- meanwhile: every other step finds no job.
+--
+-- KEYS  1 the job's hash
+-- ARGV  1 ms that it must have rested; 0 for any   2 slices in one call
+--       3 the parts that a job has, spaces between   4 the parts that a slice has
+-- Returns {code, ...}: PURGED, nothing is left; PURGING, slices left: call again;
+--   KEPT, it has not rested for so long; ILLEGAL, state: it does not rest; NO_JOB.
+
+local PURGING = 'bulk:purging'
+local id = string.sub(base, 7, -3)
+local left = tonumber(redis.call('HGET', PURGING, id) or '')
+if not left then
+  local state = get('state')
+  if not state then return {'NO_JOB'} end
+  local ended = tonumber(get('ended_ms') or '')
+  if not ended then return {'ILLEGAL', state} end
+  if now_ms() - ended < tonumber(ARGV[1]) then return {'KEPT'} end
+  left = number('slices')
+  redis.call('HSET', PURGING, id, left)
+  redis.call('ZREM', 'bulk:jobs', id)
+  redis.call('SREM', 'bulk:live', id)
+  local request = get('request_id')
+  if request then
+    local key = 'bulk:request:' .. request
+    -- By now it may name a later job.
+    if string.match(redis.call('GET', key) or '', '^%S+') == id then redis.call('DEL', key) end
+  end
+  for part in string.gmatch(ARGV[3], '%S+') do redis.call('UNLINK', base .. part) end
+end
+local first = math.max(0, left - tonumber(ARGV[2]))
+for n = first, left - 1 do
+  for part in string.gmatch(ARGV[4], '%S+') do redis.call('UNLINK', base .. part .. ':' .. n) end
+end
+if first > 0 then
+  redis.call('HSET', PURGING, id, first)
+  return {'PURGING', first}
+end
+redis.call('HDEL', PURGING, id)
+return {'PURGED'}
