@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from worker.core.ownership import Ownership, ownership
 
 ORG = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
+OTHER = "0f2c1d6e-0000-4000-8000-000000000001"
 
 
 def token(claims: Any) -> str:
@@ -21,9 +22,9 @@ def token(claims: Any) -> str:
     [
         ({"context_name": ORG, "perms": ["csp:org_member", "csp:org_owner"]}, ORG, Ownership.OWNER),
         ({"context_name": ORG, "perms": ["csp:org_member"]}, ORG, Ownership.NOT_OWNER),
-        ({"context_name": ORG, "perms": []}, ORG, Ownership.NOT_OWNER),
-        ({"context_name": "another", "perms": ["csp:org_owner"]}, ORG, Ownership.OTHER_ORGANIZATION),
-        ({"context_name": "another", "perms": ["csp:org_owner"]}, None, Ownership.OWNER),
+        ({"context_name": ORG, "perms": []}, ORG, Ownership.UNSAID),
+        ({"context_name": OTHER, "perms": ["csp:org_owner"]}, ORG, Ownership.OTHER_ORGANIZATION),
+        ({"context_name": OTHER, "perms": ["csp:org_owner"]}, None, Ownership.OWNER),
         ({"perms": ["csp:org_owner"]}, ORG, Ownership.OWNER),
         ({"context_name": ORG}, ORG, Ownership.UNSAID),
         ({"perms": "csp:org_owner"}, ORG, Ownership.UNSAID),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.core.preflight import OWNER, claims_of, objection
+from worker.core.ownership import OWNER, claims_of, objection
 
 ORG = "0f2c1d6e-0000-4000-8000-000000000001"
 OTHER = "0f2c1d6e-0000-4000-8000-000000000002"

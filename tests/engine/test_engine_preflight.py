@@ -14,7 +14,7 @@ from tests.api.waiting import until
 from tests.engine.fleet import fleet
 from tests.engine.gateway import ACCESS_TOKEN, all_active, gateway
 from tests.engine.jobs import Jobs
-from worker.core.preflight import OWNER
+from worker.core.ownership import OWNER
 
 OTHER = "0f2c1d6e-0000-4000-8000-000000000002"
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from worker.api.session import post
 from worker.core.answer import NoReply, Reply, error_message
 from worker.core.lifetime import renew_after
-from worker.core.preflight import objection
+from worker.core.ownership import objection
 from worker.settings import Settings
 
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
@@ -76,6 +76,16 @@ class AccessTokens:
 
         Raises `CredentialRejectedError`, `NotOwnerError` or `TokenUnavailableError`.
         """
+        token = await self.look(org_id)
+        if (objection := self._cached[org_id].objection) is not None:
+            raise NotOwnerError(objection)
+        return token
+
+    async def look(self, org_id: str) -> str:
+        """The same, whatever its claims say of the organization.
+
+        Raises `CredentialRejectedError` or `TokenUnavailableError`.
+        """
         cached = self._cached.setdefault(org_id, _Cached())
         if (given := self._settings.access_token) is not None:
             if cached.token is None:
@@ -88,8 +98,6 @@ class AccessTokens:
                         kind, message = failed
                         raise kind(message)
                     await self._renew(org_id, cached)
-        if cached.objection is not None:
-            raise NotOwnerError(cached.objection)
         assert cached.token is not None
         return cached.token.get_secret_value()
 

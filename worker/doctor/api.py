@@ -55,7 +55,7 @@ async def _credential(
         settings = settings.model_copy(update={"credentials_dir": None})
     tokens = AccessTokens(settings, session, asyncio.get_running_loop().time)
     try:
-        token = await tokens.get(org_id or _ANY_ORG)
+        token = await tokens.look(org_id or _ANY_ORG)
     except CredentialRejectedError as error:
         return None, Check("credential", Status.FAILED, str(error).replace(", then resume the job", ""))
     except TokenUnavailableError as error:
