@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "retry": ("retry", "A child job of the ids that did not succeed."),
     "purge": ("purge", "Remove a job that rests."),
     "doctor": ("processes:doctor", "Check Redis, workers, credential and API."),
+    "set-rate": ("rate", "Change how fast all workers may send for an organization."),
     "worker": ("processes:worker", "Start Celery workers."),
     "simulator": ("processes:simulator", "Serve the stand-in for the API."),
 }

@@ -5,8 +5,10 @@ It carries no id and no secret. Producers know this module; the task's body is k
 
 from collections.abc import Sequence
 from typing import Final
+from zlib import crc32
 
 from celery import Celery
+from kombu.entity import Queue
 
 from worker.settings import Settings
 from worker.store.connect import broker_url
@@ -14,13 +16,17 @@ from worker.store.steps import Ticket
 
 TASK: Final = "bulk_activation.run_slice"
 QUEUE: Final = "bulk-activation"
+QUEUES: Final = 8
+"""Each job's messages go into one of so many queues, which workers empty in turn: those of a small job
+hardly ever stand behind those of a large one."""
 
 
 def make_app(settings: Settings) -> Celery:
     """The Celery app, for producers and workers alike."""
     app = Celery("bulk_activation", broker=broker_url(settings.redis_url), set_as_current=False)
     app.conf.update(
-        task_default_queue=QUEUE,
+        task_default_queue=f"{QUEUE}.0",
+        task_queues=[Queue(f"{QUEUE}.{number}") for number in range(QUEUES)],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
@@ -56,4 +62,8 @@ def send(app: Celery, job_id: str, tickets: Sequence[Ticket]) -> None:
     with app.producer_or_acquire() as producer:
         for ticket in tickets:
             kwargs = {"job_id": job_id, "slice_no": ticket.slice_no, "size": ticket.size}
-            app.send_task(TASK, kwargs=kwargs, producer=producer)
+            app.send_task(TASK, kwargs=kwargs, producer=producer, queue=queue_of(job_id))
+
+
+def queue_of(job_id: str) -> str:
+    return f"{QUEUE}.{crc32(job_id.encode()) % QUEUES}"

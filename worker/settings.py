@@ -20,6 +20,7 @@ from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
 from worker.core.policy import DEFAULT_ALREADY_ACTIVE, Policy, compile_already_active
+from worker.core.rate.terms import Terms
 
 PREFIX: Final = "BULK_ACTIVATE_"
 MOST_PER_SECOND: Final = 100_000
@@ -151,9 +152,9 @@ class Settings(BaseSettings):
         return urlsplit(self.api_url).netloc
 
     @property
-    def fixed_rate(self) -> float:
-        """Requests per second: the configured rate, or where learning starts."""
-        return min(self.rate_start, self.rate_max) if self.rate == "auto" else self.rate
+    def terms(self) -> Terms:
+        """What these settings say of the rate."""
+        return Terms(None if self.rate == "auto" else self.rate, self.rate_start, self.rate_max)
 
     def require_credential(self) -> None:
         """Raises `BadSettingError` where no organization could be served at all."""

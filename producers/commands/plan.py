@@ -83,9 +83,7 @@ def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malform
 
 def _rates(settings: Settings) -> tuple[float, float]:
     """The slowest and the fastest requests per second to be expected."""
-    if settings.rate == "auto":
-        return settings.fixed_rate, settings.rate_max
-    return settings.rate, settings.rate
+    return settings.terms.first, settings.terms.ceiling
 
 
 def _facts(

@@ -32,13 +32,12 @@ def test_ids_indices_doubts_and_attempts_run_in_step(
 
 
 def test_a_charge_ends_every_row_of_what_is_charged_to_nobody() -> None:
-    batch = a_batch(2, attempts=1, throttles=2, unreached=3, renewals=1)
+    batch = a_batch(2, attempts=1, unreached=3, renewals=1)
     assert batch.charged() == a_batch(2, attempts=2)
 
 
 def test_each_uncharged_step_counts_itself_alone() -> None:
     batch = a_batch(2, attempts=1)
-    assert batch.throttled() == a_batch(2, attempts=1, throttles=1)
     assert batch.unreached_once() == a_batch(2, attempts=1, unreached=1)
     assert batch.renewed() == a_batch(2, attempts=1, renewals=1)
 
@@ -49,14 +48,13 @@ def test_a_lost_batch_is_in_doubt_as_a_whole() -> None:
 
 @given(st.integers(2, MAX_BATCH), st.sets(st.integers(0, 14)))
 def test_halves_are_the_whole_in_order_and_neither_is_empty(size: int, doubts: set[int]) -> None:
-    batch = a_batch(size, ambiguous=sorted(doubts), attempts=2, throttles=1)
+    batch = a_batch(size, ambiguous=sorted(doubts), attempts=2)
     first, second = batch.halves()
     assert first.ids + second.ids == batch.ids
     assert first.indices + second.indices == batch.indices
     assert first.ambiguous + second.ambiguous == batch.ambiguous
     assert 0 <= len(first.ids) - len(second.ids) <= 1
     assert first.attempts + second.attempts == batch.attempts
-    assert first.throttles == second.throttles == 1
     singles = batch.singles()
     assert [single.ids for single in singles] == [(name,) for name in batch.ids]
 

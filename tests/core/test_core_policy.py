@@ -32,9 +32,7 @@ def test_each_id_that_the_answer_names_is_settled_with_its_reason() -> None:
 
 
 def test_a_missing_id_is_sent_again_alone_and_the_others_are_settled_meanwhile() -> None:
-    step = decide(
-        POLICY, Reconciled((YES, None, GONE)), a_batch(3, throttles=2, unreached=1, renewals=1), 0.0
-    )
+    step = decide(POLICY, Reconciled((YES, None, GONE)), a_batch(3, unreached=1, renewals=1), 0.0)
     assert isinstance(step, Retry)
     assert step.settlement == Settlement(a_batch(3, attempts=1), "A?F", 200, ((2, GONE),))
     assert (step.batch.ids, step.batch.indices, step.batch.ambiguous) == ((IDS[1],), (1,), (True,))

@@ -49,6 +49,7 @@ def test_a_job_being_prepared_has_a_report_already() -> None:
                 "active": 0.0,
                 "waiting_for_rate": 0.0,
                 "held_by_429": 0.0,
+                "waiting_for_place": 0.0,
                 "in_flight": 0.0,
                 "backing_off": 0.0,
             },

@@ -15,12 +15,13 @@ from tests.engine.jobs import Job, Jobs
 from worker.api.client import ActivationClient
 from worker.core.answer import NoReply, Reply
 from worker.core.policy import Policy
+from worker.core.rate.terms import Terms
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
-from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.slice_run import SliceRun
 from worker.store import keys
+from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.steps import Ticket
@@ -60,7 +61,8 @@ async def slice_run(
         claim, _ = await store.claim(job.job_id, 0, nonce="n", worker="w", host="api.test")
         assert isinstance(claim, Claim)
         patience = Patience()
-        lane = Lane(Pacer(store, keys.budget("api.test", ORG), FAST, str(FAST), patience), 4)
+        budget = BudgetStore(client, "api.test", ORG, "w")
+        lane = Lane(budget, Terms(FAST, FAST, FAST), 4, patience)
         try:
             yield SliceRun(store, claim, Ledger(store, claim, queue, patience), lane, api, Policy(), patience)
         finally:

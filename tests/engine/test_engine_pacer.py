@@ -1,29 +1,48 @@
 """Send times out of the shared budget: given in order, void in a hold, and none of them wasted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from tests.api.waiting import until
 from tests.engine.jobs import Jobs
-from worker.core.slots import slots_per_run
+from worker.core.rate.advice import Quota
+from worker.core.rate.slots import Slot, slots_per_run
+from worker.core.rate.terms import Terms
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
-from worker.store.claims import ClaimStore
+from worker.engine.places import Places
+from worker.store.budget import BudgetStore, Want
 from worker.store.connect import async_client
 
 KEY = "bulk:budget:api.test:an-organization"
+JOB = "a-job"
+PLACES = 1000
+Make = Callable[..., Pacer]
+
+
+def plenty() -> list[Want]:
+    return [Want(JOB, 1, 1000)]
 
 
 @pytest.fixture
-async def store(jobs: Jobs, redis_url: str) -> AsyncIterator[ClaimStore]:
+async def pacer(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
+    """Makes pacers as worker processes have them, of one organization."""
+    made: list[Pacer] = []
     async with async_client(redis_url) as client:
-        yield ClaimStore(client)
 
+        def make(
+            rate: float, *, places: int = PLACES, wants: Callable[[], list[Want]] = plenty, **options: object
+        ) -> Pacer:
+            store = BudgetStore(client, "api.test", "an-organization", f"worker-{len(made)}")
+            terms = Terms(rate, rate, rate)
+            made.append(Pacer(store, terms, Places(places), Patience(), wants, **options))  # type: ignore[arg-type]
+            return made[-1]
 
-def pacer(store: ClaimStore, rate: float) -> Pacer:
-    return Pacer(store, KEY, rate, str(rate), Patience())
+        yield make
+        for one in made:
+            await one.close()
 
 
 def budget(jobs: Jobs, field: str) -> float:
@@ -31,90 +50,157 @@ def budget(jobs: Jobs, field: str) -> float:
     return float(jobs.client.hget(KEY, field) or 0) / 1e6
 
 
+def store_time(jobs: Jobs) -> float:
+    seconds, micros = jobs.client.time()
+    return float(seconds + micros / 1e6)
+
+
 def always() -> bool:
     return True
 
 
-async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(store: ClaimStore) -> None:
-    """Those who reserve for all too. Runs are told apart by a round trip: neighbours may change places."""
-    rate = 100.0
-    shared = pacer(store, rate)
+async def refuse(pacer: Pacer, seconds: float | None) -> float:
+    """A 429 to a request of the present era."""
+    slot = await pacer.slot(JOB, always)
+    assert slot is not None
+    return await pacer.throttled(slot, seconds)
+
+
+async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(pacer: Make) -> None:
+    shared = pacer(200.0)
     given: list[int] = []
 
     async def ask(number: int) -> None:
-        assert await shared.slot(always)
+        assert await shared.slot(JOB, always) is not None
         given.append(number)
 
-    await asyncio.gather(*(ask(number) for number in range(50)))
-    assert max(abs(number - place) for place, number in enumerate(given)) < slots_per_run(rate)
+    await asyncio.gather(*(ask(number) for number in range(60)))
+    assert given == list(range(60))
 
 
 @pytest.mark.parametrize("rate", [20.0, 100.0])
 async def test_no_slot_is_wasted_on_those_who_wait_for_the_end_of_a_hold(
-    jobs: Jobs, store: ClaimStore, rate: float
+    jobs: Jobs, pacer: Make, rate: float
 ) -> None:
-    """However many rounds of reserving their waiting takes: the budget moves on by what they use."""
-    refused, waits = pacer(store, rate), pacer(store, rate)
-    await refused.hold(0.5)
+    """However many rounds of asking their waiting takes: the budget moves on by what they use."""
     asked = int(rate)
-    slots = await asyncio.gather(*(waits.slot(always) for _ in range(asked)))
-    assert slots == [True] * asked
-    used = round((budget(jobs, "tat_us") - budget(jobs, "hold_us")) * rate)
-    assert used < asked + slots_per_run(rate)
+    await refuse(pacer(rate), 0.5)
+    waits = pacer(rate, wants=lambda: [Want(JOB, 1, 0)])
+    slots = await asyncio.gather(*(waits.slot(JOB, always) for _ in range(asked)))
+    assert None not in slots
+    # It begins slower after a hold, and the rate was lowered a little.
+    used = (budget(jobs, "tat_us") - budget(jobs, "hold_us")) * rate
+    assert used < 1.25 * asked + slots_per_run(rate)
 
 
-async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, store: ClaimStore) -> None:
-    """The second slot lies a second ahead; then a hold of two seconds comes."""
-    mine = pacer(store, 1.0)
-    assert await mine.slot(always)
-    second = asyncio.create_task(mine.slot(always))
+async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, pacer: Make) -> None:
+    mine = pacer(4.0)
+    first = await mine.slot(JOB, always)
+    assert first is not None
+    second = asyncio.create_task(mine.slot(JOB, always))
     await until(lambda: budget(jobs, "tat_us") > 0)
-    await mine.hold(1.5)
-    assert await second
-    seconds, micros = jobs.client.time()
-    assert seconds + micros / 1e6 >= budget(jobs, "hold_us")
+    await mine.throttled(first, 1.0)
+    assert await second is not None
+    assert store_time(jobs) >= budget(jobs, "hold_us")
 
 
-async def test_another_process_learns_of_a_hold_at_its_next_run(jobs: Jobs, store: ClaimStore) -> None:
-    refused, other = pacer(store, 100.0), pacer(store, 100.0)
-    assert other.held() == 0
-    await refused.hold(0.3)
-    assert await other.slot(always)
-    seconds, micros = jobs.client.time()
-    assert seconds + micros / 1e6 >= budget(jobs, "hold_us")
+async def test_another_process_learns_of_a_hold_at_its_next_run(jobs: Jobs, pacer: Make) -> None:
+    refused, other = pacer(100.0), pacer(100.0)
+    await refuse(refused, 0.3)
+    assert await other.slot(JOB, always) is not None
+    assert store_time(jobs) >= budget(jobs, "hold_us")
 
 
-async def test_a_hold_is_only_ever_made_longer(jobs: Jobs, store: ClaimStore) -> None:
-    mine = pacer(store, 100.0)
-    await mine.hold(60)
+async def test_a_hold_is_only_ever_made_longer(jobs: Jobs, pacer: Make) -> None:
+    mine = pacer(100.0)
+    slots = [await mine.slot(JOB, always) for _ in range(2)]
+    first, second = (slot for slot in slots if slot is not None)
+    await mine.throttled(first, 60)
     end = budget(jobs, "hold_us")
-    await mine.hold(1)
+    await mine.throttled(second, 1)
     assert budget(jobs, "hold_us") == end
     assert mine.held() > 30
 
 
+async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(jobs: Jobs, pacer: Make) -> None:
+    processes = [pacer(100.0) for _ in range(3)]
+    slots: list[tuple[Pacer, Slot]] = []
+    for one in processes:
+        for _ in range(5):
+            slot = await one.slot(JOB, always)
+            assert slot is not None
+            slots.append((one, slot))
+    await asyncio.gather(*(one.throttled(slot, None) for one, slot in slots))
+    assert int(jobs.client.hget(KEY, "era") or 0) == 1
+    assert 20 <= float(jobs.client.hget(KEY, "rate") or 0) < 100
+
+
+async def test_holds_are_told_of(pacer: Make) -> None:
+    told: list[float] = []
+    await refuse(pacer(100.0, on_hold=told.append), 20.0)
+    assert told
+    assert min(told) > 10
+
+
 async def test_a_slot_that_lost_its_purpose_while_it_was_waited_for_is_not_given(
-    jobs: Jobs, store: ClaimStore
+    jobs: Jobs, pacer: Make
 ) -> None:
-    mine = pacer(store, 4.0)
-    assert await mine.slot(always)
+    mine = pacer(0.2)
+    assert await mine.slot(JOB, always) is not None
     purpose = asyncio.Event()
     purpose.set()
-    second = asyncio.create_task(mine.slot(purpose.is_set))
-    first_end = budget(jobs, "tat_us")
-    # It has its slot, a quarter of a second ahead, and waits for it.
-    await until(lambda: budget(jobs, "tat_us") > first_end)
+    second = asyncio.create_task(mine.slot(JOB, purpose.is_set))
+    await until(lambda: budget(jobs, "tat_us") > 0)
     purpose.clear()
-    assert not await second
+    assert await second is None
 
 
-async def test_a_long_wait_ends_soon_once_it_has_no_purpose(store: ClaimStore) -> None:
-    mine = pacer(store, 100.0)
-    await mine.hold(3000)
-    purpose = asyncio.Event()
-    purpose.set()
-    waiting = asyncio.create_task(mine.slot(purpose.is_set))
-    await until(lambda: mine.held() > 0)
-    purpose.clear()
-    await until(waiting.done)
-    assert not waiting.result()
+async def test_no_more_are_given_than_there_are_places(pacer: Make) -> None:
+    mine = pacer(1000.0, places=3)
+    asked = [asyncio.create_task(mine.slot(JOB, always)) for _ in range(5)]
+    await until(lambda: sum(task.done() for task in asked) == 3)
+    assert mine._places.taken == 3
+    mine._places.leave()
+    mine.poke()
+    await until(lambda: sum(task.done() for task in asked) == 4)
+    mine._places.leave()
+    mine.poke()
+    await asyncio.gather(*asked)
+
+
+async def test_who_gives_up_waiting_leaves_no_place_taken(pacer: Make) -> None:
+    mine = pacer(1000.0)
+    given = asyncio.create_task(mine.slot(JOB, always))
+    await until(lambda: mine._places.taken == 1)
+    given.cancel()
+    await asyncio.gather(given, return_exceptions=True)
+    assert mine._places.taken == 0 or given.done()
+
+
+async def test_what_the_api_advises_reaches_every_process(pacer: Make) -> None:
+    told, other = pacer(100.0), pacer(100.0)
+    assert await told.slot(JOB, always) is not None
+    told.advise(Quota(remaining=5, reset=10, limit=100))
+    told.advise(Quota(remaining=90, reset=10, limit=100))
+    while told.rate != 0.5:
+        slots = [asyncio.create_task(told.slot(JOB, lambda: told.rate != 0.5)) for _ in range(20)]
+        await asyncio.gather(*slots)
+    waits = asyncio.create_task(other.slot(JOB, lambda: other.rate != 0.5))
+    await until(lambda: other.rate == 0.5)
+    await waits
+
+
+async def test_a_rate_is_learned_and_shared(jobs: Jobs, redis_url: str) -> None:
+    """From 10 upwards, as long as nothing is refused and the slots are used."""
+    async with async_client(redis_url) as client:
+        terms = Terms(None, 10.0, 80.0)
+        stores = [BudgetStore(client, "api.test", "an-organization", name) for name in ("one", "two")]
+        mine, other = (Pacer(store, terms, Places(PLACES), Patience(), plenty) for store in stores)
+        while mine.rate < 80.0:
+            slot = await mine.slot(JOB, always)
+            assert slot is not None
+            mine.passed(slot, 0.001)
+        assert await other.slot(JOB, always) is not None
+        assert other.rate > 40
+        await mine.close()
+        await other.close()

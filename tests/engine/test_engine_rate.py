@@ -10,7 +10,7 @@ from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
 from tests.engine.gateway import all_active, gateway, too_many
 from tests.engine.jobs import Jobs
-from worker.core.slots import slots_per_run
+from worker.core.rate.slots import slots_per_run
 
 RATE = 50.0
 

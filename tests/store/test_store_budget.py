@@ -1,37 +1,194 @@
-"""The shared budget: slots evenly spaced, holds that only grow."""
+"""The shared budget: slots evenly spaced, shared by weight, held for all; decisions made once."""
+
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import redis
 
-from worker.store.claims import ClaimStore
+from tests.store.conftest import Backend
+from worker.core.rate.learning import begin, heard, next_look
+from worker.core.rate.terms import Terms
+from worker.store.budget import Ask, BudgetStore, Decided, Heard, Reserved, Want, pack_learned, unpack_learned
+from worker.store.jobs import JobStore
+
+HOST, ORG = "api.test", "an-organization"
+KEY = f"bulk:budget:{HOST}:{ORG}"
+Open = Callable[..., BudgetStore]
 
 
-async def test_reservations_follow_each_other_without_gap_or_overlap(claims: ClaimStore) -> None:
-    first = await claims.reserve("budget", 10.0, 5, "10")
-    second = await claims.reserve("budget", 10.0, 5, "10")
-    assert first.gap == pytest.approx(0.1)
+@pytest.fixture
+async def budget(backend: Backend, client: redis.Redis) -> AsyncIterator[Open]:
+    """Opens the budget as one worker sees it."""
+    own = backend.asynchronous()
+    yield lambda worker="w", org=ORG: BudgetStore(own, HOST, org, worker)
+    await own.aclose()
+
+
+def by_hand(rate: float) -> Terms:
+    return Terms(rate, 10.0, 100.0)
+
+
+def ask(rate: float = 10.0, slots: int = 100, *, job: str = "a", weight: float = 1, unused: int = 0) -> Ask:
+    return Ask(by_hand(rate), [Want(job, weight, slots)], unused, Heard())
+
+
+async def test_reservations_follow_each_other_without_gap_or_overlap(budget: Open) -> None:
+    first = await budget().reserve(ask(100.0))
+    second = await budget("other").reserve(ask(100.0))
+    assert (len(first.order), first.first) == (10, 0.0)
+    assert first.gap == pytest.approx(0.01)
     # Seen from two moments, the second run begins where the first ended.
-    assert first.first == 0
-    assert 0.3 < second.first <= 0.5
+    assert 0.05 < second.first <= 0.1
 
 
-async def test_unused_time_is_not_saved_up(claims: ClaimStore) -> None:
-    await claims.reserve("budget", 1_000_000.0, 1, "x")
-    late = await claims.reserve("budget", 10.0, 1, "10")
-    assert late.first >= 0
+async def test_a_run_lasts_a_tenth_of_a_second_and_holds_no_more_than_is_wanted(budget: Open) -> None:
+    assert len((await budget().reserve(ask(1000.0, 7))).order) == 7
+    assert len((await budget(org="two").reserve(ask(1000.0))).order) == 100
+    assert len((await budget(org="three").reserve(ask(0.5))).order) == 1
 
 
-async def test_a_hold_moves_every_slot_behind_it(claims: ClaimStore) -> None:
-    assert await claims.hold("budget", 30.0) == pytest.approx(30.0)
-    given = await claims.reserve("budget", 10.0, 1, "10")
-    assert given.first == pytest.approx(30.0, abs=5)
+async def test_nothing_is_reserved_far_ahead(budget: Open) -> None:
+    """So that a hold and another rate act at once on every worker."""
+    given = [await budget().reserve(ask(10.0)) for _ in range(4)]
+    assert [len(run.order) for run in given] == [1, 1, 0, 0]
+    assert 0.0 < given[-1].again <= 0.5
+
+
+async def test_unused_time_is_not_saved_up(budget: Open) -> None:
+    await budget().reserve(ask(100_000.0, 1))
+    assert (await budget().reserve(ask(10.0, 1))).first >= 0
+
+
+async def test_a_hold_moves_every_slot_behind_it(budget: Open) -> None:
+    told = await budget().throttle(0, 30.0, 0.1)
+    assert told.held == pytest.approx(30.0)
+    given = await budget("other").reserve(ask())
+    assert given.order == ()
     assert given.held == pytest.approx(30.0, abs=5)
 
 
-async def test_a_hold_is_never_made_shorter(claims: ClaimStore) -> None:
-    await claims.hold("budget", 30.0)
-    assert await claims.hold("budget", 1.0) > 20
+async def test_a_hold_is_never_made_shorter(budget: Open) -> None:
+    await budget().throttle(0, 30.0, 0.1)
+    assert (await budget("other").throttle(0, 1.0, 0.1)).held > 20
 
 
-async def test_organizations_do_not_share(claims: ClaimStore) -> None:
-    await claims.hold("one", 30.0)
-    assert (await claims.reserve("two", 10.0, 1, "10")).first == 0
+async def test_only_the_first_refusal_of_an_era_holds_by_itself_and_is_decided_on(budget: Open) -> None:
+    await budget().reserve(ask())
+    first = await budget().throttle(0, None, 10.0)
+    second = await budget("other").throttle(0, None, 1000.0)
+    assert first.decide is not None
+    assert second.decide is None
+    assert second.held <= 10.0
+
+
+async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Open) -> None:
+    told = await budget().throttle(0, None, 0.5)
+    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
+    late = await budget("other").throttle(0, None, 1000.0)
+    assert late.decide is None
+    assert late.held <= 0.5
+
+
+async def test_what_the_api_asks_for_counts_whatever_the_era(budget: Open) -> None:
+    told = await budget().throttle(0, None, 0.5)
+    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
+    assert (await budget("other").throttle(0, 20.0, 0.5)).held > 10
+
+
+async def test_a_decision_on_old_evidence_is_void(budget: Open, client: redis.Redis) -> None:
+    """One congestion event lowers the rate once, whoever decides first."""
+    await budget().reserve(ask())
+    told = await budget().throttle(0, None, 0.1)
+    await budget().decide(Decided(told.version, 5.0, "{}", 1.0, new_era=True, strikes=1))
+    await budget("other").decide(Decided(told.version, 1.0, "{}", 1.0, new_era=True, strikes=2))
+    assert client.hget(KEY, "rate") == b"5"
+    assert client.hget(KEY, "era") == b"1"
+
+
+async def test_what_is_decided_comes_into_force_with_the_next_run_of_any_worker(budget: Open) -> None:
+    first = await budget().reserve(ask(100.0))
+    assert first.due is not None
+    learned = heard(begin(first.due.terms), first.due.evidence)
+    decided = Decided(
+        first.version, 20.0, pack_learned(learned), next_look(learned, 0), new_era=False, strikes=0
+    )
+    await budget().reserve(Ask(by_hand(100.0), [], 0, Heard(), decided))
+    assert (await budget("other").reserve(ask(100.0))).rate == 20.0
+
+
+async def test_the_evidence_is_handed_to_one_worker(budget: Open) -> None:
+    """And is that of the present era alone."""
+    given: list[Reserved] = [await budget().reserve(ask())]
+    assert given[0].due is not None
+    decided = Decided(given[0].version, 10.0, "{}", 0.0, new_era=False, strikes=0)
+    await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 5, 500_000), decided))
+    await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(7, 1000, 0)))
+    told = [await budget(name).reserve(ask()) for name in ("one", "two")]
+    dues = [run.due for run in (*given[1:], *told) if run.due is not None]
+    assert len(dues) <= 1
+
+
+async def test_where_workers_differ_the_lowest_rate_holds(budget: Open) -> None:
+    await budget("one").reserve(ask(50.0))
+    given = await budget("two").reserve(ask(20.0))
+    assert given.rate == 20.0
+
+
+async def test_an_order_wins_over_the_settings_until_it_is_taken_back(budget: Open, jobs: JobStore) -> None:
+    await budget().reserve(ask(50.0))
+    jobs.set_rate(HOST, ORG, "3")
+    assert (await budget().reserve(ask(50.0))).rate == 3.0
+    assert jobs.budget(HOST, ORG).configured == "3"
+    jobs.set_rate(HOST, ORG, "auto")
+    given = await budget().reserve(ask(50.0))
+    assert given.due is not None
+    assert not given.due.by_hand
+    jobs.set_rate(HOST, ORG, "default")
+    await budget().reserve(ask(50.0))
+    assert jobs.budget(HOST, ORG).configured == "50"
+
+
+async def test_jobs_share_by_weight(budget: Open) -> None:
+    """Two that both have more than enough to send, asked for by two workers."""
+    served = {"heavy": 0, "light": 0}
+    wants = [Want("heavy", 3, 1000), Want("light", 1, 1000)]
+    run = await budget().reserve(Ask(by_hand(10_000.0), wants, 0, Heard()))
+    for place in run.order:
+        served[wants[place].job] += 1
+    assert served["heavy"] == pytest.approx(3 * served["light"], rel=0.05)
+
+
+async def test_who_got_more_than_its_share_waits_for_the_others(budget: Open) -> None:
+    """The light job is asked for by another worker, less often."""
+    greedy, modest = budget("greedy"), budget("modest")
+    await modest.reserve(ask(1000.0, 1, job="light"))
+    got = [len((await greedy.reserve(ask(1000.0, job="big"))).order) for _ in range(4)]
+    assert sum(got) <= 2 * 100 + 1
+    assert len((await modest.reserve(ask(1000.0, 50, job="light"))).order) in {0, 50}
+
+
+async def test_advice_lowers_the_rate_for_as_long_as_it_says(budget: Open) -> None:
+    advised = Ask(by_hand(100.0), [Want("a", 1, 1)], 0, Heard(), advice=(2.0, 60.0))
+    assert (await budget().reserve(advised)).rate == 2.0
+    assert (await budget("other").reserve(ask(100.0))).rate == 2.0
+
+
+async def test_unused_slots_are_given_out_again_little_by_little(budget: Open) -> None:
+    given = await budget().reserve(ask(100.0, unused=5))
+    assert given.gap == pytest.approx(0.01 / 1.01)
+
+
+async def test_organizations_do_not_share(budget: Open) -> None:
+    await budget(org="one").throttle(0, 30.0, 0.1)
+    assert (await budget(org="two").reserve(ask())).held == 0
+
+
+@pytest.mark.parametrize("terms", [by_hand(50.0), Terms(None, 10.0, 100.0)])
+def test_what_is_learned_comes_back_as_it_was(terms: Terms) -> None:
+    learned = begin(terms)
+    assert unpack_learned(pack_learned(learned)) == learned
+
+
+def test_what_another_version_wrote_counts_as_nothing_learned() -> None:
+    assert unpack_learned('{"phase": "of the moon"}') is None
+    assert unpack_learned("") is None

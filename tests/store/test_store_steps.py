@@ -10,6 +10,9 @@ from worker.core.outcome import CODES
 from worker.store import steps
 from worker.store.steps import BudgetStep, Code, Step, answer
 
+SHARED = {"prelude.lua", "budget.lua"}
+"""What stands before the steps on a job, and before those on a budget."""
+
 _SCRIPTS = files("worker.store").joinpath("scripts")
 
 
@@ -18,7 +21,7 @@ def _texts() -> dict[str, str]:
 
 
 def test_every_file_is_a_step_and_every_step_a_file() -> None:
-    named = {f"{step}.lua" for step in (*Step, *BudgetStep)} | {"prelude.lua"}
+    named = {f"{step}.lua" for step in (*Step, *BudgetStep)} | SHARED
     assert set(_texts()) == named
 
 
@@ -37,7 +40,7 @@ def test_the_counters_of_the_scripts_are_the_outcomes_of_the_core() -> None:
 def test_every_step_opens_with_its_contract() -> None:
     for name, text in _texts().items():
         assert text.startswith("-- "), name
-        if name != "prelude.lua":
+        if name not in SHARED:
             assert "-- KEYS" in text, name
             assert "-- Returns" in text, name
 

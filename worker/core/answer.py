@@ -39,6 +39,7 @@ from typing import Any, Final
 import msgspec
 
 from worker.core.job import ReasonCode
+from worker.core.rate.advice import quota_of
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled, reconcile
 from worker.core.redact import redact
@@ -124,7 +125,7 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
             Reason("UNREADABLE_ANSWER", "The answer was no JSON object with the lists expected.", status)
         )
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(retry_after(reply.headers.get("Retry-After"), now))
+        return Throttled(_asked(reply.headers, now))
     reason = Reason(f"HTTP_{status}", error_message(reply.body), status)
     if status == HTTPStatus.UNAUTHORIZED:
         return Unauthorized(reason, reply.proven)
@@ -132,6 +133,14 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
         return JobFault(_JOB_FAULTS[status], reason)
     rejected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return Rejected(reason) if rejected else Faulty(reason)
+
+
+def _asked(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds of silence that a 429 asks for: by `Retry-After`, else until a quota that is used up is new."""
+    asked = retry_after(headers.get("Retry-After"), now)
+    if asked is None and (quota := quota_of(headers, now)) is not None and quota.remaining < 1:
+        return quota.reset
+    return asked
 
 
 def error_message(body: bytes) -> str:

@@ -21,8 +21,6 @@ class Batch:
     """True for an id that was sent before and whose answer was lost."""
     attempts: tuple[int, ...]
     """Requests charged to each id against the limit of attempts."""
-    throttles: int = 0
-    """429s in a row; charged to nobody."""
     unreached: int = 0
     """Times in a row that no connection was to be had; charged to nobody."""
     renewals: int = 0
@@ -54,10 +52,7 @@ class Batch:
     def charged(self, times: int = 1) -> "Batch":
         """So many requests counted against each id, which ends every row of what is charged to nobody."""
         attempts = tuple(attempts + times for attempts in self.attempts)
-        return replace(self, attempts=attempts, throttles=0, unreached=0, renewals=0)
-
-    def throttled(self) -> "Batch":
-        return replace(self, throttles=self.throttles + 1)
+        return replace(self, attempts=attempts, unreached=0, renewals=0)
 
     def unreached_once(self) -> "Batch":
         return replace(self, unreached=self.unreached + 1)
@@ -76,7 +71,7 @@ class Batch:
 
     def lost(self) -> "Batch":
         """The same ids, each now known to have been sent without an answer."""
-        return replace(self, ambiguous=(True,) * len(self.ids), throttles=0, unreached=0, renewals=0)
+        return replace(self, ambiguous=(True,) * len(self.ids), unreached=0, renewals=0)
 
     def part(self, places: Sequence[int]) -> "Batch":
         """The ids at `places`, with all that is known of them."""

@@ -19,9 +19,6 @@ from worker.core.outcome import CODES, Outcome
 from worker.core.reason import RESOLVED_ACTIVE, Reason
 from worker.core.reconcile import Plain, Reconciled, Said
 
-HOLD_BASE: Final = 1.0
-"""Seconds held after a 429 that does not say how long; doubles while they go on."""
-HOLD_CAP: Final = 60.0
 RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0
 SPLIT_ERRORS: Final = 2
@@ -66,10 +63,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The API limits the rate: nobody sends for `seconds`, then the batch goes again, uncharged."""
+    """The API limits the rate: nobody sends for a while, then the batch goes again, uncharged."""
 
     batch: Batch
-    seconds: float
+    asked: float | None
+    """Seconds that the API asks for; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
         case Reconciled():
             return _reconciled(policy, verdict, batch, roll)
         case Throttled(hold):
-            return Hold(batch.throttled(), _hold(hold, batch.throttles + 1, roll))
+            return Hold(batch, hold)
         case Unauthorized(reason, proven) if batch.renewals >= (MOST_RENEWALS if proven else 1):
             return Halt(ReasonCode.CREDENTIAL_REJECTED, reason)
         case Unauthorized(reason):
@@ -259,10 +257,3 @@ def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
 def _pause(batch: Batch, roll: float, more: int = 0) -> float:
     tries = max(1, more + max(_owing(batch)))
     return backoff(tries, base=RETRY_BASE, cap=RETRY_CAP, roll=roll)
-
-
-def _hold(asked: float | None, throttles: int, roll: float) -> float:
-    if asked is None:
-        return backoff(throttles, base=HOLD_BASE, cap=HOLD_CAP, roll=roll)
-    # A little is added so that a whole fleet does not return in the same millisecond.
-    return asked + 0.1 * roll

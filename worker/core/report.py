@@ -17,7 +17,7 @@ from worker.core.retryable import is_retryable
 
 SCHEMA_VERSION: Final = 1
 REQUESTS: Final = ("sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged")
-SECONDS: Final = ("waiting_for_rate", "held_by_429", "in_flight", "backing_off")
+SECONDS: Final = ("waiting_for_rate", "held_by_429", "waiting_for_place", "in_flight", "backing_off")
 LONGEST_ETA: Final = 10 * 365 * 86400.0
 """Seconds. A job that hardly moves would end centuries away, past what a date can say: then none is given."""
 MOST_FAILURES: Final = 50

@@ -1,21 +1,27 @@
 """The way of one organization through a worker process: bounded places, slots of the shared budget.
 
-Batches come in from several slices; at most `concurrency` requests are in flight. Only as many batches
-are let in ahead of sending as will be sent within about 100 ms, since each of them is marked in the record
-as possibly sent.
+Batches come in from several slices of several jobs. Only as many of a job are let in ahead of sending as
+will be sent within about 100 ms, since each of them is marked in the record as possibly sent.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Protocol
 
-from worker.core.slots import slots_per_run
+from worker.core.rate.slots import Slot, slots_per_run
+from worker.core.rate.terms import Terms
 from worker.engine.pacer import Pacer
+from worker.engine.patience import Patience
+from worker.engine.places import Places
+from worker.store.budget import BudgetStore, Want
 
 MOST_AHEAD: Final = 128
-"""Batches let in ahead of sending, however high the rate."""
+"""Batches of a job let in ahead of sending, however high the rate."""
+
+LONG_HOLD: Final = 5.0
+"""Seconds. A longer hold is not waited for: the slices go back to the queue until it ends."""
 
 _SPARE: Final = 4
 """Senders per place: those that back off hold no place, and others send meanwhile."""
@@ -26,39 +32,66 @@ _LOOK_UP: Final = 0.5
 Work = Callable[[], Awaitable[None]]
 
 
+class Rider(Protocol):
+    """A slice of a job on its way through the lane."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def backlog(self) -> int:
+        """Batches that are still to be put."""
+
+    def snooze(self, seconds: float) -> None:
+        """The API is not to be called for so long: the slice is to be given back until then."""
+
+
 class Lane:
-    def __init__(self, pacer: Pacer, concurrency: int) -> None:
-        self.pacer = pacer
-        self._places = asyncio.Semaphore(concurrency)
+    """`terms` are this process's; `store` knows those in force."""
+
+    def __init__(self, store: BudgetStore, terms: Terms, concurrency: int, patience: Patience) -> None:
+        self.places = Places(concurrency)
+        self.pacer = Pacer(store, terms, self.places, patience, self._wants, self._held)
         self._most_senders = _SPARE * concurrency
-        self._most_ahead = min(MOST_AHEAD, slots_per_run(pacer.rate))
-        self._ahead = 0
+        self._riders: set[Rider] = set()
+        self._ahead: dict[str, int] = {}
         self._room = asyncio.Event()
         self._work: asyncio.Queue[Work] = asyncio.Queue()
         self._senders: set[asyncio.Task[None]] = set()
         self._idle = 0
 
-    async def admit(self, wanted: int, goes_on: Callable[[], bool]) -> int:
-        """Waits until there is room for some of `wanted` batches; how many may be marked and put now.
+    @contextmanager
+    def riding(self, rider: Rider) -> Iterator[None]:
+        self._riders.add(rider)
+        try:
+            yield
+        finally:
+            self._riders.discard(rider)
+
+    async def admit(self, job: str, wanted: int, goes_on: Callable[[], bool]) -> int:
+        """Waits for room for some of `wanted` batches of `job`; how many may be marked and put now.
 
         Room is given back by `passed`, batch by batch. Waiting for half of it keeps round trips few, and
         the other half is what is sent meanwhile. 0 where `goes_on` no longer holds.
         """
-        needed = min(wanted, (self._most_ahead + 1) // 2)
         while goes_on():
-            free = self._most_ahead - self._ahead
-            if free >= needed:
+            most = min(MOST_AHEAD, slots_per_run(self.pacer.rate))
+            free = most - self._ahead.get(job, 0)
+            if free >= min(wanted, (most + 1) // 2):
                 granted = min(wanted, free)
-                self._ahead += granted
+                self._ahead[job] = self._ahead.get(job, 0) + granted
                 return granted
             self._room.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), _LOOK_UP)
         return 0
 
-    def passed(self, count: int = 1) -> None:
+    def passed(self, job: str, count: int = 1) -> None:
         """So many of the batches admitted are being sent now, or will not be."""
-        self._ahead -= count
+        self._ahead[job] -= count
+        if not self._ahead[job]:
+            del self._ahead[job]
         self._room.set()
 
     def put(self, work: Work) -> None:
@@ -68,19 +101,38 @@ class Lane:
             self._senders.add(asyncio.create_task(self._send()))
 
     @asynccontextmanager
-    async def turn(self, wanted: Callable[[], bool]) -> AsyncIterator[bool]:
+    async def turn(self, job: str, wanted: Callable[[], bool]) -> AsyncIterator[Slot | None]:
         """A place among the requests in flight and a slot of the budget.
 
-        Gives False where `wanted` no longer holds; then nothing may be sent.
+        Gives None where `wanted` no longer holds; then nothing may be sent.
         """
-        async with self._places:
-            yield await self.pacer.slot(wanted)
+        slot = await self.pacer.slot(job, wanted)
+        try:
+            yield slot
+        finally:
+            if slot is not None:
+                self.places.leave()
+                self.pacer.poke()
+
+    def _held(self, seconds: float) -> None:
+        if seconds > LONG_HOLD:
+            for rider in self._riders:
+                rider.snooze(seconds)
 
     async def close(self) -> None:
         """To be called when no work is left."""
         for sender in self._senders:
             sender.cancel()
         await asyncio.gather(*self._senders, return_exceptions=True)
+        await self.pacer.close()
+
+    def _wants(self) -> list[Want]:
+        backlog: dict[str, Want] = {}
+        for rider in self._riders:
+            so_far = backlog.get(rider.job_id)
+            slots = rider.backlog + (so_far.slots if so_far else 0)
+            backlog[rider.job_id] = Want(rider.job_id, rider.weight, slots)
+        return list(backlog.values())
 
     async def _send(self) -> None:
         while True:

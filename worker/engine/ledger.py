@@ -46,6 +46,8 @@ class Ledger:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._end = End.KEEP
+        self.snooze = 0.0
+        """Seconds that a slice given back for a long hold is left alone."""
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -132,7 +134,9 @@ class Ledger:
         self._seq += 1
         seq, mark = self._seq, self._mark
         try:
-            done = await self._patiently(lambda: self._store.commit(self._claim, seq, mark, tally, end))
+            done = await self._patiently(
+                lambda: self._store.commit(self._claim, seq, mark, tally, end, self.snooze)
+            )
         except BaseException:
             # The record cannot be written: those who wait for the mark must not send, nor wait for ever.
             self._stopped.set()

@@ -1,94 +1,273 @@
-"""Waits for this process's next send time in the budget that all workers share."""
+"""Gives this process's requests their send times, out of the budget that all workers share."""
 
 import asyncio
+import random
+from collections import deque
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
-from worker.core.slots import Run, slots_per_run
+import structlog
+
+from worker.core.rate.advice import Quota
+from worker.core.rate.hold import hold_for
+from worker.core.rate.learning import begin, heard, next_look, refused, under
+from worker.core.rate.slots import Slot, Slots
+from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
-from worker.store.claims import ClaimStore
+from worker.engine.places import Places
+from worker.store.budget import (
+    Ask,
+    BudgetStore,
+    Decided,
+    Due,
+    Heard,
+    Reserved,
+    Want,
+    pack_learned,
+    unpack_learned,
+)
 
-_LOOK_UP = 0.5
-"""Seconds: how often a long wait looks whether it still has a purpose."""
+_AHEAD: Final = 0.06
+"""Seconds before the last slot in hand at which the next run is asked for: a slow round trip wastes none."""
 
-_SAME_HOLD = 0.05
+_ASK_APART: Final = 0.075
+"""Seconds between two round trips for slots, at least: 13 a second at most."""
+
+_LOOK_UP: Final = 0.5
+"""Seconds: how often those who wait are asked whether it still has a purpose."""
+
+_SAME_HOLD: Final = 0.05
 """Seconds, of a round trip: by so much two looks at one hold may differ in when it ends. Slots reserved at
-its very end are good all the same; to void them would waste a run of the budget at each look."""
+its very end are good all the same."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Waiter(NamedTuple):
+    given: "asyncio.Future[Slot | None]"
+    wanted: Callable[[], bool]
 
 
 class Pacer:
-    """One per organization and process. Callers are served in the order they came."""
+    """One per organization and process. Callers of one job are served in the order they came.
+
+    `wants` tells what each job will come with in this process; `on_hold` is told the seconds of each hold.
+    Slots that nobody uses in time, for want of a place or of work, go back to the budget with the next round
+    trip.
+    """
 
     def __init__(
-        self, store: ClaimStore, budget_key: str, rate: float, configured: str, patience: Patience
+        self,
+        store: BudgetStore,
+        terms: Terms,
+        places: Places,
+        patience: Patience,
+        wants: Callable[[], list[Want]],
+        on_hold: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._store = store
-        self._key = budget_key
-        self._rate = rate
-        self._configured = configured
+        self._terms = terms
+        self._places = places
         self._patiently = patience
-        self._turn = asyncio.Lock()
-        self._run = Run(0.0, 1.0, 0)
+        self._wants = wants
+        self._on_hold = on_hold
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, deque[_Waiter]] = {}
+        self._slots = Slots()
+        self._heard = Heard()
+        self._advice: tuple[float, float] | None = None
+        self._decided: Decided | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._timer: asyncio.Handle | None = None
+        self._ask_at = 0.0
+        self._look_at = 0.0
         self._held_from = 0.0
         self._held_until = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Requests per second, over all workers."""
-        return self._rate
+        self._strikes = 0
+        self.rate = terms.first
+        """Requests per second, over all workers, as last heard."""
 
     def held(self) -> float:
         """Seconds that a hold has left, as far as this process knows."""
-        return max(0.0, self._held_until - _now())
+        return max(0.0, self._held_until - self._loop.time())
 
     def held_between(self, start: float, end: float) -> float:
         """Seconds of the time from `start` to `end`, on the loop's clock, that lay in the last hold."""
         return max(0.0, min(end, self._held_until) - max(start, self._held_from))
 
-    async def slot(self, wanted: Callable[[], bool]) -> bool:
-        """Waits for a send time. False where `wanted` no longer holds; then nothing may be sent."""
-        while wanted():
-            async with self._turn:
-                # Without leaving the lock: who reserves must not lose its place to those behind it.
-                while (when := self._run.take(_now())) is None:
-                    await self._reserve()
-            if not await self._wait_until(when, wanted):
-                return False
-            # A hold that came meanwhile makes this slot void.
-            if when >= self._held_until - _SAME_HOLD:
-                return True
-        return False
+    async def slot(self, job: str, wanted: Callable[[], bool]) -> Slot | None:
+        """Waits for a send time of `job`, and a place with it, which the caller has to leave.
 
-    async def hold(self, seconds: float) -> None:
-        """A 429: nobody sends for this organization for a while."""
-        left = await self._patiently(lambda: self._store.hold(self._key, seconds))
-        self._note_hold(left)
-        self._run = Run(0.0, 1.0, 0)
+        None where `wanted` no longer holds; then nothing may be sent, and no place is taken.
+        """
+        waiter = _Waiter(self._loop.create_future(), wanted)
+        self._waiting.setdefault(job, deque()).append(waiter)
+        self.poke()
+        try:
+            slot = await waiter.given
+        except asyncio.CancelledError:
+            if waiter.given.done() and not waiter.given.cancelled() and waiter.given.result() is not None:
+                self._give_up()
+            raise
+        if slot is not None and not wanted():
+            self._give_up()
+            return None
+        return slot
 
-    async def _reserve(self) -> None:
-        slots = slots_per_run(self._rate)
-        given = await self._patiently(
-            lambda: self._store.reserve(self._key, self._rate, slots, self._configured)
-        )
+    def poke(self) -> None:
+        """A place became free, or somebody waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_soon(self._tick)
+
+    def passed(self, slot: Slot, latency: float) -> None:
+        """The request sent in `slot` was answered by something else than a 429."""
+        self._places.answered(latency)
+        if slot.era == self._heard.era:
+            self._heard.passed += 1
+            self._heard.latency_us += round(1e6 * latency)
+
+    def advise(self, quota: Quota) -> None:
+        """The API told of its quota; it goes to all workers with the next round trip."""
+        if (rate := quota.rate) is not None:
+            self._advice = (rate, quota.reset)
+
+    async def throttled(self, slot: Slot, asked: float | None) -> float:
+        """A 429: nobody sends for this organization for a while. Returns the seconds."""
+        hold = hold_for(asked, self._strikes, random.random())
+        told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold))
+        self._note_hold(told.held)
+        self._slots.void()
+        if told.decide is not None:
+            known = unpack_learned(told.decide.learned) or begin(self._terms)
+            learned = refused(known, told.decide.evidence, told.held)
+            log.info("held by a 429", seconds=round(told.held, 3), rate=round(learned.rate, 2), was=self.rate)
+            look = next_look(learned, told.decide.evidence.latency)
+            decided = Decided(
+                told.version, learned.rate, pack_learned(learned), look, new_era=True, strikes=learned.strikes
+            )
+            await self._patiently(lambda: self._store.decide(decided))
+        return told.held
+
+    async def close(self) -> None:
+        """To be called when nobody waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._asking is not None:
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _tick(self) -> None:
+        """Hands out what is due, asks for more where it runs low, and comes again when there is a reason."""
+        self._timer = None
+        now = self._loop.time()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_UP
+            self._let_go_of_the_purposeless()
+        while self._places.free and self._slots.due(now) is not None and (waiter := self._next()) is not None:
+            self._places.take()
+            waiter.given.set_result(self._slots.take())
+        if not self._waiting:
+            return
+        wakes = [self._look_at]
+        if (slot := self._slots.next_after(now)) is not None:
+            wakes.append(slot)
+        if self._asking is None:
+            runs_low = max(self._ask_at, self._slots.end - _AHEAD)
+            if now >= runs_low:
+                self._asking = self._loop.create_task(self._ask())
+            else:
+                wakes.append(runs_low)
+        self._timer = self._loop.call_at(max(now, min(wakes)), self._tick)
+
+    def _next(self) -> _Waiter | None:
+        """Who gets the slot that is due: its job, or whoever waits if that has nothing to send now."""
+        due = self._slots.due(self._loop.time())
+        for job in (due.job if due else "", *self._waiting):
+            queue = self._waiting.get(job)
+            while queue:
+                waiter = queue.popleft()
+                if not queue:
+                    del self._waiting[job]
+                if waiter.given.done():
+                    continue
+                if waiter.wanted():
+                    return waiter
+                waiter.given.set_result(None)
+        return None
+
+    def _let_go_of_the_purposeless(self) -> None:
+        for job, queue in list(self._waiting.items()):
+            for waiter in queue:
+                if not waiter.given.done() and not waiter.wanted():
+                    waiter.given.set_result(None)
+            kept = deque(waiter for waiter in queue if not waiter.given.done())
+            if kept:
+                self._waiting[job] = kept
+            else:
+                del self._waiting[job]
+
+    async def _ask(self) -> None:
+        wants = [want for want in map(self._still_wanted, self._wants()) if want.slots > 0]
+        ask = Ask(self._terms, wants, self._slots.unused, self._heard, self._decided, self._advice)
+        self._slots.unused, self._decided, self._advice = 0, None, None
+        self._heard = Heard(self._heard.era)
+        asked_at = self._loop.time()
+        try:
+            told = await self._patiently(lambda: self._store.reserve(ask))
+        except Exception as error:  # noqa: BLE001 -- it is raised by those who wait.
+            self._fail(error)
+            return
+        finally:
+            self._asking = None
         # Counted from when the answer arrived: late by half a round trip rather than early.
-        now = _now()
-        self._run = Run(now + given.first, given.gap, given.slots)
-        if given.held > 0:
-            self._note_hold(given.held)
+        now = self._loop.time()
+        self._take_note(told, now)
+        self._slots.add(now + told.first, told.gap, [wants[place].job for place in told.order], told.era)
+        apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
+        self._ask_at = max(now + apart, asked_at + _ASK_APART)
+        self.poke()
+
+    def _still_wanted(self, want: Want) -> Want:
+        """With those who wait for a slot by now, and without the slots in hand."""
+        slots = want.slots + len(self._waiting.get(want.job, ())) - self._slots.of(want.job)
+        return Want(want.job, want.weight, slots)
+
+    def _take_note(self, told: Reserved, now: float) -> None:
+        self.rate = told.rate
+        self._strikes = told.strikes
+        if told.era != self._heard.era:
+            self._slots.void()
+            self._heard = Heard(told.era)
+        if told.held > 0:
+            self._note_hold(told.held)
+            if self._slots.end < now + told.held - _SAME_HOLD:
+                self._slots.void()
+        if told.due is not None:
+            self._decided = _decide(told.due, told.version)
 
     def _note_hold(self, left: float) -> None:
-        now = _now()
+        now = self._loop.time()
         if self._held_until <= now:
             self._held_from = now
         self._held_until = max(self._held_until, now + left)
+        self._on_hold(left)
 
-    @staticmethod
-    async def _wait_until(when: float, wanted: Callable[[], bool]) -> bool:
-        while (left := when - _now()) > 0:
-            if not wanted():
-                return False
-            await asyncio.sleep(min(left, _LOOK_UP))
-        return wanted()
+    def _give_up(self) -> None:
+        """A slot that was handed out serves nobody."""
+        self._slots.unused += 1
+        self._places.leave()
+        self.poke()
+
+    def _fail(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for queue in waiting.values():
+            for waiter in queue:
+                if not waiter.given.done():
+                    waiter.given.set_exception(error)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+def _decide(due: Due, version: int) -> Decided:
+    known = unpack_learned(due.learned)
+    learned = begin(due.terms) if known is None else heard(under(known, due.terms), due.evidence)
+    look = next_look(learned, due.evidence.latency)
+    return Decided(version, learned.rate, pack_learned(learned), look, new_era=False, strikes=learned.strikes)

@@ -9,7 +9,8 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -19,17 +20,17 @@ import structlog
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.gate import Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
-from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.probes import Probes
 from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
 from worker.settings import Settings
-from worker.store import keys
+from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.steps import Ticket
@@ -63,7 +64,8 @@ class Engine:
         self._running: set[SliceRun] = set()
         self._patiently = Patience()
         self._stopping = asyncio.Event()
-        self._sweeper = Sweeper(self._store, self._name, self._queue)
+        self._pressed = False
+        self._sweeper = Sweeper(self._store, self._name, self._queue, self._share)
         self._retention = Retention(self._store, settings.retention)
 
     async def run_slice(self, job_id: str, slice_no: int) -> None:
@@ -123,13 +125,22 @@ class Engine:
             if run.job_id == job_id:
                 run.halt()
 
+    def _share(self, jobs: Mapping[str, Standing]) -> None:
+        """Gives a slice back where another job has had less than its share for a second or more."""
+        giver = who_yields(Counter(run.job_id for run in self._running), jobs)
+        if giver is not None and self._pressed:
+            run = next(run for run in self._running if run.job_id == giver)
+            log.info("slice given back: another job is to have its turn", job_id=giver)
+            run.give_back()
+        self._pressed = giver is not None
+
     def _lane(self, org_id: str) -> Lane:
         lane = self._lanes.get(org_id)
         if lane is None:
             settings = self._settings
-            key = keys.budget(settings.api_host, org_id)
-            pacer = Pacer(self._store, key, settings.fixed_rate, str(settings.rate), self._patiently)
-            lane = self._lanes[org_id] = Lane(pacer, settings.concurrency)
+            budget = BudgetStore(self._redis, settings.api_host, org_id, self._name)
+            lane = Lane(budget, settings.terms, settings.concurrency, self._patiently)
+            self._lanes[org_id] = lane
         return lane
 
     async def _queue(self, job_id: str, tickets: Sequence[Ticket]) -> None:

@@ -12,10 +12,12 @@ import structlog
 
 from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError, NotOwnerError
-from worker.core.answer import NoReply, Reply, Unreached, classify
+from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
 from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charges, decide
+from worker.core.rate.advice import quota_of
+from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
 from worker.core.split import Parts
@@ -32,6 +34,7 @@ _NAMED: Final[dict[int, str]] = {HTTPStatus.OK: "ok", HTTPStatus.TOO_MANY_REQUES
 class Run:
     """What a batch needs on its way: for whom it is sent, through what, and where its end is written."""
 
+    job_id: str
     org_id: str
     api: ActivationClient
     policy: Policy
@@ -45,6 +48,16 @@ class Run:
 
     def goes_on(self) -> bool:
         return self.ledger.going_on
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that went out, and what came of it after `seconds`."""
+
+    reply: Reply | NoReply
+    entry: Entry
+    slot: Slot
+    seconds: float
 
 
 async def settle(
@@ -91,10 +104,8 @@ async def _ask(
     """
     while (step := await _attempt(batch, run, repeat, on_turn)) is not None:
         match step:
-            case Hold(batch, seconds):
+            case Hold(batch, _):
                 repeat = ""
-                run.ledger.throttled(seconds)
-                await run.lane.pacer.hold(seconds)
             case Renew(batch, _):
                 repeat = "replayed"
             case _:
@@ -112,8 +123,9 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         return Halt(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("NOT_OWNER", str(error)))
     if sent is None:
         return None
-    reply, entry = sent
+    reply, entry = sent.reply, sent.entry
     verdict = classify(reply, batch.ids, time.time())
+    await _pace(sent, verdict, run)
     batch, owed = run.gate.note(verdict, batch, entry)
     batch, guilty = run.gate.settled(batch)
     if isinstance(verdict, Unreached):
@@ -129,20 +141,32 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     return step
 
 
-async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> tuple[Reply | NoReply, Entry] | None:
+async def _pace(sent: Sent, verdict: Verdict, run: Run) -> None:
+    """What the answer says of the rate, whatever else it says."""
+    if not isinstance(sent.reply, Reply):
+        return
+    if isinstance(verdict, Throttled):
+        run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
+        return
+    run.lane.pacer.passed(sent.slot, sent.seconds)
+    if (quota := quota_of(sent.reply.headers, time.time())) is not None:
+        run.lane.pacer.advise(quota)
+
+
+async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
     clock = asyncio.get_running_loop().time
     while (entry := await run.gate.enter(run.goes_on, run.ledger.trouble)) is not None:
-        asked = clock()
+        asked, full = clock(), run.lane.places.full_seconds()
         try:
-            async with run.lane.turn(run.goes_on) as mine:
-                if not mine:
+            async with run.lane.turn(run.job_id, run.goes_on) as slot:
+                if slot is None:
                     run.gate.leave(entry)
                     return None
                 if not run.gate.still_good(entry):
                     # It was shut meanwhile; the slot is lost to nobody, since nobody sends.
                     continue
                 on_turn()
-                sent = clock()
+                sent, full = clock(), run.lane.places.full_seconds() - full
                 reply = await run.api.activate(run.org_id, batch.ids)
                 answered = clock()
         except BaseException:
@@ -150,9 +174,11 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> tuple[Re
             raise
         held = run.lane.pacer.held_between(asked, sent)
         run.ledger.count("ms_held_by_429", round(1000 * held))
-        run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held)))
+        full = min(full, sent - asked - held)
+        run.ledger.count("ms_waiting_for_place", round(1000 * full))
+        run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held - full)))
         run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
-        return reply, entry
+        return Sent(reply, entry, slot, answered - sent)
     return None
 
 

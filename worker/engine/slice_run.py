@@ -48,10 +48,13 @@ class SliceRun:
         self._claim = claim
         self._ledger = ledger
         self._lane = lane
-        self._run = Run(claim.org_id, api, policy, lane, ledger, gate or Gate(), self._halt, self._later)
+        self._run = Run(
+            claim.job_id, claim.org_id, api, policy, lane, ledger, gate or Gate(), self._halt, self._later
+        )
         self._stop_job = stop_job
         self._patiently = patience
         self._end = End.RELEASE
+        self._unfed = 0
         self._under_way = 0
         self._all_home = asyncio.Event()
         self._pool = Pool()
@@ -62,9 +65,29 @@ class SliceRun:
     def job_id(self) -> str:
         return self._claim.job_id
 
+    @property
+    def weight(self) -> float:
+        return self._claim.weight
+
+    @property
+    def backlog(self) -> int:
+        """Batches that are still to be handed to the lane."""
+        return self._unfed
+
     def halt(self) -> None:
         """The job is not to go on."""
         self._ledger.stop()
+
+    def give_back(self) -> None:
+        """Another job is to have its turn: anyone may go on with the slice later."""
+        self._ledger.stop()
+
+    def snooze(self, seconds: float) -> None:
+        """Nobody may send for so long: the slice is left alone until then."""
+        if self._end is End.RELEASE and self._ledger.going_on:
+            self._end = End.SNOOZE
+            self._ledger.snooze = seconds
+            self._ledger.stop()
 
     def stop(self) -> None:
         """The worker ends: others are to go on with the slice."""
@@ -76,17 +99,22 @@ class SliceRun:
         keeper = asyncio.create_task(self._ledger.keep())
         try:
             healthy, suspects = _unsettled(self._claim)
-            await self._feed(healthy)
-            for batch in suspects:
-                self._put(batch, "retried")
-            while await self._something_is_left():
-                self._all_home.clear()
-                await self._all_home.wait()
+            self._unfed = len(healthy)
+            with self._lane.riding(self):
+                await self._work(healthy, suspects)
         finally:
             self._ledger.close(self._end)
             await keeper
         if self._problem is not None:
             raise self._problem
+
+    async def _work(self, healthy: list[Batch], suspects: list[Batch]) -> None:
+        await self._feed(healthy)
+        for batch in suspects:
+            self._put(batch, "retried")
+        while await self._something_is_left():
+            self._all_home.clear()
+            await self._all_home.wait()
 
     async def _something_is_left(self) -> bool:
         if not self._under_way and self._ledger.going_on:
@@ -98,16 +126,18 @@ class SliceRun:
     async def _feed(self, batches: list[Batch]) -> None:
         fed = 0
         while fed < len(batches) and self._ledger.going_on:
-            admitted = await self._lane.admit(min(MOST_MARKED, len(batches) - fed), self._run.goes_on)
+            wanted = min(MOST_MARKED, len(batches) - fed)
+            admitted = await self._lane.admit(self.job_id, wanted, self._run.goes_on)
             if not admitted:
                 return
             window = batches[fed : fed + admitted]
             if not await self._ledger.raise_mark(window[-1].indices[-1] + 1):
-                self._lane.passed(len(window))
+                self._lane.passed(self.job_id, len(window))
                 return
             for batch in window:
-                self._put(batch, "", Once(self._lane.passed))
+                self._put(batch, "", Once(partial(self._lane.passed, self.job_id)))
             fed += admitted
+            self._unfed -= admitted
 
     def _put(self, batch: Batch, repeat: str, on_turn: Callable[[], None] = lambda: None) -> None:
         self._under_way += 1

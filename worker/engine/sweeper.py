@@ -5,11 +5,13 @@ Every worker runs one; that many do so at once is harmless, since each finding i
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 
+from worker.core.rate.fairness import Standing
 from worker.engine.ledger import Queue
 from worker.store.claims import ClaimStore
 
@@ -21,12 +23,15 @@ log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """`queue` sends the messages for what is found."""
+    """`queue` sends the messages for what is found; `share` is told how each job stands."""
 
-    def __init__(self, store: ClaimStore, worker: str, queue: Queue) -> None:
+    def __init__(
+        self, store: ClaimStore, worker: str, queue: Queue, share: Callable[[Mapping[str, Standing]], None]
+    ) -> None:
         self._store = store
         self._worker = worker
         self._queue = queue
+        self._share = share
         self._stopping = False
         self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -48,17 +53,20 @@ class Sweeper:
         while not self._closing.is_set():
             try:
                 await self._store.beat(self._worker, FORGET_MS)
-                for job_id in await self._store.live_jobs():
-                    await self._sweep(job_id)
+                jobs = [(job_id, await self._sweep(job_id)) for job_id in await self._store.live_jobs()]
+                self._share({job_id: standing for job_id, standing in jobs if standing is not None})
             except RedisError as error:
                 log.warning("cannot sweep, will try again", problem=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
 
-    async def _sweep(self, job_id: str) -> None:
+    async def _sweep(self, job_id: str) -> Standing | None:
         if self._stopping:
-            return
+            return None
         try:
-            await self._queue(job_id, await self._store.sweep(job_id))
+            swept = await self._store.sweep(job_id)
+            await self._queue(job_id, swept.queue)
         except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their sweep.
             log.warning("cannot sweep job, will try again", job_id=job_id, problem=str(error))
+            return None
+        return swept.standing

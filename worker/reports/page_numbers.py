@@ -20,6 +20,7 @@ _MEANINGS: Final = {
 _SPENT: Final = {
     "waiting_for_rate": "waiting for the rate's next slot",
     "held_by_429": "held by the API's rate limit (429)",
+    "waiting_for_place": "waiting for an answer to others, with CONCURRENCY requests in flight",
     "in_flight": "in flight: sent, no answer yet",
     "backing_off": "backing off after a fault",
 }

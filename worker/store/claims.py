@@ -1,4 +1,4 @@
-"""What a worker does with the record: claim slices, commit what became of them, share the budget.
+"""What a worker does with the record: claim slices, commit what became of them.
 
 Calls on the worker's event loop. Each may be sent twice by the client and counts once.
 """
@@ -6,23 +6,27 @@ Calls on the worker's event loop. Each may be sent twice by the client and count
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 import redis.asyncio
 
 from worker.core.batch import MAX_BATCH, Settlement
 from worker.core.job import Control
+from worker.core.rate.fairness import Standing
 from worker.core.record import Stored
 from worker.core.slices import Slice, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
 from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args, purge_args
-from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
+from worker.store.steps import Answer, Code, Step, Ticket, answer, text, tickets
 
 LEASE_MS: Final = 6000
 """How long a claim holds without a sign of life. Short, so that others go on soon after a death; several
 times the interval of renewal, so that a stall of the loop or of Redis does not cost the claim."""
+
+LONG_HOLD_MS: Final = 5000
+"""A hold of the budget that lasts longer is not waited for in a claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +36,11 @@ class Claim:
     number: int
     """Goes with each commit: a worker whose claim was passed on changes nothing any more."""
     org_id: str
+    weight: float
+    """The job's share of its organization's rate, against that of other jobs."""
     part: Slice
     stored: Stored
     """What is recorded of its ids, without reasons."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """A run of send times, in seconds from the moment the store answered."""
-
-    first: float
-    gap: float
-    slots: int
-    held: float
 
 
 class End(StrEnum):
@@ -55,6 +51,8 @@ class End(StrEnum):
     """Nothing is in flight: the slice is done, or anyone may have it."""
     HAND_OVER = "hand over"
     """As `RELEASE`, by a worker that stops: a message that it sent would come back to itself."""
+    SNOOZE = "snooze"
+    """As `RELEASE`, until a long hold of the budget is over: then a sweep sends the message."""
 
 
 @dataclass(slots=True)
@@ -81,11 +79,16 @@ class Committed:
     """Slices of the job for which messages are to be sent."""
 
 
+class Swept(NamedTuple):
+    standing: Standing
+    queue: list[Ticket]
+    """Slices of the job for which messages are to be sent."""
+
+
 class ClaimStore:
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._redis = client
         self._scripts = {step: client.register_script(text(step)) for step in Step}
-        self._budget = {step: client.register_script(text(step)) for step in BudgetStep}
 
     async def _step(self, step: Step, job_id: str, args: Sequence[Any]) -> Answer:
         return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
@@ -94,17 +97,21 @@ class ClaimStore:
         self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str
     ) -> tuple[Claim | Code, list[Ticket]]:
         """The claim, or why there is none; and the slices to send messages for."""
-        args = [slice_no, nonce, LEASE_MS, worker, WINDOW, host]
+        args = [slice_no, nonce, LEASE_MS, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS]
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
-        number, ids, outcomes, org_id, batches, exceptions, *queue = rest
+        number, ids, outcomes, org_id, weight, batches, exceptions, *queue = rest
         stored = Stored(outcomes, batches, b"", exceptions)
-        claim = Claim(job_id, slice_no, number, org_id.decode(), unpack(ids), stored)
+        claim = Claim(job_id, slice_no, number, org_id.decode(), float(weight), unpack(ids), stored)
         return claim, tickets(queue)
 
-    async def commit(self, claim: Claim, seq: int, mark: int, tally: Tally, end: End) -> Committed:
-        """Records what `tally` carries. `mark`: ids below it may be sent once this returns."""
+    async def commit(
+        self, claim: Claim, seq: int, mark: int, tally: Tally, end: End, snooze: float = 0.0
+    ) -> Committed:
+        """Records what `tally` carries. `mark`: ids below it may be sent once this returns; `snooze`:
+        seconds that `End.SNOOZE` is to last.
+        """
         args = [
             claim.slice_no,
             claim.number,
@@ -116,6 +123,7 @@ class ClaimStore:
             encode(tally, len(claim.part.ids)),
             len(claim.part.ids),
             FREE_PROBES,
+            round(1000 * snooze) - MESSAGE_LOST_MS,
         ]
         code, rest = await self._step(Step.COMMIT, claim.job_id, args)
         return Committed(code, go_on=bool(rest[1]), probes_left=int(rest[2]), queue=tickets(rest[3:]))
@@ -124,8 +132,12 @@ class ClaimStore:
         """A fault of the whole job. A job that is past it already is left as it is."""
         await self._step(Step.CONTROL, job_id, control_args(control, code, message, "worker"))
 
-    async def sweep(self, job_id: str) -> list[Ticket]:
-        return tickets((await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])).rest)
+    async def sweep(self, job_id: str) -> Swept:
+        code, rest = await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])
+        if code is not Code.SWEPT:
+            return Swept(Standing(0, 0), [])
+        waiting, claimed, *queue = rest
+        return Swept(Standing(waiting, claimed), tickets(queue))
 
     async def live_jobs(self) -> list[str]:
         members = cast("set[bytes]", await self._redis.smembers(keys.LIVE))
@@ -157,17 +169,6 @@ class ClaimStore:
 
     async def leave(self, worker: str) -> None:
         await self._redis.zrem(keys.WORKERS, worker)
-
-    async def reserve(self, budget_key: str, rate: float, slots: int, configured: str) -> Reservation:
-        first, gap, granted, held = await self._budget[BudgetStep.RESERVE](
-            keys=[budget_key], args=[rate, slots, configured]
-        )
-        return Reservation(float(first) / 1e6, float(gap) / 1e6, int(granted), float(held) / 1e6)
-
-    async def hold(self, budget_key: str, seconds: float) -> float:
-        """Stops all sending for the organization; seconds left of the hold now in force."""
-        micros = max(0, round(seconds * 1e6))
-        return float(await self._budget[BudgetStep.HOLD](keys=[budget_key], args=[micros])) / 1e6
 
 
 def encode(tally: Tally, ids_in_slice: int) -> bytes:

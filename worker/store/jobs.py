@@ -12,7 +12,7 @@ from worker.core.record import Stored
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, pack, unpack
 from worker.store import keys
-from worker.store.steps import Answer, Code, Step, Ticket, answer, text, tickets
+from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
 
 WINDOW: Final = 8
 """Slices of a job that wait in the queue besides those claimed: enough that any free worker finds one,
@@ -69,6 +69,7 @@ class JobStore:
         self._scripts: dict[Step, Callable[..., Any]] = {
             step: client.register_script(text(step)) for step in Step
         }
+        self._set_rate = client.register_script(text(BudgetStep.SET_RATE))
 
     def _step(self, step: Step, job_id: str, args: Sequence[str | int | float], *more_keys: str) -> Answer:
         return answer(self._scripts[step](keys=[keys.job(job_id), *more_keys], args=list(args)))
@@ -143,7 +144,7 @@ class JobStore:
 
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
-        return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest)
+        return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest[2:])
 
     def settle_deadline(self, job_id: str) -> None:
         """Expires the job if its deadline passed, for the case that no worker is there to do it."""
@@ -209,10 +210,15 @@ class JobStore:
         )
 
     def budget(self, host: str, org_id: str) -> RawBudget:
-        names = ["configured", "rate", "hold_us"]
+        names = ["label", "ceiling", "rate", "hold_us"]
         found = cast("list[bytes | None]", self._redis.hmget(keys.budget(host, org_id), names))
-        configured, rate, hold_us = (None if value is None else value.decode() for value in found)
-        return RawBudget(configured, None if rate is None else float(rate), float(hold_us or 0) / 1000)
+        label, ceiling, rate, hold_us = (None if value is None else value.decode() for value in found)
+        current = min(float(rate), float(ceiling)) if rate and ceiling else None
+        return RawBudget(label, current, float(hold_us or 0) / 1000)
+
+    def set_rate(self, host: str, org_id: str, order: str) -> None:
+        """Orders requests per second, 'auto' or 'default', for all workers; see `set_rate.lua`."""
+        self._set_rate(keys=[keys.budget(host, org_id)], args=[order])
 
     def field(self, job_id: str, name: str) -> str | None:
         value = cast("bytes | None", self._redis.hget(keys.job(job_id), name))

@@ -22,7 +22,9 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:live                  set     job ids that are not at rest
     bulk:purging               hash    job id -> slices still to remove of a job that is gone
     bulk:request:KEY           string  the job that a request id made
-    bulk:budget:HOST:ORG       hash    the rate budget of an organization
+    bulk:budget:HOST:ORG       hash    the rate budget of an organization (see scripts/budget.lua)
+    bulk:budget:HOST:ORG:workers       the terms that its live workers' settings give
+    bulk:budget:HOST:ORG:jobs          its jobs' shares of late
     bulk:workers               zset    worker processes by their last heartbeat
 """
 
@@ -60,5 +62,5 @@ def request(request_id: str) -> str:
     return f"bulk:request:{request_id}"
 
 
-def budget(host: str, org_id: str) -> str:
-    return f"bulk:budget:{host}:{org_id}"
+def budget(host: str, org_id: str, part: str = "") -> str:
+    return f"bulk:budget:{host}:{org_id}" + (f":{part}" if part else "")

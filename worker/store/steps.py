@@ -24,7 +24,9 @@ class Step(StrEnum):
 
 class BudgetStep(StrEnum):
     RESERVE = "reserve"
-    HOLD = "hold"
+    THROTTLE = "throttle"
+    DECIDE = "decide"
+    SET_RATE = "set_rate"
 
 
 class Code(StrEnum):
@@ -46,6 +48,7 @@ class Code(StrEnum):
     PURGED = "PURGED"
     PURGING = "PURGING"
     KEPT = "KEPT"
+    HELD = "HELD"
     NO_JOB = "NO_JOB"
 
 
@@ -68,10 +71,11 @@ def tickets(raw: Sequence[bytes]) -> list[Ticket]:
 
 @cache
 def text(step: Step | BudgetStep) -> str:
-    """The script, with what all steps on a job share before it."""
+    """The script, with what all steps of its kind share before it."""
     folder = files(__package__).joinpath("scripts")
     body = folder.joinpath(f"{step}.lua").read_text()
-    return body if isinstance(step, BudgetStep) else folder.joinpath("prelude.lua").read_text() + body
+    shared = "budget.lua" if isinstance(step, BudgetStep) else "prelude.lua"
+    return folder.joinpath(shared).read_text() + body
 
 
 def answer(raw: Any) -> Answer:

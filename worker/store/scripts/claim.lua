@@ -4,11 +4,13 @@
 -- ARGV  1 slice   2 nonce: names this try, so that its repetition finds its own claim
 --       3 lease in ms   4 worker's name   5 window
 --       6 the API's host, which with the organization names the budget
+--       7 ms of a hold of the budget from which on nothing is claimed   8 ms after which a message counts as lost
 -- Returns {code, ...}:
---   CLAIMED, claim number, packed ids, outcomes, org id, batches, exceptions, ticket ...
+--   CLAIMED, claim number, packed ids, outcomes, org id, weight, batches, exceptions, ticket ...
 --   TAKEN     another claim is live
 --   DONE      nothing is left in it
 --   RESTING   the job is not to be worked on now: paused, ending or at rest
+--   HELD      a 429 holds the organization for long: a sweep sends the message when that is over
 --   NO_JOB    no such job, or a part of it is gone
 
 local n, nonce, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -29,6 +31,11 @@ if redis.call('HGET', slice, 'done') then
   return {'DONE'}
 end
 if ends and ends > now and not mine then return {'TAKEN'} end
+local held_ms = tonumber(redis.call('HGET', 'bulk:budget:' .. ARGV[6] .. ':' .. get('org_id'), 'hold_us') or 0) / 1000
+if held_ms - now > tonumber(ARGV[7]) and not mine then
+  redis.call('ZADD', base .. 'waiting', int(held_ms - tonumber(ARGV[8])), n)
+  return {'HELD'}
+end
 if not mine then
   doubt(n)
   redis.call('HINCRBY', slice, 'claim', 1)
@@ -40,6 +47,6 @@ redis.call('ZADD', base .. 'claimed', int(now + lease), n)
 if get('state') == 'queued' then change(now, 'running', '', '', '') end
 return {
   'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), ids, redis.call('GET', base .. 'out:' .. n) or '',
-  get('org_id'), redis.call('GET', base .. 'bat:' .. n) or '', redis.call('GET', base .. 'exc:' .. n) or '',
+  get('org_id'), get('weight') or '1', redis.call('GET', base .. 'bat:' .. n) or '', redis.call('GET', base .. 'exc:' .. n) or '',
   unpack(refill(now, tonumber(ARGV[5]))),
 }

@@ -5,13 +5,15 @@
 -- ARGV  1 slice   2 claim number   3 seq, counted from 1 within the claim   4 lease in ms   5 window
 --       6 mark: ids below it may be sent from now on
 --       7 what to do with the claim: 'keep'; 'release', give the slice back, nothing is in flight;
---         'hand over', the same by a worker that stops: the next sweep of another sends the message
+--         'hand over', the same by a worker that stops: the next sweep of another sends the message;
+--         'snooze', the same until a long hold is over: then a sweep sends the message
 --       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
 --                requests: {name: count}, timeline: {sent, throttled, held_ms},
 --                trouble: why the API cannot be reached, or ''}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
+--       11 ms from now at which a message for a snoozed slice is to count as sent
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
 -- Returns {code, state, 1 if the worker should go on else 0, probes left, ticket ...}
 --   COMMITTED, or REPEATED for a seq seen before
@@ -179,7 +181,7 @@ end
 redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
 redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
 local queued = {}
-local keeps, hands_over = ARGV[7] == 'keep', ARGV[7] == 'hand over'
+local keeps, hands_over, snoozes = ARGV[7] == 'keep', ARGV[7] == 'hand over', ARGV[7] == 'snooze'
 if not keeps then
   redis.call('HSET', slice, 'mark', 0)
   redis.call('ZREM', base .. 'claimed', n)
@@ -187,8 +189,9 @@ if not keeps then
   if #out >= tonumber(ARGV[9]) and not string.find(out, '[.?]') then
     redis.call('HSET', slice, 'done', 1)
   else
-    redis.call('ZADD', base .. 'waiting', hands_over and 0 or int(now), n)
-    if workable() and not hands_over then queued[1] = ticket(n) end
+    local sent = hands_over and 0 or snoozes and now + tonumber(ARGV[11]) or now
+    redis.call('ZADD', base .. 'waiting', int(sent), n)
+    if workable() and not hands_over and not snoozes then queued[1] = ticket(n) end
   end
 end
 check_limits(now)

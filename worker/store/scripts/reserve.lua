@@ -1,21 +1,158 @@
--- Takes the next evenly spaced send times of an organization's budget: GCRA with reservation.
--- (Generic cell rate algorithm, ITU-T I.371; here with no tolerance, since slots are reserved ahead.)
+-- Takes the next evenly spaced send times of an organization's budget: GCRA with reservation. The time
+-- of the last slot taken is kept, and the next run begins one gap later; none is reserved far ahead, so
+-- that a hold or another rate acts at once. Jobs share the slots by their weights (start-time fair
+-- queueing, Goyal, Vin and Cheng 1996: each job's virtual time moves by 1 / weight with each slot).
 --
--- KEYS  1 bulk:budget:HOST:ORG, a hash: tat_us, the first free send time; hold_us, nobody sends before
--- ARGV  1 requests per second   2 slots wanted   3 the rate as configured, for the report
--- Returns {microseconds from now to the first slot, microseconds between slots, slots,
---          microseconds that a hold has left}
+-- KEYS  1 the budget   2 its workers' terms: worker -> 'seen ceiling most start label'
+--       3 its jobs: job -> 'virtual time, seen'
+-- ARGV  1 worker
+--       2 JSON: {terms: [ceiling, most, start, label], wants: [[job, weight, slots]...], unused: slots,
+--                heard: [era, passed, latency_us], decided: see `adopt`, or null,
+--                advice: [requests per second, seconds], or null}
+-- Returns JSON: {first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
+--                due: {learned or '', ceiling, start, by_hand, evidence} or absent}
+--   first: seconds from now to the first slot; gap: seconds between slots; order: whose each slot is
+--   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
 
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local gap = 1000000 / tonumber(ARGV[1])
-local wanted = tonumber(ARGV[2])
-local state = redis.call('HMGET', KEYS[1], 'tat_us', 'hold_us')
-local hold = tonumber(state[2] or 0)
-local first = math.max(now, tonumber(state[1] or 0), hold)
-redis.call('HSET', KEYS[1], 'tat_us', string.format('%.0f', first + wanted * gap), 'rate', ARGV[1], 'configured', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], 86400000)
-return {
-  string.format('%.0f', first - now), string.format('%.3f', gap), wanted,
-  string.format('%.0f', math.max(0, hold - now)),
+local HORIZON = 0.15e6   -- microseconds ahead of now within which a run may begin
+local RUN = 0.1          -- seconds that a run is long
+local SLOWEST_ASK = 0.5  -- seconds after which everyone asks again, to hear of a hold or an order
+local CREDIT = 1.01      -- unused slots are given out again so much faster than the rate, never in a burst
+local RAMP_FROM = 0.2    -- share of the rate at which sending begins after a hold
+local RAMP_MOST = 0.5e6  -- microseconds until it has reached the whole rate, at most
+local ACTIVE = 1e6       -- microseconds: a job that asked for nothing for longer does not count
+
+local worker, request = ARGV[1], cjson.decode(ARGV[2])
+local wants = request.wants
+
+if request.decided ~= cjson.null then adopt(request.decided) end
+if request.heard[1] == number('era') then
+  put('passed', number('passed') + request.heard[2])
+  put('latency_us', number('latency_us') + request.heard[3])
+end
+if request.advice ~= cjson.null then
+  put('advice', request.advice[1])
+  put('advice_us', int(now + 1e6 * request.advice[2]))
+end
+
+-- Where live workers have different settings, the lowest holds.
+local function terms()
+  local lowest, most, start, label = math.huge, math.huge, math.huge, ''
+  local flat = redis.call('HGETALL', KEYS[2])
+  for i = 1, #flat, 2 do
+    local seen, ceiling, its_most, its_start, its_label = string.match(flat[i + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+    if now - tonumber(seen) > 15e6 then
+      redis.call('HDEL', KEYS[2], flat[i])
+    else
+      if tonumber(ceiling) < lowest then lowest, label = tonumber(ceiling), its_label end
+      most, start = math.min(most, tonumber(its_most)), math.min(start, tonumber(its_start))
+    end
+  end
+  local override = known.override
+  if override == 'auto' then
+    lowest, label = most, 'auto'
+  elseif override then
+    lowest, label = tonumber(override), override
+  end
+  put('ceiling', lowest)
+  put('start', label == 'auto' and math.min(start, lowest) or lowest)
+  put('label', label)
+end
+
+local mine = request.terms
+redis.call('HSET', KEYS[2], worker, table.concat({int(now), mine[1], mine[2], mine[3], mine[4]}, ' '))
+local due = now >= number('due_us') or not known.learned
+if due or not known.label then terms() end
+
+local rate = math.min(number('rate', number('start')), number('ceiling'))
+if now < number('advice_us') then rate = math.min(rate, math.max(number('advice'), 0.001)) end
+local gap = 1e6 / rate
+
+local credit = math.min(number('credit') + request.unused, math.max(1, rate * RUN))
+
+local hold, held_for = number('hold_us'), number('hold_len_us')
+local tat = number('tat_us')
+local first = math.max(now, tat, hold)
+local ramp = math.min(RAMP_MOST, held_for / 2)
+if first < hold + ramp then
+  gap = gap / (RAMP_FROM + (1 - RAMP_FROM) * (first - hold) / ramp)
+elseif credit >= 1 then
+  gap = gap / CREDIT
+end
+
+-- The virtual times of the jobs that ask, and the lowest among those that others ask for.
+local virtual, others, lowest = {}, math.huge, math.huge
+do
+  local asked = {}
+  for i, want in ipairs(wants) do asked[want[1]] = i end
+  local flat = redis.call('HGETALL', KEYS[3])
+  for i = 1, #flat, 2 do
+    local v, seen = string.match(flat[i + 1], '^(%S+) (%S+)$')
+    v, seen = tonumber(v), tonumber(seen)
+    if now - seen <= ACTIVE then
+      lowest = math.min(lowest, v)
+      if asked[flat[i]] then virtual[asked[flat[i]]] = v else others = math.min(others, v) end
+    elseif not asked[flat[i]] then
+      redis.call('HDEL', KEYS[3], flat[i])
+    end
+  end
+  -- Who comes or comes back starts where the last one stands: time away is not saved up.
+  if lowest == math.huge then lowest = 0 end
+  for i in ipairs(wants) do virtual[i] = virtual[i] or lowest end
+end
+
+local order = {}
+if first <= now + HORIZON then
+  local run = math.max(1, math.floor(1e6 * RUN / gap + 0.5))
+  local ahead = others + math.max(1, rate * RUN)
+  local idle = tat <= now
+  local left = {}
+  for i, want in ipairs(wants) do left[i] = want[3] end
+  while #order < run do
+    local pick
+    for i in ipairs(wants) do
+      if left[i] > 0 and (not pick or virtual[i] < virtual[pick]) then pick = i end
+    end
+    -- Who got more than its share waits, unless nobody else takes the slots.
+    if not pick or (virtual[pick] >= ahead and not idle) then break end
+    order[#order + 1] = pick - 1
+    left[pick] = left[pick] - 1
+    virtual[pick] = virtual[pick] + 1 / wants[pick][2]
+  end
+  if #order > 0 then
+    put('tat_us', int(first + #order * gap))
+    if gap < 1e6 / rate then credit = math.max(0, credit - #order * (CREDIT - 1)) end
+  end
+end
+put('credit', credit)
+for i, want in ipairs(wants) do
+  redis.call('HSET', KEYS[3], want[1], string.format('%.6f', virtual[i]) .. ' ' .. int(now))
+end
+
+local reply = {
+  first = (first - now) / 1e6,
+  gap = gap / 1e6,
+  order = order,
+  again = math.min(SLOWEST_ASK, math.max(0.02, (first - now - HORIZON) / 1e6)),
+  held = math.max(0, hold - now) / 1e6,
+  era = number('era'),
+  rate = rate,
+  version = number('version'),
+  strikes = number('strikes'),
 }
+if #order == 0 then reply.order = nil end
+if due then
+  reply.due = {
+    learned = known.learned or '',
+    ceiling = number('ceiling'),
+    start = number('start'),
+    by_hand = known.label ~= 'auto',
+    evidence = evidence(),
+  }
+  -- Nobody else decides until this worker had the time to.
+  put('due_us', int(now + 1e6))
+end
+keep_for_a_day()
+redis.call('PEXPIRE', KEYS[2], DAY_MS)
+redis.call('PEXPIRE', KEYS[3], DAY_MS)
+return cjson.encode(reply)

@@ -3,12 +3,12 @@
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 window   2 ms after which a message counts as lost
--- Returns {code, ticket ...}: SWEPT; NO_JOB.
+-- Returns {code, slices waiting, slices claimed, ticket ...}: SWEPT; NO_JOB, with nothing behind it.
 
 if not get('state') then return {'NO_JOB'} end
 local now = now_ms()
 check_limits(now)
-if get('state') == 'preparing' or settle_job(now) then return {'SWEPT'} end
+if get('state') == 'preparing' or settle_job(now) then return {'SWEPT', 0, 0} end
 local queued = {}
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(now))) do
   doubt(n)
@@ -25,4 +25,6 @@ if workable() then
   end
   for _, n in ipairs(refill(now, tonumber(ARGV[1]))) do queued[#queued + 1] = n end
 end
-return {'SWEPT', unpack(queued)}
+return {
+  'SWEPT', redis.call('ZCARD', base .. 'waiting'), redis.call('ZCARD', base .. 'claimed'), unpack(queued),
+}

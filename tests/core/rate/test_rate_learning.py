@@ -1,0 +1,187 @@
+"""The learning, decision by decision."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.core.rate.learning import (
+    CLOSE,
+    LOOK,
+    LOWEST,
+    MARGIN,
+    TESTED,
+    TRUST,
+    Evidence,
+    Learned,
+    Phase,
+    begin,
+    heard,
+    next_look,
+    refused,
+    under,
+)
+from worker.core.rate.terms import Terms
+
+AUTO = Terms(None, 10.0, 100.0)
+BY_HAND = Terms(50.0, 10.0, 100.0)
+
+
+def used(learned: Learned, seconds: float = LOOK) -> Evidence:
+    """As much let through as the rate allows."""
+    return Evidence(seconds, round(learned.rate * seconds) + 1)
+
+
+def a_state(**fields: object) -> Learned:
+    known = {"phase": Phase.STEADY, "rate": 49.5, "ceiling": 100.0, "low": 50.0, "high": 55.0}
+    return msgspec.convert({**known, **fields}, Learned)
+
+
+def test_a_rate_set_by_hand_is_believed_and_an_unknown_one_climbed_for() -> None:
+    assert begin(BY_HAND) == Learned(Phase.STEADY, 50.0, 50.0, low=50.0, high=50.0)
+    assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0)
+    assert begin(Terms(None, 500.0, 100.0)).rate == 100.0
+
+
+@pytest.mark.parametrize(
+    ("terms", "label", "ceiling", "first"),
+    [(AUTO, "auto", 100.0, 10.0), (BY_HAND, "50", 50.0, 50.0), (Terms(None, 500, 100), "auto", 100, 100)],
+)
+def test_terms(terms: Terms, label: str, ceiling: float, first: float) -> None:
+    assert (terms.label, terms.ceiling, terms.first) == (label, ceiling, first)
+
+
+def test_a_climb_goes_to_the_ceiling_and_stays() -> None:
+    learned = begin(AUTO)
+    for _ in range(12):
+        learned = heard(learned, used(learned))
+    assert (learned.phase, learned.rate) == (Phase.STEADY, 100.0)
+    assert heard(learned, used(learned, 10.0)).rate == 100.0
+
+
+def test_where_the_rate_is_not_what_limits_nothing_is_learned() -> None:
+    learned = begin(AUTO)
+    idle = heard(learned, Evidence(10.0, 20))
+    assert idle == msgspec.structs.replace(learned, age=10.0)
+
+
+def test_a_refused_climb_is_searched_between_this_rate_and_half_of_it() -> None:
+    learned = refused(a_state(phase=Phase.CLIMB, rate=80.0, low=0.0, high=0.0), Evidence(0.1, 8, 3), 0.1)
+    assert (learned.phase, learned.low, learned.high) == (Phase.TEST, 40.0, 80.0)
+    assert 40 < learned.rate < 80
+
+
+def test_a_test_that_passes_raises_the_bracket_until_it_is_closed() -> None:
+    learned = a_state(phase=Phase.TEST, rate=56.0, low=40.0, high=80.0, wait=TESTED)
+    assert heard(learned, used(learned)).rate == 56.0
+    tested = heard(learned, used(learned, TESTED))
+    assert (tested.low, tested.high) == (56.0, 80.0)
+    closed = heard(a_state(phase=Phase.TEST, rate=50.0, high=50.0 * CLOSE, wait=0.0), used(learned))
+    assert (closed.phase, closed.rate) == (Phase.STEADY, MARGIN * 50.0)
+
+
+def test_a_test_that_is_refused_lowers_the_bracket() -> None:
+    state = a_state(phase=Phase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=50.0)
+    assert refused(state, Evidence(0.1, 5, 1), 0.1).high <= 60.0
+    few = refused(msgspec.structs.replace(state, passed=2.0, seconds=0.1), Evidence(0.0, 1, 1), 0.1)
+    assert few.high == 60.0
+    over = refused(msgspec.structs.replace(state, passed=30.0, seconds=1.0), Evidence(0.0, 0, 1), 0.1)
+    assert over.low < 40.0
+
+
+def test_a_steady_rate_climbs_when_its_time_has_come() -> None:
+    waits = a_state(wait=2.0)
+    assert heard(waits, used(waits)).phase is Phase.STEADY
+    climbs = heard(waits, used(waits, 2.0))
+    assert climbs.phase is Phase.CLIMB
+    assert climbs.rate > waits.rate
+
+
+def test_a_climb_that_a_burst_explains_goes_back_to_what_was_allowed() -> None:
+    state = a_state(phase=Phase.CLIMB, rate=60.0, beyond=5.0, seconds=10.0, passed=490.0)
+    back = refused(state, Evidence(0.0, 0, 1), 0.1)
+    assert back.phase is Phase.STEADY
+    assert 50.0 <= back.low <= 51.0
+    raised = refused(msgspec.structs.replace(state, passed=530.0), Evidence(0.0, 0, 1), 0.1)
+    assert raised.low == pytest.approx(53.0)
+    at_once = refused(msgspec.structs.replace(state, beyond=0.0), Evidence(0.0, 0, 1), 0.1)
+    assert at_once.low == 50.0
+
+
+def test_a_limit_that_rose_is_searched_for_anew() -> None:
+    state = a_state(phase=Phase.CLIMB, rate=200.0, ceiling=1000.0, beyond=100.0, seconds=3.0, passed=300.0)
+    assert refused(state, Evidence(0.0, 0, 1), 0.1).phase is Phase.TEST
+
+
+def test_a_steady_rate_that_is_refused_falls_to_what_was_let_through() -> None:
+    state = a_state(seconds=1.0, passed=20.0)
+    fallen = refused(state, Evidence(0.0, 0, 5), 0.1)
+    assert 15 <= fallen.rate <= 32
+    assert fallen.age == 0.0
+    little = refused(a_state(seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
+    assert 45 <= little.rate < 49.5
+
+
+@pytest.mark.parametrize("phase", [Phase.STEADY, Phase.TEST])
+def test_a_refusal_after_hardly_anything_passed_says_nothing_of_the_rate(phase: Phase) -> None:
+    state = a_state(phase=phase, strikes=1, held=0.1, seconds=0.1)
+    blocked = refused(state, Evidence(0.1, TRUST - 1, 1), 0.2)
+    assert blocked.rate == pytest.approx(state.rate, rel=0.01)
+    assert blocked.strikes == 2
+    assert blocked.held == pytest.approx(0.3)
+
+
+def test_strikes_end_once_enough_has_passed() -> None:
+    assert heard(a_state(strikes=3), Evidence(1.0, 50)).strikes == 0
+    assert heard(a_state(strikes=3, rate=1.0), Evidence(1.0, 1)).strikes == 3
+
+
+def test_what_a_refusal_costs_puts_off_the_next() -> None:
+    cheap = refused(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
+    dear = refused(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 2.0)
+    assert cheap.wait <= 12.0
+    assert dear.wait >= 50.0
+    searched = refused(a_state(phase=Phase.CLIMB, rate=80.0, low=0.0), Evidence(0.1, 8, 3), 2.0)
+    assert searched.rate < 56.0
+
+
+@pytest.mark.parametrize(
+    ("learned", "terms", "rate"),
+    [
+        (a_state(), AUTO, 49.5),
+        (a_state(), Terms(20.0, 10, 100), 20.0),
+        (a_state(), Terms(None, 10, 1000), 49.5),
+        (begin(BY_HAND), Terms(80.0, 10, 100), 80.0),
+        (msgspec.structs.replace(begin(BY_HAND), rate=30.0), Terms(80.0, 10, 100), 30.0),
+    ],
+    ids=["the same", "lower", "learned further", "the setting alone held it", "refusals held it"],
+)
+def test_settings_that_changed(learned: Learned, terms: Terms, rate: float) -> None:
+    assert under(learned, terms).rate == rate
+
+
+def test_a_decision_waits_for_the_answers_to_the_last_one() -> None:
+    climbing = begin(AUTO)
+    assert next_look(climbing, 0.01) == pytest.approx(0.3)
+    assert next_look(climbing, 2.0) == 4.0
+    assert next_look(a_state(wait=0.5), 0.0) == 0.5
+    assert next_look(begin(BY_HAND), 0.0) == 1.0
+
+
+evidence = st.builds(Evidence, st.floats(0, 10), st.integers(0, 2000), st.integers(1, 50), st.floats(0, 3))
+
+
+@given(
+    st.floats(0.1, 500),
+    st.floats(0.1, 1000),
+    st.lists(st.tuples(st.booleans(), evidence, st.floats(0.01, 5)), max_size=40),
+)
+def test_whatever_is_heard_the_rate_stays_between_its_bounds(
+    start: float, most: float, story: list[tuple[bool, Evidence, float]]
+) -> None:
+    learned = begin(Terms(None, start, most))
+    for is_refusal, what, hold in story:
+        learned = refused(learned, what, hold) if is_refusal else heard(learned, what)
+        assert min(LOWEST, most) <= learned.rate <= most
+        assert next_look(learned, what.latency) > 0
+        assert msgspec.json.decode(msgspec.json.encode(learned), type=Learned) == learned

@@ -1,0 +1,122 @@
+"""Holds, slots, shares and the number in flight."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.core.rate.crowd import LEAST, WINDOW, Crowd
+from worker.core.rate.fairness import Standing, who_yields
+from worker.core.rate.hold import BASE, CAP, hold_for
+from worker.core.rate.slots import LATE, RUN_SECONDS, Slots, slots_per_run
+
+
+@pytest.mark.parametrize(
+    ("asked", "strikes", "roll", "seconds"),
+    [
+        (7.0, 0, 0.0, 7.0),
+        (7.0, 0, 0.5, 7.05),
+        (0.0, 0, 0.0, BASE),
+        (0.0, 3, 0.0, 8 * BASE),
+        (None, 0, 0.0, BASE),
+        (None, 0, 0.5, 1.25 * BASE),
+        (None, 2, 0.0, 4 * BASE),
+        (None, 10**6, 0.0, CAP),
+    ],
+)
+def test_a_hold(asked: float | None, strikes: int, roll: float, seconds: float) -> None:
+    assert hold_for(asked, strikes, roll) == pytest.approx(seconds)
+
+
+@given(st.floats(0, 3600), st.integers(0, 1000), st.floats(0, 1, exclude_max=True))
+def test_a_hold_is_never_shorter_than_was_asked_for(asked: float, strikes: int, roll: float) -> None:
+    assert hold_for(asked, strikes, roll) >= asked
+
+
+def test_slots_come_at_their_times_and_in_order() -> None:
+    slots = Slots()
+    slots.add(1.0, 0.1, ["a", "b"], era=3)
+    assert slots.due(0.9) is None
+    assert slots.next_after(0.9) == 1.0
+    assert slots.due(1.0) == (1.0, "a", 3)
+    assert slots.take().job == "a"
+    assert (slots.of("a"), slots.of("b"), slots.end) == (0, 1, 1.1)
+    assert slots.due(1.1) == (1.1, "b", 3)
+    assert slots.next_after(1.1) is None
+
+
+@pytest.mark.parametrize(("gap", "late"), [(0.1, 0.1), (0.01, LATE), (0.001, 0.006)])
+def test_a_slot_that_is_too_late_is_forfeited_not_caught_up(gap: float, late: float) -> None:
+    slots = Slots()
+    slots.add(0.0, gap, ["a"], era=0)
+    assert slots.due(0.9 * late) is not None
+    assert slots.due(1.1 * late) is None
+    assert (slots.unused, slots.end) == (1, float("-inf"))
+
+
+def test_void_slots_are_not_given_back() -> None:
+    slots = Slots()
+    slots.add(0.0, 0.1, ["a"] * 5, era=0)
+    slots.void()
+    assert (slots.due(0.0), slots.unused) == (None, 0)
+
+
+@pytest.mark.parametrize(("rate", "slots"), [(0.01, 1), (5, 1), (50, 5), (1000, 100)])
+def test_a_run_lasts_a_tenth_of_a_second(rate: float, slots: int) -> None:
+    assert slots_per_run(rate) == slots
+    assert slots == 1 or slots / rate == pytest.approx(RUN_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("mine", "jobs", "giver"),
+    [
+        ({}, {}, None),
+        ({"big": 4}, {"big": Standing(8, 4)}, None),
+        ({"big": 4}, {"big": Standing(8, 4), "small": Standing(1, 0)}, "big"),
+        ({"big": 2}, {"big": Standing(8, 2), "small": Standing(1, 2)}, None),
+        ({"big": 2}, {"big": Standing(8, 2), "done": Standing(0, 2)}, None),
+        ({"big": 4, "other": 1}, {"big": Standing(8, 7), "other": Standing(3, 1)}, "big"),
+        ({"one": 1, "two": 1}, {n: Standing(1, 1) for n in ("one", "two")} | {"new": Standing(1, 0)}, "two"),
+        ({"small": 1}, {"small": Standing(2, 1), "big": Standing(8, 7)}, None),
+        ({"gone": 2}, {"new": Standing(1, 0)}, "gone"),
+    ],
+    ids=["idle", "alone", "starved", "even", "nobody waits", "uneven", "in turn", "not mine", "unknown"],
+)
+def test_who_yields(mine: dict[str, int], jobs: dict[str, Standing], giver: str | None) -> None:
+    assert who_yields(mine, jobs) == giver
+
+
+def answers(crowd: Crowd, latency: float, count: int, now: float = 0.0, in_flight: int = 32) -> None:
+    for _ in range(count):
+        crowd.answered(latency, in_flight, now)
+
+
+def test_an_api_that_slows_down_is_sent_less_and_more_again_when_it_recovers() -> None:
+    crowd = Crowd(32)
+    answers(crowd, 0.05, 5 * WINDOW)
+    assert crowd.limit == 32
+    answers(crowd, 2.0, 10 * WINDOW)
+    assert crowd.limit == LEAST
+    answers(crowd, 0.05, 20 * WINDOW)
+    assert crowd.limit == 32
+
+
+def test_a_limit_that_is_not_used_is_not_raised() -> None:
+    crowd = Crowd(32)
+    answers(crowd, 0.05, WINDOW)
+    answers(crowd, 2.0, 3 * WINDOW)
+    low = crowd.limit
+    answers(crowd, 0.05, 5 * WINDOW, in_flight=0)
+    assert crowd.limit == low
+
+
+def test_a_good_latency_of_long_ago_is_forgotten() -> None:
+    """The API may have moved further away for good."""
+    crowd = Crowd(32)
+    answers(crowd, 0.01, 2 * WINDOW)
+    for minute in range(1, 4):
+        answers(crowd, 0.5, 20 * WINDOW, now=60.0 * minute)
+    assert crowd.limit == 32
+
+
+def test_one_place_stays_one() -> None:
+    assert Crowd(1).limit == 1

@@ -1,0 +1,103 @@
+"""What the learning reaches on each kind of limiter. The bounds are what was seen, less a margin."""
+
+from statistics import mean
+
+import pytest
+
+from tests.core.rate.limiters import TokenBucket
+from tests.core.rate.simulation import (
+    AUTO,
+    KINDS,
+    RetryAfter,
+    Simulation,
+    silent,
+    steps,
+    unknown,
+    whole_seconds,
+)
+from worker.core.rate.terms import Terms
+
+FIFTEEN_MINUTES = 900.0
+
+
+@pytest.mark.parametrize("burst", [10, 50])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_unknown_rate_costs_a_tenth_at_most(burst: int, seed: int) -> None:
+    done = unknown(burst, seed)
+    assert done.seconds <= 1.10 * 30
+    # With a burst of a whole second, more is under way when the limit is met.
+    assert done.throttled_share <= (0.02 if burst == 10 else 0.04)
+
+
+def test_a_limit_that_falls_to_a_tenth_and_comes_back_is_followed() -> None:
+    done = [steps(seed) for seed in range(1, 6)]
+    assert mean(one.passed for one in done) >= 0.88 * 11_500
+    assert max(one.throttled_share for one in done) <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "share", "throttled"),
+    [
+        ("token bucket, burst 1", silent, 0.92, 0.02),
+        ("token bucket, burst 1", whole_seconds, 0.85, 0.02),
+        ("token bucket, burst 10", silent, 0.95, 0.02),
+        ("token bucket, burst 10", whole_seconds, 0.80, 0.02),
+        ("token bucket, burst 100", silent, 0.97, 0.02),
+        ("50 in any second", silent, 0.90, 0.02),
+        ("500 in any 10 s", silent, 0.85, 0.07),
+        ("3,000 in any minute", silent, 0.85, 0.06),
+        ("3,000 in each minute", silent, 0.93, 0.04),
+        ("3,000 in each minute", whole_seconds, 0.93, 0.02),
+        ("5 s of penalty", silent, 0.60, 0.02),
+        ("5 s, anew at each call", silent, 0.60, 0.02),
+    ],
+    ids=lambda value: getattr(value, "__name__", None) or str(value),
+)
+def test_each_kind_of_limiter_is_used_nearly_to_the_full(
+    kind: str, says: RetryAfter, share: float, throttled: float
+) -> None:
+    done = Simulation(KINDS[kind](), AUTO, retry_after=says).run(seconds=FIFTEEN_MINUTES)
+    assert done.passed / 50 / FIFTEEN_MINUTES >= share
+    assert done.throttled_share <= throttled
+
+
+def test_a_tenfold_rise_is_used_within_about_ten_seconds() -> None:
+    """After a minute of calm, in which climbs have become rare."""
+    bucket = TokenBucket(20, 10)
+    changes = [(60.0, lambda: setattr(bucket, "rate", 200.0))]
+    done = Simulation(bucket, AUTO, changes=changes).run(seconds=80)
+    assert done.rate_between(50, 60) <= 21
+    assert done.rate_between(72, 80) >= 150
+
+
+def test_fifty_workers_use_the_limit_as_well_as_one() -> None:
+    one, fifty = (
+        mean(
+            Simulation(TokenBucket(50, 10), AUTO, workers=workers, seed=seed).run(seconds=300).passed
+            for seed in range(1, 4)
+        )
+        for workers in (1, 50)
+    )
+    assert fifty == pytest.approx(one, rel=0.01)
+
+
+@pytest.mark.parametrize("workers", [1, 50])
+def test_nobody_sends_in_a_hold_and_an_event_is_decided_on_once(workers: int) -> None:
+    """However many were in flight when the limit fell to a tenth."""
+    bucket = TokenBucket(500, 50)
+    changes = [(10.0, lambda: setattr(bucket, "rate", 50.0))]
+    made = Simulation(
+        bucket, Terms(500.0, 10, 10), workers=workers, latency=0.2, retry_after=lambda _: 2.0, changes=changes
+    )
+    done = made.run(seconds=12.0)
+    assert done.in_holds == 0
+    assert done.throttled > 20
+    assert done.cuts == 1
+
+
+@pytest.mark.parametrize("workers", [1, 4, 50])
+def test_a_rate_set_by_hand_is_kept_exactly(workers: int) -> None:
+    made = Simulation(TokenBucket(50 * 1.02, 10), Terms(50.0, 10, 100), workers=workers)
+    done = made.run(seconds=60)
+    assert done.throttled == 0
+    assert 50 * 59.5 <= done.passed <= 50 * 60 + 1

@@ -1,0 +1,95 @@
+"""Reading the headers in which a server tells of its quota: advice, since the API documents none.
+
+the header                                          and its source
+--------------------------------------------------  ------------------------------------------------------
+`RateLimit: "default";r=50;t=30` and                draft-ietf-httpapi-ratelimit-headers, since version 08
+`RateLimit-Policy: "default";q=100;w=60`
+`RateLimit: limit=100, remaining=50, reset=30`      the same draft, version 06 and 07
+`RateLimit-Limit`, `-Remaining`, `-Reset`           the same draft, before; reset in seconds
+`X-RateLimit-...`, `X-Rate-Limit-...`               widespread, written nowhere; reset in seconds, or as the
+                                                    time since the epoch in seconds or milliseconds
+
+Where a header names several quotas, the one that allows least counts.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST: Final = 3600.0
+"""Seconds. What lies further away is no advice for a job of hours."""
+SCARCE: Final = 0.5
+"""Share of a quota left, under which it is spread over the time until it is new."""
+
+_PREFIXES: Final = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
+_PARAMETER: Final = re.compile(
+    r'[;,\s](r|t|q|remaining|reset|limit)\s*=\s*"?(\d{1,15}(?:\.\d{1,9})?)', re.IGNORECASE
+)
+_NUMBER: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)")
+_EPOCH: Final = 1e9
+_EPOCH_MS: Final = 1e12
+_LONG_NAMES: Final = {"r": "remaining", "t": "reset", "q": "limit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    remaining: float
+    """Requests."""
+    reset: float
+    """Seconds until it is new, more than 0."""
+    limit: float | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Requests per second that spread what is left; None while there is plenty."""
+        if self.limit is not None and self.remaining > SCARCE * self.limit:
+            return None
+        return max(self.remaining, 1.0) / self.reset
+
+
+def quota_of(headers: Mapping[str, str], now: float) -> Quota | None:
+    """The scarcest quota that the headers of an answer tell of; None where they tell of none.
+
+    `headers` is looked up without regard to case; `now` is the wall clock in seconds since the epoch.
+    """
+    found = [quota for quota in _quotas(headers, now) if quota is not None]
+    return min(found, key=lambda quota: max(quota.remaining, 1.0) / quota.reset, default=None)
+
+
+def _quotas(headers: Mapping[str, str], now: float) -> Iterable[Quota | None]:
+    if (combined := headers.get("RateLimit")) is not None:
+        limits = _parameters(headers.get("RateLimit-Policy", ""))
+        for item in _items(combined):
+            yield _quota({**limits, **_parameters(item)}, now)
+    for prefix in _PREFIXES:
+        if (remaining := headers.get(f"{prefix}-Remaining")) is not None:
+            reset, limit = headers.get(f"{prefix}-Reset", ""), headers.get(f"{prefix}-Limit", "")
+            values = {"remaining": _number(remaining), "reset": _number(reset), "limit": _number(limit)}
+            yield _quota(values, now)
+
+
+def _items(text: str) -> list[str]:
+    """The members of a list; the older form is one member whose parameters are set apart by commas."""
+    return [text] if re.search(r"\blimit\s*=", text, re.IGNORECASE) else text.split(",")
+
+
+def _parameters(text: str) -> dict[str, float | None]:
+    pairs = (found.groups() for found in _PARAMETER.finditer(f" {text}"))
+    return {_LONG_NAMES.get(name.lower(), name.lower()): float(value) for name, value in pairs}
+
+
+def _quota(values: Mapping[str, float | None], now: float) -> Quota | None:
+    remaining, reset = values.get("remaining"), values.get("reset")
+    if remaining is None or reset is None:
+        return None
+    if reset >= _EPOCH_MS:
+        reset = reset / 1000 - now
+    elif reset >= _EPOCH:
+        reset -= now
+    return Quota(remaining, reset, values.get("limit")) if 0 < reset <= LONGEST else None
+
+
+def _number(text: str) -> float | None:
+    found = _NUMBER.match(text)
+    return float(found[1]) if found else None

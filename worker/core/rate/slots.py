@@ -1,0 +1,71 @@
+"""Send times that were reserved: which is the next, and which came to nothing."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+RUN_SECONDS: Final = 0.1
+"""How long a reserved run of slots is: one round trip to Redis for each, and what a dead worker wastes."""
+
+LATE: Final = 0.02
+"""Seconds that a send may be late, and no more than `LATE_SLOTS`. A later slot is forfeited: catching up
+would be a burst. It goes back to the budget, which gives such slots out again little by little."""
+LATE_SLOTS: Final = 6
+
+EARLY: Final = 0.0005
+"""Seconds: what a timer may be early by."""
+
+
+class Slot(NamedTuple):
+    when: float
+    """On the caller's monotonic clock, in seconds."""
+    job: str
+    """Whose it is."""
+    era: int
+    """Moves with each refusal that was acted on; see `worker/store/scripts/budget.lua`."""
+
+
+class Slots:
+    """The runs in hand of one worker process, for one organization."""
+
+    def __init__(self) -> None:
+        self._slots: deque[Slot] = deque()
+        self._late = LATE
+        self.unused = 0
+        """Slots that were forfeited since the caller last set this to 0."""
+
+    def add(self, first: float, gap: float, jobs: Sequence[str], era: int) -> None:
+        """A run: a slot for each of `jobs`, `gap` seconds apart."""
+        self._slots.extend(Slot(first + place * gap, job, era) for place, job in enumerate(jobs))
+        self._late = max(gap, min(LATE, LATE_SLOTS * gap))
+
+    def void(self) -> None:
+        """Nothing may be sent in them any more, and nothing is given back."""
+        self._slots.clear()
+
+    def due(self, now: float) -> Slot | None:
+        """The earliest slot whose time has come, still in hand. Forfeits those that are too late."""
+        while self._slots and now - self._slots[0].when > self._late:
+            self._slots.popleft()
+            self.unused += 1
+        return self._slots[0] if self._slots and self._slots[0].when <= now + EARLY else None
+
+    def take(self) -> Slot:
+        return self._slots.popleft()
+
+    def next_after(self, now: float) -> float | None:
+        """When the first slot comes that is not due yet."""
+        return next((slot.when for slot in self._slots if slot.when > now + EARLY), None)
+
+    @property
+    def end(self) -> float:
+        """When the last one comes; minus infinity where there is none."""
+        return self._slots[-1].when if self._slots else float("-inf")
+
+    def of(self, job: str) -> int:
+        return sum(slot.job == job for slot in self._slots)
+
+
+def slots_per_run(rate: float) -> int:
+    """How many slots a run has at `rate` requests per second."""
+    return max(1, round(rate * RUN_SECONDS))

@@ -1,0 +1,79 @@
+-- What every step on an organization's budget shares. It stands before each of them when they are loaded.
+--
+-- KEYS[1]  bulk:budget:HOST:ORG, a hash. Times are microseconds of the store's clock:
+--   tat_us            the first send time that is not taken (theoretical arrival time of GCRA, ITU-T I.371)
+--   hold_us           nobody sends before; hold_len_us, how long that hold was
+--   rate, learned     what was decided last: requests per second, and the state of worker/core/rate/learning.py
+--   version           moves with each decision, so that one made of old evidence changes nothing
+--   era               moves with each refusal acted on and each order: slots and answers of older eras do not count
+--   struck, struck_us the last era of which a refusal was handed to a worker to decide on, and when
+--   due_us            when the next decision is due; from_us, where its evidence begins
+--   passed, refused, latency_us     evidence since then
+--   strikes           refusals in a row, as decided last
+--   ceiling, start, label                    the terms in force, of all live workers; see `terms`
+--   override          what `set-rate` ordered: 'auto', or requests per second
+--   advice, advice_us requests per second that the API's headers advise, and until when
+--   credit            slots that were reserved and not used
+
+local key = KEYS[1]
+local DAY_MS = 86400000
+
+local function int(value)
+  return string.format('%.0f', value)
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local known = {}
+do
+  local flat = redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do known[flat[i]] = flat[i + 1] end
+end
+
+local function number(field, default)
+  return tonumber(known[field] or default or 0)
+end
+
+local function put(field, value)
+  known[field] = value
+  redis.call('HSET', key, field, value)
+end
+
+-- What was learned is of use to the next job too. An order lasts until another.
+local function keep_for_a_day()
+  if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
+end
+
+-- Takes the evidence since the last decision out of the hash, for whoever decides now.
+local function evidence()
+  local from = math.max(number('from_us', now), math.min(number('hold_us'), now))
+  local found = {
+    seconds = math.max(0, now - from) / 1e6,
+    passed = number('passed'),
+    refused = number('refused'),
+    latency = number('passed') > 0 and number('latency_us') / number('passed') / 1e6 or 0,
+  }
+  put('from_us', int(now))
+  put('passed', 0)
+  put('refused', 0)
+  put('latency_us', 0)
+  return found
+end
+
+-- Adopts what a worker decided, if nobody decided since it was asked. `decided`:
+-- {version, rate, learned, seconds until the next decision, whether it begins a new era, strikes}.
+local function adopt(decided)
+  if number('version') ~= decided[1] then return false end
+  put('version', decided[1] + 1)
+  put('rate', decided[2])
+  put('learned', decided[3])
+  put('strikes', decided[6])
+  put('due_us', int(math.max(now, number('hold_us')) + 1e6 * decided[4]))
+  if decided[5] then
+    put('era', number('era') + 1)
+    put('passed', 0)
+    put('latency_us', 0)
+    put('from_us', int(math.max(now, number('hold_us'))))
+  end
+  return true
+end

@@ -1,0 +1,27 @@
+-- A 429: nobody sends for the organization for a while. A hold is only ever made longer.
+--
+-- KEYS  1 the budget
+-- ARGV  1 era of the slot that was refused   2 microseconds that the API asked for, or ''
+--       3 microseconds to hold where it is the first refusal of its era
+-- Returns JSON: {held: seconds left of the hold in force, version, decide: {learned, evidence} or absent}
+--   decide: this is the first refusal of the era; who gets it decides, and hands it to `adopt`
+
+local DECIDING = 2e6  -- microseconds after which a worker that was to decide is taken for dead
+
+local era, asked = tonumber(ARGV[1]), tonumber(ARGV[2])
+put('refused', number('refused') + 1)
+local first = era == number('era')
+  and (number('struck', -1) ~= era or now - number('struck_us') > DECIDING)
+local until_us = now + math.max(asked or 0, first and tonumber(ARGV[3]) or 0)
+if until_us > math.max(now, number('hold_us')) then
+  put('hold_us', int(until_us))
+  put('hold_len_us', int(until_us - now))
+end
+local reply = {held = math.max(0, number('hold_us') - now) / 1e6, version = number('version')}
+if first then
+  put('struck', era)
+  put('struck_us', int(now))
+  reply.decide = {learned = known.learned or '', evidence = evidence()}
+end
+keep_for_a_day()
+return cjson.encode(reply)
