@@ -85,6 +85,14 @@ def test_a_429_holds_for_as_long_as_it_asks(header: str, hold: float | None) -> 
     assert classify(answered(429, BAD, Retry_After=header), SENT, NOW) == Throttled(hold)
 
 
+@pytest.mark.parametrize(("remaining", "hold"), [("0", 9.0), ("3", None)], ids=["used up", "not used up"])
+def test_a_429_without_retry_after_holds_until_a_used_up_quota_is_new(
+    remaining: str, hold: float | None
+) -> None:
+    told = answered(429, BAD, X_RateLimit_Remaining=remaining, X_RateLimit_Reset="9")
+    assert classify(told, SENT, NOW) == Throttled(hold)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -122,7 +122,7 @@ class Stack:
         return done.out.strip()
 
     def worker(
-        self, api: Simulator, *options: str, rate: float = 1000, **settings: str
+        self, api: Simulator, *options: str, rate: float | str = 1000, **settings: str
     ) -> "subprocess.Popen[bytes]":
         return self.start(
             [BULK_ACTIVATE, "worker", *options],

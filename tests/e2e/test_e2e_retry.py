@@ -13,8 +13,10 @@ def parent(stack: Stack, api: Simulator) -> tuple[str, list[str]]:
     """A job that was cancelled half-way, and its ids. Line 2 is blank, line 4 a duplicate."""
     ids = new_ids(1500)
     job_id = stack.submit([ids[0], "", ids[1], ids[0], *ids[2:]], "--label", "why=incident")
-    worker = stack.worker(api, rate=40)
-    until(lambda: stack.report(job_id)["counts"]["activated"] > 100)
+    worker = stack.worker(api, rate=5)
+    until(lambda: stack.report(job_id)["counts"]["activated"] > 30)
+    # So that it is still under way, however long the commands take.
+    assert stack.cli("pause", job_id).code == 0
     assert stack.cli("retry", job_id).code == 2
     assert stack.cli("purge", job_id).code == 2
     stack.cli("cancel", job_id)

@@ -1,0 +1,51 @@
+"""The rate of all workers: ordered while they work, shared between jobs, learned where nobody knows it."""
+
+import pytest
+
+from tests.e2e.stack import ORG, Simulator, Stack, cli, new_ids, simulator, until
+from worker.store.connect import sync_client
+from worker.store.jobs import JobStore
+
+
+def test_an_order_acts_while_a_job_runs_and_is_taken_back(stack: Stack, api: Simulator) -> None:
+    """At the worker's own rate, the job would take 40 minutes."""
+    worker = {"REDIS_URL": stack.redis_url, "API_URL": api.url}
+    job_id = stack.submit(new_ids(6000))
+    stack.worker(api, rate=0.2)
+    until(lambda: stack.report(job_id)["rate"]["configured"] == 0.2)
+    done = cli("set-rate", ORG, "300", **worker)
+    assert (done.code, done.out) == (0, "")
+    until(lambda: stack.report(job_id)["state"] == "completed")
+    assert stack.report(job_id)["rate"]["configured"] == 300
+    assert cli("set-rate", ORG, "default", **worker).code == 0
+    later = stack.submit(new_ids(15))
+    until(lambda: stack.report(later)["rate"]["configured"] == 0.2)
+
+
+@pytest.mark.parametrize(("org", "rate"), [(ORG, "fast"), (ORG, "0"), (ORG, "1e9"), ("x", "5")])
+def test_an_order_that_cannot_be_is_refused(org: str, rate: str) -> None:
+    done = cli("set-rate", org, rate)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+
+
+def test_a_small_job_does_not_stand_behind_a_large_one(stack: Stack, api: Simulator) -> None:
+    stack.worker(api, rate=50)
+    large = stack.submit(new_ids(60_000))
+    until(lambda: stack.report(large)["counts"]["pending"] < 60_000)
+    small = stack.submit(new_ids(150))
+    until(lambda: stack.report(small)["state"] == "completed")
+    assert stack.report(large)["counts"]["pending"] > 40_000
+
+
+def test_a_rate_that_nobody_knows_is_found_and_kept_for_the_next_job(stack: Stack) -> None:
+    with simulator("--rate", "60", "--burst", "10", "--retry-after", "none") as api:
+        job_id = stack.submit(new_ids(15 * 600))
+        stack.worker(api, rate="auto", RATE_START="5")
+        until(lambda: stack.report(job_id)["state"] == "completed")
+        report = stack.report(job_id)
+        assert report["rate"]["configured"] == "auto"
+        assert 30 <= report["rate"]["current"] <= 75
+        assert report["requests"]["throttled"] <= 0.06 * report["requests"]["sent"]
+        with sync_client(stack.redis_url) as client:
+            host = api.url.removeprefix("http://")
+            assert JobStore(client).budget(host, ORG).rate == report["rate"]["current"]
