@@ -49,12 +49,14 @@ class Record:
         self.times = array("d")
         self.statuses = array("H")
         self.held = array("d")
+        self.admitted = 0
         self._known_at = inf
         self._held_until = -inf
 
     def note(self, at: float, status: int) -> None:
         self.times.append(at)
         self.statuses.append(status)
+        self.admitted += status == HTTPStatus.OK
         self.held.append(at - self._known_at if self._known_at < at < self._held_until else 0.0)
 
     def announce(self, at: float, latency: float, seconds: float) -> None:

@@ -6,6 +6,7 @@ client. Once it can be used it prints a line of JSON with its `url`, and it ends
 
     POST /csp/.../authorize   an access token of 1799 s, not limited
     POST /csp/.../activate    the ids as successes, or 429
+    GET  /count               how many were admitted, cheap enough to be asked all the time
     GET  /stats               what `arrivals.Summary` holds, and the CPU time spent
     GET  /arrivals            all that came: {"at": [...], "status": [...], "held_for": [...]}
     POST /control             {"rate": ..., "latency": ...}, either or both; a rate ends the schedule
@@ -75,6 +76,8 @@ class LimitedApi:
             return self._activate(request.body)
         if path.endswith(b"/authorize"):
             return Answer(_GRANT)
+        if path == b"/count":
+            return _json(self._record.admitted)
         if path == b"/stats":
             return _json(self._record.summary() | {"cpu_seconds": time.process_time()})
         if path == b"/arrivals":

@@ -19,6 +19,9 @@ _PATIENCE: Final = 30.0
 class Api:
     url: str
 
+    def admitted(self) -> int:
+        return int(self._get("/count"))
+
     def stats(self) -> dict[str, Any]:
         return dict(self._get("/stats"))
 

@@ -38,9 +38,17 @@ async def test_echoes_the_ids_and_counts_the_requests() -> None:
         replies = await call(api, 200, at_once=8)
         stats = api.stats()
         arrivals = api.arrivals()
+        admitted = api.admitted()
     assert {reply.status for reply in replies} == {200}
     assert all(json.loads(reply.body) == {"successes": list(IDS)} for reply in replies)
-    assert stats["requests"] == stats["admitted"] == stats["by_status"]["200"] == len(arrivals) == 200
+    assert (
+        stats["requests"]
+        == stats["admitted"]
+        == admitted
+        == stats["by_status"]["200"]
+        == len(arrivals)
+        == 200
+    )
     assert [stats["first"], stats["last"]] == [arrivals[0].at, arrivals[-1].at]
     assert [arrival.at for arrival in arrivals] == sorted(arrival.at for arrival in arrivals)
 
