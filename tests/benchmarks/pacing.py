@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.cases import CASES, Options, Row
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.options import Options, Row
 
 
 def read_options(arguments: Sequence[str]) -> tuple[list[str], Options, bool]:

@@ -2,8 +2,9 @@
 
 import threading
 
-from tests.benchmarks.cases import CASES, Options
+from tests.benchmarks.cases import CASES
 from tests.benchmarks.commands import pacing, watch
+from tests.benchmarks.options import Options
 from tests.benchmarks.ours import wait
 from tests.benchmarks.pacing import read_options, table
 from tests.benchmarks.peers.runs import script
