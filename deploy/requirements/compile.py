@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).resolve().parent
-EXTRAS: Final = {"worker": ("embedded",), "monitor": ("monitor",), "test": ("test",)}
+EXTRAS: Final = {
+    "worker": ("embedded",),
+    "monitor": ("monitor",),
+    "test": ("test",),
+    "benchmark": ("benchmark",),
+}
 HEADER: Final = "# Made by `python deploy/requirements/compile.py` from pyproject.toml. Do not edit.\n"
 
 PIP_COMPILE: Final = (

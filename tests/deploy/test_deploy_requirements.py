@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FILES = ("worker", "monitor", "test", "build")
+FILES = ("worker", "monitor", "test", "benchmark", "build")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -43,7 +43,13 @@ def direct(pyproject: dict[str, Any], name: str) -> list[Requirement]:
     if name == "build":
         return [Requirement(line) for line in pyproject["build-system"]["requires"]]
     project = pyproject["project"]
-    extras = {"worker": ["embedded"], "monitor": ["monitor"], "test": ["embedded", "monitor", "test"]}[name]
+    tests = ["embedded", "monitor", "test"]
+    extras = {
+        "worker": ["embedded"],
+        "monitor": ["monitor"],
+        "test": tests,
+        "benchmark": [*tests, "benchmark"],
+    }[name]
     lines = project["dependencies"] + [
         line for extra in extras for line in project["optional-dependencies"][extra]
     ]
