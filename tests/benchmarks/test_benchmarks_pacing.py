@@ -33,13 +33,13 @@ def test_a_peer_works_until_every_batch_is_admitted() -> None:
 
 def test_commands_for_pacing_are_told_from_others(valkey: RealServer) -> None:
     with sync_client(valkey.server.url) as client, sync_client(valkey.server.url) as other:
-        hold = other.register_script(text(BudgetStep.HOLD))
-        hold(keys=["bulk:budget:host:counted"], args=[0])
+        order = other.register_script(text(BudgetStep.SET_RATE))
+        order(keys=["bulk:budget:host:counted"], args=["default"])
         over = threading.Event()
 
         def work() -> None:
             while not over.is_set():
-                hold(keys=["bulk:budget:host:counted"], args=[0])
+                order(keys=["bulk:budget:host:counted"], args=["default"])
                 other.set("another", "thing")
 
         worker = threading.Thread(target=work)
@@ -49,10 +49,10 @@ def test_commands_for_pacing_are_told_from_others(valkey: RealServer) -> None:
         finally:
             over.set()
             worker.join()
-    assert pacing(counted) == counted["bulk:budget:hold"] > 0
-    # Each hold is followed by a set, and what the script does inside is not counted.
-    assert abs(counted["set"] - counted["bulk:budget:hold"]) <= 1
-    assert set(counted) <= {"bulk:budget:hold", "set"}
+    assert pacing(counted) == counted["bulk:budget:set_rate"] > 0
+    # Each order is followed by a set, and what the script does inside is not counted.
+    assert abs(counted["set"] - counted["bulk:budget:set_rate"]) <= 1
+    assert set(counted) <= {"bulk:budget:set_rate", "set"}
 
 
 def test_options_choose_cases_and_their_size() -> None:
