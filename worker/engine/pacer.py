@@ -163,14 +163,14 @@ class Pacer:
         if now >= self._look_at:
             self._look_at = now + _LOOK_UP
             self._let_go_of_the_purposeless()
-        while self._places.free and self._slots.due(now) is not None and (waiter := self._next()) is not None:
+        while self._places.free and (slot := self._slots.due(now)) and (waiter := self._next(slot.job)):
             self._places.take()
             waiter.given.set_result(self._slots.take())
         if not self._waiting:
             return
         wakes = [self._look_at]
-        if (slot := self._slots.next_after(now)) is not None:
-            wakes.append(slot)
+        if (coming := self._slots.next_after(now)) is not None:
+            wakes.append(coming)
         if self._asking is None:
             runs_low = max(self._ask_at, self._slots.end - _AHEAD)
             if now >= runs_low:
@@ -179,10 +179,9 @@ class Pacer:
                 wakes.append(runs_low)
         self._timer = self._loop.call_at(max(now, min(wakes)), self._tick)
 
-    def _next(self) -> _Waiter | None:
+    def _next(self, its_job: str) -> _Waiter | None:
         """Who gets the slot that is due: its job, or whoever waits if that has nothing to send now."""
-        due = self._slots.due(self._loop.time())
-        for job in (due.job if due else "", *self._waiting):
+        for job in (its_job, *self._waiting):
             queue = self._waiting.get(job)
             while queue:
                 waiter = queue.popleft()
