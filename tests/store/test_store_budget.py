@@ -81,6 +81,16 @@ async def test_only_the_first_refusal_of_an_era_holds_by_itself_and_is_decided_o
     assert second.held <= 10.0
 
 
+async def test_a_refusal_is_decided_on_what_passed_in_the_time_before_it(budget: Open) -> None:
+    version = (await budget().reserve(ask())).version
+    decided = Decided(version, 10.0, "{}", 60.0, new_era=False, strikes=0)
+    await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 3, 30_000), decided))
+    told = await budget().throttle(0, 30.0, 0.1)
+    assert told.decide is not None
+    assert told.decide.evidence.passed == 3
+    assert told.decide.evidence.seconds > 0
+
+
 async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Open) -> None:
     told = await budget().throttle(0, None, 0.5)
     await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))

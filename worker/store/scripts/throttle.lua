@@ -12,6 +12,8 @@ local era, asked = tonumber(ARGV[1]), tonumber(ARGV[2])
 put('refused', number('refused') + 1)
 local first = era == number('era')
   and (number('struck', -1) ~= era or now - number('struck_us') > DECIDING)
+-- Before the hold moves: evidence is not counted in holds.
+local found = first and evidence()
 local until_us = now + math.max(asked or 0, first and tonumber(ARGV[3]) or 0)
 if until_us > math.max(now, number('hold_us')) then
   put('hold_us', int(until_us))
@@ -21,7 +23,7 @@ local reply = {held = math.max(0, number('hold_us') - now) / 1e6, version = numb
 if first then
   put('struck', era)
   put('struck_us', int(now))
-  reply.decide = {learned = known.learned or '', evidence = evidence()}
+  reply.decide = {learned = known.learned or '', evidence = found}
 end
 keep_for_a_day()
 return cjson.encode(reply)
