@@ -16,12 +16,10 @@ from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
 from worker.store.budget import BudgetStore, Want
+from worker.store.claims import LONG_HOLD_MS
 
 MOST_AHEAD: Final = 128
 """Batches of a job let in ahead of sending, however high the rate."""
-
-LONG_HOLD: Final = 5.0
-"""Seconds. A longer hold is not waited for: the slices go back to the queue until it ends."""
 
 _SPARE: Final = 4
 """Senders per place: those that back off hold no place, and others send meanwhile."""
@@ -115,7 +113,8 @@ class Lane:
                 self.pacer.poke()
 
     def _held(self, seconds: float) -> None:
-        if seconds > LONG_HOLD:
+        """A hold too long to be waited for: the slices go back to the queue until it ends."""
+        if 1000 * seconds > LONG_HOLD_MS:
             for rider in self._riders:
                 rider.snooze(seconds)
 

@@ -10,7 +10,7 @@ import structlog
 
 from worker.core.rate.advice import Quota
 from worker.core.rate.hold import hold_for
-from worker.core.rate.learning import begin, heard, next_look, refused, under
+from worker.core.rate.learning import Evidence, Learned, begin, heard, next_look, refused, under
 from worker.core.rate.slots import Slot, Slots
 from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
@@ -87,10 +87,6 @@ class Pacer:
         self.rate = terms.first
         """Requests per second, over all workers, as last heard."""
 
-    def held(self) -> float:
-        """Seconds that a hold has left, as far as this process knows."""
-        return max(0.0, self._held_until - self._loop.time())
-
     def held_between(self, start: float, end: float) -> float:
         """Seconds of the time from `start` to `end`, on the loop's clock, that lay in the last hold."""
         return max(0.0, min(end, self._held_until) - max(start, self._held_from))
@@ -142,10 +138,7 @@ class Pacer:
             known = unpack_learned(told.decide.learned) or begin(self._terms)
             learned = refused(known, told.decide.evidence, told.held)
             log.info("held by a 429", seconds=round(told.held, 3), rate=round(learned.rate, 2), was=self.rate)
-            look = next_look(learned, told.decide.evidence.latency)
-            decided = Decided(
-                told.version, learned.rate, pack_learned(learned), look, new_era=True, strikes=learned.strikes
-            )
+            decided = _decided(told.version, learned, told.decide.evidence, new_era=True)
             await self._patiently(lambda: self._store.decide(decided))
         return told.held
 
@@ -268,5 +261,9 @@ class Pacer:
 def _decide(due: Due, version: int) -> Decided:
     known = unpack_learned(due.learned)
     learned = begin(due.terms) if known is None else heard(under(known, due.terms), due.evidence)
-    look = next_look(learned, due.evidence.latency)
-    return Decided(version, learned.rate, pack_learned(learned), look, new_era=False, strikes=learned.strikes)
+    return _decided(version, learned, due.evidence, new_era=False)
+
+
+def _decided(version: int, learned: Learned, evidence: Evidence, *, new_era: bool) -> Decided:
+    look = next_look(learned, evidence.latency)
+    return Decided(version, learned.rate, pack_learned(learned), look, new_era, learned.strikes)

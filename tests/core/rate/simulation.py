@@ -17,7 +17,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.core.rate.limiters import FixedWindow, Limiter, Penalty, SlidingWindow, TokenBucket
+from tests.limits.limiters import FixedWindow, Limiter, Penalty, SlidingLog, TokenBucket
 from worker.core.rate.hold import hold_for
 from worker.core.rate.learning import Evidence, begin, heard, next_look, refused
 from worker.core.rate.slots import slots_per_run
@@ -168,10 +168,10 @@ KINDS: Final[dict[str, Callable[[], Limiter]]] = {
     "token bucket, burst 1": lambda: TokenBucket(50, 1),
     "token bucket, burst 10": lambda: TokenBucket(50, 10),
     "token bucket, burst 100": lambda: TokenBucket(50, 100),
-    "50 in any second": lambda: SlidingWindow(50, 1),
-    "500 in any 10 s": lambda: SlidingWindow(500, 10),
-    "3,000 in any minute": lambda: SlidingWindow(3000, 60),
-    "3,000 in each minute": lambda: FixedWindow(3000, 60),
+    "50 in any second": lambda: SlidingLog(50, 1),
+    "500 in any 10 s": lambda: SlidingLog(50, 10),
+    "3,000 in any minute": lambda: SlidingLog(50, 60),
+    "3,000 in each minute": lambda: FixedWindow(50, 60),
     "5 s of penalty": lambda: Penalty(50, 10, 5, extends=False),
     "5 s, anew at each call": lambda: Penalty(50, 10, 5, extends=True),
 }

@@ -4,7 +4,6 @@ from statistics import mean
 
 import pytest
 
-from tests.core.rate.limiters import TokenBucket
 from tests.core.rate.simulation import (
     AUTO,
     KINDS,
@@ -15,6 +14,7 @@ from tests.core.rate.simulation import (
     unknown,
     whole_seconds,
 )
+from tests.limits.limiters import TokenBucket
 from worker.core.rate.terms import Terms
 
 FIFTEEN_MINUTES = 900.0
