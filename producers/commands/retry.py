@@ -4,12 +4,11 @@ from typing import Any
 
 import click
 
-from producers.connection import opened, wake_workers
+from producers.connection import opened
 from producers.jobs import Request
 from producers.options import job_argument, job_options, limits_of
 from producers.retry import retry, retryable
-from producers.watch import watch
-from worker.core.job import exit_code
+from producers.started import started
 from worker.reports.results import parse_outcomes
 from worker.settings import load
 
@@ -32,10 +31,4 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
     request = Request(org_id="", **limits_of(given))
     with opened(settings, check=True) as store:
         child = retry(store, job_id, request, outcomes)
-        click.echo(child.job_id)
-        wake_workers(settings, child.job_id, child.tickets)
-        if not watched:
-            click.echo(f"Next: bulk-activate status {child.job_id} --watch", err=True)
-            return 0
-        report = watch(store, child.job_id)
-    return exit_code(report.state, report.unsuccessful())
+        return started(child, settings, store, watched=watched)

@@ -4,12 +4,11 @@ from typing import Any
 
 import click
 
-from producers.connection import opened, wake_workers
+from producers.connection import opened
 from producers.jobs import submit
 from producers.options import job_options, open_source, org_option, reading_options, request_of
-from producers.watch import watch
+from producers.started import started
 from worker.core.errors import BadInputError
-from worker.core.job import exit_code
 from worker.settings import load
 
 
@@ -38,10 +37,4 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
         submitted = submit(source, request, store)
         if not submitted.new:
             click.echo("This request was submitted before; its job:", err=True)
-        click.echo(submitted.job_id)
-        wake_workers(settings, submitted.job_id, submitted.tickets)
-        if not watched:
-            click.echo(f"Next: bulk-activate status {submitted.job_id} --watch", err=True)
-            return 0
-        report = watch(store, submitted.job_id)
-    return exit_code(report.state, report.unsuccessful())
+        return started(submitted, settings, store, watched=watched)

@@ -1,0 +1,21 @@
+"""A job that was just put in: told of, taken up by workers, and watched if that was asked for."""
+
+import click
+
+from producers.connection import wake_workers
+from producers.jobs import Submitted
+from producers.watch import watch
+from worker.core.job import exit_code
+from worker.settings import Settings
+from worker.store.jobs import JobStore
+
+
+def started(job: Submitted, settings: Settings, store: JobStore, *, watched: bool) -> int:
+    """Prints the id alone, wakes workers; the exit code, after the watch if `watched`."""
+    click.echo(job.job_id)
+    wake_workers(settings, job.job_id, job.tickets)
+    if not watched:
+        click.echo(f"Next: bulk-activate status {job.job_id} --watch", err=True)
+        return 0
+    report = watch(store, job.job_id)
+    return exit_code(report.state, report.unsuccessful())
