@@ -23,7 +23,7 @@ its rate while it is learned; see `tests/core/rate` for what each kind of limite
 
 import math
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 
@@ -167,10 +167,8 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
             return _climb(known, passed - known.low * seconds)
         case Phase.TEST:
             return known if known.wait > 0 else _narrow(known, low=known.rate)
-        case Phase.STEADY:
-            return known if known.wait > 0 else _begin_climb(known)
         case _:
-            assert_never(known.phase)
+            return known if known.wait > 0 else _begin_climb(known)
 
 
 def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
@@ -199,10 +197,8 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
             return (
                 _test_refused(known, between, between_sending) if trusted else _narrow(known, high=known.rate)
             )
-        case Phase.STEADY:
-            return _fall(known, math.sqrt(between * min(between_sending, known.rate)))
         case _:
-            assert_never(learned.phase)
+            return _fall(known, math.sqrt(between * min(between_sending, known.rate)))
 
 
 def _begin_climb(learned: Learned) -> Learned:
