@@ -37,7 +37,7 @@ PIP_COMPILE: Final = (
     "--no-emit-index-url",
     "--no-emit-find-links",
     "--no-emit-trusted-host",
-    "--strip-extras",
+    "--no-strip-extras",
     "--allow-unsafe",
 )
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,22 @@ def test_the_project_is_not_among_its_own_requirements(
     deploy: Path, pyproject: dict[str, Any], name: str
 ) -> None:
     assert canonicalize_name(pyproject["project"]["name"]) not in pins(read(deploy, name))
+
+
+def test_a_pin_carries_the_extras_that_any_installed_package_asks_of_it(deploy: Path) -> None:
+    # pip 23 looks for the newest release of NAME[EXTRA] before it meets the pin of NAME alone, and
+    # refuses what it finds for want of a hash: an install that worked breaks on the day of a release.
+    written = [Requirement(entry.split("--hash", 1)[0]) for entry in entries(read(deploy, "test"))]
+    pinned = {canonicalize_name(requirement.name): requirement.extras for requirement in written}
+    asked = [
+        (package, requirement)
+        for package in pinned
+        for requirement in map(Requirement, distribution(package).requires or ())
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    ]
+    assert any(requirement.extras for _, requirement in asked)
+    for package, requirement in asked:
+        assert requirement.extras <= pinned[canonicalize_name(requirement.name)], f"{package}: {requirement}"
 
 
 def test_all_files_agree_on_each_version(deploy: Path) -> None:
