@@ -10,7 +10,8 @@ import structlog
 
 from worker.core.rate.advice import Quota
 from worker.core.rate.hold import hold_for
-from worker.core.rate.learning import Evidence, Learned, begin, heard, next_look, refused, under
+from worker.core.rate.learned import Evidence, Learned
+from worker.core.rate.learning import begin, heard, next_look, refused, under
 from worker.core.rate.slots import Slot, Slots
 from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import redis.asyncio
 
-from worker.core.rate.learning import Evidence, Learned
+from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.terms import Terms
 from worker.store import keys
 from worker.store.steps import BudgetStep, text
