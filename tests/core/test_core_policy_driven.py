@@ -1,12 +1,13 @@
 """`decide` driven to the end over sequences of verdicts, as the worker drives it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations, islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.core.made import IDS, a_batch, all_well, answered, ok, refused
 from worker.core.answer import (

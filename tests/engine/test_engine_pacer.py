@@ -15,7 +15,7 @@ from worker.engine.holds import Holds
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
-from worker.store.budget import BudgetStore, Want
+from worker.store.budget import Ask, BudgetStore, Reserved, Want
 from worker.store.connect import async_client
 
 KEY = "bulk:budget:api.test:an-organization"
@@ -217,6 +217,38 @@ async def test_what_the_api_advises_reaches_every_process(pacer: Make) -> None:
     waits = asyncio.create_task(other.slot(JOB, lambda: other.rate != 0.5))
     await until(lambda: other.rate == 0.5)
     await waits
+
+
+class Counting(BudgetStore):
+    reserved = 0
+
+    async def reserve(self, ask: Ask) -> Reserved:
+        told = await super().reserve(ask)
+        self.reserved += len(told.order)
+        return told
+
+
+async def test_of_a_rate_that_is_more_than_it_can_use_a_process_takes_little_more_than_it_uses(
+    jobs: Jobs, redis_url: str
+) -> None:
+    """Else each run would be over before the first of its slots had served."""
+    rate, requests = 100_000.0, 2000
+    async with async_client(redis_url) as client:
+        store = Counting(client, "api.test", "an-organization", "one")
+        places = Places(4)
+        mine = Pacer(store, Terms(rate, rate, rate), places, Patience(), plenty)
+        left = iter(range(requests))
+
+        async def send() -> None:
+            for _ in left:
+                assert await mine.slot(JOB, always) is not None
+                await client.echo("as long as a request takes")
+                places.leave()
+                mine.poke()
+
+        await asyncio.gather(*(send() for _ in range(8)))
+        assert store.reserved <= 5 * requests
+        await mine.close()
 
 
 async def test_a_rate_is_learned_and_shared(jobs: Jobs, redis_url: str) -> None:

@@ -47,6 +47,12 @@ async def test_a_run_lasts_a_tenth_of_a_second_and_holds_no_more_than_is_wanted(
     assert len((await budget(org="three").reserve(ask(0.5))).order) == 1
 
 
+async def test_a_worker_is_given_no_more_than_it_can_use_and_the_rest_is_left_to_others(budget: Open) -> None:
+    mine = Ask(by_hand(100_000.0), [Want("a", 1, 5000)], 0, Heard(), most=128)
+    assert len((await budget().reserve(mine)).order) == 128
+    assert len((await budget("other").reserve(ask(100_000.0, 5000))).order) == 5000
+
+
 async def test_nothing_is_reserved_far_ahead(budget: Open) -> None:
     """So that a hold and another rate act at once on every worker."""
     given = [await budget().reserve(ask(10.0)) for _ in range(4)]

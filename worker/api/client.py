@@ -1,11 +1,11 @@
 """The activate call: token ids in, the raw answer out. What it means is decided in `worker.core`."""
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 
 from worker.api.session import post
 from worker.api.tokens import AccessTokens, TokenUnavailableError

@@ -49,8 +49,7 @@ MAX_BODY: Final = 1 << 20
 """Bytes. No honest answer about 15 ids comes near; the rest of a longer one is not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer as it came: its body as far as it was read, which is never past `MAX_BODY`."""
 
     status: int

@@ -1,8 +1,10 @@
 """The ids of one request, with what is known of each of them from earlier requests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from worker.core.reason import Reason
 
@@ -10,8 +12,7 @@ MAX_BATCH: Final = 15
 """Ids in a request: the API's documented limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Up to `MAX_BATCH` ids to be sent together. The first four run in step."""
 
     ids: tuple[str, ...]
@@ -51,7 +52,7 @@ class Batch:
 
     def charged(self, times: int = 1) -> "Batch":
         """So many requests counted against each id, which ends every row of what is charged to nobody."""
-        attempts = tuple(attempts + times for attempts in self.attempts)
+        attempts = tuple([attempts + times for attempts in self.attempts])
         return replace(self, attempts=attempts, unreached=0, renewals=0)
 
     def unreached_once(self) -> "Batch":
@@ -96,8 +97,7 @@ class Batch:
         return [self.part([place]) for place in range(len(self.ids))]
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What one answer made of the ids of a batch; the unit that is written to the record."""
 
     batch: Batch

@@ -5,12 +5,19 @@ for them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
+from typing import Final
+
+from msgspec.structs import replace
 
 from worker.core.batch import MAX_BATCH, Batch
-from worker.core.outcome import FINAL, Outcome
+from worker.core.outcome import Outcome
 from worker.core.record import Entry
+
+_PENDING: Final = Outcome.PENDING
+_AMBIGUOUS: Final = Outcome.AMBIGUOUS
+# Bound once: each look at an enumeration's class, and each hash of a member, costs more than the comparison.
 
 
 def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list[Batch]]:
@@ -19,18 +26,34 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     A slice's fixed batch is the ids at 15k to 15k + 14. Healthy ids keep to it, so that one settled whole
     has one place in the record; suspects do where a whole fixed batch is suspect.
     """
-    groups: dict[tuple[int, bool], list[Batch]] = {}
-    for index, entry in enumerate(entries):
-        if entry.outcome not in FINAL:
-            suspect = entry.outcome is Outcome.AMBIGUOUS
-            attempts = entry.trial.attempts if entry.trial else 0
-            one = Batch((ids[index],), (index,), (suspect,), (attempts,))
-            groups.setdefault((index // MAX_BATCH, suspect), []).append(one)
-    healthy = [joined(group) for (_, suspect), group in groups.items() if not suspect]
-    suspects = [joined(group) for (_, suspect), group in groups.items() if suspect]
+    healthy: list[Batch] = []
+    suspects: list[Batch] = []
+    known = list(entries)
+    for first in range(0, len(known), MAX_BATCH):
+        sound: list[int] = []
+        in_doubt: list[int] = []
+        for index, entry in enumerate(known[first : first + MAX_BATCH], first):
+            if entry.outcome is _PENDING:
+                sound.append(index)
+            elif entry.outcome is _AMBIGUOUS:
+                in_doubt.append(index)
+        if sound:
+            healthy.append(_batch(ids, known, sound, suspect=False))
+        if in_doubt:
+            suspects.append(_batch(ids, known, in_doubt, suspect=True))
     whole = [batch for batch in suspects if len(batch.ids) == MAX_BATCH]
     pool = Pool([batch for batch in suspects if len(batch.ids) < MAX_BATCH])
     return healthy, [*whole, *pool.full(), *pool.rest()]
+
+
+def _batch(ids: Sequence[str], known: Sequence[Entry], indices: Sequence[int], *, suspect: bool) -> Batch:
+    trials = [known[index].trial for index in indices]
+    return Batch(
+        tuple([ids[index] for index in indices]),
+        tuple(indices),
+        (suspect,) * len(indices),
+        tuple([trial.attempts if trial else 0 for trial in trials]),
+    )
 
 
 def joined(pieces: Sequence[Batch]) -> Batch:

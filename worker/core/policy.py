@@ -5,9 +5,11 @@ cannot be reached say nothing about an id, and are charged to none.
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, assert_never
+
+from msgspec.structs import replace
 
 from worker.core.answer import Faulty, JobFault, Rejected, Throttled, Unauthorized, Unreached, Verdict
 from worker.core.backoff import backoff
@@ -31,6 +33,7 @@ MOST_RENEWALS: Final = 5
 UNREACHED_CAP: Final = 5.0
 """Seconds between tries to reach an API that is away: short, since such a try costs it nothing."""
 
+_SUCCESS: Final = Plain.SUCCESS
 _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
 _AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
 _UNKNOWN: Final = CODES[Outcome.UNKNOWN]
@@ -102,7 +105,7 @@ def _owing(batch: Batch) -> list[int]:
 def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -> Step:
     """The record counts the request that settled an id as an attempt, even where nobody is charged."""
     tried = batch.charged()
-    if all(said is Plain.SUCCESS for said in answer.said):
+    if answer.said.count(_SUCCESS) == len(answer.said):
         return Settle(Settlement(tried, _ACTIVATED * len(tried.ids), HTTPStatus.OK))
     charged = batch.charged(0 if batch.probe else 1)
     missing: list[int] = []

@@ -10,7 +10,6 @@ an id that was not sent        an intruder: logged, and nothing else
 one list, twice                as once; of two refusals the first message is kept
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 import msgspec
@@ -29,8 +28,7 @@ Said = Plain | Reason
 """What a readable answer says of one id; a `Reason` is a refusal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciled(msgspec.Struct, frozen=True):
     """What a readable 200 says: per id sent, in the order sent; None for an id in neither list."""
 
     said: tuple[Said | None, ...]

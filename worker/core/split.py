@@ -4,8 +4,10 @@ Halves find one culprit in 15 with 9 requests and two with 15. From the third on
 it saves (29 requests for 15 culprits), so the rest goes one by one.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from worker.core.batch import Batch, Settlement
 from worker.core.outcome import CODES, Outcome

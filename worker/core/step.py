@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from worker.core.batch import Batch, Settlement
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """Send the batch again after `delay` seconds."""
 
     batch: Batch
@@ -28,8 +29,7 @@ class Hold:
     """Seconds that the API asks for; None where it does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(msgspec.Struct, frozen=True):
     settlement: Settlement
 
 

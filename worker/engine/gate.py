@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from worker.core.answer import Faulty, Unreached, Verdict
 from worker.core.batch import Batch
@@ -76,6 +76,8 @@ class Gate:
 
     def settled(self, batch: Batch) -> tuple[Batch, int]:
         """The batch with what it owes charged or forgiven, as far as that is known; how much was charged."""
+        if not batch.owed:
+            return batch, 0
         known = {number: self.breaker.guilty(number) for number in batch.owed}
         guilty = sum(verdict is True for verdict in known.values())
         if guilty:

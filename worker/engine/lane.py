@@ -6,8 +6,8 @@ will be sent within about 100 ms, since each of them is marked in the record as 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from worker.core.rate.slots import Slot, slots_per_run
@@ -74,9 +74,8 @@ class Lane:
         the other half is what is sent meanwhile. 0 where `goes_on` no longer holds.
         """
         while goes_on():
-            most = min(MOST_AHEAD, slots_per_run(self.pacer.rate))
-            free = most - self._ahead.get(job, 0)
-            if free >= min(wanted, (most + 1) // 2):
+            free, half = self._free(job)
+            if free >= min(wanted, half):
                 granted = min(wanted, free)
                 self._ahead[job] = self._ahead.get(job, 0) + granted
                 return granted
@@ -90,7 +89,15 @@ class Lane:
         self._ahead[job] -= count
         if not self._ahead[job]:
             del self._ahead[job]
-        self._room.set()
+        # Those who wait are woken once for half of the room, not for each batch of it.
+        free, half = self._free(job)
+        if free >= half:
+            self._room.set()
+
+    def _free(self, job: str) -> tuple[int, int]:
+        """How many more batches of `job` may be let in, and half of what may be in at once."""
+        most = min(MOST_AHEAD, slots_per_run(self.pacer.rate))
+        return most - self._ahead.get(job, 0), (most + 1) // 2
 
     def put(self, work: Work) -> None:
         """Hands `work` to a sender. `work` must deal with its own exceptions."""
@@ -98,19 +105,16 @@ class Lane:
         if self._idle < self._work.qsize() and len(self._senders) < self._most_senders:
             self._senders.add(asyncio.create_task(self._send()))
 
-    @asynccontextmanager
-    async def turn(self, job: str, wanted: Callable[[], bool]) -> AsyncIterator[Slot | None]:
-        """A place among the requests in flight and a slot of the budget.
+    async def enter(self, job: str, wanted: Callable[[], bool]) -> Slot | None:
+        """Waits for a slot of the budget and a place among the requests in flight, which has to be left.
 
-        Gives None where `wanted` no longer holds; then nothing may be sent.
+        None where `wanted` no longer holds; then nothing may be sent, and there is no place to be left.
         """
-        slot = await self.pacer.slot(job, wanted)
-        try:
-            yield slot
-        finally:
-            if slot is not None:
-                self.places.leave()
-                self.pacer.poke()
+        return await self.pacer.slot(job, wanted)
+
+    def leave(self) -> None:
+        self.places.leave()
+        self.pacer.poke()
 
     def _held(self, seconds: float) -> None:
         """A hold too long to be waited for: the slices go back to the queue until it ends."""

@@ -12,7 +12,7 @@ from worker.core.rate.advice import Quota
 from worker.core.rate.hold import hold_for
 from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.learning import begin, heard, next_look, refused, under
-from worker.core.rate.slots import Slot, Slots
+from worker.core.rate.slots import RUN_SECONDS, Slot, Slots, usable
 from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
 from worker.engine.places import Places
@@ -33,6 +33,9 @@ _AHEAD: Final = 0.06
 
 _ASK_APART: Final = 0.075
 """Seconds between two round trips for slots, at least: 13 a second at most."""
+
+_MANY: Final = 32
+"""Slots that were used since the last round trip, with which another is worth its price at once."""
 
 _LOOK_UP: Final = 0.5
 """Seconds: how often those who wait are asked whether it still has a purpose."""
@@ -79,8 +82,10 @@ class Pacer:
         self._advice: tuple[float, float] | None = None
         self._decided: Decided | None = None
         self._asking: asyncio.Task[None] | None = None
-        self._timer: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._ask_at = 0.0
+        self._asked_at = 0.0
+        self._used = 0
         self._look_at = 0.0
         self._held_from = 0.0
         self._held_until = 0.0
@@ -113,9 +118,8 @@ class Pacer:
 
     def poke(self) -> None:
         """A place became free, or somebody waits."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_soon(self._tick)
+        if self._waiting:
+            self._tick()
 
     def passed(self, slot: Slot, latency: float) -> None:
         """The request sent in `slot` was answered by something else than a 429."""
@@ -158,7 +162,6 @@ class Pacer:
 
     def _tick(self) -> None:
         """Hands out what is due, asks for more where it runs low, and comes again when there is a reason."""
-        self._timer = None
         now = self._loop.time()
         if now >= self._look_at:
             self._look_at = now + _LOOK_UP
@@ -166,18 +169,34 @@ class Pacer:
         while self._places.free and (slot := self._slots.due(now)) and (waiter := self._next(slot.job)):
             self._places.take()
             waiter.given.set_result(self._slots.take())
+            self._used += 1
         if not self._waiting:
             return
         wakes = [self._look_at]
-        if (coming := self._slots.next_after(now)) is not None:
+        # Without a free place nothing comes of a slot: whoever leaves one comes here.
+        if self._places.free and (coming := self._slots.next_after(now)) is not None:
             wakes.append(coming)
         if self._asking is None:
             runs_low = max(self._ask_at, self._slots.end - _AHEAD)
+            if self._used >= _MANY and not self._slots:
+                runs_low = now
             if now >= runs_low:
                 self._asking = self._loop.create_task(self._ask())
             else:
                 wakes.append(runs_low)
-        self._timer = self._loop.call_at(max(now, min(wakes)), self._tick)
+        self._come_back(min(wakes))
+
+    def _come_back(self, when: float) -> None:
+        """A look too many is harmless, and cheaper than a new timer at each."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._tick()
 
     def _next(self, its_job: str) -> _Waiter | None:
         """Who gets the slot that is due: its job, or whoever waits if that has nothing to send now."""
@@ -207,10 +226,12 @@ class Pacer:
 
     async def _ask(self) -> None:
         wants = [want for want in map(self._still_wanted, self._wants()) if want.slots > 0]
-        ask = Ask(self._terms, wants, self._slots.unused, self._heard, self._decided, self._advice)
+        asked_at = self._loop.time()
+        most = usable(self._used, asked_at - self._asked_at)
+        ask = Ask(self._terms, wants, self._slots.unused, self._heard, self._decided, self._advice, most)
         self._slots.unused, self._decided, self._advice = 0, None, None
         self._heard = Heard(self._heard.era)
-        asked_at = self._loop.time()
+        self._asked_at, self._used = asked_at, 0
         try:
             told = await self._patiently(lambda: self._store.reserve(ask))
         except Exception as error:  # noqa: BLE001 -- it is raised by those who wait.
@@ -221,7 +242,8 @@ class Pacer:
         # Counted from when the answer arrived: late by half a round trip rather than early.
         now = self._loop.time()
         self._take_note(told)
-        self._slots.add(now + told.first, told.gap, [wants[place].job for place in told.order], told.era)
+        jobs = [wants[place].job for place in told.order]
+        self._slots.add(now + told.first, told.gap, jobs, told.era, at_least=RUN_SECONDS / most)
         apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
         self._ask_at = max(now + apart, asked_at + _ASK_APART)
         self.poke()

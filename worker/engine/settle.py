@@ -3,16 +3,18 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError, NotOwnerError
-from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify
+from worker.core.answer import NoReply, Reply, Throttled, Unreached, classify
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
 from worker.core.policy import Policy, charges, decide
@@ -51,8 +53,7 @@ class Run:
         return self.ledger.going_on
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """A request that went out, and what came of it after `seconds`."""
 
     reply: Reply | NoReply
@@ -126,7 +127,10 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         return None
     reply, entry = sent.reply, sent.entry
     verdict = classify(reply, batch.ids, time.time())
-    await _pace(sent, verdict, run)
+    if isinstance(verdict, Throttled):
+        run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
+    elif isinstance(reply, Reply):
+        _passed(sent, reply.headers, run)
     batch, owed = run.gate.note(verdict, batch, entry)
     batch, guilty = run.gate.settled(batch)
     if isinstance(verdict, Unreached):
@@ -142,37 +146,36 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     return step
 
 
-async def _pace(sent: Sent, verdict: Verdict, run: Run) -> None:
-    """What the answer says of the rate, whatever else it says."""
-    if not isinstance(sent.reply, Reply):
-        return
-    if isinstance(verdict, Throttled):
-        run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
-        return
+def _passed(sent: Sent, headers: Mapping[str, str], run: Run) -> None:
+    """What any other answer says of the rate."""
     run.lane.pacer.passed(sent.slot, sent.seconds)
-    if (quota := quota_of(sent.reply.headers, time.time())) is not None:
+    if (quota := quota_of(headers, time.time())) is not None:
         run.lane.pacer.advise(quota)
 
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
     clock = asyncio.get_running_loop().time
     while (entry := await run.gate.enter(run.goes_on, run.ledger.trouble)) is not None:
+        slot = None
         asked, full = clock(), run.lane.places.full_seconds()
         try:
-            async with run.lane.turn(run.job_id, run.goes_on) as slot:
-                if slot is None:
-                    run.gate.leave(entry)
-                    return None
-                if not run.gate.still_good(entry):
-                    # It was shut meanwhile; the slot is lost to nobody, since nobody sends.
-                    continue
-                on_turn()
-                sent, full = clock(), run.lane.places.full_seconds() - full
-                reply = await run.api.activate(run.org_id, batch.ids)
-                answered = clock()
+            slot = await run.lane.enter(run.job_id, run.goes_on)
+            if slot is None:
+                run.gate.leave(entry)
+                return None
+            if not run.gate.still_good(entry):
+                # It was shut meanwhile; the slot is lost to nobody, since nobody sends.
+                continue
+            on_turn()
+            sent, full = clock(), run.lane.places.full_seconds() - full
+            reply = await run.api.activate(run.org_id, batch.ids)
+            answered = clock()
         except BaseException:
             run.gate.leave(entry)
             raise
+        finally:
+            if slot is not None:
+                run.lane.leave()
         held = run.lane.pacer.held_between(asked, sent)
         run.ledger.count("ms_held_by_429", round(1000 * held))
         full = min(full, sent - asked - held)

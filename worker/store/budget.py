@@ -85,6 +85,10 @@ class Throttled(msgspec.Struct, frozen=True):
     decide: Decision | None = None
 
 
+MOST_PER_RUN: Final = 10_000
+"""Slots: what a run holds at the highest rate that can be set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a worker tells the budget, and asks of it."""
@@ -96,6 +100,8 @@ class Ask:
     decided: Decided | None = None
     advice: tuple[float, float] | None = None
     """Requests per second, and for how many seconds."""
+    most: int = MOST_PER_RUN
+    """Slots that it can use in the time of a run."""
 
 
 HOLDS: Final = "bulk:holds"
@@ -136,6 +142,7 @@ class BudgetStore:
             "wants": ask.wants,
             "unused": ask.unused,
             "heard": ask.heard,
+            "most": ask.most,
             "decided": ask.decided,
             "advice": ask.advice,
         }

@@ -178,13 +178,13 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
     reasons: list[tuple[int, str, str, str]] = []
     for settlement in tally.settlements:
         batch, codes, status = settlement.batch, settlement.codes, settlement.status
-        attempts = [min(count, _MOST_RECORDED) for count in batch.attempts]
-        if _is_whole(batch.indices, ids_in_slice) and len(set(attempts)) == 1:
-            settled.append((batch.indices[0], codes, attempts[0], status))
+        alike = batch.attempts.count(batch.attempts[0]) == len(batch.attempts)
+        if alike and _is_whole(batch.indices, ids_in_slice):
+            settled.append((batch.indices[0], codes, min(batch.attempts[0], _MOST_RECORDED), status))
         else:
             apart.extend(
-                (index, code, count, status)
-                for index, code, count in zip(batch.indices, codes, attempts, strict=True)
+                (index, code, min(count, _MOST_RECORDED), status)
+                for index, code, count in zip(batch.indices, codes, batch.attempts, strict=True)
             )
         for place, reason in settlement.reasons:
             label = f"{reason.name}\0{reason.status}\0{reason.message}"

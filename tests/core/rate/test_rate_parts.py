@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from worker.core.rate.crowd import LEAST, WINDOW, Crowd
 from worker.core.rate.fairness import Standing, who_yields
 from worker.core.rate.hold import BASE, CAP, hold_for
-from worker.core.rate.slots import LATE, RUN_SECONDS, Slots, slots_per_run
+from worker.core.rate.slots import LATE, LEAST_USABLE, RUN_SECONDS, Slots, slots_per_run, usable
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,48 @@ def test_a_slot_that_is_too_late_is_forfeited_not_caught_up(gap: float, late: fl
     assert slots.due(0.9 * late) is not None
     assert slots.due(1.1 * late) is None
     assert (slots.unused, slots.end) == (1, float("-inf"))
+
+
+def test_a_run_that_is_more_than_can_be_used_is_spread_and_comes_behind_what_is_in_hand() -> None:
+    slots = Slots()
+    slots.add(1.0, 0.001, ["a", "a"], era=0, at_least=0.02)
+    slots.add(1.0, 0.001, ["b"], era=0, at_least=0.02)
+    assert len(slots) == 3
+    assert slots.end == pytest.approx(1.04)
+    assert slots.due(1.0) == (1.0, "a", 0)
+
+
+def test_a_run_that_is_no_more_than_can_be_used_lies_where_the_budget_put_it() -> None:
+    slots = Slots()
+    slots.add(1.0, 0.02, ["a", "a"], era=0, at_least=0.01)
+    slots.add(1.01, 0.02, ["a"], era=0, at_least=0.01)
+    assert slots.end == pytest.approx(1.01)
+
+
+@pytest.mark.parametrize(
+    ("used", "seconds", "slots"),
+    [
+        (0, 100.0, LEAST_USABLE),
+        (300, 0.1, 600),
+        (300, 0.05, 1200),
+        (300, 1.0, LEAST_USABLE),
+        (0, 0.0, LEAST_USABLE),
+    ],
+)
+def test_twice_of_what_was_used_is_usable_but_never_next_to_nothing(
+    used: int, seconds: float, slots: int
+) -> None:
+    assert usable(used, seconds) == slots
+
+
+@given(st.floats(0.001, 100_000))
+def test_who_uses_a_whole_run_can_use_the_next(rate: float) -> None:
+    assert usable(int(rate * RUN_SECONDS), RUN_SECONDS) >= slots_per_run(rate)
+
+
+@given(st.floats(0.001, 1_250))
+def test_at_a_real_rate_every_run_can_be_used(rate: float) -> None:
+    assert usable(0, 0.0) >= slots_per_run(rate)
 
 
 def test_void_slots_are_not_given_back() -> None:

@@ -22,7 +22,10 @@ LONGEST: Final = 3600.0
 SCARCE: Final = 0.5
 """Share of a quota left, under which it is spread over the time until it is new."""
 
-_PREFIXES: Final = ("RateLimit", "X-RateLimit", "X-Rate-Limit")
+_NAMES: Final = tuple(
+    (f"{prefix}-Remaining", f"{prefix}-Reset", f"{prefix}-Limit")
+    for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit")
+)
 _PARAMETER: Final = re.compile(
     r'[;,\s](r|t|q|remaining|reset|limit)\s*=\s*"?(\d{1,15}(?:\.\d{1,9})?)', re.IGNORECASE
 )
@@ -62,9 +65,9 @@ def _quotas(headers: Mapping[str, str], now: float) -> Iterable[Quota | None]:
         limits = _parameters(headers.get("RateLimit-Policy", ""))
         for item in _items(combined):
             yield _quota({**limits, **_parameters(item)}, now)
-    for prefix in _PREFIXES:
-        if (remaining := headers.get(f"{prefix}-Remaining")) is not None:
-            reset, limit = headers.get(f"{prefix}-Reset", ""), headers.get(f"{prefix}-Limit", "")
+    for of_remaining, of_reset, of_limit in _NAMES:
+        if (remaining := headers.get(of_remaining)) is not None:
+            reset, limit = headers.get(of_reset, ""), headers.get(of_limit, "")
             values = {"remaining": _number(remaining), "reset": _number(reset), "limit": _number(limit)}
             yield _quota(values, now)
 

@@ -15,6 +15,9 @@ LATE_SLOTS: Final = 6
 NEVER_LATE: Final = 0.006
 """Seconds that it may be late in any case: a busy loop is, and above 1,000/s six slots are less than that."""
 
+LEAST_USABLE: Final = 128
+"""Slots of a run that a process is taken to be able to use, whatever it did before: all up to 1,270/s."""
+
 EARLY: Final = 0.0005
 """Seconds: what a timer may be early by."""
 
@@ -40,8 +43,16 @@ class Slots:
         self.unused = 0
         """Slots that were forfeited since the caller last set this to 0."""
 
-    def add(self, first: float, gap: float, jobs: Sequence[str], era: int) -> None:
-        """A run: a slot for each of `jobs`, `gap` seconds apart."""
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def add(self, first: float, gap: float, jobs: Sequence[str], era: int, *, at_least: float = 0.0) -> None:
+        """A run: a slot for each of `jobs`, `gap` seconds apart, or `at_least` so many, behind those in hand.
+
+        `at_least` is for a rate that is more than can be used: nobody minds where the slots lie then.
+        """
+        if gap < at_least:
+            gap, first = at_least, max(first, self.end + at_least)
         self._slots.extend(Slot(first + place * gap, job, era) for place, job in enumerate(jobs))
         self._late = max(gap, min(LATE, LATE_SLOTS * gap), NEVER_LATE)
 
@@ -70,6 +81,15 @@ class Slots:
 
     def of(self, job: str) -> int:
         return sum(slot.job == job for slot in self._slots)
+
+
+def usable(used: int, seconds: float) -> int:
+    """How many slots of the next run a process can use, which used so many in the last `seconds`.
+
+    At a rate far above what it can send it would be handed thousands, all of them past before it had used
+    the first hundred. So it asks for twice what it used, and spreads them over the time of a run.
+    """
+    return max(LEAST_USABLE, math.ceil(2 * used * RUN_SECONDS / max(seconds, EARLY)))
 
 
 def slots_per_run(rate: float) -> int:

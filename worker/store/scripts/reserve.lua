@@ -7,6 +7,7 @@
 --       3 its jobs: job -> 'virtual time, seen'
 -- ARGV  1 worker
 --       2 JSON: {terms: [ceiling, most, start, label], wants: [[job, weight, slots]...], unused: slots,
+--                most: slots that it can use in the time of a run,
 --                heard: [era, passed, latency_us], decided: see `adopt`, or null,
 --                advice: [requests per second, seconds], or null}
 -- Returns JSON: {first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
@@ -104,7 +105,7 @@ end
 
 local order = {}
 if first <= now + HORIZON then
-  local run = math.max(1, math.floor(1e6 * RUN / gap + ROUND_UP))
+  local run = math.min(request.most, math.max(1, math.floor(1e6 * RUN / gap + ROUND_UP)))
   local ahead = others + math.max(1, rate * RUN)
   local idle = tat <= now
   local left = {}
