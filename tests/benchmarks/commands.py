@@ -6,8 +6,12 @@ rate is measured meanwhile.
 """
 
 import time
+import uuid
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha1
+from threading import Event
 from typing import Final
 
 import redis
@@ -19,12 +23,30 @@ BUDGET: Final = "bulk:budget:"
 
 def watch(client: redis.Redis, seconds: float) -> Counter[str]:
     """Commands by name, that of the script where it is one of ours; marked where a key is of a budget."""
+    ends = time.monotonic() + seconds
+    return _counted(client, lambda _command: time.monotonic() >= ends, Event())
+
+
+def counted(client: redis.Redis, work: Callable[[], object]) -> Counter[str]:
+    """The same, of what is sent while `work` runs."""
+    end, watching = f"the end of {uuid.uuid4()}", Event()
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(_counted, client, lambda command: end in command, watching)
+        watching.wait()
+        try:
+            work()
+        finally:
+            client.echo(end)
+        return found.result()
+
+
+def _counted(client: redis.Redis, over: Callable[[str], bool], watching: Event) -> Counter[str]:
     scripts = {_sha(step): str(step) for step in (*Step, *BudgetStep)}
     found: Counter[str] = Counter()
     with client.monitor() as monitor:  # type: ignore[no-untyped-call]
-        ends = time.monotonic() + seconds
+        watching.set()
         for event in monitor.listen():
-            if time.monotonic() >= ends:
+            if over(event["command"]):
                 break
             if event["client_type"] != "lua":
                 found[_name(event["command"], scripts)] += 1

@@ -33,21 +33,33 @@ class Ours:
     url: str
     client: redis.Redis
     store: JobStore
+    worker: int
+    """Process id of the worker, or of the parent of several."""
+    server: int
+    """Process id of Redis."""
 
     def submit(self, batches: int) -> str:
         """A job of full batches, without the half a minute that `submit` takes to read a large list."""
+        job_id = self.put(batches)
+        self.launch(job_id, batches)
+        return job_id
+
+    def put(self, batches: int) -> str:
+        """Its ids are in the store, and nobody works on it yet."""
         job_id = new_job_id()
         self.store.create(job_id, {"org_id": ORG}, request_id=None, fingerprint="", fresh=False)
         total = batches * MAX_BATCH
-        slices = 0
-        for start in range(0, total, IDS):
+        for number, start in enumerate(range(0, total, IDS)):
             ids = tuple(str(uuid.uuid4()) for _ in range(min(IDS, total - start)))
-            self.store.put_slices(job_id, [(slices, Slice(ids, ((start + 1, len(ids)),)))])
-            slices += 1
+            self.store.put_slices(job_id, [(number, Slice(ids, ((start + 1, len(ids)),)))])
+        return job_id
+
+    def launch(self, job_id: str, batches: int) -> None:
+        total = batches * MAX_BATCH
+        slices = -(-total // IDS)
         tickets = self.store.launch(job_id, {}, total=total, slices=slices, deadline=None)
         app = messages.make_app(settings_for("http://127.0.0.1", redis_url=self.url))
         messages.send(app, job_id, tickets)
-        return job_id
 
     def rests(self, job_id: str) -> bool:
         return self.store.field(job_id, "state") in AT_REST
@@ -62,14 +74,14 @@ def workers(api_url: str, processes: int, **settings: str) -> Iterator[Ours]:
         sync_client(real.server.url) as client,
         Stack(Path(home), real.server.url) as stack,
     ):
-        ours = Ours(real.server.url, client, JobStore(client))
-        stack.start(
+        worker = stack.start(
             [BULK_ACTIVATE, "worker", "--concurrency", str(processes)],
             API_URL=api_url,
             API_TOKEN=TOKEN,
             LOG_LEVEL="warning",
             **settings,
         )
+        ours = Ours(real.server.url, client, JobStore(client), worker.pid, real.server.pid)
         until(lambda: ours.store.live_workers(_FRESH_MS) == processes)
         yield ours
 

@@ -1,0 +1,94 @@
+"""Ours and the bare loop at full speed, against the fast API: what a run of so many batches costs."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.benchmarks.cpu import cpu_seconds
+from tests.benchmarks.echo import RESET, STATS
+from tests.benchmarks.ours import Ours, wait
+from tests.embedded.supervisors import ROOT
+
+TOO_LONG: Final = 300.0
+"""Seconds after which a run is given up."""
+FULL_SPEED: Final = {"RATE": "100000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a run. Speed is by the server's clock, from its first request to its last."""
+
+    cpu: float
+    """Microseconds per batch: of the sender's processes, without its Redis."""
+    speed: float
+    """Batches per second."""
+    api: float
+    """Microseconds of CPU per batch that the server took, for this sender."""
+    redis: float = 0.0
+    """Of its Redis, likewise."""
+
+
+Run = Callable[[], Cost]
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    url: str
+    pid: int
+
+    def seen(self, path: str = STATS) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url + path) as answer:
+            return dict(json.load(answer))
+
+    def speed(self) -> float:
+        seen = self.seen(RESET)
+        return float((seen["requests"] - 1) / (seen["last"] - seen["first"]))
+
+
+@contextmanager
+def echo(latency: float) -> Iterator[Echo]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.echo", "--latency", str(latency)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    try:
+        yield Echo(process.stdout.readline().strip(), process.pid)
+    finally:
+        process.communicate()
+
+
+def ours(api: Echo, worker: Ours, batches: int) -> Cost:
+    """A job, from its launch to its rest, by workers that run already."""
+    job_id = worker.put(batches)
+    api.seen(RESET)
+    pids = (worker.worker, api.pid, worker.server)
+    before = [cpu_seconds(pid) for pid in pids]
+    worker.launch(job_id, batches)
+    if not wait(lambda: worker.rests(job_id), TOO_LONG):
+        raise SystemExit(f"the job did not end within {TOO_LONG:g} s: look at what else this machine does")
+    used = [1e6 * (cpu_seconds(pid) - was) / batches for pid, was in zip(pids, before, strict=True)]
+    return Cost(used[0], api.speed(), used[1], used[2])
+
+
+def bare(api: Echo, batches: int, concurrency: int) -> Cost:
+    api.seen(RESET)
+    before = cpu_seconds(api.pid)
+    arguments = ["--url", api.url, "--batches", str(batches), "--concurrency", str(concurrency)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.peers.bare", *arguments],
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=ROOT,
+    )
+    cpu = 1e6 * json.loads(done.stdout)["cpu"] / batches
+    return Cost(cpu, api.speed(), 1e6 * (cpu_seconds(api.pid) - before) / batches)

@@ -1,0 +1,125 @@
+"""A fast and honest API in a process of its own: every id that it is sent comes back as activated.
+
+    python -m tests.benchmarks.echo [--latency SECONDS]      # prints its URL; ends when stdin ends
+
+It reads each request for real (head, length, JSON) and answers from one loop, since a framework would cost
+more than the clients that are measured. It tells when the first and the last request came: so the speed of
+all is taken by one clock, without anybody's start or end.
+"""
+
+import argparse
+import asyncio
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+STATS: Final = "/stats"
+RESET: Final = "/reset"
+_END: Final = b"\r\n\r\n"
+
+
+class Asked(msgspec.Struct):
+    ids: list[str]
+
+
+@dataclass(slots=True)
+class Seen:
+    """Requests that activate, since the last reset. Times are of the monotonic clock."""
+
+    requests: int = 0
+    ids: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+
+class Api:
+    def __init__(self, latency: float) -> None:
+        self.latency = latency
+        self.seen = Seen()
+        self._asked = msgspec.json.Decoder(Asked).decode
+        self._encode = msgspec.json.Encoder().encode
+
+    def activate(self, body: bytes) -> bytes:
+        ids = self._asked(body).ids
+        now = time.monotonic()
+        if not self.seen.requests:
+            self.seen.first = now
+        self.seen.last = now
+        self.seen.requests += 1
+        self.seen.ids += len(ids)
+        return self._encode({"successes": ids, "failures": []})
+
+    def answer(self, path: str, body: bytes) -> tuple[bytes, float]:
+        """What is answered, and after how many seconds. Raises `msgspec.DecodeError` on bad bodies."""
+        if path.endswith("/activate"):
+            return self.activate(body), self.latency
+        if path.endswith("/authorize"):
+            return self._encode({"access_token": "an-access-token", "expires_in": 1799}), 0.0
+        said = self._encode(self.seen)
+        if path == RESET:
+            self.seen = Seen()
+        return said, 0.0
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1 as clients here speak it: a length with each body, one request after another."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._left = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._left += data
+        while (at := self._left.find(_END)) >= 0:
+            head = self._left[:at].decode("ascii")
+            ends = at + len(_END) + _length(head)
+            if len(self._left) < ends:
+                return
+            body, self._left = self._left[at + len(_END) : ends], self._left[ends:]
+            content, delay = self._api.answer(head.split(" ", 2)[1], body)
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self._send, content)
+            else:
+                self._send(content)
+
+    def _send(self, content: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            % (len(content), content)
+        )
+
+
+def _length(head: str) -> int:
+    for line in head.split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.lower() == "content-length":
+            return int(value)
+    return 0
+
+
+async def serve(latency: float) -> None:
+    loop = asyncio.get_running_loop()
+    api = Api(latency)
+    server = await loop.create_server(lambda: Connection(api), "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201 -- told to who started it.
+    over = asyncio.Event()
+    threading.Thread(
+        target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(over.set)), daemon=True
+    ).start()
+    await over.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds")
+    asyncio.run(serve(parser.parse_args().latency))
