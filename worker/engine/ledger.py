@@ -13,6 +13,7 @@ import structlog
 
 from worker.core.batch import Settlement
 from worker.core.outcome import CODES, Outcome
+from worker.engine.account import Account
 from worker.engine.patience import Patience
 from worker.engine.probes import Probes
 from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
@@ -32,7 +33,13 @@ class Ledger:
     """One per claim. `keep` runs beside the work from its beginning to its end."""
 
     def __init__(
-        self, store: ClaimStore, claim: Claim, queue: Queue, patience: Patience, probes: Probes | None = None
+        self,
+        store: ClaimStore,
+        claim: Claim,
+        queue: Queue,
+        patience: Patience,
+        probes: Probes | None = None,
+        account: Account | None = None,
     ) -> None:
         self._store = store
         self._claim = claim
@@ -40,6 +47,8 @@ class Ledger:
         self._patiently = patience
         self._tally = Tally([], {})
         self.probes = probes or Probes()
+        self._account = account or Account()
+        self._account.begin(claim)
         self._seq = 0
         self._mark = 0
         self._marks_wanted: list[asyncio.Future[None]] = []
@@ -142,6 +151,8 @@ class Ledger:
             self._stopped.set()
             _let_go([*raised, *self._marks_wanted])
             raise
+        if done.code in {Code.COMMITTED, Code.REPEATED}:
+            self._account.add(tally)
         if done.code in {Code.FENCED, Code.NO_JOB} and end is End.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:

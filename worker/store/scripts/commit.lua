@@ -95,7 +95,9 @@ for _, entry in ipairs(doc.apart) do
 end
 for from, count in pairs(moved) do
   if count ~= 0 then redis.call('HINCRBY', job, COUNTER[from], count) end
+  if FINAL[from] then total(COUNTER[from], count) end
 end
+if settled_now > 0 then redis.call('HSET', job, 'moved_ms', int(now)) end
 
 -- A job of millions must not keep millions of texts. Past the cap a message is dropped, then the name.
 local MOST_TEXTS, MOST_NAMES, SAMPLES = 4000, 5000, 5
@@ -129,7 +131,11 @@ for _, entry in ipairs(doc.reasons) do
   end
 end
 
-for name, count in pairs(doc.requests) do redis.call('HINCRBY', job, 'r_' .. name, count) end
+for name, count in pairs(doc.requests) do
+  redis.call('HINCRBY', job, 'r_' .. name, count)
+  total('r_' .. name, count)
+end
+total('sent:' .. get('org_id'), doc.requests.sent or 0)
 
 -- At most 256 buckets over the job's life; when it outgrows them, neighbours merge and buckets double.
 local BUCKETS = 256
