@@ -18,8 +18,8 @@ port = int(os.environ.get("FLOWER_PORT", "5555"))
 # Neither the pages nor the HTTP API change anything: jobs are steered by `bulk-activate`.
 read_only = True
 
-# A job or slice is told by its kwargs, and by how far it is. `result` holds that.
-tasks_columns = "name,uuid,state,kwargs,result,received,started,runtime,worker"
+# What tells a job or slice, and how far it is (`result`), where a narrow window still shows it.
+tasks_columns = "name,state,kwargs,result,uuid,received,runtime,worker"
 
 # A slice of 2,880 ids is a task: so many stand for 20 million ids.
 max_tasks = 10_000

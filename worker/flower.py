@@ -11,7 +11,7 @@ from typing import Any, Final
 from celery import Celery
 
 from worker.core.job import State
-from worker.core.outcome import COUNTED
+from worker.core.outcome import COUNTED, FINAL
 from worker.core.report import Report
 from worker.engine.account import Account
 
@@ -66,11 +66,11 @@ def job_event(report: Report) -> tuple[str, dict[str, Any]]:
 
 def job_words(report: Report) -> str:
     """Where a job stands, in one line for a person."""
-    counts = ", ".join(f"{report.counts[name]:,} {name}" for name in COUNTED if report.counts[name])
-    told = f"{report.progress.percent:g} % of {report.counts['total']:,} ids: {counts or 'none'}"
-    if report.outcome:
-        told = f"{report.outcome}; {told}"
-    elif report.state is State.RUNNING:
+    # Flower cuts what is long: what is settled first.
+    order = sorted(COUNTED, key=lambda name: name not in FINAL)
+    counts = ", ".join(f"{report.counts[name]:,} {name}" for name in order if report.counts[name])
+    told = f"{report.outcome or f'{report.progress.percent:g} %'}: {counts or 'no ids'}"
+    if report.state is State.RUNNING:
         told += f"; {report.progress.ids_per_second:,.0f} ids/s"
     if report.state_reason.code:
         told += f" ({report.state_reason.code})"

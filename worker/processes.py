@@ -25,6 +25,9 @@ _RESTART_PAUSE: Final = 1.0
 
 _POLL: Final = 0.2
 
+_WORKER: Final = ("worker", "--no-metrics")
+_METRICS: Final = ("metrics",)
+
 
 @click.command()
 @click.option(
@@ -32,7 +35,8 @@ _POLL: Final = 0.2
 )
 @click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
 @click.option("--name", default=None, help="Celery node name; default: a new one.")
-def command(concurrency: int, with_parent: bool, name: str | None) -> None:
+@click.option("--metrics/--no-metrics", default=True, help="Serve metrics where METRICS_PORT is set.")
+def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C; slices in work are given back).
 
     Example: python -m worker worker --concurrency 2
@@ -49,10 +53,12 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
         sys.exit(error.exit_code)
     if with_parent:
         end_with_parent()
-    if concurrency == 1:
+    shows = metrics and ready.metrics_port is not None
+    if concurrency == 1 and not shows:
         _work(name or f"w{secrets.token_hex(3)}")
     else:
-        sys.exit(_keep_running(concurrency))
+        # Metrics are served by a process of their own: a scrape takes no time from sending.
+        sys.exit(_keep_running([_WORKER] * concurrency + [_METRICS] * shows))
 
 
 def _work(name: str) -> None:
@@ -63,8 +69,8 @@ def _work(name: str) -> None:
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
 
 
-def _keep_running(count: int) -> int:
-    """Starts `count` processes, starts again those that die, stops all on a signal."""
+def _keep_running(commands: list[tuple[str, ...]]) -> int:
+    """Starts a process of each, starts again those that die, stops all on a signal."""
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -73,22 +79,23 @@ def _keep_running(count: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    children = [_start() for _ in range(count)]
+    children = [_start(arguments) for arguments in commands]
     while not stopping:
         for place, child in enumerate(children):
             if child.poll() is not None:
+                name = commands[place][0]
                 click.echo(
-                    f"worker process {child.pid} ended ({child.returncode}); starting another", err=True
+                    f"{name} process {child.pid} ended ({child.returncode}); starting another", err=True
                 )
                 time.sleep(_RESTART_PAUSE)
-                children[place] = _start()
+                children[place] = _start(commands[place])
         time.sleep(_POLL)
     for child in children:
         child.terminate()
     return max(abs(child.wait()) for child in children)
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _start(arguments: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
-    arguments = [sys.executable, "-m", "worker", "worker", "--with-parent"]
-    return subprocess.Popen(arguments, stdin=subprocess.PIPE, start_new_session=True, env=os.environ)
+    command_line = [sys.executable, "-m", "worker", *arguments, "--with-parent"]
+    return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=os.environ)

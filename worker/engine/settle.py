@@ -15,6 +15,7 @@ from worker.api.tokens import CredentialRejectedError, NotOwnerError
 from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
+from worker.core.latency import bucket_of
 from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charges, decide
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
@@ -178,6 +179,7 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
         run.ledger.count("ms_waiting_for_place", round(1000 * full))
         run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held - full)))
         run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
+        run.ledger.count(bucket_of(answered - sent))
         return Sent(reply, entry, slot, answered - sent)
     return None
 
