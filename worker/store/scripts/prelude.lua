@@ -7,6 +7,7 @@
 --   total, slices, slice_ids, next       ids, slices, ids in a slice, the next slice never queued
 --   n_<outcome>       the counters; they sum to total at every moment
 --   r_<name>          requests by kind and by status (r_200, ...)
+--   support_<status>  the API's names of a few exceptional requests, spaces between
 --   created_ms, started_ms, ended_ms, deadline_ms       the store's clock, milliseconds
 --   moved_ms          when an id was settled last
 --   active_ms, active_since                             time spent in 'running'
@@ -92,6 +93,8 @@ end
 
 -- Brings the job to rest where nothing is left to do or to wait for. True if it rests now.
 local function settle_job(now)
+  -- A message that comes late finds a job that ended early: it stays what it is.
+  if get('ended_ms') then return true end
   if number('n_pending') + number('n_ambiguous') == 0 then
     rest(now, 'completed', '', '', '')
     return true
