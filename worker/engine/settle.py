@@ -10,9 +10,10 @@ from typing import Final
 
 import structlog
 
+from worker import logs
 from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError, NotOwnerError
-from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify
+from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify, request_id
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
 from worker.core.latency import bucket_of
@@ -42,6 +43,8 @@ class Run:
     lane: Lane
     ledger: Ledger
     gate: Gate
+    slice_no: int
+    claim: int
     halt: Callable[[Halt], Awaitable[None]]
     """Stops the whole job."""
     later: Callable[[Batch, float, Reason | None, str], None]
@@ -116,6 +119,7 @@ async def _ask(
 
 async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
+    logs.place(run.job_id, run.slice_no, run.claim, batch)
     try:
         sent = await _send(batch, run, on_turn)
     except CredentialRejectedError as error:
@@ -126,6 +130,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         return None
     reply, entry = sent.reply, sent.entry
     verdict = classify(reply, batch.ids, time.time())
+    _tell(reply, verdict, run.ledger)
     await _pace(sent, verdict, run)
     batch, owed = run.gate.note(verdict, batch, entry)
     batch, guilty = run.gate.settled(batch)
@@ -140,6 +145,19 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         step = replace(step, batch=replace(step.batch, owed=(*step.batch.owed, owed)))
     run.ledger.count("charged", guilty + charges(verdict, step, batch))
     return step
+
+
+def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:
+    """Logs an exceptional answer, with what the API's support asks for; of each status a few."""
+    if isinstance(verdict, Reconciled | Throttled):
+        return
+    status = reply.status if isinstance(reply, Reply) else 0
+    name = request_id(reply) if isinstance(reply, Reply) else None
+    if ledger.exceptional(status, name):
+        reason = verdict.reason
+        log.warning(
+            "exceptional answer", status=status, reason=reason.name, message=reason.message, request_id=name
+        )
 
 
 async def _pace(sent: Sent, verdict: Verdict, run: Run) -> None:

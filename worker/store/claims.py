@@ -4,7 +4,7 @@ Calls on the worker's event loop. Each may be sent twice by the client and count
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
@@ -66,6 +66,8 @@ class Tally:
     held_ms: int = 0
     trouble: str = ""
     """Why the API cannot be reached, while it cannot."""
+    support: list[tuple[int, str]] = field(default_factory=list)
+    """Statuses of exceptional answers, and the names that the API gave to these requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
         "requests": tally.requests,
         "timeline": timeline,
         "trouble": tally.trouble,
+        "support": tally.support,
     }
     return msgspec.json.encode(document)
 

@@ -11,7 +11,8 @@
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
 --                requests: {name: count}, timeline: {sent, throttled, held_ms},
---                trouble: why the API cannot be reached, or ''}
+--                trouble: why the API cannot be reached, or '',
+--                support: [[status, the API's name of the request]...] of exceptional answers}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
 --       11 ms from now at which a message for a snoozed slice is to count as sent
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
@@ -136,6 +137,13 @@ for name, count in pairs(doc.requests) do
   total('r_' .. name, count)
 end
 total('sent:' .. get('org_id'), doc.requests.sent or 0)
+
+for _, entry in ipairs(doc.support) do
+  local field = 'support_' .. entry[1]
+  local known = get(field)
+  local _, count = string.gsub(known or '', '%S+', '')
+  if count < SAMPLES then redis.call('HSET', job, field, known and (known .. ' ' .. entry[2]) or entry[2]) end
+end
 
 -- At most 256 buckets over the job's life; when it outgrows them, neighbours merge and buckets double.
 local BUCKETS = 256
