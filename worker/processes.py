@@ -19,6 +19,7 @@ from worker import logs, settings
 from worker.core.errors import BulkActivateError
 from worker.lifeline import end_with_parent
 from worker.store.connect import check_server, sync_client
+from worker.traces import check_tracing
 
 _RESTART_PAUSE: Final = 1.0
 """Seconds before a process that died is started again, so that one that cannot live is no load."""
@@ -44,6 +45,7 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
     try:
         ready = settings.load()
         ready.require_credential()
+        check_tracing(ready)
         logs.configure(ready)
         with sync_client(ready.redis_url) as client:
             for warning in check_server(client, ready.redis_url):
@@ -58,7 +60,8 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
         _work(name or f"w{secrets.token_hex(3)}")
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.
-        sys.exit(_keep_running([_WORKER] * concurrency + [_METRICS] * shows))
+        named = ("--name", name) if name and concurrency == 1 else ()
+        sys.exit(_keep_running([(*_WORKER, *named)] * concurrency + [_METRICS] * shows))
 
 
 def _work(name: str) -> None:

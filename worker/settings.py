@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_address: str = "127.0.0.1"
+    traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
     secrets_dir: Path | None = None
 
     @classmethod
@@ -167,7 +168,8 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
-        hidden = {"redis_url", "api_token", "access_token", "secrets_dir", "credentials_dir", "state_dir"}
+        urls = {"redis_url", "traces_url"}
+        hidden = urls | {"api_token", "access_token", "secrets_dir", "credentials_dir", "state_dir"}
         return self.model_dump(mode="json", exclude=hidden)
 
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 
-from worker.api.client import ActivationClient
 from worker.core.batch import Batch, Settlement
 from worker.core.job import Control, ReasonCode
 from worker.core.outcome import CODES, Outcome
@@ -21,6 +20,7 @@ from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
+from worker.traces import Api
 
 MOST_MARKED: Final = 48
 """Batches marked in one step at full speed; at a low rate the lane admits fewer."""
@@ -37,7 +37,7 @@ class SliceRun:
         claim: Claim,
         ledger: Ledger,
         lane: Lane,
-        api: ActivationClient,
+        api: Api,
         policy: Policy,
         patience: Patience,
         stop_job: Callable[[], None] = lambda: None,
