@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from celery import signals
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from worker import logs, messages, settings
 from worker.core.slices import IDS
@@ -55,12 +56,19 @@ def runtime() -> Runtime:
 
 
 def _send(job_id: str, tickets: Sequence[Ticket]) -> None:
-    messages.send(app, job_id, tickets, _traceparent(job_id) if _tracings else None)
+    messages.send(app, job_id, tickets, _parent_of(job_id) if _tracings else None)
+
+
+def _parent_of(job_id: str) -> str | None:
+    """The span that submitted a job; a trace is worth no wait for Redis."""
+    try:
+        return _traceparent(job_id)
+    except RedisError:
+        return None
 
 
 @lru_cache(maxsize=1000)
 def _traceparent(job_id: str) -> str | None:
-    """The span that submitted a job. Asked for only where there are traces."""
     with sync_client(_settings.redis_url) as client:
         return JobStore(client).field(job_id, HEADER)
 
@@ -81,7 +89,7 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
     tracing = _tracings.get(os.getpid())
     span: AbstractContextManager[None] = nullcontext()
     if tracing is not None:
-        parent = getattr(self.request, HEADER, None) or _traceparent(job_id)
+        parent = getattr(self.request, HEADER, None) or _parent_of(job_id)
         span = tracing.working(parent, job_id, slice_no, size)
     try:
         with span:

@@ -49,11 +49,16 @@ class JobWatch:
         while not closing:
             closing = self._closing.wait(LOOK_SECONDS)
             try:
-                for job_id in self._store.untold(AT_ONCE, AGAIN_MS):
-                    self._tell(job_id)
+                untold = self._store.untold(AT_ONCE, AGAIN_MS)
             except RedisError as error:
                 # The sweeper beside us warns of it.
                 log.debug("cannot look at jobs, will try again", problem=str(error))
+                continue
+            for job_id in untold:
+                try:
+                    self._tell(job_id)
+                except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their telling.
+                    log.warning("cannot tell of a job, will try again", job_id=job_id, problem=str(error))
 
     def _tell(self, job_id: str) -> None:
         try:
