@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
 import click
 
-from worker import logs, settings
+from worker import heartbeat, logs, settings
 from worker.core.errors import BulkActivateError
 from worker.lifeline import end_with_parent
+from worker.settings import PREFIX
 from worker.store.connect import check_server, sync_client
 
 _RESTART_PAUSE: Final = 1.0
@@ -41,6 +43,8 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
         ready = settings.load()
         ready.require_credential()
         logs.configure(ready)
+        if ready.heartbeat_file is not None:
+            heartbeat.begin(ready.heartbeat_file)
         with sync_client(ready.redis_url) as client:
             for warning in check_server(client, ready.redis_url):
                 click.echo(f"Warning: {warning}", err=True)
@@ -52,7 +56,7 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
     if concurrency == 1:
         _work(name or f"w{secrets.token_hex(3)}")
     else:
-        sys.exit(_keep_running(concurrency))
+        sys.exit(_keep_running(concurrency, ready.heartbeat_file))
 
 
 def _work(name: str) -> None:
@@ -63,8 +67,11 @@ def _work(name: str) -> None:
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
 
 
-def _keep_running(count: int) -> int:
-    """Starts `count` processes, starts again those that die, stops all on a signal."""
+def _keep_running(count: int, file: Path | None) -> int:
+    """Starts `count` processes, starts again those that die, stops all on a signal.
+
+    Each has a heartbeat file of its own; `file` is touched while all of them beat.
+    """
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -73,7 +80,8 @@ def _keep_running(count: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    children = [_start() for _ in range(count)]
+    beats = [file.with_name(f"{file.name}.{number}") if file else None for number in range(count)]
+    children = [_start(beat) for beat in beats]
     while not stopping:
         for place, child in enumerate(children):
             if child.poll() is not None:
@@ -81,14 +89,20 @@ def _keep_running(count: int) -> int:
                     f"worker process {child.pid} ended ({child.returncode}); starting another", err=True
                 )
                 time.sleep(_RESTART_PAUSE)
-                children[place] = _start()
+                children[place] = _start(beats[place])
+        if file is not None and heartbeat.all_beat(filter(None, beats), time.time()):
+            heartbeat.beat(file, f"{count} processes beat")
         time.sleep(_POLL)
     for child in children:
         child.terminate()
-    return max(abs(child.wait()) for child in children)
+    code = max(abs(child.wait()) for child in children)
+    if file is not None:
+        file.unlink(missing_ok=True)
+    return code
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _start(beat: Path | None) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
+    environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(beat)} if beat else {})
     arguments = [sys.executable, "-m", "worker", "worker", "--with-parent"]
-    return subprocess.Popen(arguments, stdin=subprocess.PIPE, start_new_session=True, env=os.environ)
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, start_new_session=True, env=environment)
