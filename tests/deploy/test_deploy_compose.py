@@ -1,12 +1,10 @@
 """`compose.yaml`: Redis keeps what it has, nothing is open to the network, workers are locked down."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from worker.core.duration import parse_duration
 from worker.settings import PREFIX, Settings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
@@ -46,10 +44,10 @@ def test_what_redis_writes_is_on_a_named_volume(compose: dict[str, Any], service
     assert name in compose["volumes"]
 
 
-def test_only_the_loopback_is_published_and_only_flower(services: dict[str, Any]) -> None:
+def test_only_the_loopback_is_published_and_only_pages(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"flower"}
-    assert all(port.startswith("127.0.0.1:") for port in published["flower"])
+    assert set(published) == {"flower", "prometheus", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert all("network_mode" not in service for service in services.values())
 
 
@@ -58,7 +56,7 @@ def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], servic
     assert compose["networks"]["store"]["internal"] is True
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "flower"])
+@pytest.mark.parametrize("name", ["redis", "worker", "flower", "prometheus", "grafana"])
 def test_a_service_cannot_change_its_own_files_nor_gain_rights(services: dict[str, Any], name: str) -> None:
     service = services[name]
     assert service["read_only"] is True
@@ -74,6 +72,7 @@ def test_secrets_come_from_files_and_each_service_sees_its_own(
     assert services["worker"]["secrets"] == [f"{PREFIX}API_TOKEN".lower()]
     assert services["worker"]["environment"][f"{PREFIX}SECRETS_DIR"] == "/run/secrets"
     assert services["flower"]["secrets"] == ["flower_basic_auth"]
+    assert services["grafana"]["secrets"] == ["grafana_admin_password"]
     assert "env_file" not in services["flower"]
     assert all(list(secret) == ["file"] for secret in compose["secrets"].values())
 
@@ -92,9 +91,11 @@ def test_flower_only_shows(services: dict[str, Any]) -> None:
     assert "FLOWER_UNAUTHENTICATED_API" not in environment
 
 
-def test_a_worker_has_the_time_for_its_soft_stop(services: dict[str, Any]) -> None:
-    grace = timedelta(seconds=parse_duration(services["worker"]["stop_grace_period"]))
-    assert grace > timedelta(seconds=60)
+def test_what_is_not_needed_for_the_work_is_a_profile(services: dict[str, Any]) -> None:
+    profiles = {name: service.get("profiles") for name, service in services.items()}
+    optional = {name for name, found in profiles.items() if found == ["monitoring"]}
+    assert optional == {"prometheus", "grafana"}
+    assert all(found is None for name, found in profiles.items() if name not in optional)
 
 
 def test_secrets_in_their_folder_are_ignored_by_git(compose: dict[str, Any], deploy: Path) -> None:
