@@ -71,7 +71,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     )
     yield "speed", f"{progress.ids_per_second:,.1f} ids/s over {progress.seconds['active']:.1f} s"
     if report.rate.current is not None:
-        yield "rate", f"{report.rate.current:g} requests/s ({report.rate.configured})"
+        yield "rate", f"{round(report.rate.current, 1):g} requests/s ({report.rate.configured})"
     if not report.balanced:
         yield "WARNING", "the counters do not sum to the total: run `bulk-activate verify`"
 
