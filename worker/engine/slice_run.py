@@ -87,6 +87,7 @@ class SliceRun:
         if self._end is End.RELEASE and self._ledger.going_on:
             self._end = End.SNOOZE
             self._ledger.snooze = seconds
+            self._ledger.count("ms_held_by_429", round(1000 * seconds))
             self._ledger.stop()
 
     def stop(self) -> None:

@@ -210,11 +210,14 @@ class JobStore:
         )
 
     def budget(self, host: str, org_id: str) -> RawBudget:
-        names = ["label", "ceiling", "rate", "hold_us"]
+        names = ["override", "label", "ceiling", "rate", "hold_us"]
         found = cast("list[bytes | None]", self._redis.hmget(keys.budget(host, org_id), names))
-        label, ceiling, rate, hold_us = (None if value is None else value.decode() for value in found)
+        override, label, ceiling, rate, hold_us = (
+            None if value is None else value.decode() for value in found
+        )
         current = min(float(rate), float(ceiling)) if rate and ceiling else None
-        return RawBudget(label, current, float(hold_us or 0) / 1000)
+        # An order stands as soon as it is given, though no worker has asked since.
+        return RawBudget(override or label, current, float(hold_us or 0) / 1000)
 
     def set_rate(self, host: str, org_id: str, order: str) -> None:
         """Orders requests per second, 'auto' or 'default', for all workers; see `set_rate.lua`."""
