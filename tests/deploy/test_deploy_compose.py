@@ -1,5 +1,6 @@
 """`compose.yaml`: Redis keeps what it has, nothing is open to the network, workers are locked down."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,19 @@ def test_secrets_in_their_folder_are_ignored_by_git(compose: dict[str, Any], dep
     rules = (deploy / "secrets" / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "*" in rules
     assert all(Path(secret["file"]).parent == Path("secrets") for secret in compose["secrets"].values())
+
+
+def test_what_is_mounted_or_copied_is_there(services: dict[str, Any], deploy: Path) -> None:
+    mounts = [mount for service in services.values() for mount in service.get("volumes", [])]
+    beside = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
+    assert len(beside) > 2
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (deploy / "Dockerfile").read_text(), re.MULTILINE)
+    assert all((deploy / path).exists() for path in beside)
+    assert all((deploy.parent / path).exists() for line in copied for path in line.split())
+    allowed = (deploy.parent / ".dockerignore").read_text().splitlines()
+    for path in " ".join(copied).split():
+        at = Path(path)
+        assert (
+            any(at.match(rule[1:]) or at.parts[0] == rule[1:] for rule in allowed if rule[0] == "!")
+            or (deploy.parent / path).is_dir()
+        ), path

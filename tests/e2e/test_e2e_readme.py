@@ -93,6 +93,29 @@ def test_no_example_is_missed() -> None:
     assert len(everywhere) > 12
 
 
+def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^python3 -m venv .* && \.venv/bin/(bulk-activate demo)$", README, re.MULTILINE)
+    done = typed(line, tmp_path, shell(tmp_path, {}))
+    (told,) = re.findall(r"activates ([\d,]+) made-up ids\. It ends with exit code (\d)", README)
+    assert f"Activating {told[0]} made-up ids" in done.err
+    assert done.code == int(told[1])
+
+
+@pytest.mark.parametrize(
+    ("program", "instead"),
+    [
+        ("python -m tests.benchmarks.hostile", "--help"),
+        ("python -m tests.benchmarks.pacing all", "--help"),
+        ("pytest tests/core/test_core_fuzz.py -n0 --fuzz 1000000", "--collect-only --no-cov"),
+    ],
+)
+def test_what_takes_long_is_at_least_taken(program: str, instead: str, tmp_path: Path) -> None:
+    assert re.search(rf"`(?:\.venv/bin/)?{re.escape(program)}`", README)
+    root = Path(__file__).parents[2]
+    done = typed(f"{program} {instead}", root, shell(tmp_path, {}))
+    assert done.code == 0, done.out + done.err
+
+
 def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
     (tmp_path / "owner-token").write_text(f"{TOKEN}\n")
     (tmp_path / "ids.txt").write_text("\n".join(new_ids(300)))
