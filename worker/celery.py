@@ -1,15 +1,21 @@
 """The Celery app as `celery -A worker ...` finds it, with the one task and the process's life cycle."""
 
+import contextlib
 import os
 import threading
 from typing import Any, Final
 
 import structlog
 from celery import signals
+from kombu.exceptions import OperationalError
 
 from worker import logs, messages, settings
 from worker.core.slices import IDS
+from worker.engine.account import Account
 from worker.engine.runtime import Runtime, StoppingError
+from worker.flower import show_job, slice_event
+from worker.jobwatch import JobWatch
+from worker.store.connect import sync_client
 
 SLICES_IN_FLIGHT: Final = 4
 """Slices that one process works on at once: with one, there is a gap at the end of each."""
@@ -25,6 +31,7 @@ app.conf.update(
 )
 
 _runtimes: dict[int, Runtime] = {}
+_watches: dict[int, JobWatch] = {}
 _making = threading.Lock()
 
 
@@ -37,14 +44,24 @@ def runtime() -> Runtime:
         return _runtimes[pid]
 
 
-@app.task(name=messages.TASK, ignore_result=True)
-def run_slice(*, job_id: str, slice_no: int, size: int = IDS) -> None:
-    """Works on one slice of a job until it is settled or has to be given back. `size` is for Flower."""
+@app.task(name=messages.TASK, ignore_result=True, bind=True)
+def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
+    """Works on one slice of a job until it is settled or has to be given back; what came of it, in words.
+
+    Those, and `size`, are for Flower.
+    """
     del size
+
+    def show(account: Account) -> None:
+        # A picture, not the record: where it cannot be sent the work goes on.
+        with contextlib.suppress(OperationalError, OSError):
+            self.send_event("task-progress", retry=False, **slice_event(account))
+
     try:
-        runtime().run_slice(job_id, slice_no)
+        return runtime().run_slice(job_id, slice_no, show).words()
     except StoppingError:
         log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
+        return "left to another worker"
 
 
 @signals.setup_logging.connect
@@ -57,6 +74,9 @@ def _start(sender: Any, **_: Any) -> None:
     # In a prefork worker the children make their own; the parent does no work.
     if "prefork" not in type(sender.pool).__module__:
         runtime()
+        _watches[os.getpid()] = JobWatch(
+            sync_client(_settings.redis_url), lambda report: show_job(app, sender.hostname, report)
+        )
 
 
 @signals.heartbeat_sent.connect
@@ -76,3 +96,6 @@ def _stop_soon(**_: Any) -> None:
 def _close(**_: Any) -> None:
     if (mine := _runtimes.pop(os.getpid(), None)) is not None:
         mine.close()
+    if (watch := _watches.pop(os.getpid(), None)) is not None:
+        # After the slices have been given back: the job may rest by now.
+        watch.close()

@@ -5,17 +5,44 @@ No local variable is ever printed with a traceback: it could be a secret.
 
 import logging
 import sys
-from typing import Any
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final
 
 import structlog
 
+from worker.core.batch import MAX_BATCH, Batch
 from worker.settings import Settings
+
+_PLACE: Final[ContextVar[tuple[str, int, int, Batch] | None]] = ContextVar("place", default=None)
+
+
+def place(job_id: str, slice_no: int, claim: int, batch: Batch) -> None:
+    """What this coroutine logs from now on is about an attempt at `batch`.
+
+    A sender takes batches of many slices in turn, so this is said anew for each request. What it comes to is
+    worked out only where something is logged.
+    """
+    _PLACE.set((job_id, slice_no, claim, batch))
+
+
+def _add_place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # Before what else is bound: a sender has inherited that of whoever started it.
+    if (here := _PLACE.get()) is not None:
+        job_id, slice_no, claim, batch = here
+        event.setdefault("job_id", job_id)
+        event.setdefault("slice", slice_no)
+        event.setdefault("claim", claim)
+        event.setdefault("batch", batch.indices[0] // MAX_BATCH)
+        event.setdefault("attempt", 1 + max(batch.attempts))
+    return event
 
 
 def configure(settings: Settings) -> None:
     """Sends our events, and those of the libraries, to stderr in one form."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
+        _add_place,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -32,7 +59,7 @@ def configure(settings: Settings) -> None:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.add_logger_name,
-            *shared[:3],
+            *shared[:4],
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -19,14 +19,15 @@ QUEUE: Final = "bulk-activation"
 QUEUES: Final = 8
 """Each job's messages go into one of so many queues, which workers empty in turn: those of a small job
 hardly ever stand behind those of a large one."""
+QUEUE_NAMES: Final = tuple(f"{QUEUE}.{number}" for number in range(QUEUES))
 
 
 def make_app(settings: Settings) -> Celery:
     """The Celery app, for producers and workers alike."""
     app = Celery("bulk_activation", broker=broker_url(settings.redis_url), set_as_current=False)
     app.conf.update(
-        task_default_queue=f"{QUEUE}.0",
-        task_queues=[Queue(f"{QUEUE}.{number}") for number in range(QUEUES)],  # type: ignore[no-untyped-call]
+        task_default_queue=QUEUE_NAMES[0],
+        task_queues=[Queue(name) for name in QUEUE_NAMES],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
@@ -61,9 +62,10 @@ def send(app: Celery, job_id: str, tickets: Sequence[Ticket]) -> None:
     """Puts a message for each slice into the queue. Raises what kombu raises."""
     with app.producer_or_acquire() as producer:
         for ticket in tickets:
-            kwargs = {"job_id": job_id, "slice_no": ticket.slice_no, "size": ticket.size}
+            # Flower cuts what is long: the slice's number first, which no other column tells.
+            kwargs = {"slice_no": ticket.slice_no, "job_id": job_id, "size": ticket.size}
             app.send_task(TASK, kwargs=kwargs, producer=producer, queue=queue_of(job_id))
 
 
 def queue_of(job_id: str) -> str:
-    return f"{QUEUE}.{crc32(job_id.encode()) % QUEUES}"
+    return QUEUE_NAMES[crc32(job_id.encode()) % QUEUES]

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
@@ -27,6 +27,9 @@ _RESTART_PAUSE: Final = 1.0
 
 _POLL: Final = 0.2
 
+_WORKER: Final = ("worker", "--no-metrics")
+_METRICS: Final = ("metrics",)
+
 
 @click.command()
 @click.option(
@@ -34,7 +37,8 @@ _POLL: Final = 0.2
 )
 @click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
 @click.option("--name", default=None, help="Celery node name; default: a new one.")
-def command(concurrency: int, with_parent: bool, name: str | None) -> None:
+@click.option("--metrics/--no-metrics", default=True, help="Serve metrics where METRICS_PORT is set.")
+def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C; slices in work are given back).
 
     Example: python -m worker worker --concurrency 2
@@ -53,10 +57,14 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
         sys.exit(error.exit_code)
     if with_parent:
         end_with_parent()
-    if concurrency == 1:
+    shows = metrics and ready.metrics_port is not None
+    if concurrency == 1 and not shows:
         _work(name or f"w{secrets.token_hex(3)}")
     else:
-        sys.exit(_keep_running(concurrency, ready.heartbeat_file))
+        # Metrics are served by a process of their own: a scrape takes no time from sending.
+        file = ready.heartbeat_file
+        workers = [_Part(_WORKER, _own_beat(file, number)) for number in range(concurrency)]
+        sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
 
 
 def _work(name: str) -> None:
@@ -67,10 +75,21 @@ def _work(name: str) -> None:
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
 
 
-def _keep_running(count: int, file: Path | None) -> int:
-    """Starts `count` processes, starts again those that die, stops all on a signal.
+class _Part(NamedTuple):
+    """A process to keep running: its command, and the heartbeat file that it keeps."""
 
-    Each has a heartbeat file of its own; `file` is touched while all of them beat.
+    arguments: tuple[str, ...]
+    beat: Path | None
+
+
+def _own_beat(file: Path | None, number: int) -> Path | None:
+    return file and file.with_name(f"{file.name}.{number}")
+
+
+def _keep_running(parts: list[_Part], file: Path | None) -> int:
+    """Starts a process of each, starts again those that die, stops all on a signal.
+
+    The heartbeat `file` is written while all beat that are to.
     """
     stopping = False
 
@@ -80,18 +99,19 @@ def _keep_running(count: int, file: Path | None) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    beats = [file.with_name(f"{file.name}.{number}") if file else None for number in range(count)]
-    children = [_start(beat) for beat in beats]
+    beats = [part.beat for part in parts if part.beat is not None]
+    children = [_start(part) for part in parts]
     while not stopping:
         for place, child in enumerate(children):
             if child.poll() is not None:
+                name = parts[place].arguments[0]
                 click.echo(
-                    f"worker process {child.pid} ended ({child.returncode}); starting another", err=True
+                    f"{name} process {child.pid} ended ({child.returncode}); starting another", err=True
                 )
                 time.sleep(_RESTART_PAUSE)
-                children[place] = _start(beats[place])
-        if file is not None and heartbeat.all_beat(filter(None, beats), time.time()):
-            heartbeat.beat(file, f"{count} processes beat")
+                children[place] = _start(parts[place])
+        if file is not None and heartbeat.all_beat(beats, time.time()):
+            heartbeat.beat(file, f"{len(beats)} processes beat")
         time.sleep(_POLL)
     for child in children:
         child.terminate()
@@ -101,8 +121,8 @@ def _keep_running(count: int, file: Path | None) -> int:
     return code
 
 
-def _start(beat: Path | None) -> "subprocess.Popen[bytes]":
+def _start(part: _Part) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
-    environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(beat)} if beat else {})
-    arguments = [sys.executable, "-m", "worker", "worker", "--with-parent"]
-    return subprocess.Popen(arguments, stdin=subprocess.PIPE, start_new_session=True, env=environment)
+    command_line = [sys.executable, "-m", "worker", *part.arguments, "--with-parent"]
+    environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(part.beat)} if part.beat else {})
+    return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=environment)

@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     heartbeat_file: Path | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    metrics_address: str = "127.0.0.1"
     secrets_dir: Path | None = None
 
     @classmethod

@@ -10,7 +10,7 @@ from worker.settings import PREFIX, Settings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
 
-OURS = ("worker", "flower")
+OURS = ("worker", "flower", "metrics")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,12 @@ def test_what_redis_writes_is_on_a_named_volume(compose: dict[str, Any], service
 
 def test_only_the_loopback_is_published_and_only_pages(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"flower", "prometheus", "grafana"}
+    assert set(published) == {"flower", "metrics", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
-    assert all("network_mode" not in service for service in services.values())
+    shared = {
+        name: service["network_mode"] for name, service in services.items() if "network_mode" in service
+    }
+    assert shared == {"prometheus": "service:metrics"}
 
 
 def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], services: dict[str, Any]) -> None:
@@ -57,7 +60,7 @@ def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], servic
     assert compose["networks"]["store"]["internal"] is True
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "flower", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["redis", "worker", "flower", "metrics", "prometheus", "grafana"])
 def test_a_service_cannot_change_its_own_files_nor_gain_rights(services: dict[str, Any], name: str) -> None:
     service = services[name]
     assert service["read_only"] is True
@@ -95,7 +98,7 @@ def test_flower_only_shows(services: dict[str, Any]) -> None:
 def test_what_is_not_needed_for_the_work_is_a_profile(services: dict[str, Any]) -> None:
     profiles = {name: service.get("profiles") for name, service in services.items()}
     optional = {name for name, found in profiles.items() if found == ["monitoring"]}
-    assert optional == {"prometheus", "grafana"}
+    assert optional == {"metrics", "prometheus", "grafana"}
     assert all(found is None for name, found in profiles.items() if name not in optional)
 
 

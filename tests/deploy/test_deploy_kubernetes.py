@@ -50,7 +50,7 @@ def worker(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_no_pod_may_more_than_it_needs(parts: list[dict[str, Any]]) -> None:
     found = list(pods(parts))
-    assert len(found) == 3
+    assert len(found) == 4
     for pod in found:
         assert pod["automountServiceAccountToken"] is False
         # Else a service named bulk-activate-... would be an unknown setting, and stop every worker.

@@ -35,10 +35,13 @@ ROUND: Final = {"status": 3, "run": 3}
 """What a command exits with where some ids are refused; all others exit with 0."""
 
 
+_TYPED: Final = r"(?:bulk-activate |FLOWER_BASIC_AUTH=|export )"
+
+
 def examples(heading: str) -> list[str]:
     """The indented command lines under `heading`, without their remarks."""
     section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = re.findall(r"^ {4}((?:bulk-activate|celery|export) .*)$", section, re.MULTILINE)
+    lines = re.findall(rf"^ {{4}}({_TYPED}.*)$", section, re.MULTILINE)
     return [re.sub(r"\s+#.*$", "", line) for line in lines]
 
 
@@ -88,8 +91,9 @@ def owned() -> Iterator[Simulator]:
 
 
 def test_no_example_is_missed() -> None:
-    everywhere = re.findall(r"^ {4}((?:bulk-activate|celery|export) .*?)(?:\s+#.*)?$", README, re.MULTILINE)
-    assert everywhere == [*examples("One machine"), *examples("A team"), *examples("The rate")]
+    everywhere = re.findall(rf"^ {{4}}({_TYPED}.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    shown = ("One machine", "A team", "Watching", "The rate")
+    assert everywhere == [line for heading in shown for line in examples(heading)]
     assert len(everywhere) > 12
 
 
@@ -132,17 +136,12 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
 
 def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("\n".join(new_ids(300)))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     settings = {"API_URL": owned.url, "RATE": "500", "REDIS_URL": stack.redis_url}
-    env = shell(
-        tmp_path, settings | {"API_TOKEN": TOKEN}, FLOWER_BASIC_AUTH="anna:secret", FLOWER_PORT=str(port)
-    )
+    env = shell(tmp_path, settings | {"API_TOKEN": TOKEN})
     # Only workers hold the credential: whoever submits has none.
     bare = shell(tmp_path, settings)
-    worker, *lines, flower = examples("A team")
+    worker, *lines = examples("A team")
     assert "worker" in worker
-    assert "flower" in flower
     job = "not yet"
     with left_running(worker, tmp_path, env):
         until(lambda: workers(stack) == 2)
@@ -157,8 +156,20 @@ def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
         assert (tmp_path / "failed.csv").is_file()
         for line in examples("The rate"):
             assert typed(line.replace("ORG", ORG), tmp_path, bare).code == 0
-        with left_running(flower.replace("deploy/", f"{Path(__file__).parents[2]}/deploy/"), tmp_path, env):
-            until(lambda: answers(f"http://127.0.0.1:{port}/healthcheck"))
+
+
+def test_watching(stack: Stack, tmp_path: Path) -> None:
+    flower, metrics = examples("Watching")
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = one.getsockname()[1], other.getsockname()[1]
+    env = shell(tmp_path, {"REDIS_URL": stack.redis_url}, FLOWER_PORT=str(ports[0]))
+    here = f"{Path(__file__).parents[2]}/deploy/"
+    with (
+        left_running(f"env {flower.replace('deploy/', here)}", tmp_path, env),
+        left_running(metrics.replace("9464", str(ports[1])), tmp_path, env),
+    ):
+        until(lambda: answers(f"http://127.0.0.1:{ports[0]}/healthcheck"))
+        until(lambda: answers(f"http://127.0.0.1:{ports[1]}/metrics"))
 
 
 def workers(stack: Stack) -> int:

@@ -144,3 +144,18 @@ def test_the_history_tells_each_change(jobs: JobStore) -> None:
     history = jobs.read(job_id).history
     assert len(history) == 5
     assert all('"message":"because"' in entry for entry in history[1:])
+
+
+@pytest.mark.parametrize("control", [Control.CANCEL, Control.FAIL])
+async def test_a_late_message_or_sweep_leaves_a_job_that_ended_early_as_it_is(
+    jobs: JobStore, claims: ClaimStore, control: Control
+) -> None:
+    job_id = put_job(jobs)
+    ended, _, _ = jobs.control(job_id, control, code="user", message="why", actor="test")
+    before = jobs.read(job_id)
+    late, _ = await claims.claim(job_id, 0, nonce="late", worker="w", host=HOST)
+    jobs.sweep(job_id)
+    after = jobs.read(job_id)
+    assert late is Code.RESTING
+    assert (after.fields, after.history) == (before.fields, before.history)
+    assert state(jobs, job_id) == ended

@@ -11,8 +11,9 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import wait
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
@@ -22,6 +23,7 @@ from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
 from worker.core.liveness import consumer_is_stuck
 from worker.core.rate.fairness import Standing, who_yields
+from worker.engine.account import Account
 from worker.engine.gate import Gate
 from worker.engine.holds import Holds
 from worker.engine.lane import Lane
@@ -40,6 +42,10 @@ from worker.store.steps import Ticket
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
 """Puts messages for slices of a job into the broker's queue. Blocking."""
+
+SHOW_SECONDS: Final = 2.0
+SHOWN_AT_MOST: Final = 10
+"""Times that a slice's progress is shown: at no rate more than one message for some twenty batches."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -76,8 +82,10 @@ class Engine:
         file = settings.heartbeat_file
         self._heartbeat = Heartbeat(file, self._vitals) if file else None
 
-    async def run_slice(self, job_id: str, slice_no: int) -> None:
+    async def run_slice(self, job_id: str, slice_no: int, account: Account | None = None) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
+
+        `account` is told what comes of it.
 
         Raises `StoppingError` where this process takes on nothing more.
         """
@@ -94,7 +102,8 @@ class Engine:
         with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
             await self._queue(job_id, queue)
             probes = self._probes.setdefault(job_id, Probes())
-            ledger = Ledger(self._store, claim, self._queue, self._patiently, probes)
+            account = account or Account()
+            ledger = Ledger(self._store, claim, self._queue, self._patiently, probes, account)
             lane = self._lane(claim.org_id)
             stop_job = partial(self._stop_job, job_id)
             policy = self._settings.policy
@@ -109,7 +118,7 @@ class Engine:
                 await run.run()
             finally:
                 self._running.discard(run)
-            log.info("slice ended", ids=len(claim.part.ids), went_on=ledger.going_on)
+            log.info("slice ended", went_on=ledger.going_on, **account.line())
 
     def stop_soon(self) -> None:
         """No new request; slices in work are given back once what is in flight has landed."""
@@ -190,9 +199,21 @@ class Runtime:
         self._thread.start()
         self._engine = self._call(_make(settings, send_messages))
 
-    def run_slice(self, job_id: str, slice_no: int) -> None:
-        """Blocks the calling thread until the slice is done or given back."""
-        self._call(self._engine.run_slice(job_id, slice_no))
+    def run_slice(
+        self, job_id: str, slice_no: int, show: Callable[[Account], None] = lambda _account: None
+    ) -> Account:
+        """Blocks the calling thread until the slice is done or given back. What came of it.
+
+        Meanwhile `show` is called now and then, in this thread, where ids were settled since.
+        """
+        account, shown = Account(), 0
+        work = asyncio.run_coroutine_threadsafe(self._engine.run_slice(job_id, slice_no, account), self._loop)
+        while not wait([work], SHOW_SECONDS).done:
+            if account.settled - shown >= max(1, account.ids // SHOWN_AT_MOST):
+                shown = account.settled
+                show(account)
+        work.result()
+        return account
 
     def stop_soon(self) -> None:
         self._loop.call_soon_threadsafe(self._engine.stop_soon)

@@ -10,11 +10,13 @@ from typing import Final
 
 import structlog
 
+from worker import logs
 from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError, NotOwnerError
-from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify
+from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify, request_id
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
+from worker.core.latency import bucket_of
 from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charges, decide
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
@@ -41,6 +43,8 @@ class Run:
     lane: Lane
     ledger: Ledger
     gate: Gate
+    slice_no: int
+    claim: int
     halt: Callable[[Halt], Awaitable[None]]
     """Stops the whole job."""
     later: Callable[[Batch, float, Reason | None, str], None]
@@ -115,6 +119,7 @@ async def _ask(
 
 async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
+    logs.place(run.job_id, run.slice_no, run.claim, batch)
     try:
         sent = await _send(batch, run, on_turn)
     except CredentialRejectedError as error:
@@ -126,6 +131,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     reply, entry = sent.reply, sent.entry
     verdict = classify(reply, batch.ids, time.time())
     allowed = run.lane.pacer.rate
+    _tell(reply, verdict, run.ledger)
     await _pace(sent, verdict, run)
     batch, owed = run.gate.note(verdict, batch, entry)
     batch, guilty = run.gate.settled(batch)
@@ -140,6 +146,19 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         step = replace(step, batch=replace(step.batch, owed=(*step.batch.owed, owed)))
     run.ledger.count("charged", guilty + charges(verdict, step, batch))
     return step
+
+
+def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:
+    """Logs an exceptional answer, with what the API's support asks for; of each status a few."""
+    if isinstance(verdict, Reconciled | Throttled):
+        return
+    status = reply.status if isinstance(reply, Reply) else 0
+    name = request_id(reply) if isinstance(reply, Reply) else None
+    if ledger.exceptional(status, name):
+        reason = verdict.reason
+        log.warning(
+            "exceptional answer", status=status, reason=reason.name, message=reason.message, request_id=name
+        )
 
 
 async def _pace(sent: Sent, verdict: Verdict, run: Run) -> None:
@@ -179,6 +198,7 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
         run.ledger.count("ms_waiting_for_place", round(1000 * full))
         run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held - full)))
         run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
+        run.ledger.count(bucket_of(answered - sent))
         return Sent(reply, entry, slot, answered - sent)
     return None
 

@@ -49,7 +49,17 @@ class SliceRun:
         self._ledger = ledger
         self._lane = lane
         self._run = Run(
-            claim.job_id, claim.org_id, api, policy, lane, ledger, gate or Gate(), self._halt, self._later
+            claim.job_id,
+            claim.org_id,
+            api,
+            policy,
+            lane,
+            ledger,
+            gate or Gate(),
+            claim.slice_no,
+            claim.number,
+            self._halt,
+            self._later,
         )
         self._stop_job = stop_job
         self._patiently = patience

@@ -4,7 +4,7 @@ Calls on the worker's event loop. Each may be sent twice by the client and count
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
@@ -68,6 +68,8 @@ class Tally:
     """The allowed requests per second at each request that was sent, added up over them."""
     trouble: str = ""
     """Why the API cannot be reached, while it cannot."""
+    support: list[tuple[int, str]] = field(default_factory=list)
+    """Statuses of exceptional answers, and the names that the API gave to these requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
         "requests": tally.requests,
         "timeline": timeline,
         "trouble": tally.trouble,
+        "support": tally.support,
     }
     return msgspec.json.encode(document)
 

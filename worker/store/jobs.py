@@ -163,6 +163,7 @@ class JobStore:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.srem(keys.LIVE, job_id)
             pipe.zrem(keys.JOBS, job_id)
+            pipe.zrem(keys.UNTOLD, job_id)
             if request_id:
                 pipe.delete(keys.request(request_id))
             pipe.unlink(*(keys.job(job_id, part) for part in keys.PER_JOB))
@@ -182,6 +183,15 @@ class JobStore:
             raise must_rest("purge", job_id, rest[0].decode())
         while code is Code.PURGING:
             code, _ = self._step(Step.PURGE, job_id, purge_args(0))
+
+    def untold(self, most: int, again_ms: int) -> list[str]:
+        """Jobs that the caller is to tell of; each is handed out again after `again_ms`."""
+        script = self._scripts[Step.UNTOLD]
+        return [job_id.decode() for job_id in answer(script(keys=[keys.UNTOLD], args=[most, again_ms])).rest]
+
+    def told(self, job_id: str) -> None:
+        """There is nothing more to tell of a job: it rests, or is gone."""
+        self._redis.zrem(keys.UNTOLD, job_id)
 
     def family(self, root_job_id: str) -> list[str]:
         """The jobs that `retry` made of a job and of its children, in the order of their launch."""

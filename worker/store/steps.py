@@ -20,6 +20,7 @@ class Step(StrEnum):
     CONTROL = "control"
     SWEEP = "sweep"
     PURGE = "purge"
+    UNTOLD = "untold"
 
 
 class BudgetStep(StrEnum):
@@ -49,6 +50,7 @@ class Code(StrEnum):
     PURGING = "PURGING"
     KEPT = "KEPT"
     HELD = "HELD"
+    UNTOLD = "UNTOLD"
     NO_JOB = "NO_JOB"
 
 

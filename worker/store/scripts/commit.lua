@@ -11,7 +11,8 @@
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
 --                requests: {name: count}, timeline: {sent, throttled, held_ms, allowed: its sum over sent},
---                trouble: why the API cannot be reached, or ''}
+--                trouble: why the API cannot be reached, or '',
+--                support: [[status, the API's name of the request]...] of exceptional answers}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
 --       11 ms from now at which a message for a snoozed slice is to count as sent
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
@@ -95,7 +96,9 @@ for _, entry in ipairs(doc.apart) do
 end
 for from, count in pairs(moved) do
   if count ~= 0 then redis.call('HINCRBY', job, COUNTER[from], count) end
+  if FINAL[from] then total(COUNTER[from], count) end
 end
+if settled_now > 0 then redis.call('HSET', job, 'moved_ms', int(now)) end
 
 -- A job of millions must not keep millions of texts. Past the cap a message is dropped, then the name.
 local MOST_TEXTS, MOST_NAMES, SAMPLES = 4000, 5000, 5
@@ -129,7 +132,18 @@ for _, entry in ipairs(doc.reasons) do
   end
 end
 
-for name, count in pairs(doc.requests) do redis.call('HINCRBY', job, 'r_' .. name, count) end
+for name, count in pairs(doc.requests) do
+  redis.call('HINCRBY', job, 'r_' .. name, count)
+  total('r_' .. name, count)
+end
+total('sent:' .. get('org_id'), doc.requests.sent or 0)
+
+for _, entry in ipairs(doc.support) do
+  local field = 'support_' .. entry[1]
+  local known = get(field)
+  local _, count = string.gsub(known or '', '%S+', '')
+  if count < SAMPLES then redis.call('HSET', job, field, known and (known .. ' ' .. entry[2]) or entry[2]) end
+end
 
 -- At most 256 buckets over the job's life; when it outgrows them, neighbours merge and buckets double.
 local BUCKETS = 256

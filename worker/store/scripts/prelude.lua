@@ -7,7 +7,9 @@
 --   total, slices, slice_ids, next       ids, slices, ids in a slice, the next slice never queued
 --   n_<outcome>       the counters; they sum to total at every moment
 --   r_<name>          requests by kind and by status (r_200, ...)
+--   support_<status>  the API's names of a few exceptional requests, spaces between
 --   created_ms, started_ms, ended_ms, deadline_ms       the store's clock, milliseconds
+--   moved_ms          when an id was settled last
 --   active_ms, active_since                             time spent in 'running'
 --   max_failures, max_failure_ratio, weight, org_id, manifest, labels ...
 -- An outcome's character: . pending  ? ambiguous  A activated  a already_active  F failed
@@ -39,6 +41,11 @@ local function int(value)
   return string.format('%.0f', value)
 end
 
+-- Sums over all jobs, those removed too, for the metrics: they only ever grow.
+local function total(name, count)
+  if count > 0 then redis.call('HINCRBY', 'bulk:totals', name, count) end
+end
+
 local function change(now, to, code, message, actor)
   local from = get('state')
   if from == 'running' then
@@ -54,11 +61,14 @@ local function change(now, to, code, message, actor)
     at = now, from = from, to = to, code = code, message = message, actor = actor,
   }))
   redis.call('LTRIM', base .. 'history', -HISTORY, -1)
+  -- Whoever looks next tells of it.
+  redis.call('ZADD', 'bulk:untold', 0, get('id'))
 end
 
 local function rest(now, to, code, message, actor)
   change(now, to, code, message, actor)
   redis.call('HSET', job, 'ended_ms', int(now))
+  total('ended:' .. to .. ':' .. code, 1)
   redis.call('HDEL', job, 'ending')
   redis.call('DEL', base .. 'waiting', base .. 'claimed')
   redis.call('SREM', 'bulk:live', get('id'))
@@ -83,6 +93,8 @@ end
 
 -- Brings the job to rest where nothing is left to do or to wait for. True if it rests now.
 local function settle_job(now)
+  -- A message that comes late finds a job that ended early: it stays what it is.
+  if get('ended_ms') then return true end
   if number('n_pending') + number('n_ambiguous') == 0 then
     rest(now, 'completed', '', '', '')
     return true
@@ -94,6 +106,8 @@ local function settle_job(now)
   local pending, ambiguous = number('n_pending'), number('n_ambiguous')
   redis.call('HINCRBY', job, 'n_not_attempted', pending)
   redis.call('HINCRBY', job, 'n_unknown', ambiguous)
+  total('n_not_attempted', pending)
+  total('n_unknown', ambiguous)
   redis.call('HSET', job, 'n_pending', 0, 'n_ambiguous', 0, 'rest_pending', pending, 'rest_ambiguous', ambiguous)
   local to = cjson.decode(ending)
   rest(now, to.state, to.code, to.message, to.actor)

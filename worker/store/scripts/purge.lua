@@ -20,6 +20,7 @@ if not left then
   left = number('slices')
   redis.call('HSET', PURGING, id, left)
   redis.call('ZREM', 'bulk:jobs', id)
+  redis.call('ZREM', 'bulk:untold', id)
   redis.call('SREM', 'bulk:live', id)
   local request = get('request_id')
   if request then
