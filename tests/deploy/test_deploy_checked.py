@@ -107,3 +107,29 @@ def test_every_shell_script(root: Path, deploy: Path) -> None:
     for name, script in found.items():
         assert check("shellcheck", "--shell=sh", "-", given=script) == "", name
     assert check("shellcheck", root / ".ci" / "run") == ""
+
+
+def test_flower_gets_its_password_from_a_file_into_its_environment_alone(
+    deploy: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "flower_basic_auth").write_text("anna:with space\n")
+    (folder / "basic_auth").write_text("anna:with space\n")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "celery").write_text('#!/bin/sh\necho "$FLOWER_BASIC_AUTH|$*"\n')
+    (programs / "celery").chmod(0o755)
+    started = {name: script for name, script in scripts(deploy).items() if "exec " in script}
+    assert len(started) == 3
+    env = {"PATH": f"{programs}:/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(folder)}
+    for name, script in started.items():
+        here = script.replace("/opt/bulk-activate/bin", str(programs))
+        here = here.replace("/run/secrets/flower/", f"{folder}/").replace("/run/secrets/", f"{folder}/")
+        done = subprocess.run(
+            ["/bin/sh", "-euc", here], env=env, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        password, _, arguments = done.stdout.strip().partition("|")
+        assert password == "anna:with space"
+        assert re.fullmatch(r"--app worker --quiet flower --conf=\S+/flowerconfig\.py", arguments), name
