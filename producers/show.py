@@ -101,7 +101,7 @@ def _failures(report: Report, *, stacked: bool) -> Table:
     table.add_column("ids", justify="right")
     table.add_column("reason", overflow="fold")
     table.add_column("status", justify="right")
-    table.add_column("try again?")
+    table.add_column("again?")
     if not stacked:
         table.add_column("message", overflow="fold")
     for group in report.failures:
