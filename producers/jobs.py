@@ -27,6 +27,7 @@ from worker.core.skipped import CHUNK, SkippedLine
 from worker.core.slices import IDS, Slice, runs_of
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
+from worker.traces.parent import HEADER
 
 _AT_ONCE: Final = 16
 """Slices stored in one round trip, about 1 MB."""
@@ -53,6 +54,8 @@ class Request:
     """The job whose ids this one takes up again."""
     root_job_id: str | None = None
     """The first of that family."""
+    traceparent: str | None = None
+    """The span of this submission, where it is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,7 @@ def request_fields(request: Request) -> dict[str, str]:
         "root_job_id": request.root_job_id,
         "max_failures": request.max_failures,
         "max_failure_ratio": request.max_failure_ratio,
+        HEADER: request.traceparent,
     }
     fields |= {name: str(value) for name, value in optional.items() if value is not None}
     return fields

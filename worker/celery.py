@@ -3,6 +3,9 @@
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -16,6 +19,10 @@ from worker.engine.runtime import Runtime, StoppingError
 from worker.flower import show_job, slice_event
 from worker.jobwatch import JobWatch
 from worker.store.connect import sync_client
+from worker.store.jobs import JobStore
+from worker.store.steps import Ticket
+from worker.traces import Tracing, make_tracing
+from worker.traces.parent import HEADER
 
 SLICES_IN_FLIGHT: Final = 4
 """Slices that one process works on at once: with one, there is a gap at the end of each."""
@@ -32,6 +39,7 @@ app.conf.update(
 
 _runtimes: dict[int, Runtime] = {}
 _watches: dict[int, JobWatch] = {}
+_tracings: dict[int, Tracing] = {}
 _making = threading.Lock()
 
 
@@ -40,8 +48,21 @@ def runtime() -> Runtime:
     with _making:
         pid = os.getpid()
         if pid not in _runtimes:
-            _runtimes[pid] = Runtime(_settings, lambda job_id, tickets: messages.send(app, job_id, tickets))
+            if (tracing := make_tracing(_settings)) is not None:
+                _tracings[pid] = tracing
+            _runtimes[pid] = Runtime(_settings, _send, tracing)
         return _runtimes[pid]
+
+
+def _send(job_id: str, tickets: Sequence[Ticket]) -> None:
+    messages.send(app, job_id, tickets, _traceparent(job_id) if _tracings else None)
+
+
+@lru_cache(maxsize=1000)
+def _traceparent(job_id: str) -> str | None:
+    """The span that submitted a job. Asked for only where there are traces."""
+    with sync_client(_settings.redis_url) as client:
+        return JobStore(client).field(job_id, HEADER)
 
 
 @app.task(name=messages.TASK, ignore_result=True, bind=True)
@@ -50,15 +71,21 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
 
     Those, and `size`, are for Flower.
     """
-    del size
 
     def show(account: Account) -> None:
         # A picture, not the record: where it cannot be sent the work goes on.
         with contextlib.suppress(OperationalError, OSError):
             self.send_event("task-progress", retry=False, **slice_event(account))
 
+    work = runtime()
+    tracing = _tracings.get(os.getpid())
+    span: AbstractContextManager[None] = nullcontext()
+    if tracing is not None:
+        parent = getattr(self.request, HEADER, None) or _traceparent(job_id)
+        span = tracing.working(parent, job_id, slice_no, size)
     try:
-        return runtime().run_slice(job_id, slice_no, show).words()
+        with span:
+            return work.run_slice(job_id, slice_no, show).words()
     except StoppingError:
         log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
         return "left to another worker"
@@ -99,3 +126,5 @@ def _close(**_: Any) -> None:
     if (watch := _watches.pop(os.getpid(), None)) is not None:
         # After the slices have been given back: the job may rest by now.
         watch.close()
+    if (tracing := _tracings.pop(os.getpid(), None)) is not None:
+        tracing.close()

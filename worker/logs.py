@@ -6,36 +6,17 @@ No local variable is ever printed with a traceback: it could be a secret.
 import logging
 import sys
 from collections.abc import MutableMapping
-from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
-from worker.core.batch import MAX_BATCH, Batch
+from worker.place import here
 from worker.settings import Settings
-
-_PLACE: Final[ContextVar[tuple[str, int, int, Batch] | None]] = ContextVar("place", default=None)
-
-
-def place(job_id: str, slice_no: int, claim: int, batch: Batch) -> None:
-    """What this coroutine logs from now on is about an attempt at `batch`.
-
-    A sender takes batches of many slices in turn, so this is said anew for each request. What it comes to is
-    worked out only where something is logged.
-    """
-    _PLACE.set((job_id, slice_no, claim, batch))
 
 
 def _add_place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # Before what else is bound: a sender has inherited that of whoever started it.
-    if (here := _PLACE.get()) is not None:
-        job_id, slice_no, claim, batch = here
-        event.setdefault("job_id", job_id)
-        event.setdefault("slice", slice_no)
-        event.setdefault("claim", claim)
-        event.setdefault("batch", batch.indices[0] // MAX_BATCH)
-        event.setdefault("attempt", 1 + max(batch.attempts))
-    return event
+    return {**here(), **event}
 
 
 def configure(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from kombu.entity import Queue
 from worker.settings import Settings
 from worker.store.connect import broker_url
 from worker.store.steps import Ticket
+from worker.traces.parent import HEADER
 
 TASK: Final = "bulk_activation.run_slice"
 QUEUE: Final = "bulk-activation"
@@ -58,13 +59,17 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def send(app: Celery, job_id: str, tickets: Sequence[Ticket]) -> None:
-    """Puts a message for each slice into the queue. Raises what kombu raises."""
+def send(app: Celery, job_id: str, tickets: Sequence[Ticket], traceparent: str | None = None) -> None:
+    """Puts a message for each slice into the queue. Raises what kombu raises.
+
+    `traceparent` names the job's span, where it is traced.
+    """
+    headers = None if traceparent is None else {HEADER: traceparent}
     with app.producer_or_acquire() as producer:
         for ticket in tickets:
             # Flower cuts what is long: the slice's number first, which no other column tells.
             kwargs = {"slice_no": ticket.slice_no, "job_id": job_id, "size": ticket.size}
-            app.send_task(TASK, kwargs=kwargs, producer=producer, queue=queue_of(job_id))
+            app.send_task(TASK, kwargs=kwargs, producer=producer, queue=queue_of(job_id), headers=headers)
 
 
 def queue_of(job_id: str) -> str:

@@ -21,6 +21,7 @@ from worker.core.errors import BulkActivateError
 from worker.lifeline import end_with_parent
 from worker.settings import PREFIX
 from worker.store.connect import check_server, sync_client
+from worker.traces import check_tracing
 
 _RESTART_PAUSE: Final = 1.0
 """Seconds before a process that died is started again, so that one that cannot live is no load."""
@@ -46,6 +47,7 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
     try:
         ready = settings.load()
         ready.require_credential()
+        check_tracing(ready)
         logs.configure(ready)
         if ready.heartbeat_file is not None:
             heartbeat.begin(ready.heartbeat_file)
@@ -62,8 +64,9 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
         _work(name or f"w{secrets.token_hex(3)}")
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.
+        named = ("--name", name) if name and concurrency == 1 else ()
         file = ready.heartbeat_file
-        workers = [_Part(_WORKER, _own_beat(file, number)) for number in range(concurrency)]
+        workers = [_Part((*_WORKER, *named), _own_beat(file, number)) for number in range(concurrency)]
         sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
 
 

@@ -19,7 +19,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
-from worker.core.policy import DEFAULT_ALREADY_ACTIVE, Policy, compile_already_active
+from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
+from worker.core.policy import Policy
 from worker.core.rate.terms import Terms
 
 PREFIX: Final = "BULK_ACTIVATE_"
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_address: str = "127.0.0.1"
+    traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
     secrets_dir: Path | None = None
 
     @classmethod
@@ -168,7 +170,7 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
-        secret = {"redis_url", "api_token", "access_token"}
+        secret = {"redis_url", "traces_url", "api_token", "access_token"}
         places = {"secrets_dir", "credentials_dir", "state_dir", "heartbeat_file"}
         return self.model_dump(mode="json", exclude=secret | places)
 

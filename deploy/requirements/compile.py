@@ -23,7 +23,7 @@ from typing import Any, Final
 HERE: Final = Path(__file__).resolve().parent
 EXTRAS: Final = {
     "worker": ("embedded",),
-    "monitor": ("monitor",),
+    "monitor": ("monitor", "tracing"),
     "test": ("test",),
     "checks": ("checks",),
     "benchmark": ("benchmark",),

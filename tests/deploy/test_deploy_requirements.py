@@ -44,10 +44,10 @@ def direct(pyproject: dict[str, Any], name: str) -> list[Requirement]:
     if name == "build":
         return [Requirement(line) for line in pyproject["build-system"]["requires"]]
     project = pyproject["project"]
-    tests = ["embedded", "monitor", "test"]
+    tests = ["embedded", "monitor", "tracing", "test"]
     extras = {
         "worker": ["embedded"],
-        "monitor": ["monitor"],
+        "monitor": ["monitor", "tracing"],
         "test": tests,
         "checks": [*tests, "parquet", "checks"],
         "benchmark": [*tests, "benchmark"],

@@ -25,7 +25,9 @@ def shown(stack: Stack, api: Simulator) -> Iterator[Flower]:
         yield running
 
 
-def test_a_job_and_its_slices_are_rows_that_move_and_end_and_hold_no_id(shown: Flower, stack: Stack) -> None:
+def test_a_job_and_its_slices_are_rows_that_move_and_end_and_hold_no_id(
+    shown: Flower, stack: Stack, api: Simulator
+) -> None:
     ids = new_ids(3000)
     job = stack.submit(ids)
 
@@ -42,7 +44,7 @@ def test_a_job_and_its_slices_are_rows_that_move_and_end_and_hold_no_id(shown: F
     assert {str(found["kwargs"]) for found in slices().values()} == {
         str({"slice_no": number, "job_id": job, "size": size}) for number, size in ((0, 2880), (1, 120))
     }
-    assert stack.cli("set-rate", ORG, "2000").code == 0
+    assert stack.cli("set-rate", ORG, "2000", API_URL=api.url).code == 0
     until(lambda: row()["state"] == "SUCCESS")
     until(lambda: all(found["state"] == "SUCCESS" for found in slices().values()))
     counts = stack.report(job)["counts"]

@@ -56,21 +56,25 @@ def sorted_buckets(buckets: dict[tuple[tuple[str, str], ...], float]) -> list[tu
     return sorted((float(labels[0][1]), count) for labels, count in buckets.items())
 
 
-def test_what_stands_now_is_told_of_a_paused_job(stack: Stack, told: Exporter) -> None:
+def test_what_stands_now_is_told_of_a_paused_job(stack: Stack, api: Simulator, told: Exporter) -> None:
+    # Slow enough that it has not ended by then.
+    assert stack.cli("set-rate", ORG, "5", API_URL=api.url).code == 0
     job = stack.submit(new_ids(6000))
+    until(lambda: stack.report(job)["state"] == "running")
     assert stack.cli("pause", job).code == 0
     until(lambda: told.value("jobs", state="paused") == 1)
     until(lambda: told.value("slices", state="claimed") == 0)
     counts = stack.report(job)["counts"]
     until(lambda: total(told, "ids_open") == counts["pending"] + counts["ambiguous"])
     assert told.value("jobs_reason", reason="user") == 1
-    assert told.value("rate_allowed", org=ORG) == 200
+    assert told.value("rate_allowed", org=ORG) == 5
     assert told.value("org_requests_total", org=ORG) > 0
     assert told.value("workers") == 1
     assert told.value("oldest_job_seconds") > 0
     assert told.value("job_idle_seconds") == 0, "it is not to be worked on"
     assert stack.cli("cancel", job).code == 0
     until(lambda: told.value("jobs_ended_total", state="cancelled", reason="user") == 1)
+    assert stack.cli("set-rate", ORG, "default", API_URL=api.url).code == 0
 
 
 def test_more_jobs_make_no_more_series_and_nothing_secret_is_told(stack: Stack, told: Exporter) -> None:

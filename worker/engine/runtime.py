@@ -39,6 +39,7 @@ from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.steps import Ticket
+from worker.traces import Api, Tracing
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
 """Puts messages for slices of a job into the broker's queue. Blocking."""
@@ -58,7 +59,9 @@ class StoppingError(Exception):
 class Engine:
     """Everything of a worker process that lives on its loop."""
 
-    def __init__(self, settings: Settings, send_messages: SendMessages) -> None:
+    def __init__(
+        self, settings: Settings, send_messages: SendMessages, tracing: Tracing | None = None
+    ) -> None:
         self._settings = settings
         self._send_messages = send_messages
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -66,7 +69,9 @@ class Engine:
         self._store = ClaimStore(self._redis)
         self._session = make_session(settings)
         tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
-        self._api = ActivationClient(self._session, tokens)
+        self._api: Api = ActivationClient(self._session, tokens)
+        if tracing is not None:
+            self._api = tracing.traced(self._api)
         self._gate = Gate()
         self._probes: WeakValueDictionary[str, Probes] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
@@ -193,11 +198,13 @@ class Engine:
 class Runtime:
     """The loop's thread. One per process: a thread does not survive a fork, so it is made per pid."""
 
-    def __init__(self, settings: Settings, send_messages: SendMessages) -> None:
+    def __init__(
+        self, settings: Settings, send_messages: SendMessages, tracing: Tracing | None = None
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
-        self._engine = self._call(_make(settings, send_messages))
+        self._engine = self._call(_make(settings, send_messages, tracing))
 
     def run_slice(
         self, job_id: str, slice_no: int, show: Callable[[Account], None] = lambda _account: None
@@ -231,5 +238,5 @@ class Runtime:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-async def _make(settings: Settings, send_messages: SendMessages) -> Engine:
-    return Engine(settings, send_messages)
+async def _make(settings: Settings, send_messages: SendMessages, tracing: Tracing | None) -> Engine:
+    return Engine(settings, send_messages, tracing)

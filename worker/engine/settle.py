@@ -10,22 +10,23 @@ from typing import Final
 
 import structlog
 
-from worker import logs
-from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError, NotOwnerError
 from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify, request_id
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
 from worker.core.latency import bucket_of
-from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charges, decide
+from worker.core.policy import Policy, charges, decide
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
 from worker.core.split import Parts
+from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
+from worker.place import place
+from worker.traces import Api
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ class Run:
 
     job_id: str
     org_id: str
-    api: ActivationClient
+    api: Api
     policy: Policy
     lane: Lane
     ledger: Ledger
@@ -119,7 +120,7 @@ async def _ask(
 
 async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
-    logs.place(run.job_id, run.slice_no, run.claim, batch)
+    place(run.job_id, run.slice_no, run.claim, batch)
     try:
         sent = await _send(batch, run, on_turn)
     except CredentialRejectedError as error:

@@ -7,20 +7,21 @@ from typing import Final
 
 import structlog
 
-from worker.api.client import ActivationClient
 from worker.core.batch import Batch, Settlement
 from worker.core.job import Control, ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.packing import Pool, cut, may_be_packed
-from worker.core.policy import Halt, Policy, charge
+from worker.core.policy import Policy, charge
 from worker.core.reason import Reason
 from worker.core.record import entries_of
+from worker.core.step import Halt
 from worker.engine.gate import Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
+from worker.traces import Api
 
 MOST_MARKED: Final = 48
 """Batches marked in one step at full speed; at a low rate the lane admits fewer."""
@@ -37,7 +38,7 @@ class SliceRun:
         claim: Claim,
         ledger: Ledger,
         lane: Lane,
-        api: ActivationClient,
+        api: Api,
         policy: Policy,
         patience: Patience,
         stop_job: Callable[[], None] = lambda: None,
