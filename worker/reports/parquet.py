@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from worker.core.errors import BadInputError
-from worker.core.rows import COLUMNS, Row
+from worker.core.rows import COLUMNS, Row, Run, rows_of
 from worker.reports.results import Write
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def require_parquet() -> _Arrow:
         ) from None
 
 
-def write_parquet(rows: Iterable[Row], write: Write) -> int:
+def write_parquet(runs: Iterable[Run], write: Write) -> int:
     """Writes the rows, a row group at a time; how many there were. Raises `BadInputError` as above.
 
     The same rows and the same version of the library give the same bytes.
     """
     arrow = require_parquet()
     schema = _schema(arrow.core)
-    source = iter(rows)
+    source = rows_of(runs)
     count = 0
     with arrow.parquet.ParquetWriter(_Sink(write), schema, compression="zstd") as writer:
         while group := list(islice(source, GROUP)):
