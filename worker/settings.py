@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default_factory=lambda: _default_state_dir(os.environ))
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    heartbeat_file: Path | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_address: str = "127.0.0.1"
     traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
@@ -169,9 +170,9 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
-        urls = {"redis_url", "traces_url"}
-        hidden = urls | {"api_token", "access_token", "secrets_dir", "credentials_dir", "state_dir"}
-        return self.model_dump(mode="json", exclude=hidden)
+        secret = {"redis_url", "traces_url", "api_token", "access_token"}
+        places = {"secrets_dir", "credentials_dir", "state_dir", "heartbeat_file"}
+        return self.model_dump(mode="json", exclude=secret | places)
 
 
 def load(**flags: Any) -> Settings:

@@ -21,6 +21,7 @@ import structlog
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.core.liveness import consumer_is_stuck
 from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.account import Account
 from worker.engine.gate import Gate
@@ -32,6 +33,7 @@ from worker.engine.probes import Probes
 from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
+from worker.heartbeat import Heartbeat, Vitals
 from worker.settings import Settings
 from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
@@ -81,6 +83,9 @@ class Engine:
         self._pressed = False
         self._sweeper = Sweeper(self._store, self._name, self._queue, self._share)
         self._retention = Retention(self._store, settings.retention)
+        self._heard = asyncio.get_running_loop().time()
+        file = settings.heartbeat_file
+        self._heartbeat = Heartbeat(file, self._vitals) if file else None
 
     async def run_slice(self, job_id: str, slice_no: int, account: Account | None = None) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
@@ -128,7 +133,13 @@ class Engine:
         for run in self._running:
             run.stop()
 
+    def consumer_lives(self) -> None:
+        """Told by Celery's consumer, every other second while it is connected."""
+        self._heard = asyncio.get_running_loop().time()
+
     async def close(self) -> None:
+        if self._heartbeat is not None:
+            await self._heartbeat.close()
         await self._sweeper.close()
         await self._holds.close()
         await self._retention.close()
@@ -136,6 +147,15 @@ class Engine:
             await lane.close()
         await self._session.close()
         await self._redis.aclose()
+
+    def _vitals(self) -> Vitals:
+        now = asyncio.get_running_loop().time()
+        since, stopping = self._sweeper.redis_since, self._stopping.is_set()
+        answers = "does not answer" if since is None else "answers"
+        return Vitals(
+            not consumer_is_stuck(now, self._heard, since, stopping=stopping),
+            f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}",
+        )
 
     def _stop_job(self, job_id: str) -> None:
         """Other processes see it at their next commit."""
@@ -204,6 +224,9 @@ class Runtime:
 
     def stop_soon(self) -> None:
         self._loop.call_soon_threadsafe(self._engine.stop_soon)
+
+    def consumer_lives(self) -> None:
+        self._loop.call_soon_threadsafe(self._engine.consumer_lives)
 
     def close(self) -> None:
         self._call(self._engine.close())

@@ -131,6 +131,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         return None
     reply, entry = sent.reply, sent.entry
     verdict = classify(reply, batch.ids, time.time())
+    allowed = run.lane.pacer.rate
     _tell(reply, verdict, run.ledger)
     await _pace(sent, verdict, run)
     batch, owed = run.gate.note(verdict, batch, entry)
@@ -138,7 +139,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if isinstance(verdict, Unreached):
         run.ledger.trouble(verdict.reason.message)
     else:
-        _count(reply, repeat, run.ledger)
+        _count(reply, repeat, allowed, run.ledger)
     if isinstance(verdict, Reconciled) and verdict.intruders:
         log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
     step = decide(run.policy, verdict, batch, random.random())
@@ -203,8 +204,8 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
     return None
 
 
-def _count(reply: Reply | NoReply, repeat: str, ledger: Ledger) -> None:
-    ledger.sent()
+def _count(reply: Reply | NoReply, repeat: str, allowed: float, ledger: Ledger) -> None:
+    ledger.sent(allowed)
     if repeat:
         ledger.count(repeat)
     if repeat == "probes":

@@ -64,6 +64,8 @@ class Tally:
     sent: int = 0
     throttled: int = 0
     held_ms: int = 0
+    allowed: float = 0.0
+    """The allowed requests per second at each request that was sent, added up over them."""
     trouble: str = ""
     """Why the API cannot be reached, while it cannot."""
     support: list[tuple[int, str]] = field(default_factory=list)
@@ -191,7 +193,12 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
         for place, reason in settlement.reasons:
             label = f"{reason.name}\0{reason.status}\0{reason.message}"
             reasons.append((batch.indices[place], codes[place], label, batch.ids[place]))
-    timeline = {"sent": tally.sent, "throttled": tally.throttled, "held_ms": tally.held_ms}
+    timeline = {
+        "sent": tally.sent,
+        "throttled": tally.throttled,
+        "held_ms": tally.held_ms,
+        "allowed": round(tally.allowed, 2),
+    }
     document: Mapping[str, Any] = {
         "settled": settled,
         "apart": apart,

@@ -16,7 +16,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:reasons         hash    reason text -> its number
     bulk:{JOB}:tally           hash    reason's number -> ids
     bulk:{JOB}:samples         hash    reason's number -> a few ids
-    bulk:{JOB}:timeline        hash    bucket -> sent, settled, throttled, held ms
+    bulk:{JOB}:timeline        hash    bucket -> sent, settled, throttled, held ms, allowed rates
     bulk:{JOB}:family          list    jobs made by `retry` of it or of one of them, in order
     bulk:jobs                  zset    job ids by time of creation
     bulk:live                  set     job ids that are not at rest

@@ -10,7 +10,7 @@
 --       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
---                requests: {name: count}, timeline: {sent, throttled, held_ms},
+--                requests: {name: count}, timeline: {sent, throttled, held_ms, allowed: its sum over sent},
 --                trouble: why the API cannot be reached, or '',
 --                support: [[status, the API's name of the request]...] of exceptional answers}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
@@ -181,7 +181,7 @@ local function note(values)
 end
 local line = doc.timeline
 if line.sent + settled_now + line.throttled + line.held_ms > 0 then
-  note({line.sent, settled_now, line.throttled, line.held_ms})
+  note({line.sent, settled_now, line.throttled, line.held_ms, line.allowed or 0})
 end
 
 if state == 'running' then
