@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 
 from producers.jobs import Request, Submitted, fill, new_job_id, request_fields
-from producers.reading import Wellformed
+from producers.reading import Parsed, Wellformed, gathered
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State
 from worker.core.outcome import UNSUCCESSFUL, Outcome
@@ -49,7 +49,6 @@ def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:
     return frozenset(outcomes) or UNSUCCESSFUL
 
 
-def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[Wellformed]:
-    for row in job_results(store, parent_id, outcomes):
-        if row.id is not None:
-            yield Wellformed(row.line, row.id)
+def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[Parsed]:
+    rows = job_results(store, parent_id, outcomes)
+    return gathered(Wellformed(row.line, row.id) for row in rows if row.id is not None)

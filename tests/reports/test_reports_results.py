@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.reading import InputOptions, Source, Wellformed, read_rows
+from producers.reading import InputOptions, Source, Wellformed
+from tests.reading.rows import read_rows
 from worker.core.errors import BadInputError
 from worker.core.ids import malformed
 from worker.core.outcome import Outcome

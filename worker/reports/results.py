@@ -36,7 +36,9 @@ def job_results(
     Raises `NoSuchJobError` when it is called, before the first row is asked for.
     """
     raw = store.read(job_id)
-    slices = ((item.part, item.stored) for item in store.slices(job_id, int(raw.fields.get("slices", 0))))
+    count = int(raw.fields.get("slices", 0))
+    found = store.slices_holding(job_id, count, ids) if ids else store.slices(job_id, count)
+    slices = ((item.part, item.stored) for item in found)
     # A reason that a running job meets after this moment shows as none until the next reading.
     rows = job_rows(raw.fields, raw.reasons, slices, store.skipped(job_id))
     return narrowed(rows, outcomes, ids)
