@@ -105,7 +105,8 @@ class Launch:
         def launch() -> Answer:
             total, slices = sum(self.sizes), len(self.sizes)
             try:
-                queued = stores.jobs.launch(self.job_id, {}, total=total, slices=slices, deadline=3600.0)
+                fields = {"slice_ids": str(max(self.sizes, default=1))}
+                queued = stores.jobs.launch(self.job_id, fields, total=total, slices=slices, deadline=3600.0)
             except NoSuchJobError:
                 return ("NO_JOB",)
             return ("LAUNCHED", _numbers(queued))
