@@ -12,6 +12,7 @@ from worker.settings import PREFIX
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, default=20_000, help="Mutated answers to read.")
+    parser.addoption("--model", type=int, default=25, help="Histories to try on the store and its model.")
 
 
 @pytest.fixture(autouse=True, scope="session")

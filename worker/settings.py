@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from worker.core.address import TLS_FILES, parse_address
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
@@ -106,11 +107,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        if "ssl_cert_reqs=none" in parts.query.lower():
-            raise ValueError("must not turn certificate checks off (ssl_cert_reqs=none)")
+        options = parse_address(url).options
+        for name in TLS_FILES:
+            if name in options and not Path(options[name]).is_file():
+                raise ValueError(f"names a file that is not there: {name}={options[name]}")
         return url
 
     @field_validator("api_url")

@@ -87,3 +87,12 @@ def test_summaries_are_newest_first(jobs: JobStore, client: redis.Redis) -> None
     made = [put_job(jobs, 1) for _ in range(3)]
     client.zadd(keys.JOBS, {job_id: place for place, job_id in enumerate(made)})
     assert [fields["id"] for fields in jobs.summaries()] == made[::-1]
+
+
+def test_a_job_whose_making_is_repeated_late_stays_as_it_is(jobs: JobStore) -> None:
+    """A command that timed out is sent again, and the first may be the last to arrive."""
+    job_id = put_job(jobs, 40)
+    before = jobs.read(job_id).fields
+    found = jobs.create(job_id, {"org_id": ORG}, request_id=None, fingerprint="f", fresh=False)
+    assert found == (job_id, False)
+    assert jobs.read(job_id).fields == before

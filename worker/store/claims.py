@@ -90,8 +90,9 @@ class Swept(NamedTuple):
 
 
 class ClaimStore:
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: redis.asyncio.Redis, lease_ms: int = LEASE_MS) -> None:
         self._redis = client
+        self._lease_ms = lease_ms
         self._scripts = {step: client.register_script(text(step)) for step in Step}
 
     async def _step(self, step: Step, job_id: str, args: Sequence[Any]) -> Answer:
@@ -101,7 +102,7 @@ class ClaimStore:
         self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str
     ) -> tuple[Claim | Code, list[Ticket]]:
         """The claim, or why there is none; and the slices to send messages for."""
-        args = [slice_no, nonce, LEASE_MS, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS]
+        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS]
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
@@ -120,7 +121,7 @@ class ClaimStore:
             claim.slice_no,
             claim.number,
             seq,
-            LEASE_MS,
+            self._lease_ms,
             WINDOW,
             mark,
             end,

@@ -86,9 +86,10 @@ class JobStore:
         the request id was used with another fingerprint.
         """
         flat = [item for pair in fields.items() for item in pair]
-        request_key = keys.request(request_id) if request_id else ""
+        # No empty key: a Redis user with a list of keys has no right to it.
+        request_key = [keys.request(request_id)] if request_id else []
         args = [job_id, fingerprint, "fresh" if fresh else "", *flat]
-        code, rest = self._step(Step.CREATE, job_id, args, request_key)
+        code, rest = self._step(Step.CREATE, job_id, args, *request_key)
         found = rest[0].decode()
         if code is Code.TAKEN:
             raise RequestIdTakenError(

@@ -91,10 +91,13 @@ local function doubt(n)
   redis.call('HSET', slice, 'mark', 0)
 end
 
+-- Launched, and not at rest: only such a job ends. Messages and sweeps may be earlier or later than that.
+local MOVES = {queued = true, running = true, paused = true, cancelling = true}
+
 -- Brings the job to rest where nothing is left to do or to wait for. True if it rests now.
 local function settle_job(now)
-  -- A message that comes late finds a job that ended early: it stays what it is.
-  if get('ended_ms') then return true end
+  local state = get('state')
+  if not MOVES[state] then return state ~= 'preparing' end
   if number('n_pending') + number('n_ambiguous') == 0 then
     rest(now, 'completed', '', '', '')
     return true
@@ -121,6 +124,7 @@ end
 -- Ends the job early once a limit that its submitter set is crossed.
 local MIN_SAMPLE = 100
 local function check_limits(now)
+  if not MOVES[get('state')] then return end
   local failed = number('n_failed') + number('n_unknown')
   local most = tonumber(get('max_failures') or '')
   if most and failed > most then
