@@ -78,19 +78,30 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
     )
     if not new and store.field(job_id, "state") != "preparing":
         return Submitted(job_id, new=False, tickets=[])
-    tickets = fill(store, job_id, request, read_rows(source, request.options), source.sha256)
+    rows = read_rows(source, request.options)
+    tickets = fill(store, job_id, request, rows, source.sha256, new=new)
     return Submitted(job_id, new=True, tickets=tickets)
 
 
 def fill(
-    store: JobStore, job_id: str, request: Request, rows: Iterable[Row], sha256: str | None
+    store: JobStore,
+    job_id: str,
+    request: Request,
+    rows: Iterable[Row],
+    sha256: str | None,
+    *,
+    new: bool = True,
 ) -> list[Ticket]:
-    """Stores `rows` as a job in 'preparing' and launches it; what goes wrong removes it."""
+    """Stores `rows` as a job in 'preparing' and launches it; what goes wrong removes it.
+
+    An upload that another began, who may live, is left to a sweep.
+    """
     upload = Upload(store, job_id)
     try:
         manifest = upload.store(rows, sha256)
     except BaseException:
-        store.remove(job_id, upload.slices)
+        if new:
+            store.discard(job_id)
         raise
     fields = {"manifest": msgspec.json.encode(manifest).decode()}
     return store.launch(
