@@ -3,23 +3,34 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 import redis
 
 from tests.e2e.stack import PATIENCE, Simulator, Stack, simulator, until
 from tests.servers import RealServer, valkey9
+from worker.core.batch import MAX_BATCH
+from worker.engine.ledger import GROUP_SECONDS
+from worker.reports.results import job_results
 from worker.store import keys
 from worker.store.connect import sync_client
+from worker.store.jobs import JobStore
 
 Process = subprocess.Popen[bytes]
 
-WORKER: Final = {"REQUEST_TIMEOUT": "5", "CONCURRENCY": "8"}
+IN_FLIGHT: Final = 8
+"""Requests in flight of a worker process, at most."""
+
+AHEAD_SECONDS: Final = 0.2
+"""Of sending: what is marked ahead, generously."""
+
+SETTINGS: Final = {"REQUEST_TIMEOUT": "5", "CONCURRENCY": str(IN_FLIGHT)}
 
 
 @dataclass
@@ -31,11 +42,13 @@ class Scene:
     api: Simulator
     rate: float
     workers: list[Process] = field(default_factory=list)
+    side_jobs: dict[str, list[str]] = field(default_factory=dict)
+    """Jobs that faults made on their way, with their ids."""
 
     def work(self, processes: int = 1, **settings: str) -> Process:
         """Starts a worker of so many processes."""
         options = () if processes == 1 else ("--concurrency", str(processes))
-        worker = self.stack.worker(self.api, *options, rate=self.rate, **(WORKER | settings))
+        worker = self.stack.worker(self.api, *options, rate=self.rate, **(SETTINGS | settings))
         self.workers.append(worker)
         return worker
 
@@ -64,41 +77,12 @@ class Scene:
         self.workers.remove(worker)
         self.stack.children.remove(worker)
 
-    def kill(self, worker: Process) -> set[str]:
-        """SIGKILL to a worker and all its processes; the ids whose answers die with it."""
-        doomed = [worker.pid, *(child.pid for child in children(worker))]
-        lost = self.lost_with(doomed)
+    def destroy(self, worker: Process) -> None:
+        """SIGKILL to a worker and all its processes."""
+        for pid in pids_of(worker):
+            os.kill(pid, signal.SIGKILL)
         worker.wait(PATIENCE)
         self.forget(worker)
-        return lost
-
-    def lost_with(self, pids: list[int]) -> set[str]:
-        """Kills these processes in the same moment; the ids that were sent and have no outcome then.
-
-        They are stopped first, so that nothing moves between the look and the end. Nobody else may be
-        sending.
-        """
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        until(lambda: self.api.stats()["concurrent"] == 0)
-        lost = self.unrecorded()
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        return lost
-
-    def unrecorded(self) -> set[str]:
-        """Ids that the API has seen and of which the record of unfinished jobs knows no outcome."""
-        seen = self.api.world()
-        return {
-            row["id"]
-            for job_id in self.live_jobs()
-            for row in self.stack.rows(job_id)
-            if row["outcome"] in {"pending", "ambiguous"} and row["id"] in seen
-        }
-
-    def live_jobs(self) -> list[str]:
-        with self.client() as client:
-            return [job_id.decode() for job_id in client.smembers(keys.LIVE)]  # type: ignore[union-attr]
 
     def terminate(self, worker: Process) -> int:
         """SIGTERM, as at a rolling restart; its exit code."""
@@ -106,6 +90,40 @@ class Scene:
         code = worker.wait(PATIENCE)
         self.forget(worker)
         return code
+
+    @contextmanager
+    def still(self) -> Iterator[set[str]]:
+        """All workers stand still: gives the ids that were sent and whose answers nobody recorded yet.
+
+        Who dies meanwhile takes some of these with it: they are sent again, and no others.
+        """
+        pids = [pid for worker in self.workers for pid in pids_of(worker)]
+        with frozen(pids):
+            until(lambda: self.api.stats()["concurrent"] == 0)
+            yield self.unrecorded()
+
+    def unrecorded(self) -> set[str]:
+        """Ids that the API has seen and of which the record of unfinished jobs knows no outcome."""
+        seen = self.api.world()
+        with self.client() as client:
+            store = JobStore(client)
+            return {
+                str(row.id)
+                for job_id in self.live_jobs()
+                if self.state(job_id) != "preparing"
+                for row in job_results(store, job_id)
+                if row.outcome in {"pending", "ambiguous"} and row.id in seen
+            }
+
+    def in_hand(self) -> int:
+        """Ids, at most, that workers have marked as perhaps sent and whose outcome is not recorded yet."""
+        processes = sum(max(1, len(pids_of(worker)) - 1) for worker in self.workers)
+        ahead = self.rate * (AHEAD_SECONDS + GROUP_SECONDS)
+        return MAX_BATCH * ceil(processes * (IN_FLIGHT + ahead))
+
+    def live_jobs(self) -> list[str]:
+        with self.client() as client:
+            return [job_id.decode() for job_id in client.smembers(keys.LIVE)]  # type: ignore[union-attr]
 
 
 @contextmanager
@@ -118,10 +136,19 @@ def scene(home: Path, *options: str, rate: float = 100, **redis_options: str) ->
         yield Scene(real, running, api, rate)
 
 
-def children(worker: Process) -> list[psutil.Process]:
-    """The worker processes that a parent keeps running; none where it works by itself."""
-    return psutil.Process(worker.pid).children(recursive=True)
+def pids_of(worker: Process) -> list[int]:
+    """The worker's, and those of the processes that it keeps running."""
+    return [worker.pid, *(child.pid for child in psutil.Process(worker.pid).children(recursive=True))]
 
 
-def report_of(scene: Scene, job_id: str) -> dict[str, Any]:
-    return scene.stack.report(job_id)
+@contextmanager
+def frozen(pids: Iterable[int]) -> Iterator[None]:
+    """SIGSTOP, and SIGCONT to those that still live at the end."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)

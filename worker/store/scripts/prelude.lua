@@ -191,7 +191,10 @@ local function lost_record(n)
   local was = tonumber(string.match(redis.call('HGET', slice, 'len') or '', '^%d+') or '')
   local size = size_of(n)
   if was == nil or #kept < was then
-    -- Any of them may have been sent, and settled.
+    -- Any of them may have been sent, and settled. What is left says nothing without its outcomes.
+    if was and #kept < was then
+      redis.call('DEL', base .. 'bat:' .. n, base .. 'why:' .. n, base .. 'exc:' .. n)
+    end
     redis.call('SET', out, (string.gsub(kept .. string.rep('.', size - #kept), '[.?]', 'U')))
   else
     doubt(n)
