@@ -29,7 +29,8 @@ def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused
     mistaken = contradicted.pop("already active, activated by us", 0)
     assert not contradicted, examples(rows, world)
     assert mistaken <= confused, f"{mistaken} ids are confused, at most {confused} may be"
-    again = sum(world[token_id]["sent"] - 1 for token_id in ids)
+    # A request that a 429 turned away reached no token.
+    again = sum(world[token_id]["admitted"] - 1 for token_id in ids)
     assert again <= twice, f"{again} ids were sent again, at most {twice} may be"
     assert max(world[token_id]["activations"] for token_id in ids) <= 1
     return {"sent_again": again, "confused": mistaken}

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psutil
 import redis
 
-from tests.e2e.stack import PATIENCE, Simulator, Stack, simulator, until
+from tests.e2e.stack import ORG, PATIENCE, Simulator, Stack, simulator, until
 from tests.servers import RealServer, valkey9
 from worker.core.batch import MAX_BATCH
 from worker.engine.ledger import GROUP_SECONDS
@@ -41,6 +42,7 @@ class Scene:
     stack: Stack
     api: Simulator
     rate: float
+    """Requests per second."""
     workers: list[Process] = field(default_factory=list)
     side_jobs: dict[str, list[str]] = field(default_factory=dict)
     """Jobs that faults made on their way, with their ids."""
@@ -72,6 +74,16 @@ class Scene:
     def rests(self, job_id: str, patience: float = PATIENCE) -> None:
         """Waits until the job is complete."""
         until(lambda: self.state(job_id) == "completed", patience)
+
+    def hurry(self) -> None:
+        """All that was to happen has happened: the rest of the job may go fast."""
+        with self.client() as client:
+            JobStore(client).set_rate(urlsplit(self.api.url).netloc, ORG, "1000")
+
+    def ready(self, processes: int) -> None:
+        """Waits until so many worker processes show that they live, and no more."""
+        with self.client() as client:
+            until(lambda: client.zcard(keys.WORKERS) == processes)
 
     def forget(self, worker: Process) -> None:
         self.workers.remove(worker)

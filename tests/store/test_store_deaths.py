@@ -187,6 +187,7 @@ async def test_a_claim_is_spared_after_a_silence_of_the_store_once(
         client.zadd(keys.job(job_id, "claimed"), {"0": 1})
 
     away_for_long()
+    assert await ask(claims, job_id) is Code.TAKEN
     assert jobs.sweep(job_id) == []
     assert (await commit(claims, claim, 2, [settled(0, "A" * 15)], mark=30)).code is Code.COMMITTED
     away_for_long()

@@ -8,7 +8,7 @@
 --       9 'alone' where the process works on this slice and nothing else, else ''
 -- Returns {code, ...}:
 --   CLAIMED, claim number, packed ids, outcomes, org id, weight, batches, exceptions, ticket ...
---   TAKEN     another claim is live
+--   TAKEN     another claim is live, or may be: the next sweep tells
 --   ALONE     workers died of it, it seems: to be claimed by a process that does nothing else
 --   DONE      nothing is left in it
 --   RESTING   the job is not to be worked on now: paused, ending or at rest
@@ -31,7 +31,7 @@ if redis.call('HGET', slice, 'done') then
   redis.call('ZREM', base .. 'waiting', n)
   return {'DONE'}
 end
-if ends and ends > now and not mine then return {'TAKEN'} end
+if ends and (ends > now or was_away(now)) and not mine then return {'TAKEN'} end
 if not is_whole(n) then
   lost_record(n)
   settle_job(now)

@@ -150,6 +150,14 @@ local function lose(now, n)
   redis.call('ZADD', base .. 'waiting', int(now), n)
 end
 
+-- Sweeps come each second. After a silence the store was out of reach for everyone, and whoever holds a
+-- claim gets time to record what it holds.
+local SILENCE = 3000
+local function was_away(now)
+  local swept = number('swept_ms')
+  return swept > 0 and now - swept > SILENCE
+end
+
 -- Whether the values of slice `n` are those that were written.
 local function is_whole(n)
   return lengths(n) == (redis.call('HGET', base .. 'slice:' .. n, 'len') or '0 0 0 0')

@@ -17,17 +17,16 @@ if get('state') == 'preparing' then
   return {'SWEPT', 0, 0}
 end
 check_limits(now)
--- Sweeps come each second. After a silence the store was out of reach for everyone, and whoever holds a
--- claim gets time to record what it holds. Once for what it last recorded: a slow sweep is no silence.
-local SILENCE, GRACE = 3000, 3000
-local was_away = number('swept_ms') > 0 and now - number('swept_ms') > SILENCE
+-- Once for what it last recorded: a slow sweep is no silence.
+local GRACE = 6000
+local spare = was_away(now)
 redis.call('HSET', job, 'swept_ms', int(now))
 local queued = {}
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(now))) do
   local slice = base .. 'slice:' .. n
   local claim, seq, spared = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared'))
   local stands = (claim or '') .. ':' .. (seq or '')
-  if was_away and claim and spared ~= stands then
+  if spare and claim and spared ~= stands then
     redis.call('HSET', slice, 'spared', stands)
     redis.call('ZADD', base .. 'claimed', int(now + GRACE), n)
   elseif claim and is_whole(n) then
