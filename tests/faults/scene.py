@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import psutil
@@ -44,6 +44,8 @@ class Scene:
     rate: float
     """Requests per second."""
     workers: list[Process] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
+    """A worker's pid to how many processes it has."""
     side_jobs: dict[str, list[str]] = field(default_factory=dict)
     """Jobs that faults made on their way, with their ids."""
 
@@ -52,6 +54,7 @@ class Scene:
         options = () if processes == 1 else ("--concurrency", str(processes))
         worker = self.stack.worker(self.api, *options, rate=self.rate, **(SETTINGS | settings))
         self.workers.append(worker)
+        self.sizes[worker.pid] = processes
         return worker
 
     @contextmanager
@@ -84,6 +87,23 @@ class Scene:
         """Waits until so many worker processes show that they live, and no more."""
         with self.client() as client:
             until(lambda: client.zcard(keys.WORKERS) == processes)
+
+    def all_ready(self) -> None:
+        """Waits until each process of each worker shows that it lives."""
+        with self.client() as client:
+
+            def they_beat() -> bool:
+                beating = {int(name.rsplit(b":", 1)[1]) for name in beats(client)}
+                return all(self._at_work(worker) <= beating for worker in self.workers)
+
+            until(they_beat)
+
+    def _at_work(self, worker: Process) -> set[int]:
+        """The processes that work; of a parent that has not started all of its own, itself, who never will."""
+        assert worker.poll() is None, f"a worker ended by itself ({worker.returncode})"
+        parent, *pool = pids_of(worker)
+        wanted = self.sizes[parent]
+        return set(pool) if wanted > 1 and len(pool) == wanted else {parent}
 
     def forget(self, worker: Process) -> None:
         self.workers.remove(worker)
@@ -151,6 +171,11 @@ def scene(home: Path, *options: str, rate: float = 100, **redis_options: str) ->
 def pids_of(worker: Process) -> list[int]:
     """The worker's, and those of the processes that it keeps running."""
     return [worker.pid, *(child.pid for child in psutil.Process(worker.pid).children(recursive=True))]
+
+
+def beats(client: redis.Redis) -> list[bytes]:
+    """The names of the processes that gave a sign of life of late."""
+    return cast("list[bytes]", client.zrange(keys.WORKERS, 0, -1))
 
 
 @contextmanager

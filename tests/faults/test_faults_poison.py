@@ -4,8 +4,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import psutil
 
@@ -25,22 +26,22 @@ def deadly(made: Scene, job_id: str, most: int) -> Iterator[list[list[str]]]:
     over = threading.Event()
 
     def watch() -> None:
-        seen = "0"
+        seen: bytes | None = None
         slice_key, claimed = keys.of_slice(job_id, "slice", POISON), keys.job(job_id, "claimed")
         with made.client() as client:
             while len(dead) < most and not over.is_set():
-                claim, worker = (
-                    value and value.decode() for value in client.hmget(slice_key, "claim", "worker")
-                )
-                if claim in {None, seen} or client.zscore(claimed, POISON) is None:
+                claim, worker = cast("list[bytes | None]", client.hmget(slice_key, "claim", "worker"))
+                if claim in {None, seen} or worker is None or client.zscore(claimed, str(POISON)) is None:
                     over.wait(0.002)
                     continue
                 seen = claim
-                pid = int(worker.rsplit(":", 1)[1])
-                dead.append(psutil.Process(pid).cmdline())
-                os.kill(pid, signal.SIGKILL)
+                pid = int(worker.decode().rsplit(":", 1)[1])
+                # Who dies of it sees no second claim of the same process: its name may still stand there.
+                with suppress(psutil.NoSuchProcess):
+                    dead.append(psutil.Process(pid).cmdline())
+                    os.kill(pid, signal.SIGKILL)
                 # Its lease runs out at once, not only after seconds.
-                client.zadd(claimed, {POISON: 1}, xx=True)
+                client.zadd(claimed, {str(POISON): 1}, xx=True)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -72,6 +72,8 @@ class Soak:
         self._tell("so far")
 
     def _strike(self) -> Explained:
+        # A worker that finds no Redis at its start ends, and says so: that is for its supervisor.
+        self._scene.all_ready()
         fault = self._faults.choice(FAULTS)
         self._struck[fault.__name__] += 1
         explained = fault(self._scene, random.Random(self._faults.random()))
