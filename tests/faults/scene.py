@@ -99,7 +99,7 @@ class Scene:
             until(they_beat)
 
     def _at_work(self, worker: Process) -> set[int]:
-        """The processes that work; of a parent that has not started all of its own, itself, who never will."""
+        """The processes that work; of a parent without all of its own, itself, who never does."""
         assert worker.poll() is None, f"a worker ended by itself ({worker.returncode})"
         parent, *pool = pids_of(worker)
         wanted = self.sizes[parent]

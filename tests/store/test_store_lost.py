@@ -7,6 +7,7 @@ import redis
 
 from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
 from worker.core.errors import BulkActivateError
+from worker.core.job import Control
 from worker.reports.recount import recount
 from worker.reports.results import job_results
 from worker.store import keys
@@ -118,6 +119,25 @@ async def test_the_job_itself(
     assert not (await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30)).go_on
     await claims.sweep(job_id)
     assert await claims.live_jobs() == []
+
+
+async def test_a_late_message_or_sweep_changes_nothing_of_a_job_at_rest(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis
+) -> None:
+    """Nothing is left to do in it, and yet it did not complete; no key of it is missing."""
+    job_id = put_job(jobs, IDS, per_slice=PER_SLICE, deadline=3600)
+    jobs.control(job_id, Control.CANCEL, code="user", message="", actor="me")
+    before = jobs.read(job_id)
+    client.hset(keys.job(job_id), "deadline_ms", 1)
+    jobs.sweep(job_id)
+    await claims.sweep(job_id)
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] == "RESTING"
+    after = jobs.read(job_id)
+    assert (after.history, {**after.fields, "deadline_ms": ""}) == (
+        before.history,
+        {**before.fields, "deadline_ms": ""},
+    )
+    assert after.fields["state"] == "cancelled"
 
 
 async def test_a_cancelled_job_is_not_called_lost(

@@ -171,6 +171,7 @@ local function last_upload()
 end
 
 local function finish_as(to, code, message, actor)
+  if get('ended_ms') then return end
   redis.call('HSETNX', job, 'ending', cjson.encode({state = to, code = code, message = message, actor = actor}))
 end
 
@@ -237,6 +238,7 @@ end
 
 -- Brings the job to rest where nothing is left to do or to wait for. True if it rests now.
 local function settle_job(now)
+  if get('ended_ms') then return true end
   if number('n_pending') + number('n_ambiguous') == 0 then
     if not get('lost') then find_losses() end
     if not get('lost') then

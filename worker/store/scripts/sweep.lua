@@ -16,6 +16,7 @@ if get('state') == 'preparing' then
   if now - last_upload() >= tonumber(ARGV[3]) then return {'ABANDONED'} end
   return {'SWEPT', 0, 0}
 end
+if get('ended_ms') then return {'SWEPT', 0, 0} end
 check_limits(now)
 -- Once for what it last recorded: a slow sweep is no silence.
 local GRACE = 6000
