@@ -12,15 +12,16 @@ from typing import Final
 import msgspec
 
 from producers.reading import (
+    Duplicate,
     InputOptions,
     Malformed,
     Manifest,
     ManifestCounter,
-    Row,
+    Piece,
     Source,
-    Wellformed,
+    Stretch,
     check_no_secrets,
-    read_rows,
+    read_list,
 )
 from worker.core.skipped import CHUNK, SkippedLine
 from worker.core.slices import IDS, Slice, runs_of
@@ -78,8 +79,8 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
     )
     if not new and store.field(job_id, "state") != "preparing":
         return Submitted(job_id, new=False, tickets=[])
-    rows = read_rows(source, request.options)
-    tickets = fill(store, job_id, request, rows, source.sha256, new=new)
+    pieces = read_list(source, request.options)
+    tickets = fill(store, job_id, request, pieces, source.sha256, new=new)
     return Submitted(job_id, new=True, tickets=tickets)
 
 
@@ -87,18 +88,18 @@ def fill(
     store: JobStore,
     job_id: str,
     request: Request,
-    rows: Iterable[Row],
+    pieces: Iterable[Piece],
     sha256: str | None,
     *,
     new: bool = True,
 ) -> list[Ticket]:
-    """Stores `rows` as a job in 'preparing' and launches it; what goes wrong removes it.
+    """Stores `pieces` as a job in 'preparing' and launches it; what goes wrong removes it.
 
     An upload that another began, who may live, is left to a sweep.
     """
     upload = Upload(store, job_id)
     try:
-        manifest = upload.store(rows, sha256)
+        manifest = upload.store(pieces, sha256)
     except BaseException:
         if new:
             store.discard(job_id)
@@ -135,7 +136,7 @@ def whoami() -> str:
 
 
 class Upload:
-    """Cuts rows into slices and chunks of skipped lines, and stores them as they fill."""
+    """Cuts pieces into slices and chunks of skipped lines, and stores them as they fill."""
 
     def __init__(self, store: JobStore, job_id: str) -> None:
         self._store = store
@@ -148,17 +149,17 @@ class Upload:
         self.slices = 0
         """How many have been cut."""
 
-    def store(self, rows: Iterable[Row], sha256: str | None) -> Manifest:
+    def store(self, pieces: Iterable[Piece], sha256: str | None) -> Manifest:
         counter = ManifestCounter()
-        for row in rows:
-            counter.count(row)
-            if isinstance(row, Wellformed):
-                self._ids.append(row.id)
-                self._lines.append(row.line)
-                if len(self._ids) == IDS:
+        for piece in pieces:
+            counter.count(piece)
+            if isinstance(piece, Stretch):
+                self._ids += piece.ids
+                self._lines += piece.lines
+                while len(self._ids) >= IDS:
                     self._cut()
             else:
-                self._skip(row)
+                self._skip(piece)
         if self._ids:
             self._cut()
         self._flush()
@@ -166,9 +167,9 @@ class Upload:
         return counter.manifest(sha256)
 
     def _cut(self) -> None:
-        self._full.append((self.slices, Slice(tuple(self._ids), runs_of(self._lines))))
+        self._full.append((self.slices, Slice(tuple(self._ids[:IDS]), runs_of(self._lines[:IDS]))))
         self.slices += 1
-        self._ids, self._lines = [], []
+        self._ids, self._lines = self._ids[IDS:], self._lines[IDS:]
         if len(self._full) == _AT_ONCE:
             self._flush()
 
@@ -177,10 +178,10 @@ class Upload:
             self._store.put_slices(self._job_id, self._full)
             self._full = []
 
-    def _skip(self, row: Row) -> None:
+    def _skip(self, row: Malformed | Duplicate) -> None:
         if isinstance(row, Malformed):
             self._skipped.append(SkippedLine(row.line, None, None, row.why))
-        elif not isinstance(row, Wellformed):
+        else:
             self._skipped.append(SkippedLine(row.line, row.id, row.first_line, ""))
         if len(self._skipped) == CHUNK:
             self._flush_skipped()

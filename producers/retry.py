@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 
 from producers.jobs import Request, Submitted, fill, new_job_id, request_fields
-from producers.reading import Wellformed
+from producers.reading import Stretch
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State
 from worker.core.outcome import UNSUCCESSFUL, Outcome
@@ -49,7 +49,7 @@ def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:
     return frozenset(outcomes) or UNSUCCESSFUL
 
 
-def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[Wellformed]:
-    for row in job_results(store, parent_id, outcomes):
-        if row.id is not None:
-            yield Wellformed(row.line, row.id)
+def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[Stretch]:
+    for run in job_results(store, parent_id, outcomes):
+        if None not in run.ids:
+            yield Stretch(run.lines, [id_ for id_ in run.ids if id_ is not None])

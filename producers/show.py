@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from worker.core.bottleneck import bottleneck
+from worker.core.job import ReasonCode
 from worker.core.outcome import COUNTED
 from worker.core.report import Report
 from worker.reports.verdict import verdict
@@ -72,6 +74,16 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     yield "speed", f"{progress.ids_per_second:,.1f} ids/s over {progress.seconds['active']:.1f} s"
     if report.rate.current is not None:
         yield "rate", f"{report.rate.current:g} requests/s ({report.rate.configured})"
+    # While the API is away, nothing else is worth saying; the verdict says it.
+    if report.state_reason.code != ReasonCode.API_UNAVAILABLE:
+        limit = bottleneck(
+            progress.seconds,
+            sent=requests["sent"],
+            throttled=requests["throttled"],
+            allowed=report.rate.current,
+        )
+        if limit is not None:
+            yield "limit", limit
     if not report.balanced:
         yield "WARNING", "the counters do not sum to the total: run `bulk-activate verify`"
 

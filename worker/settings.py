@@ -19,7 +19,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
-from worker.core.policy import DEFAULT_ALREADY_ACTIVE, Policy, compile_already_active
+from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
+from worker.core.policy import Policy
 from worker.core.rate.terms import Terms
 
 PREFIX: Final = "BULK_ACTIVATE_"

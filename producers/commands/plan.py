@@ -16,7 +16,7 @@ from producers.reading import (
     ManifestCounter,
     Source,
     check_no_secrets,
-    read_rows,
+    read_list,
 )
 from worker.core.duration import show_duration
 from worker.core.estimate import Seconds, expected_seconds, requests_for
@@ -69,10 +69,10 @@ def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malform
     counter = ManifestCounter()
 
     def bad_ones() -> Iterator[Malformed]:
-        for row in read_rows(source, options):
-            counter.count(row)
-            if isinstance(row, Malformed):
-                yield row
+        for piece in read_list(source, options):
+            counter.count(piece)
+            if isinstance(piece, Malformed):
+                yield piece
 
     rows = bad_ones()
     first = list(islice(rows, _MOST_SHOWN))

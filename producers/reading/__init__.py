@@ -2,19 +2,18 @@
 
     with Source.open(path) as source:
         check_no_secrets(source, options)
-        for row in read_rows(source, options):
-            counter.count(row)
+        for piece in read_list(source, options):
+            counter.count(piece)
     manifest = counter.manifest(source.sha256)
 
 What a list is refused for is a BadInputError; a line is only ever a Malformed row.
 """
 
-from producers.reading.dedupe import Seen
 from producers.reading.guard import check_no_secrets
 from producers.reading.manifest import ManifestCounter
 from producers.reading.options import Format, InputOptions
-from producers.reading.reader import read_rows
-from producers.reading.rows import Duplicate, Malformed, Row, Wellformed
+from producers.reading.reader import read_list
+from producers.reading.rows import Duplicate, Malformed, Parsed, Piece, Stretch, Wellformed, gathered
 from producers.reading.source import Source
 from worker.core.report import Manifest
 
@@ -25,10 +24,12 @@ __all__ = [
     "Malformed",
     "Manifest",
     "ManifestCounter",
-    "Row",
-    "Seen",
+    "Parsed",
+    "Piece",
     "Source",
+    "Stretch",
     "Wellformed",
     "check_no_secrets",
-    "read_rows",
+    "gathered",
+    "read_list",
 ]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from producers.reading.blocks import Block, Overlong
 from producers.reading.columns import Layout, layout
 from producers.reading.csvrecords import csv_records
-from producers.reading.rows import Malformed, Parsed, checked, trimmed
+from producers.reading.rows import Malformed, Row, checked, trimmed
 from worker.core.errors import BadInputError
 
 _GUARDED = re.compile(r"'+[=+\-@]")
 
 
-def csv_rows(blocks: Iterable[Block | Overlong], name: str, column: str | None) -> Iterator[Parsed]:
+def csv_rows(blocks: Iterable[Block | Overlong], name: str, column: str | None) -> Iterator[Row]:
     """The rows of the CSV called `name`; `column` names or numbers the one with the ids.
 
     Raises BadInputError if it is not there, or if the first record is broken: it might be the header.
@@ -33,7 +33,7 @@ def csv_rows(blocks: Iterable[Block | Overlong], name: str, column: str | None) 
             yield row
 
 
-def _row(line: int, cells: list[str], where: Layout) -> Parsed | None:
+def _row(line: int, cells: list[str], where: Layout) -> Row | None:
     """The row for a record; None for a blank one."""
     text = trimmed(cells[where.index]) if len(cells) > where.index else ""
     if not text and _is_blank(cells):

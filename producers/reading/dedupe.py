@@ -1,30 +1,82 @@
-"""Which ids of a list were met before."""
+"""Which ids of a list stand in it more than once, in eight bytes for each that does not.
 
-from hashlib import blake2b
-from secrets import token_bytes
+Two passes: the first keeps a 64-bit hash of every id and finds those that occur twice; the second looks only
+at ids whose hash is one of these, and compares the ids themselves. Two ids that share a hash by chance cost a
+look and are still told apart.
+"""
 
-_DIGEST_SIZE = 16
-"""Bytes. Two of ten million ids share a digest by chance once in 10**24 lists."""
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from producers.reading.rows import Duplicate, Malformed, Parsed, Piece, Stretch
+
+_BUCKETS: Final = 64
+"""Hashes are looked through in so many parts, so that the sets made for it stay small."""
+_FIRST_LOOK: Final = 100_000
+_GROWTH: Final = 4
+"""Times as many hashes as after the last look, at the next: lists of few ids, repeated, stay small."""
 
 
-class Seen:
-    """The ids met so far, each by a digest with the line where it stood first.
-
-    Costs 138 to 148 bytes an id, whatever its length (measured with 1 and 4 million ids, CPython 3.11):
-    10 million ids take 1.5 GB.
-
-    The digest is salted anew for each instance, so that nobody can prepare ids that collide. A salt does
-    what a key would here, and leaves out the key's own block, a third of the time.
-    """
+class Hashes:
+    """The hashes met so far. Python's own: 64 bits, salted anew for each process (SipHash, PEP 456)."""
 
     def __init__(self) -> None:
-        # A copy costs half of what a new digest with arguments does.
-        salt, person = token_bytes(blake2b.SALT_SIZE), token_bytes(blake2b.PERSON_SIZE)
-        self._new_digest = blake2b(digest_size=_DIGEST_SIZE, salt=salt, person=person).copy
-        self._first_line = dict[bytes, int]().setdefault
+        self._buckets = [array("q") for _ in range(_BUCKETS)]
+        self._count = 0
+        self._next_look = _FIRST_LOOK
+        self._repeated: set[int] = set()
 
-    def first_line(self, id_: str, line: int) -> int:
-        """The line where `id_` was met first: `line` itself when it is new."""
-        digest = self._new_digest()
-        digest.update(id_.encode())
-        return self._first_line(digest.digest(), line)
+    def add(self, ids: Sequence[str]) -> None:
+        buckets, mask = self._buckets, _BUCKETS - 1
+        for found in map(hash, ids):
+            buckets[found & mask].append(found)
+        self._count += len(ids)
+        if self._count >= self._next_look:
+            self._look()
+            self._next_look = max(_FIRST_LOOK, _GROWTH * self._count)
+
+    def repeated(self) -> set[int]:
+        """Those met more than once."""
+        self._look()
+        return self._repeated
+
+    def _look(self) -> None:
+        for number, bucket in enumerate(self._buckets):
+            once = set(bucket)
+            if len(once) < len(bucket):
+                self._repeated.update(found for found, times in Counter(bucket).items() if times > 1)
+                self._buckets[number] = array("q", once)
+        self._count = sum(map(len, self._buckets))
+
+
+def repeated_hashes(pieces: Iterable[Parsed]) -> set[int]:
+    """The first pass."""
+    hashes = Hashes()
+    for piece in pieces:
+        if not isinstance(piece, Malformed):
+            hashes.add(piece.ids)
+    return hashes.repeated()
+
+
+def without_duplicates(pieces: Iterable[Parsed], repeated: set[int]) -> Iterator[Piece]:
+    """The second pass, over the same list: each id once, and a `Duplicate` for each other time."""
+    first_line: dict[str, int] = {}
+    for piece in pieces:
+        if isinstance(piece, Malformed) or repeated.isdisjoint(map(hash, piece.ids)):
+            yield piece
+        else:
+            yield from _parted(piece, repeated, first_line)
+
+
+def _parted(stretch: Stretch, repeated: set[int], first_line: dict[str, int]) -> Iterator[Piece]:
+    start = 0
+    for place, (line, id_) in enumerate(zip(stretch.lines, stretch.ids, strict=True)):
+        if hash(id_) in repeated and (first := first_line.setdefault(id_, line)) != line:
+            if start < place:
+                yield Stretch(stretch.lines[start:place], stretch.ids[start:place])
+            yield Duplicate(line, id_, first)
+            start = place + 1
+    if start < len(stretch.ids):
+        yield Stretch(stretch.lines[start:], stretch.ids[start:])

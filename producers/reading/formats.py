@@ -9,7 +9,7 @@ from producers.reading.csvrows import csv_rows
 from producers.reading.ndjson import ndjson_rows
 from producers.reading.options import Format, InputOptions
 from producers.reading.plain import plain_rows
-from producers.reading.rows import Parsed
+from producers.reading.rows import Parsed, gathered
 from producers.reading.source import Source
 from worker.core.errors import BadInputError
 
@@ -28,9 +28,9 @@ def parse(source: Source, options: InputOptions) -> Iterator[Parsed]:
         raise BadInputError(f"--field: {source.name} is read as {kind}; --format ndjson reads it as NDJSON")
     match kind:
         case "csv":
-            return csv_rows(source.lines(), source.name, options.column)
+            return gathered(csv_rows(source.lines(), source.name, options.column))
         case "ndjson":
-            return ndjson_rows(source.lines(), options.field)
+            return gathered(ndjson_rows(source.lines(), options.field))
         case "lines":
             return plain_rows(source.lines())
 

@@ -1,8 +1,10 @@
 """Keeps a list of secrets from being stored or sent."""
 
+from itertools import chain
+
 from producers.reading.formats import parse
 from producers.reading.options import InputOptions
-from producers.reading.rows import Wellformed
+from producers.reading.rows import Stretch
 from producers.reading.source import Source
 from worker.core.errors import BadInputError
 from worker.core.ids import is_list_of_token_values
@@ -15,8 +17,8 @@ def check_no_secrets(source: Source, options: InputOptions) -> None:
     """
     if options.allow_token_like_ids:
         return
-    ids = (row.id for row in parse(source, options) if isinstance(row, Wellformed))
-    if is_list_of_token_values(ids):
+    stretches = (piece.ids for piece in parse(source, options) if isinstance(piece, Stretch))
+    if is_list_of_token_values(chain.from_iterable(stretches)):
         raise BadInputError(
             f"{source.name}: most lines look like token values, which are secrets; expected token ids, "
             "not token values. Nothing was stored or sent. If they are ids, add --allow-token-like-ids"

@@ -1,21 +1,21 @@
 """What a list holds, in numbers."""
 
-from producers.reading.rows import Duplicate, Row, Wellformed
+from producers.reading.rows import Duplicate, Piece, Stretch
 from worker.core.report import Manifest
 
 
 class ManifestCounter:
-    """Counts rows while they pass by. `lines` is their sum: blank and header lines are no rows."""
+    """Counts pieces while they pass by. `lines` is their sum: blank and header lines are no rows."""
 
     def __init__(self) -> None:
         self._unique = 0
         self._duplicates = 0
         self._malformed = 0
 
-    def count(self, row: Row) -> None:
-        if isinstance(row, Wellformed):
-            self._unique += 1
-        elif isinstance(row, Duplicate):
+    def count(self, piece: Piece) -> None:
+        if isinstance(piece, Stretch):
+            self._unique += len(piece.ids)
+        elif isinstance(piece, Duplicate):
             self._duplicates += 1
         else:
             self._malformed += 1

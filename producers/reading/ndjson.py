@@ -7,13 +7,13 @@ import msgspec
 
 from producers.reading.blocks import Block, Overlong
 from producers.reading.plain import overlong_line
-from producers.reading.rows import Malformed, Parsed, checked, trimmed
+from producers.reading.rows import Malformed, Row, checked, trimmed
 from worker.core.errors import BadInputError
 
 DEFAULT_FIELD = "id"
 
 
-def ndjson_rows(blocks: Iterable[Block | Overlong], field: str | None) -> Iterator[Parsed]:
+def ndjson_rows(blocks: Iterable[Block | Overlong], field: str | None) -> Iterator[Row]:
     """The rows of `blocks`; `field` is the path to the id. Without it a bare string is an id too.
 
     Raises BadInputError for a path with an empty step.
@@ -31,7 +31,7 @@ def ndjson_rows(blocks: Iterable[Block | Overlong], field: str | None) -> Iterat
                 yield _row(line, raw, decode, path, bare=field is None)
 
 
-def _row(line: int, raw: bytes, decode: Callable[[bytes], Any], path: list[str], *, bare: bool) -> Parsed:
+def _row(line: int, raw: bytes, decode: Callable[[bytes], Any], path: list[str], *, bare: bool) -> Row:
     try:
         value = decode(raw)
     except UnicodeDecodeError:

@@ -1,16 +1,28 @@
 """What the lines of a list turn out to be. Blank and header lines are no rows."""
 
-from collections.abc import Iterable, Iterator
-from itertools import repeat
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from worker.core.ids import malformed
+
+_LONGEST: Final = 2000
+"""Rows gathered into one stretch."""
 
 
 class Wellformed(NamedTuple):
     line: int
     """1-based physical line; of a CSV record that spans several, the first."""
     id: str
+
+
+class Stretch(NamedTuple):
+    """Well-formed rows that follow each other, passed on together: a Python call for each would take longer
+    than all else that is done with them.
+    """
+
+    lines: Sequence[int]
+    """The line of each, ascending."""
+    ids: Sequence[str]
 
 
 class Malformed(NamedTuple):
@@ -25,8 +37,9 @@ class Duplicate(NamedTuple):
     first_line: int
 
 
-Parsed = Wellformed | Malformed
-Row = Wellformed | Malformed | Duplicate
+Row = Wellformed | Malformed
+Parsed = Stretch | Malformed
+Piece = Stretch | Malformed | Duplicate
 
 _BLANK = " \t\r\n\ufeff"
 """A byte order mark counts as blank: files joined by `cat` hold one at the head of each."""
@@ -36,12 +49,25 @@ def trimmed(text: str) -> str:
     return text.strip(_BLANK)
 
 
-def checked(line: int, text: str) -> Parsed:
+def checked(line: int, text: str) -> Row:
     """The row for a trimmed `text` that is meant as an id."""
     why = malformed(text)
     return Wellformed(line, text) if why is None else Malformed(line, why)
 
 
-def wellformed(lines: Iterable[int], ids: Iterable[str]) -> Iterator[Wellformed]:
-    """Rows for ids known to be good; made without a Python call per row, which halves the time."""
-    return map(tuple.__new__, repeat(Wellformed), zip(lines, ids, strict=False))
+def gathered(rows: Iterable[Row]) -> Iterator[Parsed]:
+    lines: list[int] = []
+    ids: list[str] = []
+    for row in rows:
+        if isinstance(row, Wellformed):
+            lines.append(row.line)
+            ids.append(row.id)
+            if len(ids) < _LONGEST:
+                continue
+        if ids:
+            yield Stretch(lines, ids)
+            lines, ids = [], []
+        if isinstance(row, Malformed):
+            yield row
+    if ids:
+        yield Stretch(lines, ids)

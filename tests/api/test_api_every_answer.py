@@ -18,7 +18,8 @@ from tests.api.servers import Talk, raw, says
 from tests.core.made import IDS, a_batch, ok
 from worker.core import answer as documented
 from worker.core.answer import MAX_BODY, classify
-from worker.core.policy import Halt, Hold, Policy, Renew, Step, decide
+from worker.core.policy import Policy, decide
+from worker.core.step import Halt, Hold, Renew, Step
 
 A, B, C = SENT = IDS[:3]
 DOUBT = "Retry ???"

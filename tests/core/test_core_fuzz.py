@@ -11,8 +11,9 @@ import pytest
 from tests.core.made import IDS, a_batch, answered, ok
 from worker.core.answer import Faulty, classify
 from worker.core.outcome import BY_CODE
-from worker.core.policy import Policy, Retry, Settle, decide
+from worker.core.policy import Policy, decide
 from worker.core.reconcile import Reconciled
+from worker.core.step import Retry, Settle
 
 BATCH = a_batch(5, ambiguous=[4])
 SENT = BATCH.ids

@@ -4,14 +4,10 @@ import pytest
 
 from tests.core.made import IDS, a_batch, all_well, refused
 from worker.core.batch import Settlement
-from worker.core.policy import (
-    Policy,
-    Retry,
-    Settle,
-    decide,
-)
+from worker.core.policy import Policy, decide
 from worker.core.reason import RESOLVED_ACTIVE, Reason
 from worker.core.reconcile import Plain, Reconciled
+from worker.core.step import Retry, Settle
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4

@@ -4,11 +4,8 @@ import re
 
 import pytest
 
-from worker.core.policy import (
-    DEFAULT_ALREADY_ACTIVE,
-    Policy,
-    compile_already_active,
-)
+from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
+from worker.core.policy import Policy
 
 
 @pytest.mark.parametrize(

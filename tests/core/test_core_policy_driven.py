@@ -25,10 +25,11 @@ from worker.core.batch import MAX_BATCH, Batch, Settlement
 from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
 from worker.core.outcome import BY_CODE, FINAL, Outcome
-from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charge, charges, decide
+from worker.core.policy import Policy, charge, charges, decide
 from worker.core.reason import Reason
 from worker.core.reconcile import Plain, Reconciled
 from worker.core.split import Parts
+from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
 
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)

@@ -7,17 +7,10 @@ import pytest
 from tests.core.made import IDS, a_batch
 from worker.core.answer import Faulty, Rejected
 from worker.core.batch import Settlement
-from worker.core.policy import (
-    Policy,
-    Retry,
-    Settle,
-    Split,
-    charge,
-    charges,
-    decide,
-)
+from worker.core.policy import Policy, charge, charges, decide
 from worker.core.reason import Reason
 from worker.core.reconcile import Plain, Reconciled
+from worker.core.step import Retry, Settle, Split
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4

@@ -5,15 +5,9 @@ import pytest
 from tests.core.made import a_batch
 from worker.core.answer import Faulty, JobFault, Throttled, Unauthorized, Unreached
 from worker.core.job import ReasonCode
-from worker.core.policy import (
-    Halt,
-    Hold,
-    Policy,
-    Renew,
-    Retry,
-    decide,
-)
+from worker.core.policy import Policy, decide
 from worker.core.reason import Reason
+from worker.core.step import Halt, Hold, Renew, Retry
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4

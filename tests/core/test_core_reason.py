@@ -72,6 +72,18 @@ def test_the_message_comes_back_with_its_id(token_id: str) -> None:
             f"no '{ID_PLACEHOLDER}', or {ID_PLACEHOLDER}.",
             id="quotes and full stops part the id from its sentence",
         ),
+        pytest.param(
+            f"secret={VALUE} but {VALUE}!",
+            VALUE,
+            f"secret={ID_PLACEHOLDER} but {ID_PLACEHOLDER}!",
+            id="the id standing alone is the id, though it is called a secret",
+        ),
+        pytest.param(
+            f"secret=x{VALUE} but {VALUE}",
+            VALUE,
+            f"[redacted] but {ID_PLACEHOLDER}",
+            id="as a part of something longer it is not, and the next is found all the same",
+        ),
         pytest.param(f"/ids/{GUID}/x", GUID, f"/ids/{ID_PLACEHOLDER}/x", id="an id in a path"),
         pytest.param(f"x{ID_PLACEHOLDER}y", GUID, "xy", id="a placeholder of the API's own is lost"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from worker.core.batch import MAX_BATCH
 from worker.core.errors import BulkActivateError
 from worker.core.ids import MAX_ID_LENGTH, malformed
-from worker.core.slices import BATCHES, IDS, Slice, pack, runs_of, unpack
+from worker.core.slices import BATCHES, IDS, Slice, holds_any, pack, runs_of, unpack
 
 LINES = st.lists(st.integers(1, 60) | st.integers(1, 10**9), unique=True, max_size=60).map(sorted)
 ID = st.text(min_size=1, max_size=12).filter(lambda text: malformed(text) is None)
@@ -71,6 +71,12 @@ def test_a_slice_is_a_whole_number_of_batches() -> None:
 def test_another_format_is_refused_with_advice(blob: bytes) -> None:
     with pytest.raises(BulkActivateError, match="use the version that wrote it, or submit the list again"):
         unpack(blob)
+
+
+def test_an_id_is_found_whole_or_not_at_all() -> None:
+    blob = pack(Slice(("first", "in-between", "last"), ((2, 3),)))
+    assert all(holds_any(blob, ["none", id_]) for id_ in ("first", "in-between", "last"))
+    assert not holds_any(blob, ["fir", "between", "las", "2+3", ""])
 
 
 def test_the_format_is_one_byte_before_a_zstandard_frame() -> None:

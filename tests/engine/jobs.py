@@ -7,7 +7,7 @@ from typing import cast
 from tests.api.clients import ORG
 from worker.core.job import AT_REST, Control
 from worker.core.report import Report, balances
-from worker.core.rows import Row
+from worker.core.rows import Row, rows_of
 from worker.core.slices import IDS, Slice
 from worker.reports.results import job_results
 from worker.reports.status import read_report
@@ -58,7 +58,7 @@ class Jobs:
 
     def rows(self, job: Job) -> dict[str, Row]:
         """By id."""
-        return {str(row.id): row for row in job_results(self.store, job.job_id)}
+        return {str(row.id): row for row in rows_of(job_results(self.store, job.job_id))}
 
     def outcomes(self, job: Job) -> dict[str, str]:
         return {name: str(row.outcome) for name, row in self.rows(job).items()}

@@ -11,6 +11,7 @@ from tests.engine.jobs import Jobs
 from worker.core.rate.advice import Quota
 from worker.core.rate.slots import Slot, slots_per_run
 from worker.core.rate.terms import Terms
+from worker.engine.holds import Holds
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
@@ -41,7 +42,15 @@ async def pacer(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
             made.append(Pacer(store, terms, Places(places), Patience(), wants, **options))  # type: ignore[arg-type]
             return made[-1]
 
+        def hold(budget: str, seconds: float) -> None:
+            for one in made:
+                if budget == KEY:
+                    one.hear_of_hold(seconds)
+
+        holds = Holds(client, hold)
+        await holds.listening.wait()
         yield make
+        await holds.close()
         for one in made:
             await one.close()
 
@@ -103,6 +112,25 @@ async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, pacer: Make) -
     await mine.throttled(first, 1.0)
     assert await second is not None
     assert store_time(jobs) >= budget(jobs, "hold_us")
+
+
+async def test_a_hold_voids_the_slots_that_another_process_has_in_hand(jobs: Jobs, pacer: Make) -> None:
+    refused, other = pacer(1000.0), pacer(1000.0)
+    clock = asyncio.get_running_loop().time
+    given: list[float] = []
+
+    async def ask() -> None:
+        await other.slot(JOB, always)
+        given.append(clock())
+
+    asking = [asyncio.create_task(ask()) for _ in range(300)]
+    await until(lambda: len(given) >= 1)
+    await refused.throttled(Slot(0.0, JOB, 0), 1.0)
+    held_from = clock()
+    await asyncio.gather(*asking)
+    sent_into_it = sum(held_from < when < held_from + 0.9 for when in given)
+    # A run is a hundred slots: what is left of it is void, but for the time that the news takes.
+    assert sent_into_it <= 15
 
 
 async def test_another_process_learns_of_a_hold_at_its_next_run(jobs: Jobs, pacer: Make) -> None:

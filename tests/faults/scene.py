@@ -17,6 +17,7 @@ import redis
 from tests.e2e.stack import ORG, PATIENCE, Simulator, Stack, simulator, until
 from tests.servers import RealServer, valkey9
 from worker.core.batch import MAX_BATCH
+from worker.core.rows import rows_of
 from worker.engine.ledger import GROUP_SECONDS
 from worker.reports.results import job_results
 from worker.store import keys
@@ -143,7 +144,7 @@ class Scene:
                 str(row.id)
                 for job_id in self.live_jobs()
                 if self.state(job_id) != "preparing"
-                for row in job_results(store, job_id)
+                for row in rows_of(job_results(store, job_id))
                 if row.outcome in {"pending", "ambiguous"} and row.id in seen
             }
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.reading import InputOptions, Row, Source, read_rows
+from producers.reading import InputOptions, Source
+from tests.reading.rows import Row, read_rows
 
 
 @pytest.fixture

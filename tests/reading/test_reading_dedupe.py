@@ -1,30 +1,68 @@
 import io
+from collections.abc import Iterable, Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.reading import InputOptions, Manifest, ManifestCounter, Seen, Source, read_rows
+from producers.reading import (
+    Duplicate,
+    InputOptions,
+    Manifest,
+    ManifestCounter,
+    Piece,
+    Source,
+    Stretch,
+    read_list,
+)
+from producers.reading.dedupe import Hashes, repeated_hashes, without_duplicates
 
 
 @settings(deadline=None)  # A busy machine is no failure.
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), max_size=60))
-def test_each_id_leads_to_the_line_where_it_stood_first(ids: list[str]) -> None:
-    seen = Seen()
-    found = [seen.first_line(id_, line) for line, id_ in enumerate(ids, 1)]
-    assert found == [ids.index(id_) + 1 for id_ in ids]
+@given(st.lists(st.lists(st.text(max_size=2), min_size=1, max_size=9), max_size=30), st.integers(0, 9))
+def test_each_id_passes_once_and_each_other_time_names_its_first_line(
+    lists: list[list[str]], gap: int
+) -> None:
+    ids = [id_ for some in lists for id_ in some]
+    lines = iter(range(1, 10 * len(ids) + 1, gap + 1))
+    stretches = [Stretch([next(lines) for _ in some], some) for some in lists]
+    placed = [pair for some in stretches for pair in zip(some.lines, some.ids, strict=True)]
+    first = {id_: line for line, id_ in reversed(placed)}
+    expected = [(line, id_, first[id_]) for line, id_ in placed]
+    assert list(flat(without_duplicates(stretches, repeated_hashes(stretches)))) == expected
 
 
-def test_lists_do_not_know_of_each_other() -> None:
-    assert Seen().first_line("a", 1) == 1
-    assert Seen().first_line("a", 2) == 2
+def flat(pieces: Iterable[Piece]) -> Iterator[tuple[int, str, int]]:
+    """Line, id, and the line where it stood first."""
+    for piece in pieces:
+        if isinstance(piece, Stretch):
+            yield from zip(piece.lines, piece.ids, piece.lines, strict=True)
+        elif isinstance(piece, Duplicate):
+            yield piece.line, piece.id, piece.first_line
+
+
+def test_ids_that_share_a_hash_are_told_apart() -> None:
+    """As all do here, by chance as it were."""
+    stretch = Stretch([1, 2, 3, 4], ["a", "b", "a", "c"])
+    pieces = list(without_duplicates([stretch], {hash(id_) for id_ in "abc"}))
+    assert pieces == [Stretch([1, 2], ["a", "b"]), Duplicate(3, "a", 1), Stretch([4], ["c"])]
+
+
+def test_repeated_ids_are_found_however_many_looks_lie_between() -> None:
+    hashes = Hashes()
+    many = [str(number) for number in range(250_000)]
+    for start in range(0, len(many), 1000):
+        hashes.add(many[start : start + 1000])
+    hashes.add(["7", "249999", "new"])
+    hashes.add(many[:500])
+    assert hashes.repeated() == {hash(id_) for id_ in (*many[:500], "249999")}
 
 
 def test_the_manifest_counts_rows_and_neither_blank_nor_header_lines() -> None:
     data = b"id,note\n\na,x\nb,y\n,\na,z\nnot good,x\n\n,empty\na,again\n"
     counter = ManifestCounter()
     with Source.open("-", io.BytesIO(data)) as source:
-        for row in read_rows(source, InputOptions(format="csv")):
-            counter.count(row)
+        for piece in read_list(source, InputOptions(format="csv")):
+            counter.count(piece)
         manifest = counter.manifest(source.sha256)
     assert manifest == Manifest(source.sha256, lines=6, unique=2, duplicates=2, malformed=2)
 

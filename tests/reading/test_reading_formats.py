@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from producers.reading import InputOptions, Malformed, Row, Source, Wellformed, read_rows
+from producers.reading import InputOptions, Malformed, Source, Wellformed
 from producers.reading.formats import format_of
+from tests.reading.rows import Row, read_rows
 from worker.core.errors import BadInputError
 
 Read = Callable[..., list[Row]]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.reading import InputOptions, Source, read_rows
+from producers.reading import InputOptions, Source
+from tests.reading.rows import read_rows
 
 MIB = 1024 * 1024
 ONE_LINE = [b"x" * MIB]

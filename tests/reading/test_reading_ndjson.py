@@ -2,8 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
-from producers.reading import Malformed, Row, Wellformed
+from producers.reading import Malformed, Wellformed
 from producers.reading.blocks import MAX_LINE
+from tests.reading.rows import Row
 from worker.core.errors import BadInputError
 
 Read = Callable[..., list[Row]]

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from producers.reading import Duplicate, InputOptions, Row, Source, Wellformed, read_rows
+from producers.reading import Duplicate, InputOptions, Source, Wellformed
 from producers.reading.blocks import MAX_LINE, Block, Overlong, blocks
 from producers.reading.options import Format
 from producers.reading.rows import trimmed
+from tests.reading.rows import Row, read_rows
 from worker.core.errors import BadInputError
 from worker.core.ids import malformed
 from worker.core.rows import COLUMNS

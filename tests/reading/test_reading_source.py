@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.reading import InputOptions, Row, Source, Wellformed, read_rows
+from producers.reading import InputOptions, Source, Wellformed
+from tests.reading.rows import Row, read_rows
 from worker.core.errors import BadInputError
 
 Read = Callable[..., list[Row]]

@@ -1,5 +1,6 @@
 """Rows on their way out: exact in NDJSON, harmless in CSV, and readable again."""
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -8,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.reading import InputOptions, Source, Wellformed, read_rows
+from producers.reading import InputOptions, Source, Wellformed
+from tests.reading.rows import read_rows
 from worker.core.errors import BadInputError
 from worker.core.ids import malformed
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row
+from worker.core.rows import COLUMNS, Row, Run, alone
 from worker.reports.results import parse_outcomes, write_csv, write_ndjson
 
 
 def csv_of(*rows: Row) -> str:
     out = io.BytesIO()
-    assert write_csv(rows, out.write) == len(rows)
+    assert write_csv(map(alone, rows), out.write) == len(rows)
     return out.getvalue().decode()
 
 
@@ -44,7 +46,7 @@ def test_control_characters_become_visible() -> None:
 
 def test_ndjson_is_exact() -> None:
     out = io.BytesIO()
-    write_ndjson([failed("=1", "one\ntwo"), failed(None)], out.write)
+    write_ndjson(map(alone, [failed("=1", "one\ntwo"), failed(None)]), out.write)
     first, second = map(json.loads, out.getvalue().splitlines())
     assert (first["id"], first["message"]) == ("=1", "one\ntwo")
     assert second["id"] is None
@@ -63,6 +65,17 @@ def test_what_is_written_goes_straight_back_in(ids: list[str]) -> None:
     assert [row.id for row in rows if isinstance(row, Wellformed)] == ids
 
 
+@given(st.lists(st.none() | _IDS | st.sampled_from(["a-b", "-a", "=1", "a,b", 'a"b', "None"]), max_size=9))
+def test_rows_written_together_are_written_as_alone(ids: list[str | None]) -> None:
+    together, apart = io.BytesIO(), io.BytesIO()
+    run = Run(range(1, len(ids) + 1), ids, Outcome.FAILED, "REFUSED", 'no, "never"', 200, 1)
+    write_csv([run] if ids else [], together.write)
+    write_csv(map(alone, run.rows()), apart.write)
+    assert together.getvalue() == apart.getvalue()
+    cells = [cells[1] for cells in csv.reader(io.StringIO(apart.getvalue().decode()))][1:]
+    assert [cell.removeprefix("'") or None for cell in cells] == ids
+
+
 def test_outcomes_are_named_or_refused() -> None:
     assert parse_outcomes("failed, unknown") == {Outcome.FAILED, Outcome.UNKNOWN}
     assert parse_outcomes(None) == frozenset()
@@ -72,5 +85,5 @@ def test_outcomes_are_named_or_refused() -> None:
 
 def test_rows_are_written_in_groups(tmp_path: Path) -> None:
     writes: list[bytes] = []
-    assert write_csv((failed(str(number)) for number in range(5000)), writes.append) == 5000
+    assert write_csv((alone(failed(str(number))) for number in range(5000)), writes.append) == 5000
     assert len(writes) < 10

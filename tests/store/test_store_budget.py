@@ -91,6 +91,38 @@ async def test_a_refusal_is_decided_on_what_passed_in_the_time_before_it(budget:
     assert told.decide.evidence.seconds > 0
 
 
+async def handed_out(budget: Open) -> Reserved:
+    """With three answers as the evidence, to a worker that decides."""
+    version = (await budget().reserve(ask())).version
+    decided = Decided(version, 10.0, "{}", 0.0, new_era=False, strikes=0)
+    await budget().decide(decided)
+    handed = await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 3, 30_000)))
+    assert handed.due is not None
+    assert handed.due.evidence.passed == 3
+    return handed
+
+
+async def test_a_refusal_while_a_decision_is_made_is_decided_on_all_that_passed(budget: Open) -> None:
+    """And makes that decision void."""
+    handed = await handed_out(budget)
+    await budget("other").reserve(Ask(by_hand(10.0), [], 0, Heard(0, 4, 0)))
+    told = await budget("other").throttle(0, 30.0, 0.1)
+    assert told.decide is not None
+    assert told.decide.evidence.passed == 7
+    await budget().decide(Decided(handed.version, 99.0, "{}", 1.0, new_era=False, strikes=0))
+    await budget("other").decide(Decided(told.version, 5.0, "{}", 1.0, new_era=True, strikes=1))
+    assert (await budget().reserve(ask())).rate == 5.0
+
+
+async def test_what_is_heard_while_a_decision_is_made_counts_for_the_next(budget: Open) -> None:
+    handed = await handed_out(budget)
+    await budget("other").reserve(Ask(by_hand(10.0), [], 0, Heard(0, 4, 0)))
+    await budget().decide(Decided(handed.version, 10.0, "{}", 0.0, new_era=False, strikes=0))
+    second = await budget("other").reserve(ask())
+    assert second.due is not None
+    assert second.due.evidence.passed == 4
+
+
 async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Open) -> None:
     told = await budget().throttle(0, None, 0.5)
     await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
@@ -147,6 +179,7 @@ async def test_where_workers_differ_the_lowest_rate_holds(budget: Open) -> None:
 async def test_an_order_wins_over_the_settings_until_it_is_taken_back(budget: Open, jobs: JobStore) -> None:
     await budget().reserve(ask(50.0))
     jobs.set_rate(HOST, ORG, "3")
+    assert jobs.budget(HOST, ORG).configured == "3"
     assert (await budget().reserve(ask(50.0))).rate == 3.0
     assert jobs.budget(HOST, ORG).configured == "3"
     jobs.set_rate(HOST, ORG, "auto")

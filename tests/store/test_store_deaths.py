@@ -3,7 +3,7 @@
 import redis
 
 from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
-from worker.core.rows import Row
+from worker.core.rows import Row, rows_of
 from worker.reports.recount import recount
 from worker.reports.results import job_results
 from worker.reports.status import read_report
@@ -40,7 +40,7 @@ async def ask(claims: ClaimStore, job_id: str) -> Code:
 
 
 def rows(jobs: JobStore, job_id: str) -> list[Row]:
-    return list(job_results(jobs, job_id))
+    return list(rows_of(job_results(jobs, job_id)))
 
 
 async def test_after_three_deaths_only_a_process_that_does_nothing_else_may_have_it(

@@ -5,7 +5,6 @@ cannot be reached say nothing about an id, and are charged to none.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final, assert_never
@@ -15,9 +14,11 @@ from worker.core.backoff import backoff
 from worker.core.batch import Batch, Settlement
 from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
+from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, MISSING, compile_already_active, meaning
 from worker.core.outcome import CODES, Outcome
-from worker.core.reason import RESOLVED_ACTIVE, Reason
-from worker.core.reconcile import Plain, Reconciled, Said
+from worker.core.reason import Reason
+from worker.core.reconcile import Plain, Reconciled
+from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
 
 RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0
@@ -33,12 +34,6 @@ UNREACHED_CAP: Final = 5.0
 _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
 _AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
 _UNKNOWN: Final = CODES[Outcome.UNKNOWN]
-_MISSING: Final = Reason("MISSING_FROM_ANSWER", "The answers named this id in neither list.", HTTPStatus.OK)
-_CONTRADICTORY: Final = Reason(
-    "CONTRADICTORY_ANSWER", "The answer named this id as activated and as refused.", HTTPStatus.OK
-)
-
-DEFAULT_ALREADY_ACTIVE: Final = (r"(?<!not )(?<!n't )\balready\s+(?:been\s+)?(?:activ(?:e|ated)|enabled)\b",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,67 +42,6 @@ class Policy:
     already_active: re.Pattern[str] = field(
         default_factory=lambda: compile_already_active(DEFAULT_ALREADY_ACTIVE)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Send the batch again after `delay` seconds."""
-
-    batch: Batch
-    delay: float
-    settlement: Settlement | None = None
-    """What is known by now, to be recorded meanwhile."""
-    fault: Reason | None = None
-    """Why its ids are in doubt, if they are; see `charge`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The API limits the rate: nobody sends for a while, then the batch goes again, uncharged."""
-
-    batch: Batch
-    asked: float | None
-    """Seconds that the API asks for; None where it does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    settlement: Settlement
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """One of these ids is at fault for all: the batch is taken apart, see `worker.core.split`."""
-
-    batch: Batch
-    reason: Reason
-    settlement: Settlement | None = None
-    """What is known by now, to be recorded meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Renew:
-    """The access token was refused: renew it, then send the batch again, uncharged."""
-
-    batch: Batch
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """A fault of the whole job; the batch was not processed."""
-
-    code: ReasonCode
-    reason: Reason
-
-
-Step = Retry | Hold | Settle | Split | Renew | Halt
-
-
-def compile_already_active(patterns: Iterable[str]) -> re.Pattern[str]:
-    """One pattern of many, matched anywhere in a message, whatever its case. Raises `re.error`."""
-    joined = "|".join(f"(?:{pattern})" for pattern in patterns)
-    return re.compile(joined or r"(?!)", re.IGNORECASE)
 
 
 def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
@@ -177,7 +111,9 @@ def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -
     given: list[tuple[int, Reason]] = []
     for place, said in enumerate(answer.said):
         spent = charged.attempts[place] >= policy.max_attempts
-        outcome, reason = _meaning(policy, said, was_ambiguous=batch.ambiguous[place], spent=spent)
+        outcome, reason = meaning(
+            policy.already_active, said, was_ambiguous=batch.ambiguous[place], spent=spent
+        )
         codes.append(CODES[outcome])
         if reason is not None:
             given.append((place, reason))
@@ -188,23 +124,7 @@ def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -
     settlement = Settlement(known, "".join(codes), HTTPStatus.OK, tuple(given))
     if not missing:
         return Settle(settlement)
-    return Retry(charged.cleared(missing).lost(), _pause(known.part(missing), roll), settlement, _MISSING)
-
-
-def _meaning(
-    policy: Policy, said: Said | None, *, was_ambiguous: bool, spent: bool
-) -> tuple[Outcome, Reason | None]:
-    """The outcome of one id of a readable 200. `spent`: no attempt is left."""
-    if said is None:
-        return (Outcome.UNKNOWN, _MISSING) if spent else (Outcome.AMBIGUOUS, None)
-    if said is Plain.SUCCESS:
-        return Outcome.ACTIVATED, None
-    if said is Plain.CONTRADICTION:
-        return Outcome.UNKNOWN, _CONTRADICTORY
-    if policy.already_active.search(said.message) is None:
-        return Outcome.FAILED, said
-    # Sent before, and its answer lost: then it was this job that activated it.
-    return (Outcome.ACTIVATED, RESOLVED_ACTIVE) if was_ambiguous else (Outcome.ALREADY_ACTIVE, said)
+    return Retry(charged.cleared(missing).lost(), _pause(known.part(missing), roll), settlement, MISSING)
 
 
 def _away(lost: Batch, reason: Reason, roll: float) -> Step:

@@ -19,8 +19,8 @@ A private-use character: no message means anything by it, and any that holds it 
 _SHORTEST_REPLACED: Final = 6
 """Characters. A shorter id could be a part of any word of the message."""
 
-_BEFORE: Final = r"""(?<![^\s'"\[\](){}<>,;:=])"""
-_AFTER: Final = r"""(?=[.!?]*(?:[\s'"\[\](){}<>,;:]|$))"""
+_BEFORE: Final = re.compile(r"""[\s'"\[\](){}<>,;:=]""")
+_AFTER: Final = re.compile(r"""[.!?]*(?:[\s'"\[\](){}<>,;:]|$)""")
 """What parts words of a sentence and no letters of a secret."""
 
 _NOT_A_WORD: Final = re.compile(r"[^A-Za-z]+")
@@ -57,11 +57,26 @@ def refusal(message: str, token_id: str, status: int) -> Reason:
     if named:
         # Standing alone it is the id, even if it looks like a secret. As a part of something longer it
         # could be a part of a secret, and hide that from the patterns.
-        template = re.sub(rf"{_BEFORE}{re.escape(token_id)}{_AFTER}", ID_PLACEHOLDER, template)
+        template = _without(template, token_id)
     template = redact(template)
     if named:
         template = template.replace(token_id, ID_PLACEHOLDER)
     return Reason(name_of(template) or "REFUSED", template, status)
+
+
+def _without(message: str, token_id: str) -> str:
+    """With the placeholder for `token_id` wherever that stands alone."""
+    # No pattern with the id in it: compiling one for each id took a fifth of a worker's time.
+    kept, done, start = [], 0, message.find(token_id)
+    while start >= 0:
+        end = start + len(token_id)
+        if (start == 0 or _BEFORE.match(message, start - 1)) and _AFTER.match(message, end):
+            kept.append(message[done:start])
+            done = end
+            start = message.find(token_id, end)
+        else:
+            start = message.find(token_id, start + 1)
+    return ID_PLACEHOLDER.join([*kept, message[done:]])
 
 
 def name_of(message: str) -> str:

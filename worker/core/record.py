@@ -9,10 +9,12 @@ Numbers are big-endian and unsigned. 'Settled at' is in milliseconds since the j
 store's clock. The Lua steps in `worker/store/scripts` write these; the layouts there and here are one.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise, repeat
+from typing import Final, NamedTuple
 
 from worker.core.batch import MAX_BATCH
 from worker.core.outcome import AT_REST, BY_CODE, Outcome
@@ -20,10 +22,10 @@ from worker.core.outcome import AT_REST, BY_CODE, Outcome
 BATCH_BYTES: Final = 8
 _REASON: Final = struct.Struct(">HH")
 _TRIAL_BYTES: Final = 10
+_ALIKE: Final = re.compile(r"(.)\1*")
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """How often, with which HTTP status and when an id or a batch was last settled."""
 
     attempts: int
@@ -41,8 +43,7 @@ class Stored:
     exceptions: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the record says of one id."""
 
     outcome: Outcome
@@ -51,24 +52,49 @@ class Entry:
     """Number of an interned reason of the job."""
 
 
+class Span(NamedTuple):
+    """Ids that follow each other in a slice, and of which the record says the same."""
+
+    start: int
+    end: int
+    entry: Entry
+
+
 def outcomes_of(stored: bytes, count: int, *, at_rest: bool) -> Iterator[Outcome]:
     """The outcome of each of `count` ids. At rest, what still moves is read as what it came to."""
-    table = {code: AT_REST.get(outcome, outcome) if at_rest else outcome for code, outcome in BY_CODE.items()}
-    for code in stored.decode("ascii").ljust(count, ".")[:count]:
-        yield table[code]
+    return map(_outcomes(at_rest=at_rest).__getitem__, _codes(stored, count))
+
+
+def spans_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Span]:
+    """The slice's `count` ids, in order. An id with a reason is a span of its own."""
+    reasons = dict(_REASON.iter_unpack(stored.reasons))
+    apart = dict(_exceptions(stored.exceptions))
+    batches = [_trial(stored.batches, at) for at in range(0, len(stored.batches), BATCH_BYTES)]
+    codes = _codes(stored.outcomes, count)
+    alone = {index for index in (*reasons, *apart) if index < count}
+    starts = {*range(0, count, MAX_BATCH), *(found.start() for found in _ALIKE.finditer(codes))}
+    outcomes = _outcomes(at_rest=at_rest)
+    for start, end in pairwise(sorted(starts | alone | {index + 1 for index in alone} | {count})):
+        outcome = outcomes[codes[start]]
+        whole = batches[start // MAX_BATCH] if start // MAX_BATCH < len(batches) else None
+        trial = _later(apart.get(start), whole)
+        if outcome is Outcome.PENDING or outcome is Outcome.NOT_ATTEMPTED:
+            trial = None
+        yield Span(start, end, Entry(outcome, trial, reasons.get(start)))
 
 
 def entries_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Entry]:
     """The entry of each of the slice's `count` ids, in order."""
-    reasons = dict(_REASON.iter_unpack(stored.reasons))
-    apart = dict(_exceptions(stored.exceptions))
-    batches = [_trial(stored.batches, at) for at in range(0, len(stored.batches), BATCH_BYTES)]
-    for index, outcome in enumerate(outcomes_of(stored.outcomes, count, at_rest=at_rest)):
-        whole = batches[index // MAX_BATCH] if index // MAX_BATCH < len(batches) else None
-        trial = _later(apart.get(index), whole)
-        if outcome is Outcome.PENDING or outcome is Outcome.NOT_ATTEMPTED:
-            trial = None
-        yield Entry(outcome, trial, reasons.get(index))
+    for start, end, entry in spans_of(stored, count, at_rest=at_rest):
+        yield from repeat(entry, end - start)
+
+
+def _codes(stored: bytes, count: int) -> str:
+    return stored.decode("ascii").ljust(count, ".")[:count]
+
+
+def _outcomes(*, at_rest: bool) -> dict[str, Outcome]:
+    return {code: AT_REST.get(outcome, outcome) if at_rest else outcome for code, outcome in BY_CODE.items()}
 
 
 def _later(apart: Trial | None, whole: Trial | None) -> Trial | None:

@@ -8,7 +8,7 @@ compressed with Zstandard, level 1, behind one byte that names the format. GUIDs
 An id holds no white space, so \n is a safe separator.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -60,14 +60,23 @@ def pack(part: Slice) -> bytes:
     return _FORMAT + zstandard.ZstdCompressor(level=1).compress(text)
 
 
+def holds_any(blob: bytes, ids: Iterable[str]) -> bool:
+    """Whether one of `ids` is in a slice, far quicker than unpacking it. Raises as `unpack` does."""
+    text = _text(blob) + b"\n"
+    return any(f"\n{id_}\n".encode() in text for id_ in ids)
+
+
 def unpack(blob: bytes) -> Slice:
     """Raises `BulkActivateError` where `blob` is no slice of a format that this version knows."""
+    head, *ids = _text(blob).decode().split("\n")
+    runs = [run.split("+") for run in head.split(",")] if head else []
+    return Slice(tuple(ids), tuple((int(first), int(count)) for first, count in runs))
+
+
+def _text(blob: bytes) -> bytes:
     if blob[:1] != _FORMAT:
         raise BulkActivateError(
             f"a stored slice has format {blob[:1]!r}, this version reads {_FORMAT!r}:"
             " use the version that wrote it, or submit the list again"
         )
-    text = zstandard.ZstdDecompressor().decompress(blob[1:]).decode()
-    head, *ids = text.split("\n")
-    runs = [run.split("+") for run in head.split(",")] if head else []
-    return Slice(tuple(ids), tuple((int(first), int(count)) for first, count in runs))
+    return zstandard.ZstdDecompressor().decompress(blob[1:])

@@ -10,7 +10,8 @@ import structlog
 
 from worker.core.rate.advice import Quota
 from worker.core.rate.hold import hold_for
-from worker.core.rate.learning import Evidence, Learned, begin, heard, next_look, refused, under
+from worker.core.rate.learned import Evidence, Learned
+from worker.core.rate.learning import begin, heard, next_look, refused, under
 from worker.core.rate.slots import Slot, Slots
 from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
@@ -123,6 +124,12 @@ class Pacer:
             self._heard.passed += 1
             self._heard.latency_us += round(1e6 * latency)
 
+    def hear_of_hold(self, left: float) -> None:
+        """Nobody sends for `left` seconds from now."""
+        self._note_hold(left)
+        if self._slots.end < self._loop.time() + left - _SAME_HOLD:
+            self._slots.void()
+
     def advise(self, quota: Quota) -> None:
         """The API told of its quota; it goes to all workers with the next round trip."""
         if (rate := quota.rate) is not None:
@@ -213,7 +220,7 @@ class Pacer:
             self._asking = None
         # Counted from when the answer arrived: late by half a round trip rather than early.
         now = self._loop.time()
-        self._take_note(told, now)
+        self._take_note(told)
         self._slots.add(now + told.first, told.gap, [wants[place].job for place in told.order], told.era)
         apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
         self._ask_at = max(now + apart, asked_at + _ASK_APART)
@@ -224,16 +231,14 @@ class Pacer:
         slots = want.slots + len(self._waiting.get(want.job, ())) - self._slots.of(want.job)
         return Want(want.job, want.weight, slots)
 
-    def _take_note(self, told: Reserved, now: float) -> None:
+    def _take_note(self, told: Reserved) -> None:
         self.rate = told.rate
         self._strikes = told.strikes
         if told.era != self._heard.era:
             self._slots.void()
             self._heard = Heard(told.era)
         if told.held > 0:
-            self._note_hold(told.held)
-            if self._slots.end < now + told.held - _SAME_HOLD:
-                self._slots.void()
+            self.hear_of_hold(told.held)
         if told.due is not None:
             self._decided = _decide(told.due, told.version)
 

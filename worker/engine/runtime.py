@@ -23,6 +23,7 @@ from worker.api.tokens import AccessTokens
 from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.alone import run_alone
 from worker.engine.gate import Gate
+from worker.engine.holds import Holds
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
@@ -62,6 +63,8 @@ class Engine:
         self._gate = Gate()
         self._probes: WeakValueDictionary[str, Probes] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
+        self._by_budget: dict[str, Lane] = {}
+        self._holds = Holds(self._redis, self._hear_of_hold)
         self._running: set[SliceRun] = set()
         self._patiently = Patience()
         self._stopping = asyncio.Event()
@@ -132,6 +135,7 @@ class Engine:
 
     async def close(self) -> None:
         await self._sweeper.close()
+        await self._holds.close()
         await self._retention.close()
         for lane in self._lanes.values():
             await lane.close()
@@ -159,8 +163,12 @@ class Engine:
             settings = self._settings
             budget = BudgetStore(self._redis, settings.api_host, org_id, self._name)
             lane = Lane(budget, settings.terms, settings.concurrency, self._patiently)
-            self._lanes[org_id] = lane
+            self._lanes[org_id] = self._by_budget[budget.key] = lane
         return lane
+
+    def _hear_of_hold(self, budget: str, seconds: float) -> None:
+        if (lane := self._by_budget.get(budget)) is not None:
+            lane.pacer.hear_of_hold(seconds)
 
     async def _queue(self, job_id: str, tickets: Sequence[Ticket]) -> None:
         """Sends messages. One that gets lost is sent again by a sweep."""

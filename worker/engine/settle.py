@@ -15,13 +15,14 @@ from worker.api.tokens import CredentialRejectedError, NotOwnerError
 from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
-from worker.core.policy import Halt, Hold, Policy, Renew, Retry, Settle, Split, Step, charges, decide
+from worker.core.policy import Policy, charges, decide
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
 from worker.core.retry_after import their_now
 from worker.core.split import Parts
+from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger

@@ -12,9 +12,10 @@ from worker.core.batch import Batch, Settlement
 from worker.core.job import Control, ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.packing import Pool, cut, may_be_packed
-from worker.core.policy import Halt, Policy, charge
+from worker.core.policy import Policy, charge
 from worker.core.reason import Reason
 from worker.core.record import entries_of
+from worker.core.step import Halt
 from worker.engine.gate import Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
@@ -87,6 +88,7 @@ class SliceRun:
         if self._end is End.RELEASE and self._ledger.going_on:
             self._end = End.SNOOZE
             self._ledger.snooze = seconds
+            self._ledger.count("ms_held_by_429", round(1000 * seconds))
             self._ledger.stop()
 
     def stop(self) -> None:

@@ -7,7 +7,7 @@ from worker.core.errors import NoSuchJobError
 from worker.core.family import FamilyCount, family_report, latest_rows
 from worker.core.outcome import Outcome
 from worker.core.report import Report
-from worker.core.rows import Row
+from worker.core.rows import Run, alone, rows_of
 from worker.reports.results import job_results, narrowed
 from worker.reports.status import read_told
 from worker.reports.told import Told
@@ -34,17 +34,17 @@ def members(store: JobStore, job_id: str) -> list[str]:
 
 def family_results(
     store: JobStore, job_id: str, outcomes: Collection[Outcome] = (), ids: Collection[str] = ()
-) -> Iterator[Row]:
+) -> Iterator[Run]:
     """The latest row of each line, streamed: what is held at once does not grow with the list."""
-    rows = latest_rows([job_results(store, name) for name in members(store, job_id)])
-    return narrowed(rows, outcomes, ids)
+    rows = latest_rows([rows_of(job_results(store, name)) for name in members(store, job_id)])
+    return narrowed(map(alone, rows), outcomes, ids)
 
 
 def read_family(store: JobStore, job_id: str) -> tuple[Report, list[Told]]:
     """The family's report, and each of its jobs."""
     names = members(store, job_id)
     found = FamilyCount()
-    for row in latest_rows([job_results(store, name) for name in names]):
+    for row in latest_rows([rows_of(job_results(store, name)) for name in names]):
         found.add(row)
     jobs = [read_told(store, name) for name in names]
     return family_report([job.report for job in jobs], found), jobs

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import redis.asyncio
 
-from worker.core.rate.learning import Evidence, Learned
+from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.terms import Terms
 from worker.store import keys
 from worker.store.steps import BudgetStep, text
@@ -98,6 +98,16 @@ class Ask:
     """Requests per second, and for how many seconds."""
 
 
+HOLDS: Final = "bulk:holds"
+"""The channel on which `throttle.lua` tells of each hold."""
+
+
+def read_hold(message: bytes) -> tuple[str, float]:
+    """The key of the budget that is held, and the seconds left."""
+    key, micros = message.decode().rsplit(" ", 1)
+    return key, float(micros) / 1e6
+
+
 _encode: Final = msgspec.json.encode
 _learned: Final = msgspec.json.Decoder(Learned, strict=False)
 _reserved: Final = msgspec.json.Decoder(Reserved, strict=False)
@@ -111,6 +121,10 @@ class BudgetStore:
         self._worker = worker
         self._keys = [keys.budget(host, org_id, part) for part in ("", "workers", "jobs")]
         self._scripts = {step: client.register_script(text(step)) for step in BudgetStep}
+
+    @property
+    def key(self) -> str:
+        return self._keys[0]
 
     async def _step(self, step: BudgetStep, keys_: list[str], args: list[Any]) -> Any:
         return await self._scripts[step](keys=keys_, args=args)

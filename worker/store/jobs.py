@@ -1,6 +1,6 @@
 """What producers and reports do with the record: make jobs, steer them, read them. Blocking calls."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -10,7 +10,7 @@ from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTaken
 from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode
 from worker.core.record import Stored
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
-from worker.core.slices import IDS, Slice, pack, unpack
+from worker.core.slices import IDS, Slice, holds_any, pack, unpack
 from worker.store import keys
 from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
 
@@ -36,6 +36,9 @@ _NEVER_MS: Final = 2**53
 
 _READ_AHEAD: Final = 8
 """Slices fetched in one round trip when results are streamed."""
+
+_LOOKED_THROUGH: Final = 64
+"""Slices fetched in one round trip when an id is looked for, about 4 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +241,14 @@ class JobStore:
         return None
 
     def budget(self, host: str, org_id: str) -> RawBudget:
-        names = ["label", "ceiling", "rate", "hold_us"]
+        names = ["override", "label", "ceiling", "rate", "hold_us"]
         found = cast("list[bytes | None]", self._redis.hmget(keys.budget(host, org_id), names))
-        label, ceiling, rate, hold_us = (None if value is None else value.decode() for value in found)
+        override, label, ceiling, rate, hold_us = (
+            None if value is None else value.decode() for value in found
+        )
         current = min(float(rate), float(ceiling)) if rate and ceiling else None
-        return RawBudget(label, current, float(hold_us or 0) / 1000)
+        # An order stands as soon as it is given, though no worker has asked since.
+        return RawBudget(override or label, current, float(hold_us or 0) / 1000)
 
     def set_rate(self, host: str, org_id: str, order: str) -> None:
         """Orders requests per second, 'auto' or 'default', for all workers; see `set_rate.lua`."""
@@ -259,9 +265,19 @@ class JobStore:
             if b"state" in fields:
                 yield _text(fields)
 
-    def slices(self, job_id: str, count: int) -> Iterator[StoredSlice]:
-        """Every slice in order, a few at a time, each as it stands when it is read."""
-        for start in range(0, count, _READ_AHEAD):
+    def slices_holding(self, job_id: str, count: int, ids: Collection[str]) -> Iterator[StoredSlice]:
+        """Those of the first `count` slices that hold one of `ids`."""
+        for start in range(0, count, _LOOKED_THROUGH):
+            numbers = range(start, min(count, start + _LOOKED_THROUGH))
+            blobs = self._redis.mget([keys.of_slice(job_id, "ids", number) for number in numbers])
+            for number, blob in zip(numbers, cast("list[bytes | None]", blobs), strict=True):
+                # One that is gone is read too, which says so.
+                if blob is None or holds_any(blob, ids):
+                    yield from self.slices(job_id, number + 1, number)
+
+    def slices(self, job_id: str, count: int, first: int = 0) -> Iterator[StoredSlice]:
+        """Every slice from `first` on in order, a few at a time, each as it stands when it is read."""
+        for start in range(first, count, _READ_AHEAD):
             numbers = range(start, min(count, start + _READ_AHEAD))
             with self._redis.pipeline(transaction=False) as pipe:
                 for number in numbers:

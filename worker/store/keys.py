@@ -26,6 +26,8 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:budget:HOST:ORG:workers       the terms that its live workers' settings give
     bulk:budget:HOST:ORG:jobs          its jobs' shares of late
     bulk:workers               zset    worker processes by their last heartbeat
+
+One channel: bulk:holds, on which each hold of a budget is told as it begins.
 """
 
 from typing import Final

@@ -19,7 +19,8 @@ from rich.table import Table
 
 from tests.limits.limiters import FixedWindow, Limiter, Penalty, SlidingLog, TokenBucket
 from worker.core.rate.hold import hold_for
-from worker.core.rate.learning import Evidence, begin, heard, next_look, refused
+from worker.core.rate.learned import Evidence
+from worker.core.rate.learning import begin, heard, next_look, refused
 from worker.core.rate.slots import slots_per_run
 from worker.core.rate.terms import Terms
 

@@ -5,22 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.core.rate.learning import (
-    CLOSE,
-    LOOK,
-    LOWEST,
-    MARGIN,
-    TESTED,
-    TRUST,
-    Evidence,
-    Learned,
-    Phase,
-    begin,
-    heard,
-    next_look,
-    refused,
-    under,
-)
+from worker.core.rate.bracket import CLOSE, DOUBLING, LONGEST_TEST, LOWEST, MARGIN, TESTED
+from worker.core.rate.learned import Evidence, Learned, Phase
+from worker.core.rate.learning import LOOK, begin, heard, next_look, refused, under
 from worker.core.rate.terms import Terms
 
 AUTO = Terms(None, 10.0, 100.0)
@@ -39,7 +26,7 @@ def a_state(**fields: object) -> Learned:
 
 def test_a_rate_set_by_hand_is_believed_and_an_unknown_one_climbed_for() -> None:
     assert begin(BY_HAND) == Learned(Phase.STEADY, 50.0, 50.0, low=50.0, high=50.0)
-    assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0)
+    assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0, step=DOUBLING)
     assert begin(Terms(None, 500.0, 100.0)).rate == 100.0
 
 
@@ -122,13 +109,55 @@ def test_a_steady_rate_that_is_refused_falls_to_what_was_let_through() -> None:
     assert 45 <= little.rate < 49.5
 
 
-@pytest.mark.parametrize("phase", [Phase.STEADY, Phase.TEST])
-def test_a_refusal_after_hardly_anything_passed_says_nothing_of_the_rate(phase: Phase) -> None:
-    state = a_state(phase=phase, strikes=1, held=0.1, seconds=0.1)
-    blocked = refused(state, Evidence(0.1, TRUST - 1, 1), 0.2)
-    assert blocked.rate == pytest.approx(state.rate, rel=0.01)
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_refusal_after_nothing_passed_says_nothing_of_the_rate(phase: Phase) -> None:
+    state = a_state(phase=phase, strikes=1, held=0.1, seconds=0.1, high=60.0)
+    blocked = refused(state, Evidence(0.1, 0, 1), 0.2)
+    assert blocked.phase == phase
+    assert state.low * MARGIN <= blocked.rate <= 60.0
     assert blocked.strikes == 2
     assert blocked.held == pytest.approx(0.3)
+
+
+def test_a_rate_refused_again_and_again_is_searched_for_below() -> None:
+    """As where it was set by hand, far above the limit: each refusal tells a little."""
+    state = begin(BY_HAND)
+    rates = [state.rate]
+    for _ in range(6):
+        state = refused(state, Evidence(0.1, 1, 1), 0.1)
+        rates.append(state.rate)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.35 * rates[0]
+
+
+def test_a_low_that_was_only_guessed_is_tested_where_a_climb_gets_far() -> None:
+    state = a_state(phase=Phase.CLIMB, rate=70.0, beyond=5.0, seconds=10.0, passed=480.0)
+    assert refused(state, Evidence(0.0, 1, 1), 0.1).phase is Phase.TEST
+    sure = msgspec.structs.replace(state, sure=True)
+    assert refused(sure, Evidence(0.0, 1, 1), 0.1).phase is Phase.STEADY
+
+
+def test_a_low_that_was_tested_stands() -> None:
+    """Less than it passed since: a bucket without burst had nothing to keep what was not used."""
+    state = a_state(phase=Phase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=30.0, sure=True)
+    narrowed = refused(state, Evidence(0.0, 1, 1), 0.1)
+    assert (narrowed.low, narrowed.high) == (40.0, 60.0)
+
+
+def test_a_long_hold_makes_the_test_after_it_longer() -> None:
+    """A bucket filled up in it, and that has to be used up before a rate is known."""
+    state = a_state(phase=Phase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=30.0, sure=True)
+    short, long = (refused(state, Evidence(0.0, 1, 1), hold) for hold in (0.01, 2.0))
+    assert short.wait == TESTED
+    assert long.wait == LONGEST_TEST
+    fallen = refused(msgspec.structs.replace(state, peak=200.0), Evidence(0.0, 1, 1), 2.0)
+    assert fallen.wait == TESTED
+
+
+def test_a_fall_that_a_long_hold_blurs_is_tested() -> None:
+    state = a_state(seconds=3.0, passed=60.0, held=1.5)
+    assert refused(state, Evidence(0.0, 1, 1), 0.1).phase is Phase.STEADY
+    assert refused(state, Evidence(0.0, 1, 1), 2.0).phase is Phase.TEST
 
 
 def test_strikes_end_once_enough_has_passed() -> None:

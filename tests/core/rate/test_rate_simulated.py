@@ -26,12 +26,12 @@ def test_an_unknown_rate_costs_a_tenth_at_most(burst: int, seed: int) -> None:
     done = unknown(burst, seed)
     assert done.seconds <= 1.10 * 30
     # With a burst of a whole second, more is under way when the limit is met.
-    assert done.throttled_share <= (0.02 if burst == 10 else 0.04)
+    assert done.throttled_share <= (0.015 if burst == 10 else 0.035)
 
 
 def test_a_limit_that_falls_to_a_tenth_and_comes_back_is_followed() -> None:
     done = [steps(seed) for seed in range(1, 6)]
-    assert mean(one.passed for one in done) >= 0.88 * 11_500
+    assert mean(one.passed for one in done) >= 0.89 * 11_500
     assert max(one.throttled_share for one in done) <= 0.03
 
 
@@ -101,3 +101,12 @@ def test_a_rate_set_by_hand_is_kept_exactly(workers: int) -> None:
     done = made.run(seconds=60)
     assert done.throttled == 0
     assert 50 * 59.5 <= done.passed <= 50 * 60 + 1
+
+
+@pytest.mark.parametrize(("rate", "limit", "share"), [(200.0, 60.0, 0.8), (1000.0, 20.0, 0.65)])
+@pytest.mark.parametrize("burst", [1, 10])
+def test_a_rate_set_far_too_high_by_hand_is_lowered_to_the_limit(
+    rate: float, limit: float, burst: int, share: float
+) -> None:
+    made = Simulation(TokenBucket(limit, burst), Terms(rate, 10, 1000))
+    assert made.run(seconds=60).passed >= share * limit * 60

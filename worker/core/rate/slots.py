@@ -1,5 +1,6 @@
 """Send times that were reserved: which is the next, and which came to nothing."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -11,9 +12,14 @@ LATE: Final = 0.02
 """Seconds that a send may be late, and no more than `LATE_SLOTS`. A later slot is forfeited: catching up
 would be a burst. It goes back to the budget, which gives such slots out again little by little."""
 LATE_SLOTS: Final = 6
+NEVER_LATE: Final = 0.006
+"""Seconds that it may be late in any case: a busy loop is, and above 1,000/s six slots are less than that."""
 
 EARLY: Final = 0.0005
 """Seconds: what a timer may be early by."""
+
+_ROUND_UP: Final = 2 / 3
+"""A run of one slot is for rates up to 13.3/s: as often does a worker come for the next."""
 
 
 class Slot(NamedTuple):
@@ -37,7 +43,7 @@ class Slots:
     def add(self, first: float, gap: float, jobs: Sequence[str], era: int) -> None:
         """A run: a slot for each of `jobs`, `gap` seconds apart."""
         self._slots.extend(Slot(first + place * gap, job, era) for place, job in enumerate(jobs))
-        self._late = max(gap, min(LATE, LATE_SLOTS * gap))
+        self._late = max(gap, min(LATE, LATE_SLOTS * gap), NEVER_LATE)
 
     def void(self) -> None:
         """Nothing may be sent in them any more, and nothing is given back."""
@@ -67,5 +73,5 @@ class Slots:
 
 
 def slots_per_run(rate: float) -> int:
-    """How many slots a run has at `rate` requests per second."""
-    return max(1, round(rate * RUN_SECONDS))
+    """How many slots a run has at `rate` requests per second: enough to last until the next round trip."""
+    return max(1, math.floor(rate * RUN_SECONDS + _ROUND_UP))

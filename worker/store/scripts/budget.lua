@@ -9,6 +9,7 @@
 --   struck, struck_us the last era of which a refusal was handed to a worker to decide on, and when
 --   due_us            when the next decision is due; from_us, where its evidence begins
 --   passed, refused, latency_us     evidence since then
+--   told_us, told_passed...         how much of it was handed to the worker that decides
 --   strikes           refusals in a row, as decided last
 --   ceiling, start, label                    the terms in force, of all live workers; see `terms`
 --   override          what `set-rate` ordered: 'auto', or requests per second
@@ -17,6 +18,7 @@
 
 local key = KEYS[1]
 local DAY_MS = 86400000
+local HEARD = {'passed', 'refused', 'latency_us'}
 
 local function int(value)
   return string.format('%.0f', value)
@@ -44,20 +46,19 @@ local function keep_for_a_day()
   if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end
 
--- Takes the evidence since the last decision out of the hash, for whoever decides now.
+-- The evidence since the last decision. It stays in the hash until what is decided on it is adopted: a refusal
+-- meanwhile is decided on all of it.
 local function evidence()
   local from = math.max(number('from_us', now), math.min(number('hold_us'), now))
-  local found = {
+  put('from_us', int(from))
+  put('told_us', int(now))
+  for _, name in ipairs(HEARD) do put('told_' .. name, number(name)) end
+  return {
     seconds = math.max(0, now - from) / 1e6,
     passed = number('passed'),
     refused = number('refused'),
     latency = number('passed') > 0 and number('latency_us') / number('passed') / 1e6 or 0,
   }
-  put('from_us', int(now))
-  put('passed', 0)
-  put('refused', 0)
-  put('latency_us', 0)
-  return found
 end
 
 -- Adopts what a worker decided, if nobody decided since it was asked. `decided`:
@@ -69,11 +70,13 @@ local function adopt(decided)
   put('learned', decided[3])
   put('strikes', decided[6])
   put('due_us', int(math.max(now, number('hold_us')) + 1e6 * decided[4]))
+  -- What was decided on counts no more.
+  for _, name in ipairs(HEARD) do put(name, number(name) - number('told_' .. name)) end
+  put('from_us', decided[5] and int(math.max(now, number('hold_us'))) or number('told_us', now))
   if decided[5] then
     put('era', number('era') + 1)
     put('passed', 0)
     put('latency_us', 0)
-    put('from_us', int(math.max(now, number('hold_us'))))
   end
   return true
 end

@@ -16,6 +16,7 @@
 
 local HORIZON = 0.15e6   -- microseconds ahead of now within which a run may begin
 local RUN = 0.1          -- seconds that a run is long
+local ROUND_UP = 2 / 3   -- one slot a run at 13.3/s and not above: a worker comes for no more than that
 local SLOWEST_ASK = 0.5  -- seconds after which everyone asks again, to hear of a hold or an order
 local CREDIT = 1.01      -- unused slots are given out again so much faster than the rate, never in a burst
 local RAMP_FROM = 0.2    -- share of the rate at which sending begins after a hold
@@ -103,7 +104,7 @@ end
 
 local order = {}
 if first <= now + HORIZON then
-  local run = math.max(1, math.floor(1e6 * RUN / gap + 0.5))
+  local run = math.max(1, math.floor(1e6 * RUN / gap + ROUND_UP))
   local ahead = others + math.max(1, rate * RUN)
   local idle = tat <= now
   local left = {}

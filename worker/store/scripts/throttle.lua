@@ -1,4 +1,5 @@
--- A 429: nobody sends for the organization for a while. A hold is only ever made longer.
+-- A 429: nobody sends for the organization for a while. A hold is only ever made longer, and is told to all
+-- workers at once.
 --
 -- KEYS  1 the budget
 -- ARGV  1 era of the slot that was refused   2 microseconds that the API asked for, or ''
@@ -18,7 +19,10 @@ local until_us = now + math.max(asked or 0, first and tonumber(ARGV[3]) or 0)
 if until_us > math.max(now, number('hold_us')) then
   put('hold_us', int(until_us))
   put('hold_len_us', int(until_us - now))
+  redis.call('PUBLISH', 'bulk:holds', key .. ' ' .. int(until_us - now))
 end
+-- What somebody decides on the time before is of no use any more.
+if first then put('version', number('version') + 1) end
 local reply = {held = math.max(0, number('hold_us') - now) / 1e6, version = number('version')}
 if first then
   put('struck', era)

@@ -1,0 +1,16 @@
+"""A list row by row, as tests look at it; what reads one gets it in stretches."""
+
+from collections.abc import Iterator
+
+from producers.reading import Duplicate, InputOptions, Malformed, Source, Stretch, Wellformed, read_list
+
+Row = Wellformed | Malformed | Duplicate
+
+
+def read_rows(source: Source, options: InputOptions) -> Iterator[Row]:
+    for piece in read_list(source, options):
+        if isinstance(piece, Stretch):
+            assert len(piece.lines) == len(piece.ids) > 0
+            yield from map(Wellformed, piece.lines, piece.ids)
+        else:
+            yield piece

@@ -1,0 +1,75 @@
+"""The bracket in which the limit lies: `low` is allowed, `high` is refused.
+
+Between them a rate is tested, for so long that what a bucket had in store cannot explain it (bisection); once
+they are close, the rate stays a little under `low`, and a climb looks for more after a while.
+"""
+
+from typing import Final
+
+import msgspec
+
+from worker.core.rate.learned import Learned, Phase
+
+DOUBLING: Final = 0.42
+"""The largest step of a climb: two of them double the rate."""
+FIRST_STEP: Final = 0.02
+FIRST_STEP_AFTER_FALL: Final = 0.24
+"""The first step of a climb where the rate was twice as high not long ago."""
+TESTED: Final = 0.75
+"""Seconds without a refusal after which a rate counts as allowed, at least."""
+LONGEST_TEST: Final = 4.0
+MARGIN: Final = 0.99
+"""How much of the rate known as allowed is used."""
+CLOSE: Final = 1.04
+"""A bracket whose ends differ by less is closed."""
+CLOSE_WHERE_DEAR: Final = 1.2
+"""The same where a refusal costs a long hold."""
+MIDDLE: Final = 0.5
+"""How far into the bracket, on a logarithmic scale, a rate is tested."""
+MIDDLE_WHERE_DEAR: Final = 0.3
+DEAR: Final = 0.5
+"""Seconds of hold from which on a refusal is dear."""
+SHORTEST_WAIT: Final = 2.0
+LONGEST_WAIT: Final = 8.0
+"""Seconds between two climbs where a refusal costs little. Tenfold from there takes two more."""
+YOUNG: Final = 20.0
+"""Seconds since the limit last moved, until which it is looked for more often than its price allows."""
+LOWEST: Final = 0.05
+"""Requests per second. However often it is refused, it goes on asking every 20 s."""
+
+
+def narrow(
+    learned: Learned, *, low: float | None = None, high: float | None = None, sure: bool | None = None
+) -> Learned:
+    """Tests a rate between the ends, or settles where they are close enough."""
+    low = max(learned.low if low is None else low, LOWEST)
+    high = max(learned.high if high is None else high, low)
+    dear = max(learned.held, learned.held_before) > DEAR
+    known = msgspec.structs.replace(learned, low=low, high=high, sure=learned.sure if sure is None else sure)
+    if high <= low * (CLOSE_WHERE_DEAR if dear else CLOSE):
+        return settle(msgspec.structs.replace(known, sure=True))
+    rate = low * (high / low) ** (MIDDLE_WHERE_DEAR if dear else MIDDLE)
+    return msgspec.structs.replace(known, phase=Phase.TEST, rate=rate, wait=_test_of(known, rate))
+
+
+def settle(learned: Learned) -> Learned:
+    """Stays under `low` until it is time to look for more."""
+    low = max(learned.low, LOWEST)
+    rate = max(LOWEST, min(MARGIN * low, learned.ceiling))
+    wait = min(max(SHORTEST_WAIT, 0.12 * learned.age), LONGEST_WAIT)
+    wait = max(wait, learned.price if learned.age > YOUNG else 3 * learned.held)
+    step = FIRST_STEP_AFTER_FALL if _fell(learned, rate) else FIRST_STEP
+    return msgspec.structs.replace(learned, phase=Phase.STEADY, low=low, rate=rate, wait=wait, step=step)
+
+
+def _test_of(learned: Learned, rate: float) -> float:
+    """Seconds that a test at `rate` lasts: what a bucket got back in the hold has to be used up."""
+    if _fell(learned, rate):
+        return TESTED
+    refilled = learned.held * learned.low
+    return min(max(TESTED, refilled / (rate - learned.low)), LONGEST_TEST)
+
+
+def _fell(learned: Learned, rate: float) -> bool:
+    """Whether twice of `rate` was allowed not long ago, and may be again."""
+    return rate < 0.5 * learned.peak

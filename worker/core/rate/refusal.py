@@ -1,0 +1,87 @@
+"""What a refusal says of the limit, by what was being done when it came."""
+
+import math
+from typing import Final, NamedTuple
+
+import msgspec
+
+from worker.core.rate.bracket import DEAR, narrow, settle
+from worker.core.rate.learned import Learned
+
+FAR: Final = 1.3
+"""Times `low` that a climb got to, from where a `low` which was only guessed is tested anew."""
+VERY_FAR: Final = 1.5
+"""The same where so much passed that hardly a burst explains it."""
+A_BURST: Final = 20.0
+"""Requests, and no less than a second's worth: what a bucket may well hold."""
+ONE_STEP: Final = 1.01
+"""How much of a climb that came to nothing may be kept, where a step of it passed."""
+FURTHEST_FALL: Final = 0.3
+"""Of the rate, at one refusal."""
+GUESS: Final = 0.1
+"""Of the rate, as the lower end of a bracket where nothing better is known."""
+
+
+class Bounds(NamedTuple):
+    """Of the limit, in requests per second. At the last refusal and at this one there was nothing left."""
+
+    at_least: float
+    """What passed since the last refusal, over all the time: less than the limit where a bucket filled up."""
+    at_most: float
+    """The same without the time held: more than the limit where the hold put something into the bucket."""
+    trusted: bool
+    """Whether enough passed for that to mean something."""
+
+    @property
+    def middle(self) -> float:
+        return math.sqrt(self.at_least * self.at_most)
+
+
+def refused_climbing(learned: Learned, bounds: Bounds) -> Learned:
+    """Refused while looking for more than `low`."""
+    rate, low = learned.rate, learned.low
+    if not low:
+        # Two steps ago it was half; a burst may have borne even that.
+        return narrow(_moved(learned), low=min(rate / 2, bounds.at_most), high=rate)
+    if rate > VERY_FAR * low and learned.beyond > max(A_BURST, low):
+        return narrow(_moved(learned), low=rate / 2, high=rate)
+    if bounds.trusted and bounds.at_least > low:
+        low = min(bounds.at_least, rate)
+    elif not learned.sure and rate > FAR * low:
+        return narrow(learned, high=rate)
+    elif learned.beyond > 0 and bounds.at_most > 0.97 * low:
+        low = min(ONE_STEP * low, rate)
+    return settle(msgspec.structs.replace(learned, low=low, high=rate))
+
+
+def refused_testing(learned: Learned, bounds: Bounds) -> Learned:
+    """Refused while a rate within the bracket was tested."""
+    low, rate = learned.low, learned.rate
+    if not bounds.trusted:
+        return narrow(learned, high=rate)
+    # A `low` that was tested stands. Where less passed all the same, a bucket had overflowed, and
+    # `at_most` says nothing.
+    high = rate if learned.sure and bounds.at_most <= low else min(rate, bounds.at_most)
+    if bounds.at_least > low:
+        low = min(bounds.at_least, high)
+    elif not learned.sure and (bounds.at_most < low or learned.held > DEAR):
+        low = bounds.middle
+    return narrow(learned, low=low, high=high)
+
+
+def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
+    """Refused at a rate that had been allowed: the limit has fallen, at once and as far as was seen."""
+    rate = learned.rate
+    if not bounds.trusted:
+        return narrow(learned, low=max(bounds.at_least, GUESS * rate), high=rate)
+    high = min(bounds.at_most, rate)
+    low = min(max(math.sqrt(bounds.at_least * high), FURTHEST_FALL * rate), learned.low)
+    known = _moved(learned) if low < 0.75 * learned.low else learned
+    if learned.held > DEAR:
+        return narrow(known, low=low, high=high)
+    return settle(msgspec.structs.replace(known, low=low, high=learned.low))
+
+
+def _moved(learned: Learned) -> Learned:
+    """The limit is another than before: it is looked for often, and `low` is a guess."""
+    return msgspec.structs.replace(learned, age=0.0, sure=False)
