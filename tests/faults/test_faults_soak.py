@@ -1,4 +1,4 @@
-"""Random faults at random moments, job after job: `pytest tests/faults --soak 30m --seed 1`."""
+"""Random faults at random moments, job after job: `pytest tests/faults/test_faults_soak.py --soak 30m`."""
 
 import json
 import random
