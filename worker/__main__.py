@@ -11,6 +11,7 @@ import click
 
 COMMANDS: Final = {
     "worker": "worker.processes",
+    "slice": "worker.alone",
     "redis": "worker.embedded.__main__",
     "simulator": "worker.simulator.__main__",
     "doctor": "worker.doctor.__main__",

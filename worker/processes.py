@@ -85,7 +85,12 @@ def _keep_running(count: int) -> int:
         time.sleep(_POLL)
     for child in children:
         child.terminate()
-    return max(abs(child.wait()) for child in children)
+    return max(_ended(child.wait()) for child in children)
+
+
+def _ended(code: int) -> int:
+    """The exit code of a process that was told to end. One that still started ends by the signal itself."""
+    return 0 if code == -signal.SIGTERM else abs(code)
 
 
 def _start() -> "subprocess.Popen[bytes]":

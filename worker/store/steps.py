@@ -20,6 +20,8 @@ class Step(StrEnum):
     CONTROL = "control"
     SWEEP = "sweep"
     PURGE = "purge"
+    STORE = "store"
+    SET_ASIDE = "set_aside"
 
 
 class BudgetStep(StrEnum):
@@ -49,6 +51,11 @@ class Code(StrEnum):
     PURGING = "PURGING"
     KEPT = "KEPT"
     HELD = "HELD"
+    ALONE = "ALONE"
+    SET_ASIDE = "SET_ASIDE"
+    GIVEN_BACK = "GIVEN_BACK"
+    STORED = "STORED"
+    ABANDONED = "ABANDONED"
     NO_JOB = "NO_JOB"
 
 
