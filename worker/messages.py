@@ -40,6 +40,11 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=False,
         task_publish_retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},
         broker_connection_retry_on_startup=True,
+        # For ever: by default a worker ends after some three quarters of an hour without Redis.
+        broker_connection_max_retries=None,
+        # A failover answers who waits for a message with an error that is none of the connection; without
+        # this it ends the worker.
+        broker_channel_error_retry=True,
         worker_prefetch_multiplier=1,
         # A message waits where any free worker finds it, not behind the slices of one.
         worker_disable_prefetch=True,

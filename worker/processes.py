@@ -118,10 +118,15 @@ def _keep_running(parts: list[_Part], file: Path | None) -> int:
         time.sleep(_POLL)
     for child in children:
         child.terminate()
-    code = max(abs(child.wait()) for child in children)
+    code = max(_ended(child.wait()) for child in children)
     if file is not None:
         file.unlink(missing_ok=True)
     return code
+
+
+def _ended(code: int) -> int:
+    """The exit code of a process that was told to end. One that still started ends by the signal itself."""
+    return 0 if code == -signal.SIGTERM else abs(code)
 
 
 def _start(part: _Part) -> "subprocess.Popen[bytes]":

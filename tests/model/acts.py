@@ -124,10 +124,11 @@ class Take:
     job_id: str
     number: int
     nonce: str
+    alone: bool = False
 
     async def send(self, stores: Stores) -> Answer:
         claim, queue = await stores.claims.claim(
-            self.job_id, self.number, nonce=self.nonce, worker="w", host=HOST
+            self.job_id, self.number, nonce=self.nonce, worker="w", host=HOST, alone=self.alone
         )
         if not isinstance(claim, Claim):
             return (claim.value,)
@@ -137,7 +138,7 @@ class Take:
         return ("CLAIMED", claim.number, outcomes, _numbers(queue))
 
     def tell(self, world: World) -> Answer:
-        return world.claim(self.job_id, self.number, self.nonce)
+        return world.claim(self.job_id, self.number, self.nonce, alone=self.alone)
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ class StoreMachine(RuleBasedStateMachine):
         waiting = sorted(job.waiting) if chance.random() > RARELY else []
         number = chance.choice(dead or waiting or range(max(1, job.next)))
         known = [act.nonce for act in self.done if isinstance(act, Take)][-3:]
-        return Take(job_id, number, chance.choice([f"n{next(self.new)}", *known]))
+        return Take(job_id, number, chance.choice([f"n{next(self.new)}", *known]), chance.random() < RARELY)
 
     def _commit(self, chance: Random) -> Act | None:
         if not self.handles:
@@ -319,7 +319,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert recount(self.stores[0].jobs, job_id).differences == []
 
     def _work_off(self, job_id: str, number: int) -> None:
-        act = Take(job_id, number, f"n{next(self.new)}")
+        act = Take(job_id, number, f"n{next(self.new)}", alone=True)
         answer = self._do([act])[0]
         if answer[0] == "CLAIMED":
             claim, *_ = self.handles[-1]

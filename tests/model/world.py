@@ -20,6 +20,7 @@ RAN_OUT: Final = "ran out"
 OPEN: Final = frozenset(".?")
 MOVING: Final = frozenset({State.QUEUED, State.RUNNING, State.PAUSED, State.CANCELLING})
 MIN_SAMPLE: Final = 100
+MOST_DEATHS: Final = 3
 
 Answer = tuple[object, ...]
 
@@ -34,6 +35,7 @@ class Part:
     seq: int = 0
     mark: int = 0
     done: bool = False
+    deaths: int = 0
     sendable: int = 0
     """Ids below it may have been sent, whatever became of the claim. The store does not know this."""
 
@@ -68,6 +70,13 @@ class Job:
     @property
     def workable(self) -> bool:
         return self.state in {State.QUEUED, State.RUNNING} and self.ending is None
+
+    def lose(self, number: int) -> None:
+        part = self.parts[number]
+        part.doubt()
+        part.claim, part.deaths = part.claim + 1, part.deaths + 1
+        del self.claimed[number]
+        self.waiting[number] = FRESH
 
     def change(self, to: State) -> None:
         self.state = to
@@ -152,7 +161,7 @@ class World:
         job.change(State.QUEUED)
         return ("LAUNCHED", () if job.settle() else sent(job.refill()))
 
-    def claim(self, job_id: str, number: int, nonce: str) -> Answer:
+    def claim(self, job_id: str, number: int, nonce: str, *, alone: bool) -> Answer:
         job = self.jobs.get(job_id)
         if job is None:
             return ("NO_JOB",)
@@ -160,8 +169,9 @@ class World:
         if not job.workable:
             job.settle()
             return ("RESTING",)
-        if number >= len(job.parts):
-            return ("NO_JOB",)
+        return self._claim(job, number, nonce, alone=alone) if number < len(job.parts) else ("NO_JOB",)
+
+    def _claim(self, job: Job, number: int, nonce: str, *, alone: bool) -> Answer:
         part, lease = job.parts[number], job.claimed.get(number)
         mine = lease is not None and part.nonce == nonce
         if part.done:
@@ -169,11 +179,15 @@ class World:
             return ("DONE",)
         if lease is LIVE and not mine:
             return ("TAKEN",)
+        if lease is not None and not mine:
+            job.lose(number)
+        if not mine and part.deaths >= MOST_DEATHS and not alone:
+            job.waiting[number] = FRESH
+            return ("ALONE",)
         if self.held and not mine:
             job.waiting[number] = LATER
             return ("HELD",)
         if not mine:
-            part.doubt()
             part.claim, part.nonce, part.seq = part.claim + 1, nonce, 0
         job.waiting.pop(number, None)
         job.claimed[number] = LIVE
@@ -194,13 +208,15 @@ class World:
             return ("REPEATED", job.workable, FREE_PROBES + job.count("A"), ())
         if number not in job.claimed:
             return ("FENCED", False, 0, ())
-        now = list(part.out)
+        now, settled = list(part.out), False
         for index, code in codes.items():
             if now[index] in OPEN:
                 now[index] = code
+                settled |= code != "?"
                 job.tally += code in "FU"
         part.out, part.seq, part.mark = "".join(now), seq, mark
         part.sendable = max(part.sendable, mark) if end == "keep" else 0
+        part.deaths = 0 if settled else part.deaths + (end == "break")
         job.sent += 1
         job.claimed[number] = LIVE
         queued = [] if end == "keep" else self._give_back(job, number, end)
@@ -217,23 +233,22 @@ class World:
         if not OPEN & set(part.out):
             part.done = True
             return []
-        job.waiting[number] = {"release": FRESH, "hand over": LOST, "snooze": LATER}[end]
-        return [number] if job.workable and end == "release" else []
+        job.waiting[number] = {"release": FRESH, "break": FRESH, "hand over": LOST, "snooze": LATER}[end]
+        return [number] if job.workable and end in {"release", "break"} else []
 
     def sweep(self, job_id: str) -> Answer:
         job = self.jobs.get(job_id)
         if job is None:
             return (0, 0, ())
         job.check_limits()
-        if job.state is State.PREPARING or job.settle():
+        if job.state not in MOVING:
             return (0, 0, ())
         queued = []
         for number in [number for number, lease in job.claimed.items() if lease is RAN_OUT]:
-            job.parts[number].doubt()
-            job.parts[number].claim += 1
-            del job.claimed[number]
-            job.waiting[number] = FRESH
+            job.lose(number)
             queued += [number] if job.workable else []
+        if job.settle():
+            return (0, 0, ())
         if job.workable:
             for number in [number for number, message in job.waiting.items() if message is LOST]:
                 job.waiting[number] = FRESH

@@ -64,17 +64,17 @@ def test_launching_a_job_that_vanished_says_so(jobs: JobStore) -> None:
 def test_skipped_lines_come_back_in_order(jobs: JobStore) -> None:
     first = [SkippedLine(2, "a", 1, ""), SkippedLine(3, None, None, "empty id")]
     second = [SkippedLine(9, "b", 4, "")]
+    create(jobs, "one")
     jobs.put_skipped("one", 0, first)
     jobs.put_skipped("one", 1, second)
     assert list(jobs.skipped("one")) == [*first, *second]
 
 
-def test_removing_a_job_leaves_no_key(jobs: JobStore, client: redis.Redis) -> None:
+def test_an_upload_that_is_discarded_leaves_no_key(jobs: JobStore, client: redis.Redis) -> None:
     jobs.create("one", {"org_id": ORG, "request_id": "key"}, request_id="key", fingerprint="f", fresh=False)
     jobs.put_slices("one", [(0, Slice(("a",), ((1, 1),)))])
     jobs.put_skipped("one", 0, [SkippedLine(2, "a", 1, "")])
-    jobs.launch("one", {}, total=1, slices=1, deadline=None)
-    jobs.remove("one", 1)
+    jobs.discard("one")
     assert client.keys("*") == []
 
 

@@ -1,4 +1,5 @@
-"""Shows that this process lives, and finds what others left behind: leases that ran out, lost messages.
+"""Shows that this process lives, and finds what others left behind: leases that ran out, lost messages,
+uploads that were abandoned.
 
 Every worker runs one; that many do so at once is harmless, since each finding is handed to one of them.
 """

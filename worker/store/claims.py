@@ -18,7 +18,7 @@ from worker.core.record import Stored
 from worker.core.slices import Slice, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
-from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args, purge_args
+from worker.store.jobs import ABANDONED_MS, MESSAGE_LOST_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Answer, Code, Step, Ticket, answer, text, tickets
 
 LEASE_MS: Final = 6000
@@ -51,6 +51,8 @@ class End(StrEnum):
     """Nothing is in flight: the slice is done, or anyone may have it."""
     HAND_OVER = "hand over"
     """As `RELEASE`, by a worker that stops: a message that it sent would come back to itself."""
+    BREAK = "break"
+    """As `RELEASE` after a defect of ours: it counts as a death of the slice's worker."""
     SNOOZE = "snooze"
     """As `RELEASE`, until a long hold of the budget is over: then a sweep sends the message."""
 
@@ -99,10 +101,14 @@ class ClaimStore:
         return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
 
     async def claim(
-        self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str
+        self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str, alone: bool = False
     ) -> tuple[Claim | Code, list[Ticket]]:
-        """The claim, or why there is none; and the slices to send messages for."""
-        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS]
+        """The claim, or why there is none; and the slices to send messages for.
+
+        `alone`: this process does nothing else.
+        """
+        mode = "alone" if alone else ""
+        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS, mode]
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
@@ -137,8 +143,15 @@ class ClaimStore:
         """A fault of the whole job. A job that is past it already is left as it is."""
         await self._step(Step.CONTROL, job_id, control_args(control, code, message, "worker"))
 
+    async def set_aside(self, job_id: str, slice_no: int, nonce: str) -> tuple[Code, list[Ticket]]:
+        """The process of the claim `nonce`, which did nothing else, died: see `set_aside.lua`."""
+        code, queue = await self._step(Step.SET_ASIDE, job_id, [slice_no, nonce, WINDOW])
+        return code, tickets(queue)
+
     async def sweep(self, job_id: str) -> Swept:
-        code, rest = await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])
+        code, rest = await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS])
+        if code is Code.ABANDONED:
+            await self.purge(job_id, 0)
         if code is not Code.SWEPT:
             return Swept(Standing(0, 0), [])
         waiting, claimed, *queue = rest

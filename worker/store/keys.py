@@ -9,7 +9,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:bat:N           string  batches           } laid out in
     bulk:{JOB}:why:N           string  reasons           } worker/core/record.py
     bulk:{JOB}:exc:N           string  exceptions        }
-    bulk:{JOB}:slice:N         hash    who works on slice N: claim, nonce, mark, seq
+    bulk:{JOB}:slice:N         hash    who works on slice N (see scripts/prelude.lua)
     bulk:{JOB}:claimed         zset    slices claimed, by the end of their lease
     bulk:{JOB}:waiting         zset    slices with a message in the queue, by when it was sent
     bulk:{JOB}:skipped         hash    chunk number -> packed rows of duplicates and malformed lines
