@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "doctor": ("processes:doctor", "Check Redis, workers, credential and API."),
     "set-rate": ("rate", "Change how fast all workers may send for an organization."),
     "worker": ("processes:worker", "Start Celery workers."),
+    "metrics": ("processes:metrics", "Serve numbers for Prometheus."),
     "simulator": ("processes:simulator", "Serve the stand-in for the API."),
 }
 

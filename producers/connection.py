@@ -26,7 +26,9 @@ def opened(settings: Settings, *, check: bool = False) -> Iterator[JobStore]:
         yield JobStore(client)
 
 
-def wake_workers(settings: Settings, job_id: str, tickets: Sequence[Ticket]) -> None:
+def wake_workers(
+    settings: Settings, job_id: str, tickets: Sequence[Ticket], traceparent: str | None = None
+) -> None:
     """Sends the messages for slices. The job is safe without them: a worker's sweep sends them too."""
     if not tickets:
         return
@@ -37,7 +39,7 @@ def wake_workers(settings: Settings, job_id: str, tickets: Sequence[Ticket]) -> 
 
     try:
         with messages.make_app(settings) as app:
-            messages.send(app, job_id, tickets)
+            messages.send(app, job_id, tickets, traceparent)
     except (OperationalError, OSError) as error:
         click.echo(
             f"Warning: job {job_id} is stored, but workers could not be woken ({type(error).__name__}):"

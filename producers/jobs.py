@@ -27,6 +27,7 @@ from worker.core.skipped import CHUNK, SkippedLine
 from worker.core.slices import IDS, Slice, runs_of
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
+from worker.traces.parent import HEADER
 
 _AT_ONCE: Final = 16
 """Slices stored in one round trip, about 1 MB."""
@@ -53,6 +54,8 @@ class Request:
     """The job whose ids this one takes up again."""
     root_job_id: str | None = None
     """The first of that family."""
+    traceparent: str | None = None
+    """The span of this submission, where it is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +82,30 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
     )
     if not new and store.field(job_id, "state") != "preparing":
         return Submitted(job_id, new=False, tickets=[])
-    tickets = fill(store, job_id, request, read_list(source, request.options), source.sha256)
+    pieces = read_list(source, request.options)
+    tickets = fill(store, job_id, request, pieces, source.sha256, new=new)
     return Submitted(job_id, new=True, tickets=tickets)
 
 
 def fill(
-    store: JobStore, job_id: str, request: Request, pieces: Iterable[Piece], sha256: str | None
+    store: JobStore,
+    job_id: str,
+    request: Request,
+    pieces: Iterable[Piece],
+    sha256: str | None,
+    *,
+    new: bool = True,
 ) -> list[Ticket]:
-    """Stores `pieces` as a job in 'preparing' and launches it; what goes wrong removes it."""
+    """Stores `pieces` as a job in 'preparing' and launches it; what goes wrong removes it.
+
+    An upload that another began, who may live, is left to a sweep.
+    """
     upload = Upload(store, job_id)
     try:
         manifest = upload.store(pieces, sha256)
     except BaseException:
-        store.remove(job_id, upload.slices)
+        if new:
+            store.discard(job_id)
         raise
     fields = {"manifest": msgspec.json.encode(manifest).decode()}
     return store.launch(
@@ -195,6 +209,7 @@ def request_fields(request: Request) -> dict[str, str]:
         "root_job_id": request.root_job_id,
         "max_failures": request.max_failures,
         "max_failure_ratio": request.max_failure_ratio,
+        HEADER: request.traceparent,
     }
     fields |= {name: str(value) for name, value in optional.items() if value is not None}
     return fields

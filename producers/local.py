@@ -11,6 +11,7 @@ from producers.children import Child
 from producers.connection import opened, wake_workers
 from producers.jobs import Request, fingerprint, submit, whoami
 from producers.reading import Source
+from producers.traced import traces
 from producers.watch import watch
 from worker.core.errors import BadInputError
 from worker.core.job import Control, ReasonCode, State
@@ -27,6 +28,8 @@ class Place:
     home: Path
     output: Path | None
     """The results folder; None for a new one under `home`."""
+    parquet: bool = False
+    """Whether it gets the rows as Parquet too."""
 
     def results(self, job_id: str) -> Path:
         return self.output or self.home / "results" / job_id
@@ -64,7 +67,7 @@ def run(
         # A paused job's last answers land first: nothing moves while the folder is written.
         worker.stop()
         folder = place.results(job_id)
-        return write_folder(store, job_id, folder, own.public()), folder
+        return write_folder(store, job_id, folder, own.public(), parquet=place.parquet), folder
 
 
 def _job(source: Source, request: Request, settings: Settings, place: Place, store: JobStore) -> str:
@@ -74,12 +77,14 @@ def _job(source: Source, request: Request, settings: Settings, place: Place, sto
     assert named.request_id is not None
     if place.output is not None:
         check_folder(place.output, store.unfinished_job_of(named.request_id))
-    submitted = submit(source, named, store)
-    job_id = submitted.job_id
-    if submitted.new:
-        click.echo(f"Job {job_id}", err=True)
-        wake_workers(settings, job_id, submitted.tickets)
-        return job_id
+    with traces(settings) as submitting:
+        with submitting(named) as traced:
+            submitted = submit(source, traced, store)
+        job_id = submitted.job_id
+        if submitted.new:
+            click.echo(f"Job {job_id}", err=True)
+            wake_workers(settings, job_id, submitted.tickets, traced.traceparent)
+            return job_id
     click.echo(f"Resuming job {job_id}, which an earlier run left unfinished.", err=True)
     if store.field(job_id, "state") == State.PAUSED:
         _, _, tickets = store.control(

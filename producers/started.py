@@ -10,10 +10,12 @@ from worker.settings import Settings
 from worker.store.jobs import JobStore
 
 
-def started(job: Submitted, settings: Settings, store: JobStore, *, watched: bool) -> int:
+def started(
+    job: Submitted, settings: Settings, store: JobStore, *, watched: bool, traceparent: str | None
+) -> int:
     """Prints the id alone, wakes workers; the exit code, after the watch if `watched`."""
     click.echo(job.job_id)
-    wake_workers(settings, job.job_id, job.tickets)
+    wake_workers(settings, job.job_id, job.tickets, traceparent)
     if not watched:
         click.echo(f"Next: bulk-activate status {job.job_id} --watch", err=True)
         return 0

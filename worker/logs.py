@@ -5,17 +5,25 @@ No local variable is ever printed with a traceback: it could be a secret.
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+from worker.place import here
 from worker.settings import Settings
+
+
+def _add_place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # Before what else is bound: a sender has inherited that of whoever started it.
+    return {**here(), **event}
 
 
 def configure(settings: Settings) -> None:
     """Sends our events, and those of the libraries, to stderr in one form."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
+        _add_place,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -32,7 +40,7 @@ def configure(settings: Settings) -> None:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.add_logger_name,
-            *shared[:3],
+            *shared[:4],
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

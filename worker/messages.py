@@ -11,22 +11,25 @@ from celery import Celery
 from kombu.entity import Queue
 
 from worker.settings import Settings
-from worker.store.connect import broker_url
+from worker.store.broker import broker_conf
 from worker.store.steps import Ticket
+from worker.traces.parent import HEADER
 
 TASK: Final = "bulk_activation.run_slice"
 QUEUE: Final = "bulk-activation"
 QUEUES: Final = 8
 """Each job's messages go into one of so many queues, which workers empty in turn: those of a small job
 hardly ever stand behind those of a large one."""
+QUEUE_NAMES: Final = tuple(f"{QUEUE}.{number}" for number in range(QUEUES))
 
 
 def make_app(settings: Settings) -> Celery:
     """The Celery app, for producers and workers alike."""
-    app = Celery("bulk_activation", broker=broker_url(settings.redis_url), set_as_current=False)
+    app = Celery("bulk_activation", set_as_current=False)
     app.conf.update(
-        task_default_queue=f"{QUEUE}.0",
-        task_queues=[Queue(f"{QUEUE}.{number}") for number in range(QUEUES)],  # type: ignore[no-untyped-call]
+        **broker_conf(settings.redis_url),
+        task_default_queue=QUEUE_NAMES[0],
+        task_queues=[Queue(name) for name in QUEUE_NAMES],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
@@ -37,12 +40,11 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=False,
         task_publish_retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},
         broker_connection_retry_on_startup=True,
-        broker_transport_options={
-            "visibility_timeout": 3600,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": not settings.redis_url.startswith("unix"),
-        },
+        # For ever: by default a worker ends after some three quarters of an hour without Redis.
+        broker_connection_max_retries=None,
+        # A failover answers who waits for a message with an error that is none of the connection; without
+        # this it ends the worker.
+        broker_channel_error_retry=True,
         worker_prefetch_multiplier=1,
         # A message waits where any free worker finds it, not behind the slices of one.
         worker_disable_prefetch=True,
@@ -51,19 +53,21 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
-    if settings.redis_url.startswith("rediss"):
-        # kombu connects unverified unless it is told.
-        app.conf.broker_use_ssl = {"ssl_cert_reqs": "required"}
     return app
 
 
-def send(app: Celery, job_id: str, tickets: Sequence[Ticket]) -> None:
-    """Puts a message for each slice into the queue. Raises what kombu raises."""
+def send(app: Celery, job_id: str, tickets: Sequence[Ticket], traceparent: str | None = None) -> None:
+    """Puts a message for each slice into the queue. Raises what kombu raises.
+
+    `traceparent` names the job's span, where it is traced.
+    """
+    headers = None if traceparent is None else {HEADER: traceparent}
     with app.producer_or_acquire() as producer:
         for ticket in tickets:
-            kwargs = {"job_id": job_id, "slice_no": ticket.slice_no, "size": ticket.size}
-            app.send_task(TASK, kwargs=kwargs, producer=producer, queue=queue_of(job_id))
+            # Flower cuts what is long: the slice's number first, which no other column tells.
+            kwargs = {"slice_no": ticket.slice_no, "job_id": job_id, "size": ticket.size}
+            app.send_task(TASK, kwargs=kwargs, producer=producer, queue=queue_of(job_id), headers=headers)
 
 
 def queue_of(job_id: str) -> str:
-    return f"{QUEUE}.{crc32(job_id.encode()) % QUEUES}"
+    return QUEUE_NAMES[crc32(job_id.encode()) % QUEUES]

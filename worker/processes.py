@@ -10,20 +10,26 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
-from worker import logs, settings
+from worker import heartbeat, logs, settings
 from worker.core.errors import BulkActivateError
 from worker.lifeline import end_with_parent
+from worker.settings import PREFIX
 from worker.store.connect import check_server, sync_client
+from worker.traces import check_tracing
 
 _RESTART_PAUSE: Final = 1.0
 """Seconds before a process that died is started again, so that one that cannot live is no load."""
 
 _POLL: Final = 0.2
+
+_WORKER: Final = ("worker", "--no-metrics")
+_METRICS: Final = ("metrics",)
 
 
 @click.command()
@@ -32,7 +38,8 @@ _POLL: Final = 0.2
 )
 @click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
 @click.option("--name", default=None, help="Celery node name; default: a new one.")
-def command(concurrency: int, with_parent: bool, name: str | None) -> None:
+@click.option("--metrics/--no-metrics", default=True, help="Serve metrics where METRICS_PORT is set.")
+def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C; slices in work are given back).
 
     Example: python -m worker worker --concurrency 2
@@ -40,7 +47,10 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
     try:
         ready = settings.load()
         ready.require_credential()
+        check_tracing(ready)
         logs.configure(ready)
+        if ready.heartbeat_file is not None:
+            heartbeat.begin(ready.heartbeat_file)
         with sync_client(ready.redis_url) as client:
             for warning in check_server(client, ready.redis_url):
                 click.echo(f"Warning: {warning}", err=True)
@@ -49,10 +59,15 @@ def command(concurrency: int, with_parent: bool, name: str | None) -> None:
         sys.exit(error.exit_code)
     if with_parent:
         end_with_parent()
-    if concurrency == 1:
+    shows = metrics and ready.metrics_port is not None
+    if concurrency == 1 and not shows:
         _work(name or f"w{secrets.token_hex(3)}")
     else:
-        sys.exit(_keep_running(concurrency))
+        # Metrics are served by a process of their own: a scrape takes no time from sending.
+        named = ("--name", name) if name and concurrency == 1 else ()
+        file = ready.heartbeat_file
+        workers = [_Part((*_WORKER, *named), _own_beat(file, number)) for number in range(concurrency)]
+        sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
 
 
 def _work(name: str) -> None:
@@ -63,8 +78,22 @@ def _work(name: str) -> None:
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
 
 
-def _keep_running(count: int) -> int:
-    """Starts `count` processes, starts again those that die, stops all on a signal."""
+class _Part(NamedTuple):
+    """A process to keep running: its command, and the heartbeat file that it keeps."""
+
+    arguments: tuple[str, ...]
+    beat: Path | None
+
+
+def _own_beat(file: Path | None, number: int) -> Path | None:
+    return file and file.with_name(f"{file.name}.{number}")
+
+
+def _keep_running(parts: list[_Part], file: Path | None) -> int:
+    """Starts a process of each, starts again those that die, stops all on a signal.
+
+    The heartbeat `file` is written while all beat that are to.
+    """
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -73,22 +102,35 @@ def _keep_running(count: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    children = [_start() for _ in range(count)]
+    beats = [part.beat for part in parts if part.beat is not None]
+    children = [_start(part) for part in parts]
     while not stopping:
         for place, child in enumerate(children):
             if child.poll() is not None:
+                name = parts[place].arguments[0]
                 click.echo(
-                    f"worker process {child.pid} ended ({child.returncode}); starting another", err=True
+                    f"{name} process {child.pid} ended ({child.returncode}); starting another", err=True
                 )
                 time.sleep(_RESTART_PAUSE)
-                children[place] = _start()
+                children[place] = _start(parts[place])
+        if file is not None and heartbeat.all_beat(beats, time.time()):
+            heartbeat.beat(file, f"{len(beats)} processes beat")
         time.sleep(_POLL)
     for child in children:
         child.terminate()
-    return max(abs(child.wait()) for child in children)
+    code = max(_ended(child.wait()) for child in children)
+    if file is not None:
+        file.unlink(missing_ok=True)
+    return code
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _ended(code: int) -> int:
+    """The exit code of a process that was told to end. One that still started ends by the signal itself."""
+    return 0 if code == -signal.SIGTERM else abs(code)
+
+
+def _start(part: _Part) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
-    arguments = [sys.executable, "-m", "worker", "worker", "--with-parent"]
-    return subprocess.Popen(arguments, stdin=subprocess.PIPE, start_new_session=True, env=os.environ)
+    command_line = [sys.executable, "-m", "worker", *part.arguments, "--with-parent"]
+    environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(part.beat)} if part.beat else {})
+    return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=environment)

@@ -23,8 +23,9 @@ from typing import Any, Final
 HERE: Final = Path(__file__).resolve().parent
 EXTRAS: Final = {
     "worker": ("embedded",),
-    "monitor": ("monitor",),
+    "monitor": ("monitor", "tracing"),
     "test": ("test",),
+    "checks": ("checks",),
     "benchmark": ("benchmark",),
 }
 HEADER: Final = "# Made by `python deploy/requirements/compile.py` from pyproject.toml. Do not edit.\n"

@@ -1,4 +1,4 @@
-"""`worker`, `simulator` and `doctor`: become a process of the worker's side."""
+"""`worker`, `metrics`, `simulator` and `doctor`: become a process of the worker's side."""
 
 import os
 import sys
@@ -19,5 +19,6 @@ def _command(name: str, help_text: str) -> click.Command:
 
 
 worker = _command("worker", "Start Celery workers with the settings this project needs.")
+metrics = _command("metrics", "Serve what Redis knows of jobs and workers to Prometheus.")
 simulator = _command("simulator", "Serve the bundled stand-in for the API, on loopback.")
 doctor = _command("doctor", "Check Redis, workers, credential and API; activates nothing.")

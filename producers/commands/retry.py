@@ -9,6 +9,7 @@ from producers.jobs import Request
 from producers.options import job_argument, job_options, limits_of
 from producers.retry import retry, retryable
 from producers.started import started
+from producers.traced import traces
 from worker.reports.results import parse_outcomes
 from worker.settings import load
 
@@ -29,6 +30,7 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
     outcomes = retryable(parse_outcomes(outcome))
     # The organization is the parent's.
     request = Request(org_id="", **limits_of(given))
-    with opened(settings, check=True) as store:
-        child = retry(store, job_id, request, outcomes)
-        return started(child, settings, store, watched=watched)
+    with traces(settings) as submitting, opened(settings, check=True) as store:
+        with submitting(request) as traced:
+            child = retry(store, job_id, traced, outcomes)
+        return started(child, settings, store, watched=watched, traceparent=traced.traceparent)

@@ -8,6 +8,7 @@ from producers.connection import opened
 from producers.jobs import submit
 from producers.options import job_options, open_source, org_option, reading_options, request_of
 from producers.started import started
+from producers.traced import traces
 from worker.core.errors import BadInputError
 from worker.settings import load
 
@@ -29,12 +30,13 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
     """
     settings = load()
     request = request_of(given, settings.org_id)
-    with open_source(file) as source, opened(settings, check=True) as store:
+    with traces(settings) as submitting, open_source(file) as source, opened(settings, check=True) as store:
         if plan_sha256 is not None and plan_sha256.lower() != source.sha256:
             raise BadInputError(
                 f"--plan: the list's sha256 is {source.sha256}, not {plan_sha256}: it was changed since"
             )
-        submitted = submit(source, request, store)
+        with submitting(request) as traced:
+            submitted = submit(source, traced, store)
         if not submitted.new:
             click.echo("This request was submitted before; its job:", err=True)
-        return started(submitted, settings, store, watched=watched)
+        return started(submitted, settings, store, watched=watched, traceparent=traced.traceparent)

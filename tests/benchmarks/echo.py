@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -94,9 +96,14 @@ class Connection(asyncio.Protocol):
     def _send(self, content: bytes) -> None:
         assert self._transport is not None
         self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-            % (len(content), content)
+            b"HTTP/1.1 200 OK\r\nDate: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            % (_date(int(time.time())), len(content), content)
         )
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 def _length(head: str) -> int:

@@ -39,6 +39,7 @@ def test_a_job_being_prepared_has_a_report_already() -> None:
                 ["sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged"], 0
             ),
             "by_status": {},
+            "request_ids": {},
         },
         "rate": {"configured": "auto", "current": 10.0, "held_until": None},
         "progress": {

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FILES = ("worker", "monitor", "test", "benchmark", "build")
+FILES = ("worker", "monitor", "test", "checks", "benchmark", "build")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -44,11 +44,12 @@ def direct(pyproject: dict[str, Any], name: str) -> list[Requirement]:
     if name == "build":
         return [Requirement(line) for line in pyproject["build-system"]["requires"]]
     project = pyproject["project"]
-    tests = ["embedded", "monitor", "test"]
+    tests = ["embedded", "monitor", "tracing", "test"]
     extras = {
         "worker": ["embedded"],
-        "monitor": ["monitor"],
+        "monitor": ["monitor", "tracing"],
         "test": tests,
+        "checks": [*tests, "parquet", "checks"],
         "benchmark": [*tests, "benchmark"],
     }[name]
     lines = project["dependencies"] + [

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import redis
 
-from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
+from tests.store.steps import HOST, ORG, commit, counts, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import ALLOWED_FROM, IN_FORCE, Control, State
 from worker.store import keys
@@ -144,3 +144,24 @@ def test_the_history_tells_each_change(jobs: JobStore) -> None:
     history = jobs.read(job_id).history
     assert len(history) == 5
     assert all('"message":"because"' in entry for entry in history[1:])
+
+
+@pytest.mark.parametrize("control", [Control.CANCEL, Control.FAIL])
+async def test_a_late_message_or_sweep_moves_no_job_that_rests(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis, control: Control
+) -> None:
+    """Messages outlive their job's end, and sweeps were begun before it."""
+    job_id = put_job(jobs, 40, deadline=600)
+    jobs.control(job_id, control, code="user", message="", actor="me")
+    client.hset(keys.job(job_id), "deadline_ms", 1)
+    before = jobs.read(job_id)
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert jobs.sweep(job_id) == []
+    after = jobs.read(job_id)
+    assert (after.fields, after.history) == (before.fields, before.history)
+
+
+async def test_a_message_before_its_time_ends_no_upload(jobs: JobStore, claims: ClaimStore) -> None:
+    jobs.create("early", {"org_id": ORG}, request_id=None, fingerprint="f", fresh=False)
+    assert (await claims.claim("early", 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert state(jobs, "early") == "preparing"

@@ -31,6 +31,7 @@ no connection                          Unreached     not sent; sent again, charg
 An id in doubt is `ambiguous`. With its last attempt gone it is `unknown`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -47,6 +48,10 @@ from worker.core.retry_after import retry_after
 
 MAX_BODY: Final = 1 << 20
 """Bytes. No honest answer about 15 ids comes near; the rest of a longer one is not read."""
+
+
+_REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+"""No format is published."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -144,9 +149,21 @@ def _asked(headers: Mapping[str, str], now: float) -> float | None:
 
 def error_message(body: bytes) -> str:
     """The message of a `CspErrorResponse`, redacted; '' where there is none (HTML, empty, another shape)."""
+    return redact(_text(body, "message"))
+
+
+def request_id(reply: Reply) -> str | None:
+    """The name that the API gave to an exceptional request, which its support asks for; None without one."""
+    given = _text(reply.body, "requestId") or reply.headers.get("X-Request-Id", "")
+    # What looks like a secret is redacted, and then no such name any more.
+    return given if _REQUEST_ID.fullmatch(given) and redact(given) == given else None
+
+
+def _text(body: bytes, name: str) -> str:
+    """A string of a JSON object; '' where it has none, or is none."""
     try:
         document: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    message = document.get("message") if isinstance(document, dict) else None
-    return redact(message) if isinstance(message, str) else ""
+    text = document.get(name) if isinstance(document, dict) else None
+    return text if isinstance(text, str) else ""

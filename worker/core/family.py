@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from heapq import merge
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -109,14 +109,17 @@ def family_report(jobs: Sequence[Report], found: FamilyCount) -> Report:
     )
 
 
-def _requests(jobs: Sequence[Report]) -> dict[str, int | dict[str, int]]:
+def _requests(jobs: Sequence[Report]) -> dict[str, Any]:
     by_status: Counter[str] = Counter()
+    request_ids: dict[str, list[str]] = {}
     for job in jobs:
         by_status.update(job.requests["by_status"])
+        for status, names in job.requests["request_ids"].items():
+            request_ids[status] = [*request_ids.get(status, []), *names]
     sums: dict[str, int | dict[str, int]] = {
         name: sum(job.requests[name] for job in jobs) for name in REQUESTS
     }
-    return {**sums, "by_status": dict(sorted(by_status.items()))}
+    return {**sums, "by_status": dict(sorted(by_status.items())), "request_ids": request_ids}
 
 
 def _progress(jobs: Sequence[Report], counts: dict[Outcome, int], total: int) -> Progress:

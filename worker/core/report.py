@@ -237,7 +237,14 @@ def _requests(fields: Mapping[str, str]) -> dict[str, Any]:
         for name, value in sorted(fields.items())
         if name.startswith("r_") and name.removeprefix("r_").isdigit()
     }
-    return {**{name: int(fields.get(f"r_{name}", 0)) for name in REQUESTS}, "by_status": by_status}
+    # A few of the names that the API gave to exceptional requests, by status, for its support.
+    request_ids = {
+        name.removeprefix("support_"): value.split()
+        for name, value in sorted(fields.items())
+        if name.startswith("support_")
+    }
+    counts = {name: int(fields.get(f"r_{name}", 0)) for name in REQUESTS}
+    return {**counts, "by_status": by_status, "request_ids": request_ids}
 
 
 def _progress(fields: Mapping[str, str], counts: Mapping[str, int], now_ms: int, state: State) -> Progress:

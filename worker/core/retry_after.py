@@ -5,6 +5,7 @@ RFC 9110, section 10.2.3: a number of seconds, or an HTTP date in one of three f
 
 import math
 from email.utils import mktime_tz, parsedate_tz
+from functools import lru_cache
 from typing import Final
 
 LONGEST: Final = 3600.0
@@ -22,10 +23,20 @@ def retry_after(value: str | None, now: float) -> float | None:
     text = value.strip()
     seconds = _number(text)
     if seconds is None:
-        seconds = _date(text, now)
-    if seconds is None:
-        return None
+        moment = _moment(text)
+        if moment is None:
+            return None
+        seconds = moment - now
     return min(max(seconds, 0.0), LONGEST)
+
+
+def their_now(date: str | None, now: float) -> float:
+    """The server's clock by the `Date` header of its answer, else ours, which may be wrong by hours.
+
+    What the server writes as a moment is meant on its own clock. Seconds since the epoch.
+    """
+    since = None if date is None else _moment(date)
+    return now if since is None else since
 
 
 def _number(text: str) -> float | None:
@@ -36,9 +47,11 @@ def _number(text: str) -> float | None:
     return None if math.isnan(seconds) else seconds
 
 
-def _date(text: str, now: float) -> float | None:
+@lru_cache(maxsize=16)  # Thousands of answers are of one second.
+def _moment(text: str) -> float | None:
+    """Seconds since the epoch."""
     try:
         fields = parsedate_tz(text)
-        return None if fields is None else mktime_tz(fields) - now
+        return None if fields is None else float(mktime_tz(fields))
     except (ValueError, OverflowError, IndexError):
         return None

@@ -6,6 +6,7 @@ the record cannot be written nothing is marked, so nothing is sent beyond what w
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ import structlog
 
 from worker.core.batch import Settlement
 from worker.core.outcome import CODES, Outcome
+from worker.engine.account import Account
 from worker.engine.patience import Patience
 from worker.engine.probes import Probes
 from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
@@ -21,6 +23,9 @@ from worker.store.steps import Code, Ticket
 GROUP_SECONDS: Final = 0.1
 RENEW_SECONDS: Final = LEASE_MS / 1000 / 4
 """How often the lease is renewed where there is nothing to record."""
+
+MOST_TOLD: Final = 3
+"""Exceptional answers of each status that a claim tells of: an API in trouble is not to fill the log too."""
 
 Queue = Callable[[str, Sequence[Ticket]], Awaitable[None]]
 """Sends the messages for slices of a job."""
@@ -32,7 +37,13 @@ class Ledger:
     """One per claim. `keep` runs beside the work from its beginning to its end."""
 
     def __init__(
-        self, store: ClaimStore, claim: Claim, queue: Queue, patience: Patience, probes: Probes | None = None
+        self,
+        store: ClaimStore,
+        claim: Claim,
+        queue: Queue,
+        patience: Patience,
+        probes: Probes | None = None,
+        account: Account | None = None,
     ) -> None:
         self._store = store
         self._claim = claim
@@ -40,6 +51,9 @@ class Ledger:
         self._patiently = patience
         self._tally = Tally([], {})
         self.probes = probes or Probes()
+        self._account = account or Account()
+        self._account.begin(claim)
+        self._exceptional: Counter[int] = Counter()
         self._seq = 0
         self._mark = 0
         self._marks_wanted: list[asyncio.Future[None]] = []
@@ -75,15 +89,25 @@ class Ledger:
         if amount:
             self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
 
-    def sent(self) -> None:
+    def sent(self, allowed: float) -> None:
+        """One more request. `allowed`: the rate that the organization was allowed then."""
         self.count("sent")
         self._tally.sent += 1
+        self._tally.allowed += allowed
         self._soon()
 
     def throttled(self, held: float) -> None:
         self._tally.throttled += 1
         self._tally.held_ms += round(1000 * held)
         self._soon()
+
+    def exceptional(self, status: int, request_id: str | None) -> bool:
+        """Notes an exceptional answer; whether it is one of the first of its status, to be logged."""
+        self._exceptional[status] += 1
+        first = self._exceptional[status] <= MOST_TOLD
+        if first and request_id is not None:
+            self._tally.support.append((status, request_id))
+        return first
 
     def trouble(self, message: str) -> None:
         """The API cannot be reached; the job's report shows it until an answer comes."""
@@ -142,6 +166,8 @@ class Ledger:
             self._stopped.set()
             _let_go([*raised, *self._marks_wanted])
             raise
+        if done.code in {Code.COMMITTED, Code.REPEATED}:
+            self._account.add(tally)
         if done.code in {Code.FENCED, Code.NO_JOB} and end is End.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:

@@ -11,8 +11,9 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import wait
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
@@ -20,7 +21,10 @@ import structlog
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.core.liveness import consumer_is_stuck
 from worker.core.rate.fairness import Standing, who_yields
+from worker.engine.account import Account
+from worker.engine.alone import run_alone
 from worker.engine.gate import Gate
 from worker.engine.holds import Holds
 from worker.engine.lane import Lane
@@ -30,14 +34,20 @@ from worker.engine.probes import Probes
 from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
+from worker.heartbeat import Heartbeat, Vitals
 from worker.settings import Settings
 from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
-from worker.store.steps import Ticket
+from worker.store.steps import Code, Ticket
+from worker.traces import Api, Tracing
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
 """Puts messages for slices of a job into the broker's queue. Blocking."""
+
+SHOW_SECONDS: Final = 2.0
+SHOWN_AT_MOST: Final = 10
+"""Times that a slice's progress is shown: at no rate more than one message for some twenty batches."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -50,7 +60,9 @@ class StoppingError(Exception):
 class Engine:
     """Everything of a worker process that lives on its loop."""
 
-    def __init__(self, settings: Settings, send_messages: SendMessages) -> None:
+    def __init__(
+        self, settings: Settings, send_messages: SendMessages, tracing: Tracing | None = None
+    ) -> None:
         self._settings = settings
         self._send_messages = send_messages
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -58,7 +70,9 @@ class Engine:
         self._store = ClaimStore(self._redis)
         self._session = make_session(settings)
         tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
-        self._api = ActivationClient(self._session, tokens)
+        self._api: Api = ActivationClient(self._session, tokens)
+        if tracing is not None:
+            self._api = tracing.traced(self._api)
         self._gate = Gate()
         self._probes: WeakValueDictionary[str, Probes] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
@@ -70,26 +84,34 @@ class Engine:
         self._pressed = False
         self._sweeper = Sweeper(self._store, self._name, self._queue, self._share)
         self._retention = Retention(self._store, settings.retention)
+        self._heard = asyncio.get_running_loop().time()
+        file = settings.heartbeat_file
+        self._heartbeat = Heartbeat(file, self._vitals) if file else None
 
-    async def run_slice(self, job_id: str, slice_no: int) -> None:
+    async def run_slice(
+        self, job_id: str, slice_no: int, account: Account | None = None, *, alone: str | None = None
+    ) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
+
+        `account` is told what comes of it. `alone` is the claim's nonce in a process that does nothing else.
 
         Raises `StoppingError` where this process takes on nothing more.
         """
         if self._stopping.is_set():
             raise StoppingError
-        nonce = secrets.token_hex(8)
-        host = self._settings.api_host
-        claim, queue = await self._patiently(
-            lambda: self._store.claim(job_id, slice_no, nonce=nonce, worker=self._name, host=host)
-        )
+        nonce = alone or secrets.token_hex(8)
+        claim, queue = await self._patiently(partial(self._claim, job_id, slice_no, nonce, alone=bool(alone)))
+        if claim is Code.ALONE:
+            await self._run_alone(job_id, slice_no, nonce)
+            return
         if not isinstance(claim, Claim):
             log.debug("nothing to claim", why=claim)
             return
         with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
             await self._queue(job_id, queue)
             probes = self._probes.setdefault(job_id, Probes())
-            ledger = Ledger(self._store, claim, self._queue, self._patiently, probes)
+            account = account or Account()
+            ledger = Ledger(self._store, claim, self._queue, self._patiently, probes, account)
             lane = self._lane(claim.org_id)
             stop_job = partial(self._stop_job, job_id)
             policy = self._settings.policy
@@ -104,7 +126,24 @@ class Engine:
                 await run.run()
             finally:
                 self._running.discard(run)
-            log.info("slice ended", ids=len(claim.part.ids), went_on=ledger.going_on)
+            log.info("slice ended", went_on=ledger.going_on, **account.line())
+
+    async def _claim(
+        self, job_id: str, slice_no: int, nonce: str, *, alone: bool
+    ) -> tuple[Claim | Code, list[Ticket]]:
+        host = self._settings.api_host
+        return await self._store.claim(
+            job_id, slice_no, nonce=nonce, worker=self._name, host=host, alone=alone
+        )
+
+    async def _run_alone(self, job_id: str, slice_no: int, nonce: str) -> None:
+        """Workers died of this slice, it seems: a process that does nothing else is to find out."""
+        log.warning("slice is run in a process of its own", job_id=job_id, slice=slice_no)
+        if await run_alone(job_id, slice_no, nonce, self._stopping) or self._stopping.is_set():
+            return
+        code, queue = await self._patiently(lambda: self._store.set_aside(job_id, slice_no, nonce))
+        log.error("the process of the slice died", job_id=job_id, slice=slice_no, then=code)
+        await self._queue(job_id, queue)
 
     def stop_soon(self) -> None:
         """No new request; slices in work are given back once what is in flight has landed."""
@@ -114,7 +153,13 @@ class Engine:
         for run in self._running:
             run.stop()
 
+    def consumer_lives(self) -> None:
+        """Told by Celery's consumer, every other second while it is connected."""
+        self._heard = asyncio.get_running_loop().time()
+
     async def close(self) -> None:
+        if self._heartbeat is not None:
+            await self._heartbeat.close()
         await self._sweeper.close()
         await self._holds.close()
         await self._retention.close()
@@ -122,6 +167,15 @@ class Engine:
             await lane.close()
         await self._session.close()
         await self._redis.aclose()
+
+    def _vitals(self) -> Vitals:
+        now = asyncio.get_running_loop().time()
+        since, stopping = self._sweeper.redis_since, self._stopping.is_set()
+        answers = "does not answer" if since is None else "answers"
+        return Vitals(
+            not consumer_is_stuck(now, self._heard, since, stopping=stopping),
+            f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}",
+        )
 
     def _stop_job(self, job_id: str) -> None:
         """Other processes see it at their next commit."""
@@ -164,18 +218,35 @@ class Engine:
 class Runtime:
     """The loop's thread. One per process: a thread does not survive a fork, so it is made per pid."""
 
-    def __init__(self, settings: Settings, send_messages: SendMessages) -> None:
+    def __init__(
+        self, settings: Settings, send_messages: SendMessages, tracing: Tracing | None = None
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
-        self._engine = self._call(_make(settings, send_messages))
+        self._engine = self._call(_make(settings, send_messages, tracing))
 
-    def run_slice(self, job_id: str, slice_no: int) -> None:
-        """Blocks the calling thread until the slice is done or given back."""
-        self._call(self._engine.run_slice(job_id, slice_no))
+    def run_slice(
+        self, job_id: str, slice_no: int, show: Callable[[Account], None] = lambda _account: None
+    ) -> Account:
+        """Blocks the calling thread until the slice is done or given back. What came of it.
+
+        Meanwhile `show` is called now and then, in this thread, where ids were settled since.
+        """
+        account, shown = Account(), 0
+        work = asyncio.run_coroutine_threadsafe(self._engine.run_slice(job_id, slice_no, account), self._loop)
+        while not wait([work], SHOW_SECONDS).done:
+            if account.settled - shown >= max(1, account.ids // SHOWN_AT_MOST):
+                shown = account.settled
+                show(account)
+        work.result()
+        return account
 
     def stop_soon(self) -> None:
         self._loop.call_soon_threadsafe(self._engine.stop_soon)
+
+    def consumer_lives(self) -> None:
+        self._loop.call_soon_threadsafe(self._engine.consumer_lives)
 
     def close(self) -> None:
         self._call(self._engine.close())
@@ -187,5 +258,5 @@ class Runtime:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-async def _make(settings: Settings, send_messages: SendMessages) -> Engine:
-    return Engine(settings, send_messages)
+async def _make(settings: Settings, send_messages: SendMessages, tracing: Tracing | None) -> Engine:
+    return Engine(settings, send_messages, tracing)

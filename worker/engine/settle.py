@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -12,21 +12,24 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from worker.api.client import ActivationClient
 from worker.api.tokens import CredentialRejectedError, NotOwnerError
-from worker.core.answer import NoReply, Reply, Throttled, Unreached, classify
+from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify, request_id
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
+from worker.core.latency import bucket_of
 from worker.core.policy import Policy, charges, decide
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
+from worker.core.retry_after import their_now
 from worker.core.split import Parts
 from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
+from worker.place import place
+from worker.traces import Api
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +42,13 @@ class Run:
 
     job_id: str
     org_id: str
-    api: ActivationClient
+    api: Api
     policy: Policy
     lane: Lane
     ledger: Ledger
     gate: Gate
+    slice_no: int
+    claim: int
     halt: Callable[[Halt], Awaitable[None]]
     """Stops the whole job."""
     later: Callable[[Batch, float, Reason | None, str], None]
@@ -117,6 +122,7 @@ async def _ask(
 
 async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
+    place(run.job_id, run.slice_no, run.claim, batch)
     try:
         sent = await _send(batch, run, on_turn)
     except CredentialRejectedError as error:
@@ -126,17 +132,19 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if sent is None:
         return None
     reply, entry = sent.reply, sent.entry
-    verdict = classify(reply, batch.ids, time.time())
+    verdict = classify(reply, batch.ids, _their_now(reply))
+    allowed = run.lane.pacer.rate
+    _tell(reply, verdict, run.ledger)
     if isinstance(verdict, Throttled):
         run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
     elif isinstance(reply, Reply):
-        _passed(sent, reply.headers, run)
+        _passed(sent, reply, run)
     batch, owed = run.gate.note(verdict, batch, entry)
     batch, guilty = run.gate.settled(batch)
     if isinstance(verdict, Unreached):
         run.ledger.trouble(verdict.reason.message)
     else:
-        _count(reply, repeat, run.ledger)
+        _count(reply, repeat, allowed, run.ledger)
     if isinstance(verdict, Reconciled) and verdict.intruders:
         log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
     step = decide(run.policy, verdict, batch, random.random())
@@ -146,11 +154,29 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     return step
 
 
-def _passed(sent: Sent, headers: Mapping[str, str], run: Run) -> None:
-    """What any other answer says of the rate."""
+def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:
+    """Logs an exceptional answer, with what the API's support asks for; of each status a few."""
+    if isinstance(verdict, Reconciled | Throttled):
+        return
+    status = reply.status if isinstance(reply, Reply) else 0
+    name = request_id(reply) if isinstance(reply, Reply) else None
+    if ledger.exceptional(status, name):
+        reason = verdict.reason
+        log.warning(
+            "exceptional answer", status=status, reason=reason.name, message=reason.message, request_id=name
+        )
+
+
+def _passed(sent: Sent, reply: Reply, run: Run) -> None:
+    """What any answer but a 429 says of the rate."""
     run.lane.pacer.passed(sent.slot, sent.seconds)
-    if (quota := quota_of(headers, time.time())) is not None:
+    if (quota := quota_of(reply.headers, _their_now(reply))) is not None:
         run.lane.pacer.advise(quota)
+
+
+def _their_now(reply: Reply | NoReply) -> float:
+    date = reply.headers.get("Date") if isinstance(reply, Reply) else None
+    return their_now(date, time.time())
 
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
@@ -182,12 +208,13 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
         run.ledger.count("ms_waiting_for_place", round(1000 * full))
         run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held - full)))
         run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
+        run.ledger.count(bucket_of(answered - sent))
         return Sent(reply, entry, slot, answered - sent)
     return None
 
 
-def _count(reply: Reply | NoReply, repeat: str, ledger: Ledger) -> None:
-    ledger.sent()
+def _count(reply: Reply | NoReply, repeat: str, allowed: float, ledger: Ledger) -> None:
+    ledger.sent(allowed)
     if repeat:
         ledger.count(repeat)
     if repeat == "probes":

@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 
-from worker.api.client import ActivationClient
 from worker.core.batch import Batch, Settlement
 from worker.core.job import Control, ReasonCode
 from worker.core.outcome import CODES, Outcome
@@ -22,6 +21,7 @@ from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
+from worker.traces import Api
 
 MOST_MARKED: Final = 48
 """Batches marked in one step at full speed; at a low rate the lane admits fewer."""
@@ -38,7 +38,7 @@ class SliceRun:
         claim: Claim,
         ledger: Ledger,
         lane: Lane,
-        api: ActivationClient,
+        api: Api,
         policy: Policy,
         patience: Patience,
         stop_job: Callable[[], None] = lambda: None,
@@ -50,7 +50,17 @@ class SliceRun:
         self._ledger = ledger
         self._lane = lane
         self._run = Run(
-            claim.job_id, claim.org_id, api, policy, lane, ledger, gate or Gate(), self._halt, self._later
+            claim.job_id,
+            claim.org_id,
+            api,
+            policy,
+            lane,
+            ledger,
+            gate or Gate(),
+            claim.slice_no,
+            claim.number,
+            self._halt,
+            self._later,
         )
         self._stop_job = stop_job
         self._patiently = patience
@@ -93,7 +103,8 @@ class SliceRun:
 
     def stop(self) -> None:
         """The worker ends: others are to go on with the slice."""
-        self._end = End.HAND_OVER
+        if self._problem is None:
+            self._end = End.HAND_OVER
         self._ledger.stop()
 
     async def run(self) -> None:
@@ -150,13 +161,17 @@ class SliceRun:
             await settle(batch, self._run, repeat=repeat, on_turn=on_turn)
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
             # A defect of ours, not of the API: the slice is given back, and its task fails loudly.
-            self._problem = error
+            self._break(error)
             # It may have been sent. What is settled already stays so.
             self._ledger.settle(Settlement(batch, CODES[Outcome.AMBIGUOUS] * len(batch.ids), 0))
-            self._ledger.stop()
         finally:
             on_turn()
             self._is_home()
+
+    def _break(self, error: Exception) -> None:
+        self._problem = error
+        self._end = End.BREAK
+        self._ledger.stop()
 
     def _later(self, batch: Batch, delay: float, fault: Reason | None, repeat: str) -> None:
         """Sends `batch` again after `delay` seconds. Meanwhile it takes up no sender."""
@@ -172,8 +187,7 @@ class SliceRun:
             if self._ledger.going_on:
                 self._again(batch, fault, repeat)
         except Exception as error:  # noqa: BLE001 -- as above; what waited is recorded already.
-            self._problem = error
-            self._ledger.stop()
+            self._break(error)
         finally:
             self._is_home()
 

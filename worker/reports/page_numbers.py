@@ -123,6 +123,11 @@ def requests(report: Report) -> Iterator[str]:
     if by_status:
         rows = ((f"HTTP {status}", int(count)) for status, count in by_status.items())
         yield table(("answer", "requests"), rows, caption="By the status of the answer", headed_rows=True)
+    request_ids = report.requests["request_ids"]
+    if request_ids:
+        named = ((f"HTTP {status}", ", ".join(names)) for status, names in request_ids.items())
+        told = "Some exceptional answers, for the API's support"
+        yield table(("answer", "request ids"), named, caption=told, headed_rows=True)
     yield "</section>"
 
 

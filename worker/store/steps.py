@@ -20,6 +20,9 @@ class Step(StrEnum):
     CONTROL = "control"
     SWEEP = "sweep"
     PURGE = "purge"
+    UNTOLD = "untold"
+    STORE = "store"
+    SET_ASIDE = "set_aside"
 
 
 class BudgetStep(StrEnum):
@@ -49,6 +52,12 @@ class Code(StrEnum):
     PURGING = "PURGING"
     KEPT = "KEPT"
     HELD = "HELD"
+    UNTOLD = "UNTOLD"
+    ALONE = "ALONE"
+    SET_ASIDE = "SET_ASIDE"
+    GIVEN_BACK = "GIVEN_BACK"
+    STORED = "STORED"
+    ABANDONED = "ABANDONED"
     NO_JOB = "NO_JOB"
 
 

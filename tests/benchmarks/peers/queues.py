@@ -21,7 +21,7 @@ from tests.benchmarks.peers.work import activate_url
 from tests.e2e.stack import until
 from tests.embedded.supervisors import ROOT
 from tests.servers import valkey9
-from worker.store.connect import broker_url
+from worker.store.broker import broker_conf
 
 _PLACE: Final = "tests.benchmarks.peers"
 _IN_FLIGHT: Final = "32"
@@ -44,7 +44,7 @@ class Queue:
             environment = {
                 "PEER_URL": activate_url(api.url),
                 "PEER_REDIS": real.server.url,
-                "PEER_BROKER": broker_url(real.server.url),
+                "PEER_BROKER": broker_conf(real.server.url)["broker_url"],
                 "PYTHONPATH": str(ROOT),
             }
             filling = [str(folder / "python"), "-m", f"{_PLACE}.{self.module}", str(batches)]

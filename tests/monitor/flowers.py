@@ -1,0 +1,82 @@
+"""A real Flower, with the settings of `deploy/flowerconfig.py`, asked over HTTP as a browser would."""
+
+import base64
+import json
+import socket
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.e2e.stack import CELERY, PATIENCE, environment, until
+
+ROOT: Final = Path(__file__).parents[2]
+COMMAND: Final = [
+    CELERY,
+    "-A",
+    "worker",
+    "--quiet",
+    "flower",
+    f"--conf={ROOT / 'deploy' / 'flowerconfig.py'}",
+]
+USER: Final = "watcher:a-made-up-password"
+
+
+@dataclass(frozen=True)
+class Flower:
+    url: str
+
+    def status(self, path: str, *, user: str | None = USER, method: str = "GET") -> int:
+        """The HTTP status of an answer; 0 where there is none."""
+        try:
+            with self._open(path, user, method) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def json(self, path: str, **query: str) -> Any:
+        with self._open(f"{path}?{urllib.parse.urlencode(query)}", USER, "GET") as answer:
+            return json.load(answer)
+
+    def tasks(self, **query: str) -> dict[str, dict[str, Any]]:
+        return dict(self.json("/api/tasks", **query))
+
+    def workers(self) -> list[str]:
+        return [row["hostname"] for row in self.json("/workers", json="1")["data"]]
+
+    def _open(self, path: str, user: str | None, method: str) -> Any:
+        data = b"{}" if method == "POST" else None
+        request = urllib.request.Request(self.url + path, data, method=method)
+        if user is not None:
+            request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
+        return urllib.request.urlopen(request, timeout=PATIENCE)
+
+
+@contextmanager
+def flower(redis_url: str, log: Path) -> Iterator[Flower]:
+    """Answers by the time it is given."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=environment({"REDIS_URL": redis_url}) | {"FLOWER_BASIC_AUTH": USER, "FLOWER_PORT": port},
+        )
+    try:
+        running = Flower(f"http://127.0.0.1:{port}")
+        until(lambda: process.poll() is not None or running.status("/healthcheck") == 200)
+        assert process.poll() is None, log.read_text()
+        yield running
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)

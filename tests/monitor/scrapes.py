@@ -1,0 +1,76 @@
+"""A real exporter, and what it tells, read as Prometheus reads it."""
+
+import json
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.e2e.stack import BULK_ACTIVATE, PATIENCE, environment, until
+
+ROOT: Final = Path(__file__).parents[2]
+Labels = tuple[tuple[str, str], ...]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Exporter:
+    port: int
+
+    def text(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.text())
+        except OSError:
+            return False
+
+    def samples(self) -> dict[str, dict[Labels, float]]:
+        return samples(self.text())
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.samples()[f"bulk_activate_{name}"][tuple(sorted(labels.items()))]
+
+
+def samples(text: str) -> dict[str, dict[Labels, float]]:
+    """By name, then by labels in order."""
+    found: dict[str, dict[Labels, float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+@contextmanager
+def exporter(redis_url: str) -> Iterator[Exporter]:
+    """`bulk-activate metrics`, which answers by the time it is given."""
+    running = Exporter(free_port())
+    process = subprocess.Popen(
+        [BULK_ACTIVATE, "metrics", "--port", str(running.port), "--with-parent"],
+        stdin=subprocess.PIPE,
+        env=environment({"REDIS_URL": redis_url}),
+    )
+    try:
+        until(lambda: process.poll() is not None or running.answers())
+        assert process.poll() is None
+        yield running
+    finally:
+        process.communicate(timeout=PATIENCE)
+
+
+def expressions() -> list[str]:
+    """Every PromQL expression of the dashboard."""
+    dashboard = json.loads((ROOT / "deploy" / "grafana" / "bulk-activation.json").read_text())
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]

@@ -1,0 +1,120 @@
+"""A trace leads from a job's submission over its slices to each request; off, it costs nothing."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environment, new_ids, until
+from tests.monitor.collector import Collector, collector
+from tests.monitor.scrapes import free_port
+from tests.servers import valkey9
+from worker.messages import QUEUE_NAMES
+from worker.store.connect import sync_client
+from worker.traces.parent import HEADER
+
+
+@pytest.fixture
+def traced(tmp_path: Path) -> Iterator[tuple[Stack, Collector]]:
+    with collector() as running, valkey9() as real, Stack(tmp_path, real.server.url) as stack:
+        yield stack, running
+
+
+def headers(stack: Stack) -> list[dict[str, object]]:
+    """Of the messages that wait for a worker."""
+    with sync_client(stack.redis_url) as client:
+        waiting = [cast("list[bytes]", client.lrange(name, 0, -1)) for name in QUEUE_NAMES]
+    return [json.loads(message)["headers"] for queue in waiting for message in queue]
+
+
+def test_each_request_belongs_to_its_slice_and_each_slice_to_the_submission(
+    traced: tuple[Stack, Collector], api: Simulator
+) -> None:
+    stack, spans = traced
+    ids = new_ids(6000)
+    jobs = []
+    for part in (ids[:3000], ids[3000:]):
+        done = stack.cli("submit", "-", "--org", ORG, given="\n".join(part), TRACES_URL=spans.url)
+        jobs.append(done.out.strip())
+    assert len(headers(stack)) == 4
+    assert all(HEADER in found for found in headers(stack))
+    worker = stack.worker(api, TRACES_URL=spans.url)
+    until(lambda: all(stack.report(job)["state"] == "completed" for job in jobs))
+    worker.terminate()
+    assert worker.wait() == 0
+    submits = spans.spans("submit")
+    assert [span.parent for span in submits] == ["", ""]
+    for job, submit in zip(jobs, submits, strict=True):
+        slices = spans.spans("slice", job_id=job)
+        assert {span.attributes["slice"] for span in slices} == {0, 1}
+        assert {(span.trace, span.parent) for span in slices} == {(submit.trace, submit.id)}
+        requests = spans.spans("activate", job_id=job)
+        assert len(requests) == stack.report(job)["requests"]["sent"] == 200
+        assert {span.trace for span in requests} == {submit.trace}
+        parents = {span.id: span.attributes["slice"] for span in slices}
+        assert all(parents[span.parent] == span.attributes["slice"] for span in requests)
+        batches = Counter((span.attributes["slice"], span.attributes["batch"]) for span in requests)
+        assert set(batches.values()) == {1}
+        assert {span.attributes["http.response.status_code"] for span in requests} == {200}
+    told = b"".join(spans.bodies)
+    assert TOKEN.encode() not in told
+    assert not any(name.encode() in told for name in ids)
+
+
+def test_a_refused_request_is_an_error_in_the_trace_of_a_job_that_nobody_traced(
+    traced: tuple[Stack, Collector],
+) -> None:
+    stack, spans = traced
+    job = stack.submit(new_ids(15))
+    # Nobody listens there, so no request can go out.
+    gone = f"http://127.0.0.1:{free_port()}"
+    command = [BULK_ACTIVATE, "worker"]
+    worker = stack.start(command, API_URL=gone, ACCESS_TOKEN="opaque", TRACES_URL=spans.url)
+    until(lambda: stack.report(job)["state_reason"]["code"] == "api_unavailable")
+    worker.terminate()
+    assert worker.wait() == 0
+    requests = spans.spans("activate", job_id=job)
+    assert requests
+    assert all(span.failed for span in requests)
+    (part,) = spans.spans("slice", job_id=job)
+    assert part.parent == ""
+    assert spans.spans("submit") == []
+
+
+def test_a_job_ends_though_nobody_takes_its_traces(tmp_path: Path, api: Simulator) -> None:
+    url = f"http://127.0.0.1:{free_port()}/v1/traces"
+    with valkey9() as real, Stack(tmp_path, real.server.url) as stack:
+        done = stack.cli("submit", "-", "--org", ORG, given="\n".join(new_ids(30)), TRACES_URL=url)
+        assert done.code == 0
+        worker = stack.worker(api, TRACES_URL=url)
+        until(lambda: stack.report(done.out.strip())["state"] == "completed")
+        worker.terminate()
+        assert worker.wait() == 0
+
+
+@pytest.mark.parametrize("module", ["worker.celery", "producers.commands.submit"])
+def test_off_nothing_of_it_is_imported(module: str) -> None:
+    # The Redis client takes to OpenTelemetry's metrics wherever it is installed; we to none of it.
+    look = f"import sys, {module}; sys.exit('worker.traces.opentelemetry' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], env=environment({}), check=False).returncode == 0
+
+
+def test_without_the_extra_a_worker_does_not_start_and_says_what_to_install() -> None:
+    absent = (
+        "import sys; sys.modules['opentelemetry'] = None; from worker.processes import command; command()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", absent],
+        capture_output=True,
+        text=True,
+        env=environment({"TRACES_URL": "http://127.0.0.1:4318/v1/traces", "ACCESS_TOKEN": "opaque"}),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "BULK_ACTIVATE_TRACES_URL is set, and opentelemetry" in done.stderr
+    assert "install the extra `tracing`" in done.stderr

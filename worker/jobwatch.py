@@ -1,0 +1,106 @@
+"""Tells of jobs as they go on and end: to Flower, a row for each, and to the log, one line at a job's end.
+
+Every worker process runs one. The record says of which jobs something is to be told, and hands each to one
+process only; what that one dies with is told by another. So no job ends untold, whoever ended it, and whether
+or not a worker lived then; the line of one that ended while a worker died can come twice.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import redis
+import structlog
+from redis.exceptions import RedisError
+
+from worker.core.errors import NoSuchJobError
+from worker.core.job import AT_REST
+from worker.core.report import Report
+from worker.reports.status import read_report
+from worker.store.jobs import JobStore
+
+LOOK_SECONDS: Final = 1.0
+AGAIN_MS: Final = 5000
+"""How often a job's row is drawn anew while it runs, over all workers."""
+AT_ONCE: Final = 50
+
+log = structlog.get_logger(__name__)
+
+
+class JobWatch:
+    """`show` draws a job's row. It and the store may block: all is done in a thread of its own."""
+
+    def __init__(self, client: redis.Redis, show: Callable[[Report], None]) -> None:
+        self._client = client
+        self._store = JobStore(client)
+        self._show = show
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobwatch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Tells what is to be told by now, and ends."""
+        self._closing.set()
+        self._thread.join()
+        self._client.close()
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            closing = self._closing.wait(LOOK_SECONDS)
+            try:
+                untold = self._store.untold(AT_ONCE, AGAIN_MS)
+            except RedisError as error:
+                # The sweeper beside us warns of it.
+                log.debug("cannot look at jobs, will try again", problem=str(error))
+                continue
+            for job_id in untold:
+                try:
+                    self._tell(job_id)
+                except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their telling.
+                    log.warning("cannot tell of a job, will try again", job_id=job_id, problem=str(error))
+
+    def _tell(self, job_id: str) -> None:
+        try:
+            report = read_report(self._store, job_id)
+        except NoSuchJobError:
+            self._store.told(job_id)
+            return
+        try:
+            self._show(report)
+        except Exception as error:  # noqa: BLE001 -- kombu raises what its transport raises; a row is a picture only.
+            log.debug("cannot show a job", job_id=job_id, problem=type(error).__name__)
+        if report.state in AT_REST:
+            log.info("job ended", **job_line(report))
+            self._store.told(job_id)
+
+
+def job_line(report: Report) -> dict[str, Any]:
+    """The fields of a job's line in the log: times in seconds, those of batches summed over them."""
+    seconds = dict(report.progress.seconds)
+    reason = report.state_reason
+    failures = {f"{group.reason} {group.status}": group.count for group in report.failures[:_MOST_REASONS]}
+    return {
+        "job_id": report.job_id,
+        "org_id": report.org_id,
+        "request_id": report.request_id,
+        "parent_job_id": report.parent_job_id,
+        "created_by": report.created_by,
+        "labels": report.labels,
+        "state": str(report.state),
+        "outcome": report.outcome,
+        "reason": reason.code,
+        "actor": reason.actor,
+        "counts": {str(name): count for name, count in report.counts.items()},
+        "balanced": report.balanced,
+        "requests": report.requests,
+        "failures": failures,
+        "active_seconds": seconds.pop("active"),
+        "batch_seconds": seconds,
+        "created_at": report.created_at,
+        "started_at": report.started_at,
+        "ended_at": report.ended_at,
+    }
+
+
+_MOST_REASONS: Final = 10

@@ -1,0 +1,45 @@
+"""Answers Prometheus. A scrape reads Redis anew, at most once a second, however many ask."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import redis
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from worker.metrics.families import families, up
+from worker.store.facts import read_facts
+
+FRESH_SECONDS: Final = 1.0
+
+
+class RedisCollector(Collector):
+    """Where Redis does not answer, the scrape says that and nothing else."""
+
+    def __init__(self, client: redis.Redis, queues: Sequence[str]) -> None:
+        self._client = client
+        self._queues = queues
+        self._reading = threading.Lock()
+        self._read_at = float("-inf")
+        self._known: list[Metric] = []
+
+    def describe(self) -> list[Metric]:
+        """Nothing: the names are not looked for before the first scrape."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        with self._reading:
+            if time.monotonic() - self._read_at >= FRESH_SECONDS:
+                self._known = self._read()
+                self._read_at = time.monotonic()
+            yield from self._known
+
+    def _read(self) -> list[Metric]:
+        try:
+            facts = read_facts(self._client, self._queues)
+        except RedisError:
+            return [up(answers=False)]
+        return [up(answers=True), *families(facts)]

@@ -1,0 +1,146 @@
+"""The metrics by name. None has a label that grows without bound: no job, no worker, no id.
+
+Organizations are labels where a rate is told, since each has a rate of its own: at most 20 at a time, and few
+over the years (`worker.store.facts.MOST_ORGS`). Every exporter on one Redis tells the same, so rules and
+dashboards take the `max` over instances, never the sum.
+"""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from worker.core.job import AT_REST, ReasonCode, State
+from worker.core.latency import BOUNDS, BUCKETS
+from worker.core.outcome import COUNTED, FINAL
+from worker.core.report import SECONDS
+from worker.store.facts import Facts
+from worker.store.jobs import WORKERS_WITHIN_MS
+
+PREFIX: Final = "bulk_activate_"
+
+_EXPECTED: Final = ("200", "400", "401", "403", "404", "409", "429", "500", "502", "503", "504")
+"""Shown from the start with 0: an increase from nothing would not be seen."""
+
+_ENDS: Final = (
+    f"{State.COMPLETED}:",
+    f"{State.FAILED}:{ReasonCode.ORGANIZATION_FORBIDDEN}",
+    f"{State.FAILED}:{ReasonCode.ORGANIZATION_NOT_FOUND}",
+    f"{State.FAILED}:{ReasonCode.TOO_MANY_FAILURES}",
+    f"{State.EXPIRED}:{ReasonCode.DEADLINE}",
+    f"{State.CANCELLED}:{ReasonCode.USER}",
+)
+
+_KNOWN: Final = frozenset(str(int(status)) for status in HTTPStatus)
+
+
+def families(facts: Facts) -> Iterator[Metric]:
+    yield from _ids(facts)
+    yield from _requests(facts)
+    yield _latency(facts)
+    yield from _rates(facts)
+    yield from _jobs(facts)
+    yield from _work(facts)
+    yield from _redis(facts)
+
+
+def up(*, answers: bool) -> Metric:
+    return _gauge("redis_up", "Whether Redis answered this scrape; if not, nothing else is told.", answers)
+
+
+def _gauge(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, told, value=float(value))
+
+
+def _gauges(name: str, told: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, told, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _counters(name: str, told: str, labels: str, values: Mapping[str, float]) -> Metric:
+    """Several labels are named with spaces between, and their values with colons."""
+    family = CounterMetricFamily(PREFIX + name, told, labels=labels.split())
+    for value, count in values.items():
+        family.add_metric(value.split(":"), count)
+    return family
+
+
+def _ids(facts: Facts) -> Iterator[Metric]:
+    settled = {str(name): facts.totals.get(f"n_{name}", 0) for name in COUNTED if name in FINAL}
+    yield _counters("ids", "Ids settled, by outcome.", "outcome", settled)
+    still = {str(name): facts.ids_open[name] for name in COUNTED if name not in FINAL}
+    yield _gauges("ids_open", "Ids still to settle, of jobs not at rest.", "outcome", still)
+
+
+def _requests(facts: Facts) -> Iterator[Metric]:
+    totals = facts.totals
+    statuses = {name[2:]: count for name, count in totals.items() if name[:2] == "r_" and name[2:].isdigit()}
+    timed_out = totals.get("r_timed_out", 0)
+    counts = dict.fromkeys(_EXPECTED, 0)
+    for status, count in statuses.items():
+        label = status if status in _KNOWN else f"{status[:1]}xx"
+        counts[label] = counts.get(label, 0) + count
+    counts["timed_out"] = timed_out
+    counts["no_answer"] = max(0, totals.get("r_sent", 0) - sum(statuses.values()) - timed_out)
+    told = "Activate requests that went out, by what came back."
+    yield _counters("requests", told, "status", counts)
+    told = "Requests that repeat another, by why: a bad answer, a refusal taken apart, a renewed token."
+    again = {kind: totals.get(f"r_{kind}", 0) for kind in ("retried", "probes", "replayed")}
+    yield _counters("requests_again", told, "kind", again)
+    told = "Where the time of batches went, in seconds summed over them."
+    spent = {phase: totals.get(f"r_ms_{phase}", 0) / 1000 for phase in SECONDS}
+    yield _counters("batch_seconds", told, "phase", spent)
+
+
+def _latency(facts: Facts) -> Metric:
+    buckets, so_far = [], 0
+    for name, bound in zip(BUCKETS, (*map(str, BOUNDS), "+Inf"), strict=True):
+        so_far += facts.totals.get(f"r_{name}", 0)
+        buckets.append((bound, float(so_far)))
+    total = facts.totals.get("r_ms_in_flight", 0) / 1000
+    told = "Seconds from a request to its answer, or to giving it up."
+    return HistogramMetricFamily(PREFIX + "request_seconds", told, buckets=buckets, sum_value=total)
+
+
+def _rates(facts: Facts) -> Iterator[Metric]:
+    allowed = {name: org.allowed for name, org in facts.orgs.items() if org.allowed is not None}
+    yield _gauges("rate_allowed", "Requests per second that all workers together may send.", "org", allowed)
+    sent = {org_id: facts.totals.get(f"sent:{org_id}", 0) for org_id in facts.orgs}
+    yield _counters("org_requests", "Activate requests that went out.", "org", sent)
+    held = {org_id: org.held_seconds for org_id, org in facts.orgs.items()}
+    yield _gauges("held_seconds", "Seconds that a hold by a 429 still lasts.", "org", held)
+
+
+def _jobs(facts: Facts) -> Iterator[Metric]:
+    states = {str(state): facts.jobs[state] for state in State if state not in AT_REST}
+    yield _gauges("jobs", "Jobs not at rest, by state.", "state", states)
+    reasons = {str(reason): facts.reasons[reason] for reason in ReasonCode}
+    yield _gauges("jobs_reason", "Jobs not at rest that stand so for a reason.", "reason", reasons)
+    counted = {name[6:]: count for name, count in facts.totals.items() if name.startswith("ended:")}
+    ended = dict.fromkeys(_ENDS, 0) | counted
+    yield _counters("jobs_ended", "Jobs that came to rest.", "state reason", ended)
+    yield _gauge("jobs_live", "Jobs not at rest. Other numbers are of 500 of them at most.", facts.jobs_live)
+    yield _gauge("oldest_job_seconds", "Age of the oldest job not at rest.", facts.oldest_seconds)
+    told = "Longest time without a settled id, of jobs that are to be worked on and not held by a 429."
+    yield _gauge("job_idle_seconds", told, facts.idle_seconds)
+
+
+def _work(facts: Facts) -> Iterator[Metric]:
+    slices = {state: facts.slices[state] for state in ("waiting", "claimed")}
+    yield _gauges("slices", "Slices out to workers: waiting for one, or claimed.", "state", slices)
+    yield _gauge("queue_messages", "Messages in the broker's queues.", facts.queue)
+    alive = sum(1000 * beat <= WORKERS_WITHIN_MS for beat in facts.beats)
+    yield _gauge("workers", "Worker processes that gave a sign of life in the last 10 s.", alive)
+    beats = {"newest": min(facts.beats), "oldest": max(facts.beats)} if facts.beats else {}
+    yield _gauges("worker_heartbeat_seconds", "Since the last sign of life of a worker.", "of", beats)
+
+
+def _redis(facts: Facts) -> Iterator[Metric]:
+    yield _gauge("redis_used_bytes", "Memory that Redis uses.", facts.used_bytes)
+    told = "Memory that Redis may use; that of its machine where it has no limit."
+    yield _gauge("redis_max_bytes", told, facts.most_bytes)
+    told = "Whether Redis failed to write its last data to disk."
+    yield _gauge("redis_writes_failing", told, facts.writes_fail)

@@ -1,0 +1,99 @@
+"""Spans by OpenTelemetry's SDK, sent as OTLP over HTTP.
+
+Its own OTEL_ variables hold too: OTEL_TRACES_SAMPLER to keep a share of the traces,
+OTEL_EXPORTER_OTLP_HEADERS for a collector that asks for a key.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from worker.core.answer import NoReply, Reply
+from worker.place import here
+from worker.traces.parent import HEADER, Api
+
+_PATIENCE: Final = 3.0
+"""Seconds that a collector has to take some spans."""
+
+_propagator: Final = TraceContextTextMapPropagator()
+
+
+class OpenTelemetry:
+    """`url`: where the collector takes traces, as http://127.0.0.1:4318/v1/traces."""
+
+    def __init__(self, url: str) -> None:
+        # No shared provider: whoever embeds this program may have set up their own.
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": "bulk-activation-worker"}), shutdown_on_exit=False
+        )
+        exporter = OTLPSpanExporter(endpoint=url, timeout=_PATIENCE)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("worker")
+        self._slices: dict[tuple[str, int], Context] = {}
+
+    @contextmanager
+    def submitting(self) -> Iterator[str]:
+        with self._tracer.start_as_current_span(
+            "submit", kind=SpanKind.PRODUCER, record_exception=False, set_status_on_exception=False
+        ) as span:
+            carrier: dict[str, str] = {}
+            _propagator.inject(carrier, set_span_in_context(span))
+            yield carrier[HEADER]
+
+    @contextmanager
+    def working(self, traceparent: str | None, job_id: str, slice_no: int, size: int) -> Iterator[None]:
+        parent = _propagator.extract({HEADER: traceparent} if traceparent else {}, Context())
+        given: dict[str, str | int] = {"job_id": job_id, "slice": slice_no, "size": size}
+        span = self._tracer.start_span("slice", parent, SpanKind.CONSUMER, given)
+        self._slices[job_id, slice_no] = set_span_in_context(span, Context())
+        try:
+            yield
+        except Exception as error:
+            # Its text may hold anything; its kind does not.
+            span.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
+        finally:
+            self._slices.pop((job_id, slice_no), None)
+            span.end()
+
+    def traced(self, api: Api) -> Api:
+        return _Traced(api, self._tracer, self._slices)
+
+    def close(self) -> None:
+        self._provider.shutdown()
+
+
+class _Traced:
+    def __init__(self, api: Api, tracer: Tracer, slices: dict[tuple[str, int], Context]) -> None:
+        self._api = api
+        self._tracer = tracer
+        self._slices = slices
+
+    async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
+        # A sender serves many slices in turn: its own context says nothing of this one.
+        place = here()
+        parent = self._slices.get((place["job_id"], place["slice"]), Context())
+        span = self._tracer.start_span("activate", parent, SpanKind.CLIENT, {**place, "ids": len(ids)})
+        try:
+            reply = await self._api.activate(org_id, ids)
+            _tell(span, reply)
+            return reply
+        finally:
+            span.end()
+
+
+def _tell(span: Span, reply: Reply | NoReply) -> None:
+    if isinstance(reply, NoReply):
+        span.set_status(StatusCode.ERROR, reply.name)
+        return
+    span.set_attribute("http.response.status_code", reply.status)
+    if reply.status >= 400:  # noqa: PLR2004 -- as OpenTelemetry has it for clients.
+        span.set_status(StatusCode.ERROR)
