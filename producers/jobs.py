@@ -82,19 +82,30 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
     )
     if not new and store.field(job_id, "state") != "preparing":
         return Submitted(job_id, new=False, tickets=[])
-    tickets = fill(store, job_id, request, read_list(source, request.options), source.sha256)
+    pieces = read_list(source, request.options)
+    tickets = fill(store, job_id, request, pieces, source.sha256, new=new)
     return Submitted(job_id, new=True, tickets=tickets)
 
 
 def fill(
-    store: JobStore, job_id: str, request: Request, pieces: Iterable[Piece], sha256: str | None
+    store: JobStore,
+    job_id: str,
+    request: Request,
+    pieces: Iterable[Piece],
+    sha256: str | None,
+    *,
+    new: bool = True,
 ) -> list[Ticket]:
-    """Stores `pieces` as a job in 'preparing' and launches it; what goes wrong removes it."""
+    """Stores `pieces` as a job in 'preparing' and launches it; what goes wrong removes it.
+
+    An upload that another began, who may live, is left to a sweep.
+    """
     upload = Upload(store, job_id)
     try:
         manifest = upload.store(pieces, sha256)
     except BaseException:
-        store.remove(job_id, upload.slices)
+        if new:
+            store.discard(job_id)
         raise
     fields = {"manifest": msgspec.json.encode(manifest).decode()}
     return store.launch(

@@ -28,6 +28,8 @@ class Place:
     home: Path
     output: Path | None
     """The results folder; None for a new one under `home`."""
+    parquet: bool = False
+    """Whether it gets the rows as Parquet too."""
 
     def results(self, job_id: str) -> Path:
         return self.output or self.home / "results" / job_id
@@ -65,7 +67,7 @@ def run(
         # A paused job's last answers land first: nothing moves while the folder is written.
         worker.stop()
         folder = place.results(job_id)
-        return write_folder(store, job_id, folder, own.public()), folder
+        return write_folder(store, job_id, folder, own.public(), parquet=place.parquet), folder
 
 
 def _job(source: Source, request: Request, settings: Settings, place: Place, store: JobStore) -> str:

@@ -95,7 +95,7 @@ def _pace(look: Look) -> Iterator[Text]:
     report = look.report
     moving = report.state in {State.QUEUED, State.RUNNING, State.CANCELLING}
     if look.speed is not None and moving:
-        allowed = f" of {report.rate.current:g}" if report.rate.current is not None else ""
+        allowed = f" of {round(report.rate.current, 1):g}" if report.rate.current is not None else ""
         yield Text(f"{look.speed.requests:.1f}{allowed} requests/s")
         yield Text(f"{look.speed.ids:,.0f} ids/s")
     if (left := look.left()) is not None:

@@ -19,6 +19,10 @@ _WIDE: Final = 160
 """Columns where no terminal says how many there are: nothing is folded for a file or a pipe."""
 
 
+_ROOMY: Final = 120
+"""Columns from which on a reason and its message stand side by side, neither broken within a word."""
+
+
 def as_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
@@ -30,8 +34,12 @@ def as_table(report: Report) -> None:
     console.print(f"[bold]Job {escape(report.job_id)}[/bold]  {report.state}")
     console.print(escape(verdict(report)))
     console.print()
+    facts = Table(box=None, padding=(0, 2), show_header=False)
+    facts.add_column(min_width=12, no_wrap=True)
+    facts.add_column(overflow="fold")
     for name, value in _facts(report):
-        console.print(f"  {name:<14} {escape(value)}")
+        facts.add_row(name, escape(value))
+    console.print(facts)
     console.print()
     counts = Table(box=None, padding=(0, 2), show_header=False)
     counts.add_column(justify="left")
@@ -43,7 +51,7 @@ def as_table(report: Report) -> None:
     console.print(counts)
     if report.failures:
         console.print()
-        console.print(_failures(report))
+        console.print(_failures(report, stacked=console.width < _ROOMY))
 
 
 def _facts(report: Report) -> Iterable[tuple[str, str]]:
@@ -73,7 +81,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     )
     yield "speed", f"{progress.ids_per_second:,.1f} ids/s over {progress.seconds['active']:.1f} s"
     if report.rate.current is not None:
-        yield "rate", f"{report.rate.current:g} requests/s ({report.rate.configured})"
+        yield "rate", f"{round(report.rate.current, 1):g} requests/s ({report.rate.configured})"
     # While the API is away, nothing else is worth saying; the verdict says it.
     if report.state_reason.code != ReasonCode.API_UNAVAILABLE:
         limit = bottleneck(
@@ -88,19 +96,22 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         yield "WARNING", "the counters do not sum to the total: run `bulk-activate verify`"
 
 
-def _failures(report: Report) -> Table:
-    table = Table(box=None, padding=(0, 2), title="Why", title_justify="left")
+def _failures(report: Report, *, stacked: bool) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 1), title="Why", title_justify="left")
     table.add_column("ids", justify="right")
     table.add_column("reason", overflow="fold")
     table.add_column("status", justify="right")
-    table.add_column("try again?")
-    table.add_column("message", overflow="fold")
+    table.add_column("again?")
+    if not stacked:
+        table.add_column("message", overflow="fold")
     for group in report.failures:
-        table.add_row(
+        reason, message = escape(group.reason), escape(group.message)
+        again = "yes" if group.retryable else "no"
+        told = (
             f"{group.count:,}",
-            escape(group.reason),
+            f"{reason}\n{message}" if stacked else reason,
             str(group.status or ""),
-            "yes" if group.retryable else "no",
-            escape(group.message),
+            again,
         )
+        table.add_row(*told if stacked else (*told, message))
     return table

@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,17 @@ class RealServer:
         """SIGKILL: ends without a word to anyone."""
         os.kill(self.server.pid, signal.SIGKILL)
         self.stop()
+
+    def written(self) -> dict[Path, int]:
+        """How much stands in the files of its data now."""
+        return {path: path.stat().st_size for path in (self._home / "appendonlydir").glob("*.incr.aof")}
+
+    def lose_power(self, kept: Mapping[Path, int]) -> None:
+        """Ends, and what was written since `kept` never reached the disk."""
+        self.kill()
+        for path, size in kept.items():
+            if path.exists():
+                os.truncate(path, size)
 
     def restart(self) -> Server:
         self.stop()

@@ -12,6 +12,7 @@ import click
 COMMANDS: Final = {
     "worker": "worker.processes",
     "metrics": "worker.metrics.__main__",
+    "slice": "worker.alone",
     "redis": "worker.embedded.__main__",
     "simulator": "worker.simulator.__main__",
     "doctor": "worker.doctor.__main__",

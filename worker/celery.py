@@ -114,6 +114,12 @@ def _start(sender: Any, **_: Any) -> None:
         )
 
 
+@signals.heartbeat_sent.connect
+def _consumer_lives(**_: Any) -> None:
+    if (mine := _runtimes.get(os.getpid())) is not None:
+        mine.consumer_lives()
+
+
 @signals.worker_shutting_down.connect
 def _stop_soon(**_: Any) -> None:
     if (mine := _runtimes.get(os.getpid())) is not None:

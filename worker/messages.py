@@ -11,7 +11,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from worker.settings import Settings
-from worker.store.connect import broker_url
+from worker.store.broker import broker_conf
 from worker.store.steps import Ticket
 from worker.traces.parent import HEADER
 
@@ -25,8 +25,9 @@ QUEUE_NAMES: Final = tuple(f"{QUEUE}.{number}" for number in range(QUEUES))
 
 def make_app(settings: Settings) -> Celery:
     """The Celery app, for producers and workers alike."""
-    app = Celery("bulk_activation", broker=broker_url(settings.redis_url), set_as_current=False)
+    app = Celery("bulk_activation", set_as_current=False)
     app.conf.update(
+        **broker_conf(settings.redis_url),
         task_default_queue=QUEUE_NAMES[0],
         task_queues=[Queue(name) for name in QUEUE_NAMES],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
@@ -39,12 +40,11 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=False,
         task_publish_retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2},
         broker_connection_retry_on_startup=True,
-        broker_transport_options={
-            "visibility_timeout": 3600,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": not settings.redis_url.startswith("unix"),
-        },
+        # For ever: by default a worker ends after some three quarters of an hour without Redis.
+        broker_connection_max_retries=None,
+        # A failover answers who waits for a message with an error that is none of the connection; without
+        # this it ends the worker.
+        broker_channel_error_retry=True,
         worker_prefetch_multiplier=1,
         # A message waits where any free worker finds it, not behind the slices of one.
         worker_disable_prefetch=True,
@@ -53,9 +53,6 @@ def make_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
-    if settings.redis_url.startswith("rediss"):
-        # kombu connects unverified unless it is told.
-        app.conf.broker_use_ssl = {"ssl_cert_reqs": "required"}
     return app
 
 

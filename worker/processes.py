@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
-from worker import logs, settings
+from worker import heartbeat, logs, settings
 from worker.core.errors import BulkActivateError
 from worker.lifeline import end_with_parent
+from worker.settings import PREFIX
 from worker.store.connect import check_server, sync_client
 from worker.traces import check_tracing
 
@@ -47,6 +49,8 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
         ready.require_credential()
         check_tracing(ready)
         logs.configure(ready)
+        if ready.heartbeat_file is not None:
+            heartbeat.begin(ready.heartbeat_file)
         with sync_client(ready.redis_url) as client:
             for warning in check_server(client, ready.redis_url):
                 click.echo(f"Warning: {warning}", err=True)
@@ -61,7 +65,9 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.
         named = ("--name", name) if name and concurrency == 1 else ()
-        sys.exit(_keep_running([(*_WORKER, *named)] * concurrency + [_METRICS] * shows))
+        file = ready.heartbeat_file
+        workers = [_Part((*_WORKER, *named), _own_beat(file, number)) for number in range(concurrency)]
+        sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
 
 
 def _work(name: str) -> None:
@@ -72,8 +78,22 @@ def _work(name: str) -> None:
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
 
 
-def _keep_running(commands: list[tuple[str, ...]]) -> int:
-    """Starts a process of each, starts again those that die, stops all on a signal."""
+class _Part(NamedTuple):
+    """A process to keep running: its command, and the heartbeat file that it keeps."""
+
+    arguments: tuple[str, ...]
+    beat: Path | None
+
+
+def _own_beat(file: Path | None, number: int) -> Path | None:
+    return file and file.with_name(f"{file.name}.{number}")
+
+
+def _keep_running(parts: list[_Part], file: Path | None) -> int:
+    """Starts a process of each, starts again those that die, stops all on a signal.
+
+    The heartbeat `file` is written while all beat that are to.
+    """
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -82,23 +102,35 @@ def _keep_running(commands: list[tuple[str, ...]]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    children = [_start(arguments) for arguments in commands]
+    beats = [part.beat for part in parts if part.beat is not None]
+    children = [_start(part) for part in parts]
     while not stopping:
         for place, child in enumerate(children):
             if child.poll() is not None:
-                name = commands[place][0]
+                name = parts[place].arguments[0]
                 click.echo(
                     f"{name} process {child.pid} ended ({child.returncode}); starting another", err=True
                 )
                 time.sleep(_RESTART_PAUSE)
-                children[place] = _start(commands[place])
+                children[place] = _start(parts[place])
+        if file is not None and heartbeat.all_beat(beats, time.time()):
+            heartbeat.beat(file, f"{len(beats)} processes beat")
         time.sleep(_POLL)
     for child in children:
         child.terminate()
-    return max(abs(child.wait()) for child in children)
+    code = max(_ended(child.wait()) for child in children)
+    if file is not None:
+        file.unlink(missing_ok=True)
+    return code
 
 
-def _start(arguments: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+def _ended(code: int) -> int:
+    """The exit code of a process that was told to end. One that still started ends by the signal itself."""
+    return 0 if code == -signal.SIGTERM else abs(code)
+
+
+def _start(part: _Part) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
-    command_line = [sys.executable, "-m", "worker", *arguments, "--with-parent"]
-    return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=os.environ)
+    command_line = [sys.executable, "-m", "worker", *part.arguments, "--with-parent"]
+    environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(part.beat)} if part.beat else {})
+    return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=environment)

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from worker.core.address import TLS_FILES, parse_address
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default_factory=lambda: _default_state_dir(os.environ))
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    heartbeat_file: Path | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_address: str = "127.0.0.1"
     traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
@@ -105,11 +107,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        if "ssl_cert_reqs=none" in parts.query.lower():
-            raise ValueError("must not turn certificate checks off (ssl_cert_reqs=none)")
+        options = parse_address(url).options
+        for name in TLS_FILES:
+            if name in options and not Path(options[name]).is_file():
+                raise ValueError(f"names a file that is not there: {name}={options[name]}")
         return url
 
     @field_validator("api_url")
@@ -169,9 +170,9 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
-        urls = {"redis_url", "traces_url"}
-        hidden = urls | {"api_token", "access_token", "secrets_dir", "credentials_dir", "state_dir"}
-        return self.model_dump(mode="json", exclude=hidden)
+        secret = {"redis_url", "traces_url", "api_token", "access_token"}
+        places = {"secrets_dir", "credentials_dir", "state_dir", "heartbeat_file"}
+        return self.model_dump(mode="json", exclude=secret | places)
 
 
 def load(**flags: Any) -> Settings:

@@ -25,6 +25,7 @@ EXTRAS: Final = {
     "worker": ("embedded",),
     "monitor": ("monitor", "tracing"),
     "test": ("test",),
+    "checks": ("checks",),
     "benchmark": ("benchmark",),
 }
 HEADER: Final = "# Made by `python deploy/requirements/compile.py` from pyproject.toml. Do not edit.\n"

@@ -2,15 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from producers.connection import opened
 from producers.options import job_argument, output_option
+from worker.core.errors import BadInputError
 from worker.reports.family import family_results
 from worker.reports.files import whole_file
+from worker.reports.parquet import require_parquet, write_parquet
 from worker.reports.results import job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
+
+_SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
 
 
 @click.command()
@@ -18,7 +23,7 @@ from worker.settings import load
 @click.option("--outcome", metavar="LIST", help="Only these outcomes, as in failed,unknown.")
 @click.option("--merged", is_flag=True, help="The latest row of each id, over the job and its retries.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this id; repeatable.")
-@output_option("csv", "ndjson")
+@output_option("csv", "ndjson", "parquet")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def command(
     job_id: str,
@@ -33,7 +38,11 @@ def command(
     Example: bulk-activate results 20261124-093000-1a2b3c4d --outcome failed,unknown --output failed.csv
     """
     outcomes = parse_outcomes(outcome)
-    shape = write_csv if output_format == "csv" else write_ndjson
+    shape = _SHAPES[output_format]
+    if output_format == "parquet":
+        require_parquet()
+        if output is None and sys.stdout.isatty():
+            raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
     with opened(load()) as store:
         rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
         if output is None:

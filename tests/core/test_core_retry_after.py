@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.core.retry_after import LONGEST, retry_after
+from worker.core.retry_after import LONGEST, retry_after, their_now
 
 NOW = datetime(1994, 11, 6, 8, 49, 27, tzinfo=UTC).timestamp()
 """Ten seconds before the date that RFC 9110 gives as its example."""
@@ -83,3 +83,23 @@ ZONES = st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
 def test_a_date_means_the_same_moment_in_every_zone(ahead: int, zone: timezone) -> None:
     date = datetime.fromtimestamp(NOW + ahead, zone)
     assert retry_after(format_datetime(date), NOW) == ahead
+
+
+@pytest.mark.parametrize(
+    ("date", "theirs"),
+    [
+        ("Tue, 24 Nov 2026 12:00:00 GMT", 1_795_521_600.0),
+        (None, 5.0),
+        ("", 5.0),
+        ("yesterday", 5.0),
+        ("Tue, 99 Nov 99999999 12:00:00 GMT", 5.0),
+    ],
+)
+def test_a_moment_is_meant_on_the_clock_of_who_names_it(date: str | None, theirs: float) -> None:
+    assert their_now(date, 5.0) == theirs
+
+
+def test_a_clock_that_is_wrong_by_hours_makes_no_hold_longer() -> None:
+    date, until = "Tue, 24 Nov 2026 12:00:00 GMT", "Tue, 24 Nov 2026 12:00:07 GMT"
+    wrong = 1_795_521_600.0 - 18_000
+    assert retry_after(until, their_now(date, wrong)) == 7.0

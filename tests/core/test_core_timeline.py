@@ -9,11 +9,16 @@ def test_a_job_that_sent_nothing_has_no_bucket() -> None:
 
 
 def test_buckets_stand_in_order_and_gaps_are_filled() -> None:
-    found = read_timeline({"width_ms": "2000", "10": "1 15 0 0", "0": "3 30 2 1500 99", "2": "0 0 0 0"})
+    found = read_timeline({"width_ms": "2000", "10": "1 15 0 0", "0": "3 30 2 1500 90.5 99", "2": "0 0 0 0"})
     assert found.width == 2.0
-    assert found.buckets[0] == Bucket(3, 30, 2, 1.5)
+    assert found.buckets[0] == Bucket(3, 30, 2, 1.5, 90.5)
     assert found.buckets[1] == Bucket()
     assert (len(found.buckets), found.buckets[10]) == (11, Bucket(1, 15, 0, 0.0))
+
+
+def test_the_allowed_rate_is_that_at_the_requests_and_unknown_without_them() -> None:
+    found = read_timeline({"0": "4 60 0 0 50", "1": "0 15 0 0 0", "2": "4 60 0 0"}).buckets
+    assert [bucket.allowed() for bucket in found] == [12.5, None, None]
 
 
 def test_a_hold_lasts_as_long_as_its_429s_said() -> None:

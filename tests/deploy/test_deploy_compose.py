@@ -1,17 +1,16 @@
 """`compose.yaml`: Redis keeps what it has, nothing is open to the network, workers are locked down."""
 
-from datetime import timedelta
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from worker.core.duration import parse_duration
 from worker.settings import PREFIX, Settings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
 
-OURS = ("worker", "flower")
+OURS = ("worker", "flower", "metrics")
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +45,14 @@ def test_what_redis_writes_is_on_a_named_volume(compose: dict[str, Any], service
     assert name in compose["volumes"]
 
 
-def test_only_the_loopback_is_published_and_only_flower(services: dict[str, Any]) -> None:
+def test_only_the_loopback_is_published_and_only_pages(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"flower"}
-    assert all(port.startswith("127.0.0.1:") for port in published["flower"])
-    assert all("network_mode" not in service for service in services.values())
+    assert set(published) == {"flower", "metrics", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    shared = {
+        name: service["network_mode"] for name, service in services.items() if "network_mode" in service
+    }
+    assert shared == {"prometheus": "service:metrics"}
 
 
 def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], services: dict[str, Any]) -> None:
@@ -58,7 +60,7 @@ def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], servic
     assert compose["networks"]["store"]["internal"] is True
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "flower"])
+@pytest.mark.parametrize("name", ["redis", "worker", "flower", "metrics", "prometheus", "grafana"])
 def test_a_service_cannot_change_its_own_files_nor_gain_rights(services: dict[str, Any], name: str) -> None:
     service = services[name]
     assert service["read_only"] is True
@@ -74,6 +76,7 @@ def test_secrets_come_from_files_and_each_service_sees_its_own(
     assert services["worker"]["secrets"] == [f"{PREFIX}API_TOKEN".lower()]
     assert services["worker"]["environment"][f"{PREFIX}SECRETS_DIR"] == "/run/secrets"
     assert services["flower"]["secrets"] == ["flower_basic_auth"]
+    assert services["grafana"]["secrets"] == ["grafana_admin_password"]
     assert "env_file" not in services["flower"]
     assert all(list(secret) == ["file"] for secret in compose["secrets"].values())
 
@@ -92,12 +95,30 @@ def test_flower_only_shows(services: dict[str, Any]) -> None:
     assert "FLOWER_UNAUTHENTICATED_API" not in environment
 
 
-def test_a_worker_has_the_time_for_its_soft_stop(services: dict[str, Any]) -> None:
-    grace = timedelta(seconds=parse_duration(services["worker"]["stop_grace_period"]))
-    assert grace > timedelta(seconds=60)
+def test_what_is_not_needed_for_the_work_is_a_profile(services: dict[str, Any]) -> None:
+    profiles = {name: service.get("profiles") for name, service in services.items()}
+    optional = {name for name, found in profiles.items() if found == ["monitoring"]}
+    assert optional == {"metrics", "prometheus", "grafana"}
+    assert all(found is None for name, found in profiles.items() if name not in optional)
 
 
 def test_secrets_in_their_folder_are_ignored_by_git(compose: dict[str, Any], deploy: Path) -> None:
     rules = (deploy / "secrets" / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "*" in rules
     assert all(Path(secret["file"]).parent == Path("secrets") for secret in compose["secrets"].values())
+
+
+def test_what_is_mounted_or_copied_is_there(services: dict[str, Any], deploy: Path) -> None:
+    mounts = [mount for service in services.values() for mount in service.get("volumes", [])]
+    beside = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
+    assert len(beside) > 2
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (deploy / "Dockerfile").read_text(), re.MULTILINE)
+    assert all((deploy / path).exists() for path in beside)
+    assert all((deploy.parent / path).exists() for line in copied for path in line.split())
+    allowed = (deploy.parent / ".dockerignore").read_text().splitlines()
+    for path in " ".join(copied).split():
+        at = Path(path)
+        assert (
+            any(at.match(rule[1:]) or at.parts[0] == rule[1:] for rule in allowed if rule[0] == "!")
+            or (deploy.parent / path).is_dir()
+        ), path

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FILES = ("worker", "monitor", "test", "benchmark", "build")
+FILES = ("worker", "monitor", "test", "checks", "benchmark", "build")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -49,6 +49,7 @@ def direct(pyproject: dict[str, Any], name: str) -> list[Requirement]:
         "worker": ["embedded"],
         "monitor": ["monitor", "tracing"],
         "test": tests,
+        "checks": [*tests, "parquet", "checks"],
         "benchmark": [*tests, "benchmark"],
     }[name]
     lines = project["dependencies"] + [

@@ -101,6 +101,8 @@ class Stack:
     home: Path
     redis_url: str
     children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    outer: dict[str, str] = field(default_factory=dict)
+    """What its processes find in their environment besides settings of ours."""
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +141,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment({"REDIS_URL": self.redis_url, **settings}),
+                env=environment({"REDIS_URL": self.redis_url, **settings}) | self.outer,
             )
         self.children.append(child)
         return child

@@ -82,7 +82,7 @@ async def test_a_job_that_vanished_stops_the_sending(jobs: Jobs, redis_url: str)
         try:
             work = asyncio.create_task(engine.run_slice(job.job_id, 0))
             await until(lambda: jobs.settled(job) > 0)
-            jobs.store.remove(job.job_id, 1)
+            jobs.client.delete(*jobs.client.keys(f"bulk:{{{job.job_id}}}:*"))
             await work
         finally:
             await engine.close()

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.stack import cli
-from tests.servers import RealServer
+from tests.servers import RealServer, missing
 from tests.store.steps import ORG, commit, settled, take
 from worker.core.errors import BadInputError
 from worker.core.job import Control
@@ -53,6 +54,19 @@ def test_a_folder_that_was_just_written_holds(written: tuple[JobStore, str, Path
     assert (proof.differences, proof.job_id, proof.total) == ([], job_id, 30)
     assert (folder / "results.csv").read_text().count("\n") == 33
     assert (folder / "failed.csv").read_text().count("\n") == 17
+
+
+def test_parquet_is_one_more_file_that_the_manifest_vouches_for(
+    written: tuple[JobStore, str, Path], tmp_path: Path
+) -> None:
+    if find_spec("pyarrow") is None:
+        missing("pyarrow, of the extra parquet,")
+    jobs, job_id, _ = written
+    folder = tmp_path / "more"
+    write_folder(jobs, job_id, folder, {"rate": "auto"}, parquet=True)
+    assert check_proof(folder).differences == []
+    (folder / "results.parquet").write_bytes(b"PAR1")
+    assert any("results.parquet" in difference for difference in check_proof(folder).differences)
 
 
 def test_the_same_record_gives_the_same_bytes(written: tuple[JobStore, str, Path], tmp_path: Path) -> None:

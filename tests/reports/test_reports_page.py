@@ -56,6 +56,20 @@ def test_a_timeline_of_any_length(lines: int) -> None:
     Parsed(page_of(report(), timeline(lines)))
 
 
+def test_the_allowed_rate_is_a_line_where_it_is_known_and_near() -> None:
+    known = {"3": "0 45 0 0 0", "5": "3 45 0 0 18"}
+    written = page_of(report(), timeline(8, "3 45 0 0 12", **known))
+    assert "allowed 4 to 6 a second" in Parsed(written).text
+    (line,) = re.findall(r'<path class="allowed" d="([^"]*)"', written)
+    # A gap at the fourth interval, in which nothing was sent; a step up at the sixth.
+    assert line.count("M") == 2
+    assert len(set(re.findall(r"V([\d.]+)", line))) == 2
+    far = page_of(report(), timeline(8, "3 45 0 0 3000"))
+    assert "allowed 1,000 a second" in Parsed(far).text
+    assert '<path class="allowed"' not in far
+    assert "allowed" not in Parsed(page_of(report(), timeline(8))).text
+
+
 def test_a_job_that_runs_is_told_as_it_stands() -> None:
     one = report(state="running", n_activated=5, n_pending=10, active_since=T0, ended_ms=T0)
     one = msgspec.structs.replace(one, ended_at=None)
@@ -104,7 +118,7 @@ def test_the_largest_page_stays_below_its_bound() -> None:
     full = report(failures, 200, labels=labels, created_by=wide, request_id=wide, reason_message=wide)
     change = msgspec.structs.replace(full.history[0], message=wide, actor=wide, code=wide)
     full = msgspec.structs.replace(full, history=[change] * 200)
-    over = timeline(256, "123456 1851840 1234 5678901", width_ms="32000")
+    over = timeline(256, "123456 1851840 1234 5678901 9876543.21", width_ms="32000")
     written = page(full, [Told(full, over)] * 500)
     Parsed(written)
     assert LARGEST / 2 < len(written.encode()) <= LARGEST

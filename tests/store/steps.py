@@ -26,7 +26,7 @@ def put_job(
         names = tuple(f"id-{index}" for index in range(first, min(ids, first + per_slice)))
         parts.append((number, Slice(names, ((first + 1, len(names)),))))
     jobs.put_slices(job_id, parts)
-    jobs.launch(job_id, {}, total=ids, slices=len(parts), deadline=deadline)
+    jobs.launch(job_id, {}, total=ids, slices=len(parts), deadline=deadline, per_slice=per_slice)
     return job_id
 
 

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import redis
 
-from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
+from tests.store.steps import HOST, ORG, commit, counts, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import ALLOWED_FROM, IN_FORCE, Control, State
 from worker.store import keys
@@ -147,15 +147,21 @@ def test_the_history_tells_each_change(jobs: JobStore) -> None:
 
 
 @pytest.mark.parametrize("control", [Control.CANCEL, Control.FAIL])
-async def test_a_late_message_or_sweep_leaves_a_job_that_ended_early_as_it_is(
-    jobs: JobStore, claims: ClaimStore, control: Control
+async def test_a_late_message_or_sweep_moves_no_job_that_rests(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis, control: Control
 ) -> None:
-    job_id = put_job(jobs)
-    ended, _, _ = jobs.control(job_id, control, code="user", message="why", actor="test")
+    """Messages outlive their job's end, and sweeps were begun before it."""
+    job_id = put_job(jobs, 40, deadline=600)
+    jobs.control(job_id, control, code="user", message="", actor="me")
+    client.hset(keys.job(job_id), "deadline_ms", 1)
     before = jobs.read(job_id)
-    late, _ = await claims.claim(job_id, 0, nonce="late", worker="w", host=HOST)
-    jobs.sweep(job_id)
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert jobs.sweep(job_id) == []
     after = jobs.read(job_id)
-    assert late is Code.RESTING
     assert (after.fields, after.history) == (before.fields, before.history)
-    assert state(jobs, job_id) == ended
+
+
+async def test_a_message_before_its_time_ends_no_upload(jobs: JobStore, claims: ClaimStore) -> None:
+    jobs.create("early", {"org_id": ORG}, request_id=None, fingerprint="f", fresh=False)
+    assert (await claims.claim("early", 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert state(jobs, "early") == "preparing"

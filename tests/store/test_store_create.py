@@ -64,17 +64,17 @@ def test_launching_a_job_that_vanished_says_so(jobs: JobStore) -> None:
 def test_skipped_lines_come_back_in_order(jobs: JobStore) -> None:
     first = [SkippedLine(2, "a", 1, ""), SkippedLine(3, None, None, "empty id")]
     second = [SkippedLine(9, "b", 4, "")]
+    create(jobs, "one")
     jobs.put_skipped("one", 0, first)
     jobs.put_skipped("one", 1, second)
     assert list(jobs.skipped("one")) == [*first, *second]
 
 
-def test_removing_a_job_leaves_no_key(jobs: JobStore, client: redis.Redis) -> None:
+def test_an_upload_that_is_discarded_leaves_no_key(jobs: JobStore, client: redis.Redis) -> None:
     jobs.create("one", {"org_id": ORG, "request_id": "key"}, request_id="key", fingerprint="f", fresh=False)
     jobs.put_slices("one", [(0, Slice(("a",), ((1, 1),)))])
     jobs.put_skipped("one", 0, [SkippedLine(2, "a", 1, "")])
-    jobs.launch("one", {}, total=1, slices=1, deadline=None)
-    jobs.remove("one", 1)
+    jobs.discard("one")
     assert client.keys("*") == []
 
 
@@ -87,3 +87,12 @@ def test_summaries_are_newest_first(jobs: JobStore, client: redis.Redis) -> None
     made = [put_job(jobs, 1) for _ in range(3)]
     client.zadd(keys.JOBS, {job_id: place for place, job_id in enumerate(made)})
     assert [fields["id"] for fields in jobs.summaries()] == made[::-1]
+
+
+def test_a_job_whose_making_is_repeated_late_stays_as_it_is(jobs: JobStore) -> None:
+    """A command that timed out is sent again, and the first may be the last to arrive."""
+    job_id = put_job(jobs, 40)
+    before = jobs.read(job_id).fields
+    found = jobs.create(job_id, {"org_id": ORG}, request_id=None, fingerprint="f", fresh=False)
+    assert found == (job_id, False)
+    assert jobs.read(job_id).fields == before

@@ -29,8 +29,7 @@ def test_who_dies_with_it_leaves_it_to_another(jobs: JobStore) -> None:
 
 
 def test_a_job_that_is_gone_is_not_to_be_told_of(jobs: JobStore, client: redis.Redis) -> None:
-    removed, purged = put_job(jobs), put_job(jobs)
-    jobs.remove(removed, 1)
+    purged = put_job(jobs)
     jobs.control(purged, Control.CANCEL, code="user", message="", actor="test")
     jobs.purge(purged)
     assert client.zcard(keys.UNTOLD) == 0

@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     DEADLINE = "deadline"
     API_UNAVAILABLE = "api_unavailable"
     STORE_FULL = "store_full"
+    STORE_READ_ONLY = "store_read_only"
     RECORD_LOST = "record_lost"
 
 

@@ -28,6 +28,15 @@ def retry_after(value: str | None, now: float) -> float | None:
     return min(max(seconds, 0.0), LONGEST)
 
 
+def their_now(date: str | None, now: float) -> float:
+    """The server's clock by the `Date` header of its answer, else ours, which may be wrong by hours.
+
+    What the server writes as a moment is meant on its own clock. Seconds since the epoch.
+    """
+    since = _date(date or "", 0.0)
+    return now if since is None else since
+
+
 def _number(text: str) -> float | None:
     try:
         seconds = float(text)

@@ -17,6 +17,12 @@ class Bucket(NamedTuple):
     throttled: int = 0
     held: float = 0.0
     """Seconds of the holds that its 429s began, added up over those 429s."""
+    rates: float = 0.0
+    """The allowed requests per second at each request that was sent, added up over them."""
+
+    def allowed(self) -> float | None:
+        """The rate that the organization was allowed, as an average over the requests; None without any."""
+        return self.rates / self.sent if self.sent and self.rates else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +57,6 @@ def read_timeline(raw: Mapping[str, str]) -> Timeline:
 
 
 def _bucket(value: str) -> Bucket:
-    sent, settled, throttled, held_ms = (float(number) for number in value.split()[:4])
-    return Bucket(int(sent), int(settled), int(throttled), held_ms / 1000)
+    # A job of an earlier version has no rates.
+    sent, settled, throttled, held_ms, rates = (*map(float, value.split()), 0.0)[:5]
+    return Bucket(int(sent), int(settled), int(throttled), held_ms / 1000, rates)

@@ -18,7 +18,11 @@ def check_store(settings: Settings) -> Iterator[Check]:
     url = settings.redis_url
     try:
         with sync_client(url) as client, reachable(url):
-            yield from _server(client, url)
+            server = [*_server(client, url)]
+            yield from server
+            if any(check.status is Status.FAILED for check in server):
+                yield Check("workers", Status.SKIPPED, "this Redis cannot be used")
+                return
             yield from _memory(client)
             yield _workers(JobStore(client))
     except RedisUnreachableError as error:

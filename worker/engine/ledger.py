@@ -89,9 +89,11 @@ class Ledger:
         if amount:
             self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
 
-    def sent(self) -> None:
+    def sent(self, allowed: float) -> None:
+        """One more request. `allowed`: the rate that the organization was allowed then."""
         self.count("sent")
         self._tally.sent += 1
+        self._tally.allowed += allowed
         self._soon()
 
     def throttled(self, held: float) -> None:

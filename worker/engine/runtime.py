@@ -21,8 +21,10 @@ import structlog
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.core.liveness import consumer_is_stuck
 from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.account import Account
+from worker.engine.alone import run_alone
 from worker.engine.gate import Gate
 from worker.engine.holds import Holds
 from worker.engine.lane import Lane
@@ -32,11 +34,12 @@ from worker.engine.probes import Probes
 from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
+from worker.heartbeat import Heartbeat, Vitals
 from worker.settings import Settings
 from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
-from worker.store.steps import Ticket
+from worker.store.steps import Code, Ticket
 from worker.traces import Api, Tracing
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
@@ -81,21 +84,26 @@ class Engine:
         self._pressed = False
         self._sweeper = Sweeper(self._store, self._name, self._queue, self._share)
         self._retention = Retention(self._store, settings.retention)
+        self._heard = asyncio.get_running_loop().time()
+        file = settings.heartbeat_file
+        self._heartbeat = Heartbeat(file, self._vitals) if file else None
 
-    async def run_slice(self, job_id: str, slice_no: int, account: Account | None = None) -> None:
+    async def run_slice(
+        self, job_id: str, slice_no: int, account: Account | None = None, *, alone: str | None = None
+    ) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
 
-        `account` is told what comes of it.
+        `account` is told what comes of it. `alone` is the claim's nonce in a process that does nothing else.
 
         Raises `StoppingError` where this process takes on nothing more.
         """
         if self._stopping.is_set():
             raise StoppingError
-        nonce = secrets.token_hex(8)
-        host = self._settings.api_host
-        claim, queue = await self._patiently(
-            lambda: self._store.claim(job_id, slice_no, nonce=nonce, worker=self._name, host=host)
-        )
+        nonce = alone or secrets.token_hex(8)
+        claim, queue = await self._patiently(partial(self._claim, job_id, slice_no, nonce, alone=bool(alone)))
+        if claim is Code.ALONE:
+            await self._run_alone(job_id, slice_no, nonce)
+            return
         if not isinstance(claim, Claim):
             log.debug("nothing to claim", why=claim)
             return
@@ -120,6 +128,23 @@ class Engine:
                 self._running.discard(run)
             log.info("slice ended", went_on=ledger.going_on, **account.line())
 
+    async def _claim(
+        self, job_id: str, slice_no: int, nonce: str, *, alone: bool
+    ) -> tuple[Claim | Code, list[Ticket]]:
+        host = self._settings.api_host
+        return await self._store.claim(
+            job_id, slice_no, nonce=nonce, worker=self._name, host=host, alone=alone
+        )
+
+    async def _run_alone(self, job_id: str, slice_no: int, nonce: str) -> None:
+        """Workers died of this slice, it seems: a process that does nothing else is to find out."""
+        log.warning("slice is run in a process of its own", job_id=job_id, slice=slice_no)
+        if await run_alone(job_id, slice_no, nonce, self._stopping) or self._stopping.is_set():
+            return
+        code, queue = await self._patiently(lambda: self._store.set_aside(job_id, slice_no, nonce))
+        log.error("the process of the slice died", job_id=job_id, slice=slice_no, then=code)
+        await self._queue(job_id, queue)
+
     def stop_soon(self) -> None:
         """No new request; slices in work are given back once what is in flight has landed."""
         self._stopping.set()
@@ -128,7 +153,13 @@ class Engine:
         for run in self._running:
             run.stop()
 
+    def consumer_lives(self) -> None:
+        """Told by Celery's consumer, every other second while it is connected."""
+        self._heard = asyncio.get_running_loop().time()
+
     async def close(self) -> None:
+        if self._heartbeat is not None:
+            await self._heartbeat.close()
         await self._sweeper.close()
         await self._holds.close()
         await self._retention.close()
@@ -136,6 +167,15 @@ class Engine:
             await lane.close()
         await self._session.close()
         await self._redis.aclose()
+
+    def _vitals(self) -> Vitals:
+        now = asyncio.get_running_loop().time()
+        since, stopping = self._sweeper.redis_since, self._stopping.is_set()
+        answers = "does not answer" if since is None else "answers"
+        return Vitals(
+            not consumer_is_stuck(now, self._heard, since, stopping=stopping),
+            f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}",
+        )
 
     def _stop_job(self, job_id: str) -> None:
         """Other processes see it at their next commit."""
@@ -204,6 +244,9 @@ class Runtime:
 
     def stop_soon(self) -> None:
         self._loop.call_soon_threadsafe(self._engine.stop_soon)
+
+    def consumer_lives(self) -> None:
+        self._loop.call_soon_threadsafe(self._engine.consumer_lives)
 
     def close(self) -> None:
         self._call(self._engine.close())

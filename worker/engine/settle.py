@@ -20,6 +20,7 @@ from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
+from worker.core.retry_after import their_now
 from worker.core.split import Parts
 from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
 from worker.engine.gate import Entry, Gate
@@ -130,7 +131,8 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if sent is None:
         return None
     reply, entry = sent.reply, sent.entry
-    verdict = classify(reply, batch.ids, time.time())
+    verdict = classify(reply, batch.ids, _their_now(reply))
+    allowed = run.lane.pacer.rate
     _tell(reply, verdict, run.ledger)
     await _pace(sent, verdict, run)
     batch, owed = run.gate.note(verdict, batch, entry)
@@ -138,7 +140,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if isinstance(verdict, Unreached):
         run.ledger.trouble(verdict.reason.message)
     else:
-        _count(reply, repeat, run.ledger)
+        _count(reply, repeat, allowed, run.ledger)
     if isinstance(verdict, Reconciled) and verdict.intruders:
         log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
     step = decide(run.policy, verdict, batch, random.random())
@@ -169,8 +171,13 @@ async def _pace(sent: Sent, verdict: Verdict, run: Run) -> None:
         run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
         return
     run.lane.pacer.passed(sent.slot, sent.seconds)
-    if (quota := quota_of(sent.reply.headers, time.time())) is not None:
+    if (quota := quota_of(sent.reply.headers, _their_now(sent.reply))) is not None:
         run.lane.pacer.advise(quota)
+
+
+def _their_now(reply: Reply | NoReply) -> float:
+    date = reply.headers.get("Date") if isinstance(reply, Reply) else None
+    return their_now(date, time.time())
 
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
@@ -203,8 +210,8 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
     return None
 
 
-def _count(reply: Reply | NoReply, repeat: str, ledger: Ledger) -> None:
-    ledger.sent()
+def _count(reply: Reply | NoReply, repeat: str, allowed: float, ledger: Ledger) -> None:
+    ledger.sent(allowed)
     if repeat:
         ledger.count(repeat)
     if repeat == "probes":

@@ -103,7 +103,8 @@ class SliceRun:
 
     def stop(self) -> None:
         """The worker ends: others are to go on with the slice."""
-        self._end = End.HAND_OVER
+        if self._problem is None:
+            self._end = End.HAND_OVER
         self._ledger.stop()
 
     async def run(self) -> None:
@@ -160,13 +161,17 @@ class SliceRun:
             await settle(batch, self._run, repeat=repeat, on_turn=on_turn)
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
             # A defect of ours, not of the API: the slice is given back, and its task fails loudly.
-            self._problem = error
+            self._break(error)
             # It may have been sent. What is settled already stays so.
             self._ledger.settle(Settlement(batch, CODES[Outcome.AMBIGUOUS] * len(batch.ids), 0))
-            self._ledger.stop()
         finally:
             on_turn()
             self._is_home()
+
+    def _break(self, error: Exception) -> None:
+        self._problem = error
+        self._end = End.BREAK
+        self._ledger.stop()
 
     def _later(self, batch: Batch, delay: float, fault: Reason | None, repeat: str) -> None:
         """Sends `batch` again after `delay` seconds. Meanwhile it takes up no sender."""
@@ -182,8 +187,7 @@ class SliceRun:
             if self._ledger.going_on:
                 self._again(batch, fault, repeat)
         except Exception as error:  # noqa: BLE001 -- as above; what waited is recorded already.
-            self._problem = error
-            self._ledger.stop()
+            self._break(error)
         finally:
             self._is_home()
 

@@ -1,4 +1,5 @@
-"""Shows that this process lives, and finds what others left behind: leases that ran out, lost messages.
+"""Shows that this process lives, and finds what others left behind: leases that ran out, lost messages,
+uploads that were abandoned.
 
 Every worker runs one; that many do so at once is harmless, since each finding is handed to one of them.
 """
@@ -33,6 +34,8 @@ class Sweeper:
         self._queue = queue
         self._share = share
         self._stopping = False
+        self.redis_since: float | None = None
+        """The loop's time since when Redis has answered without a break; None while it does not."""
         self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -53,12 +56,18 @@ class Sweeper:
         while not self._closing.is_set():
             try:
                 await self._store.beat(self._worker, FORGET_MS)
+                self._answered()
                 jobs = [(job_id, await self._sweep(job_id)) for job_id in await self._store.live_jobs()]
                 self._share({job_id: standing for job_id, standing in jobs if standing is not None})
             except RedisError as error:
+                self.redis_since = None
                 log.warning("cannot sweep, will try again", problem=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
+
+    def _answered(self) -> None:
+        if self.redis_since is None:
+            self.redis_since = asyncio.get_running_loop().time()
 
     async def _sweep(self, job_id: str) -> Standing | None:
         if self._stopping:

@@ -13,6 +13,7 @@ from worker.core.outcome import UNSUCCESSFUL
 from worker.core.report import Report
 from worker.reports.files import whole_file
 from worker.reports.page import page
+from worker.reports.parquet import write_parquet
 from worker.reports.results import Write, job_results, write_csv
 from worker.reports.status import read_told
 from worker.store.jobs import JobStore
@@ -21,6 +22,8 @@ MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.csv"
 FAILED: Final = "failed.csv"
 PAGE: Final = "report.html"
+PARQUET: Final = "results.parquet"
+"""Only where it is asked for."""
 
 
 def check_folder(folder: Path, job_id: str | None) -> None:
@@ -39,7 +42,9 @@ def check_folder(folder: Path, job_id: str | None) -> None:
         raise BadInputError(f"--output: {folder} holds other files: name a new or empty folder")
 
 
-def write_folder(store: JobStore, job_id: str, folder: Path, settings: Mapping[str, Any]) -> Report:
+def write_folder(
+    store: JobStore, job_id: str, folder: Path, settings: Mapping[str, Any], *, parquet: bool = False
+) -> Report:
     """Writes the files, each whole or not at all; the manifest, with their hashes, last.
 
     The job must be still: at rest, or paused with no worker left. The same record gives the same bytes.
@@ -47,11 +52,13 @@ def write_folder(store: JobStore, job_id: str, folder: Path, settings: Mapping[s
     folder.mkdir(parents=True, exist_ok=True)
     told = read_told(store, job_id)
     report = told.report
-    files = {
+    files: dict[str, Callable[[Write], object]] = {
         RESULTS: lambda write: write_csv(job_results(store, job_id), write),
         FAILED: lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
         PAGE: lambda write: write(page(report, [told]).encode()),
     }
+    if parquet:
+        files[PARQUET] = lambda write: write_parquet(job_results(store, job_id), write)
     hashes = {name: _write(folder / name, produce) for name, produce in files.items()}
     manifest = {
         "schema_version": 1,

@@ -61,7 +61,9 @@ def table(
         lines.append(f"<tr>{''.join(cells)}</tr>")
     lines.append("</tbody>")
     kind = "scroll pairs" if len(first) == 2 else "scroll"  # noqa: PLR2004 -- a name and a value.
-    return f'<div class="{kind}"><table>{"".join(lines)}</table></div>'
+    # It scrolls where the screen is narrow, for those without a mouse too.
+    frame = f'<div class="{kind}" role="group" tabindex="0" aria-label="{text(caption)}">'
+    return f"{frame}<table>{''.join(lines)}</table></div>"
 
 
 def _head(name: str, below: Cell) -> str:

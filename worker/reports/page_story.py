@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from worker.core.outcome import SUCCEEDED
-from worker.core.report import Report
+from worker.core.report import Manifest, Report
 from worker.reports.markup import MOST_OF_ID, Cell, Html, table, text
 from worker.reports.plots import over_time
 from worker.reports.told import Told
@@ -46,12 +46,17 @@ def asked(report: Report) -> Iterator[str]:
         ("retry of job", report.parent_job_id),
         ("lines", f"{manifest.lines:,}"),
         ("unique ids", f"{manifest.unique:,}"),
-        ("never sent", f"{manifest.duplicates:,} duplicates, {manifest.malformed:,} malformed lines"),
+        ("never sent", _never_sent(manifest)),
         ("sha256 of the list", Html(f"<code>{text(manifest.sha256)}</code>") if manifest.sha256 else None),
     ]
     rows += [(f"label {name[:MOST_OF_ID]}", value) for name, value in list(report.labels.items())[:_LABELS]]
     yield table((), (row for row in rows if row[1]), caption="All times are UTC", headed_rows=True)
     yield "</section>"
+
+
+def _never_sent(manifest: Manifest) -> str:
+    duplicates = f"{manifest.duplicates:,} duplicate{'' if manifest.duplicates == 1 else 's'}"
+    return f"{duplicates}, {manifest.malformed:,} malformed line{'' if manifest.malformed == 1 else 's'}"
 
 
 def family(jobs: Sequence[Told]) -> Iterator[str]:

@@ -16,6 +16,8 @@ _HEIGHT: Final = 200
 _STRIP: Final = 30
 _TICKS: Final = 4
 _FEWEST: Final = 3
+_MOST_ROOM: Final = 2
+"""The allowed rate may make an axis so many times as long as what was sent does; beyond it is not drawn."""
 _SHORTEST: Final = 0.25
 """Seconds of a last bucket at least: less of it makes no rate."""
 
@@ -64,15 +66,17 @@ def over_time(timeline: Timeline, lasted: float | None) -> str:
     holds = [(start, min(stop, end)) for start, stop in timeline.holds()]
     edges = list(accumulate((_WIDTH * each / end for each in spans), initial=0.0))
     refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
+    allowed = [bucket.allowed() for bucket in buckets]
     return _figure(
         "Requests per second",
-        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}",
+        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}{_span_of(allowed)}",
         sent,
         edges,
         end,
         "sent",
         holds,
         throttled if any(throttled) else (),
+        allowed,
     ) + _figure(
         "Ids settled per second",
         f"{sum(bucket.settled for bucket in buckets):,} settled in {seconds(end)}",
@@ -88,14 +92,17 @@ def over_time(timeline: Timeline, lasted: float | None) -> str:
 def _figure(
     name: str,
     words: str,
-    values: Sequence[float],
+    values: list[float],
     edges: Sequence[float],
     span: float,
     kind: str,
     holds: Iterable[tuple[float, float]],
     marks: Sequence[int],
+    allowed: Sequence[float | None] = (),
 ) -> str:
-    top = nice(max(values))
+    drawn = [rate if rate and rate <= _MOST_ROOM * max(values) else None for rate in allowed]
+    top = nice(max(values + [rate for rate in drawn if rate is not None]))
+    line = _line(drawn, edges, top)
     shaded = "".join(
         f'<rect class="hold" x="{_WIDTH * start / span:.1f}" y="0"'
         f' width="{_WIDTH * (stop - start) / span:.1f}" height="{_HEIGHT}"/>'
@@ -104,6 +111,8 @@ def _figure(
     interval = seconds(span * edges[1] / _WIDTH)
     label = f"{name}: {words}; at most {max(values):,.1f} in one interval of {interval}"
     key = '<span class="key"><i class="swatch hold"></i> held by a 429</span>' if shaded else ""
+    if line:
+        key += '<span class="key"><i class="swatch allowed"></i> allowed</span>'
     strip = _strip(marks, edges) if marks else ""
     if strip:
         key += '<span class="key"><i class="swatch throttled"></i> 429 answers, in the strip below</span>'
@@ -112,7 +121,7 @@ def _figure(
         f'<div class="plot"><div class="y" aria-hidden="true">{_labels(top)}</div><div class="area">'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
         f' aria-label="{text(label, 400)}">{_grid()}{shaded}'
-        f'<path class="{kind}" d="{_steps(values, edges, top)}"/></svg>'
+        f'<path class="{kind}" d="{_steps(values, edges, top)}"/>{line}</svg>'
         f'{strip}<div class="x" aria-hidden="true">{_times(span)}</div></div></div></figure>'
     )
 
@@ -123,6 +132,26 @@ def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
     for value, edge in zip(values, edges[1:], strict=True):
         path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{edge:.1f}")
     return "".join([*path, f"V{_HEIGHT}Z"])
+
+
+def _line(values: Sequence[float | None], edges: Sequence[float], top: float) -> str:
+    """A level line for each value, joined where there is one before; a gap where there is none."""
+    path, before = [], None
+    for place, value in enumerate(values):
+        if value is not None:
+            y = f"{_HEIGHT * (1 - value / top):.1f}"
+            path.append(f"V{y}" if before is not None else f"M{edges[place]:.1f} {y}")
+            path.append(f"H{edges[place + 1]:.1f}")
+        before = value
+    return f'<path class="allowed" d="{"".join(path)}"/>' if path else ""
+
+
+def _span_of(rates: Sequence[float | None]) -> str:
+    known = [rate for rate in rates if rate is not None]
+    if not known:
+        return ""
+    least, most = (f"{round(rate, 1):,g}" for rate in (min(known), max(known)))
+    return f"; allowed {least}" + (f" to {most}" if most != least else "") + " a second"
 
 
 def _strip(marks: Sequence[int], edges: Sequence[float]) -> str:

@@ -1,5 +1,6 @@
 """The report of one job, as `status` shows it."""
 
+from worker.core.job import WORKABLE
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
@@ -21,7 +22,11 @@ def read_told(store: JobStore, job_id: str) -> Told:
 
 def _report(store: JobStore, raw: RawJob) -> Report:
     budget = store.budget(raw.fields.get("host", ""), raw.fields["org_id"])
-    return make_report(raw.fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
+    fields = dict(raw.fields)
+    if fields["state"] in WORKABLE and (refusal := store.refuses_writes()) is not None:
+        code, message = refusal
+        fields |= {"reason_code": code, "reason_message": message, "reason_actor": "store"}
+    return make_report(fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
 
 
 def _failures(raw: RawJob) -> list[FailureGroup]:

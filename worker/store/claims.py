@@ -18,7 +18,7 @@ from worker.core.record import Stored
 from worker.core.slices import Slice, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
-from worker.store.jobs import MESSAGE_LOST_MS, WINDOW, control_args, purge_args
+from worker.store.jobs import ABANDONED_MS, MESSAGE_LOST_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Answer, Code, Step, Ticket, answer, text, tickets
 
 LEASE_MS: Final = 6000
@@ -51,6 +51,8 @@ class End(StrEnum):
     """Nothing is in flight: the slice is done, or anyone may have it."""
     HAND_OVER = "hand over"
     """As `RELEASE`, by a worker that stops: a message that it sent would come back to itself."""
+    BREAK = "break"
+    """As `RELEASE` after a defect of ours: it counts as a death of the slice's worker."""
     SNOOZE = "snooze"
     """As `RELEASE`, until a long hold of the budget is over: then a sweep sends the message."""
 
@@ -64,6 +66,8 @@ class Tally:
     sent: int = 0
     throttled: int = 0
     held_ms: int = 0
+    allowed: float = 0.0
+    """The allowed requests per second at each request that was sent, added up over them."""
     trouble: str = ""
     """Why the API cannot be reached, while it cannot."""
     support: list[tuple[int, str]] = field(default_factory=list)
@@ -88,18 +92,23 @@ class Swept(NamedTuple):
 
 
 class ClaimStore:
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: redis.asyncio.Redis, lease_ms: int = LEASE_MS) -> None:
         self._redis = client
+        self._lease_ms = lease_ms
         self._scripts = {step: client.register_script(text(step)) for step in Step}
 
     async def _step(self, step: Step, job_id: str, args: Sequence[Any]) -> Answer:
         return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
 
     async def claim(
-        self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str
+        self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str, alone: bool = False
     ) -> tuple[Claim | Code, list[Ticket]]:
-        """The claim, or why there is none; and the slices to send messages for."""
-        args = [slice_no, nonce, LEASE_MS, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS]
+        """The claim, or why there is none; and the slices to send messages for.
+
+        `alone`: this process does nothing else.
+        """
+        mode = "alone" if alone else ""
+        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS, mode]
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
@@ -118,7 +127,7 @@ class ClaimStore:
             claim.slice_no,
             claim.number,
             seq,
-            LEASE_MS,
+            self._lease_ms,
             WINDOW,
             mark,
             end,
@@ -134,8 +143,15 @@ class ClaimStore:
         """A fault of the whole job. A job that is past it already is left as it is."""
         await self._step(Step.CONTROL, job_id, control_args(control, code, message, "worker"))
 
+    async def set_aside(self, job_id: str, slice_no: int, nonce: str) -> tuple[Code, list[Ticket]]:
+        """The process of the claim `nonce`, which did nothing else, died: see `set_aside.lua`."""
+        code, queue = await self._step(Step.SET_ASIDE, job_id, [slice_no, nonce, WINDOW])
+        return code, tickets(queue)
+
     async def sweep(self, job_id: str) -> Swept:
-        code, rest = await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS])
+        code, rest = await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS])
+        if code is Code.ABANDONED:
+            await self.purge(job_id, 0)
         if code is not Code.SWEPT:
             return Swept(Standing(0, 0), [])
         waiting, claimed, *queue = rest
@@ -191,7 +207,12 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
         for place, reason in settlement.reasons:
             label = f"{reason.name}\0{reason.status}\0{reason.message}"
             reasons.append((batch.indices[place], codes[place], label, batch.ids[place]))
-    timeline = {"sent": tally.sent, "throttled": tally.throttled, "held_ms": tally.held_ms}
+    timeline = {
+        "sent": tally.sent,
+        "throttled": tally.throttled,
+        "held_ms": tally.held_ms,
+        "allowed": round(tally.allowed, 2),
+    }
     document: Mapping[str, Any] = {
         "settled": settled,
         "apart": apart,

@@ -1,12 +1,18 @@
-"""Connections to Redis, for the job store and for Celery's broker, from the one `REDIS_URL`."""
+"""Connections to Redis, for the job store and for Celery's broker, from the one `REDIS_URL`.
 
+TLS is always verified. Behind sentinels each new connection goes to whom they call the master by then.
+"""
+
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
+import redis.asyncio.sentinel
+import redis.sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -22,6 +28,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from worker.core.address import Address, parse_address, sentinels_of
 from worker.core.errors import BadSettingError, RedisUnreachableError
 
 FLOOR: Final = (6, 2)
@@ -51,32 +58,40 @@ def _options(url: str) -> dict[str, Any]:
     return options
 
 
+def _server(address: Address) -> dict[str, Any]:
+    """What sentinels do not tell of the server."""
+    return {"username": address.user, "password": address.password, "db": address.db}
+
+
 def sync_client(url: str) -> redis.Redis:
     """A client for commands. Each step that it may send twice is written to count once."""
     retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3)
-    return redis.Redis.from_url(url, retry=retry, **_options(url))
+    address = parse_address(url)
+    if address.scheme != "sentinel":
+        return redis.Redis.from_url(url, retry=retry, **_options(url))
+    # redis-py's sentinels are not typed.
+    known = redis.sentinel.Sentinel(sentinels_of(address), **_options(url))  # type: ignore[no-untyped-call]
+    master: redis.Redis = known.master_for(  # type: ignore[no-untyped-call]
+        address.options["master"], retry=retry, **_server(address)
+    )
+    return master
 
 
 def async_client(url: str) -> redis.asyncio.Redis:
     """A client for the worker's loop. It waits for a free connection rather than fail."""
+    retry = redis.asyncio.retry.Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1)
+    address = parse_address(url)
+    if address.scheme == "sentinel":
+        # Its pool cannot wait, so it has no limit that we could come near to.
+        known = redis.asyncio.sentinel.Sentinel(sentinels_of(address), **_options(url))  # type: ignore[no-untyped-call]
+        master: redis.asyncio.Redis = known.master_for(
+            address.options["master"], retry=retry, max_connections=32 * _CONNECTIONS, **_server(address)
+        )
+        return master
     pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
-        url,
-        max_connections=_CONNECTIONS,
-        timeout=_TIMEOUT,
-        retry=redis.asyncio.retry.Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
-        **_options(url),
+        url, max_connections=_CONNECTIONS, timeout=_TIMEOUT, retry=retry, **_options(url)
     )
     return redis.asyncio.Redis.from_pool(pool)
-
-
-def broker_url(url: str) -> str:
-    """The same server as kombu spells it: a unix socket is `redis+socket://PATH?virtual_host=DB`."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        return url
-    query = parse_qs(parts.query)
-    user = f"{parts.netloc}" if parts.netloc else ""
-    return f"redis+socket://{user}{quote(parts.path)}?virtual_host={query.get('db', ['0'])[0]}"
 
 
 def shown(url: str) -> str:
@@ -96,6 +111,12 @@ def reachable(url: str) -> Iterator[None]:
             f"Redis at {shown(url)} refused the user or password: correct BULK_ACTIVATE_REDIS_URL"
         ) from error
     except TRANSIENT as error:
+        if (untrusted := _untrusted(error)) is not None:
+            raise RedisUnreachableError(
+                f"Redis at {shown(url)} cannot be trusted ({untrusted.verify_message}): name a file with the"
+                " authority that signed its certificate, ?ssl_ca_certs=FILE, at the end of"
+                " BULK_ACTIVATE_REDIS_URL, and the host that the certificate is for"
+            ) from error
         raise RedisUnreachableError(
             f"cannot reach Redis at {shown(url)} ({_why(error)}):"
             " start it, or set BULK_ACTIVATE_REDIS_URL to where it is"
@@ -108,6 +129,12 @@ def reachable(url: str) -> Iterator[None]:
         if not is_mendable(error):
             raise
         raise RedisUnreachableError(f"Redis at {shown(url)} refuses to work: {error}") from error
+
+
+def _untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _why(error: RedisError) -> str:
@@ -131,6 +158,11 @@ def check_server(client: redis.Redis, url: str) -> list[str]:
             raise BadSettingError(
                 f"Redis at {shown(url)} is version {have}, at least"
                 f" {FLOOR[0]}.{FLOOR[1]} is needed: upgrade it, or use another server"
+            )
+        if client.info("server").get("redis_mode") == "cluster":
+            raise BadSettingError(
+                f"Redis at {shown(url)} is a Redis Cluster, which Celery's transport cannot use:"
+                " use one server, or sentinels (sentinel://HOST:26379/0?master=NAME)"
             )
         memory = client.info("memory")
         persistence = client.info("persistence")

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 import redis
 
 from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTakenError, StateChangeError
-from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control
+from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode
 from worker.core.record import Stored
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, holds_any, pack, unpack
@@ -22,11 +22,17 @@ MESSAGE_LOST_MS: Final = 15_000
 """A slice that waits longer is queued again. A second message for a slice is harmless: it finds it
 claimed or done."""
 
+ABANDONED_MS: Final = 600_000
+"""An upload that gave no sign of life for so long is removed; its submitter, should it wake, is told so."""
+
 WORKERS_WITHIN_MS: Final = 10_000
 """A worker process beats each second; one that was silent for longer is not counted as alive."""
 
 PURGED_AT_ONCE: Final = 100
 """Slices whose keys one step removes: 600 keys, about 2 ms. A job of 10 million ids has 3,473 slices."""
+
+_NEVER_MS: Final = 2**53
+"""Longer than anything rests."""
 
 _READ_AHEAD: Final = 8
 """Slices fetched in one round trip when results are streamed."""
@@ -74,7 +80,9 @@ class JobStore:
         }
         self._set_rate = client.register_script(text(BudgetStep.SET_RATE))
 
-    def _step(self, step: Step, job_id: str, args: Sequence[str | int | float], *more_keys: str) -> Answer:
+    def _step(
+        self, step: Step, job_id: str, args: Sequence[str | int | float | bytes], *more_keys: str
+    ) -> Answer:
         return answer(self._scripts[step](keys=[keys.job(job_id), *more_keys], args=list(args)))
 
     def create(
@@ -86,9 +94,10 @@ class JobStore:
         the request id was used with another fingerprint.
         """
         flat = [item for pair in fields.items() for item in pair]
-        request_key = keys.request(request_id) if request_id else ""
+        # No empty key: a Redis user with a list of keys has no right to it.
+        request_key = [keys.request(request_id)] if request_id else []
         args = [job_id, fingerprint, "fresh" if fresh else "", *flat]
-        code, rest = self._step(Step.CREATE, job_id, args, request_key)
+        code, rest = self._step(Step.CREATE, job_id, args, *request_key)
         found = rest[0].decode()
         if code is Code.TAKEN:
             raise RequestIdTakenError(
@@ -107,23 +116,34 @@ class JobStore:
         return None if state is None or state in AT_REST else job_id
 
     def put_slices(self, job_id: str, parts: Sequence[tuple[int, Slice]]) -> None:
-        with self._redis.pipeline(transaction=False) as pipe:
-            for number, part in parts:
-                pipe.set(keys.of_slice(job_id, "ids", number), pack(part))
-            pipe.execute()
+        """Raises `NoSuchJobError` where the job was removed meanwhile."""
+        self._store(job_id, "ids", [(number, pack(part)) for number, part in parts])
 
     def put_skipped(self, job_id: str, chunk: int, rows: list[SkippedLine]) -> None:
-        self._redis.hset(keys.job(job_id, "skipped"), str(chunk), pack_skipped(rows))
+        """As `put_slices`."""
+        self._store(job_id, "skipped", [(chunk, pack_skipped(rows))])
+
+    def _store(self, job_id: str, what: str, values: Sequence[tuple[int, bytes]]) -> None:
+        flat = [item for pair in values for item in pair]
+        if self._step(Step.STORE, job_id, [what, *flat]).code is Code.NO_JOB:
+            raise _vanished(job_id)
 
     def launch(
-        self, job_id: str, fields: Mapping[str, str], *, total: int, slices: int, deadline: float | None
+        self,
+        job_id: str,
+        fields: Mapping[str, str],
+        *,
+        total: int,
+        slices: int,
+        deadline: float | None,
+        per_slice: int = IDS,
     ) -> list[Ticket]:
         """Ends the upload; returns the slices to send messages for. Repeating it changes nothing."""
         flat = [item for pair in fields.items() for item in pair]
-        args = [WINDOW, total, slices, "" if deadline is None else deadline, IDS, *flat]
+        args = [WINDOW, total, slices, "" if deadline is None else deadline, per_slice, *flat]
         code, rest = self._step(Step.LAUNCH, job_id, args)
         if code is Code.NO_JOB:
-            raise NoSuchJobError(f"job {job_id} vanished while its list was stored: submit it again")
+            raise _vanished(job_id)
         return tickets(rest)
 
     def control(
@@ -147,7 +167,7 @@ class JobStore:
 
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
-        return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS]).rest[2:])
+        return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS]).rest[2:])
 
     def settle_deadline(self, job_id: str) -> None:
         """Expires the job if its deadline passed, for the case that no worker is there to do it."""
@@ -160,19 +180,11 @@ class JobStore:
         seconds, micros = self._redis.time()
         return seconds * 1000 + micros // 1000
 
-    def remove(self, job_id: str, slices: int) -> None:
-        """Deletes everything stored of a job with so many slices."""
-        request_id = self.field(job_id, "request_id")
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.srem(keys.LIVE, job_id)
-            pipe.zrem(keys.JOBS, job_id)
-            pipe.zrem(keys.UNTOLD, job_id)
-            if request_id:
-                pipe.delete(keys.request(request_id))
-            pipe.unlink(*(keys.job(job_id, part) for part in keys.PER_JOB))
-            for number in range(slices):
-                pipe.unlink(*(keys.of_slice(job_id, part, number) for part in keys.PER_SLICE))
-            pipe.execute()
+    def discard(self, job_id: str) -> None:
+        """Removes a job whose upload went wrong; one that was launched stays."""
+        code = Code.PURGING
+        while code is Code.PURGING:
+            code, _ = self._step(Step.PURGE, job_id, purge_args(_NEVER_MS, 0))
 
     def purge(self, job_id: str) -> None:
         """Removes a job that rests, and every key of it.
@@ -221,6 +233,22 @@ class JobStore:
             timeline=_text(timeline),
             now_ms=seconds * 1000 + micros // 1000,
         )
+
+    def refuses_writes(self) -> tuple[ReasonCode, str] | None:
+        """Why nothing can be recorded at present: a store that refuses writes cannot hold that itself."""
+        memory, replication = self._redis.info("memory"), self._redis.info("replication")
+        if replication.get("role") == "slave" and replication.get("slave_read_only", 1):
+            return ReasonCode.STORE_READ_ONLY, (
+                "Redis is a read-only replica, so nothing can be recorded: make it a primary, or have"
+                " BULK_ACTIVATE_REDIS_URL lead to the primary; the job then goes on by itself"
+            )
+        most = int(memory.get("maxmemory", 0))
+        if most and int(memory["used_memory"]) >= most:
+            return ReasonCode.STORE_FULL, (
+                f"Redis is full ({most:,} bytes), so nothing can be recorded:"
+                " raise its maxmemory, or purge jobs that rest; the job then goes on by itself"
+            )
+        return None
 
     def budget(self, host: str, org_id: str) -> RawBudget:
         names = ["override", "label", "ceiling", "rate", "hold_us"]
@@ -294,9 +322,9 @@ def control_args(control: Control, code: str, message: str, actor: str) -> list[
     return [control, listed(ALLOWED_FROM[control]), listed(IN_FORCE[control]), code, message, actor, WINDOW]
 
 
-def purge_args(rested_ms: int) -> list[str | int]:
-    """For a job that has rested for `rested_ms`."""
-    return [rested_ms, PURGED_AT_ONCE, " ".join(keys.PER_JOB), " ".join(keys.PER_SLICE)]
+def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | int]:
+    """For a job that has rested for `rested_ms`, or an upload that was silent for `abandoned_ms`."""
+    return [rested_ms, PURGED_AT_ONCE, " ".join(keys.PER_JOB), " ".join(keys.PER_SLICE), abandoned_ms]
 
 
 def must_rest(verb: str, job_id: str, state: str) -> StateChangeError:
@@ -305,6 +333,10 @@ def must_rest(verb: str, job_id: str, state: str) -> StateChangeError:
         f"cannot {verb} job {job_id}: it is {state}, and must be at rest for that ({at_rest}):"
         f" wait, or `bulk-activate cancel {job_id}`"
     )
+
+
+def _vanished(job_id: str) -> NoSuchJobError:
+    return NoSuchJobError(f"job {job_id} vanished while its list was stored: submit it again")
 
 
 def no_such_job(job_id: str) -> NoSuchJobError:

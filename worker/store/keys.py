@@ -9,14 +9,14 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:bat:N           string  batches           } laid out in
     bulk:{JOB}:why:N           string  reasons           } worker/core/record.py
     bulk:{JOB}:exc:N           string  exceptions        }
-    bulk:{JOB}:slice:N         hash    who works on slice N: claim, nonce, mark, seq
+    bulk:{JOB}:slice:N         hash    who works on slice N (see scripts/prelude.lua)
     bulk:{JOB}:claimed         zset    slices claimed, by the end of their lease
     bulk:{JOB}:waiting         zset    slices with a message in the queue, by when it was sent
     bulk:{JOB}:skipped         hash    chunk number -> packed rows of duplicates and malformed lines
     bulk:{JOB}:reasons         hash    reason text -> its number
     bulk:{JOB}:tally           hash    reason's number -> ids
     bulk:{JOB}:samples         hash    reason's number -> a few ids
-    bulk:{JOB}:timeline        hash    bucket -> sent, settled, throttled, held ms
+    bulk:{JOB}:timeline        hash    bucket -> sent, settled, throttled, held ms, allowed rates
     bulk:{JOB}:family          list    jobs made by `retry` of it or of one of them, in order
     bulk:jobs                  zset    job ids by time of creation
     bulk:live                  set     job ids that are not at rest

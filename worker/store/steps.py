@@ -21,6 +21,8 @@ class Step(StrEnum):
     SWEEP = "sweep"
     PURGE = "purge"
     UNTOLD = "untold"
+    STORE = "store"
+    SET_ASIDE = "set_aside"
 
 
 class BudgetStep(StrEnum):
@@ -51,6 +53,11 @@ class Code(StrEnum):
     KEPT = "KEPT"
     HELD = "HELD"
     UNTOLD = "UNTOLD"
+    ALONE = "ALONE"
+    SET_ASIDE = "SET_ASIDE"
+    GIVEN_BACK = "GIVEN_BACK"
+    STORED = "STORED"
+    ABANDONED = "ABANDONED"
     NO_JOB = "NO_JOB"
 
 

@@ -13,7 +13,8 @@ from tests.benchmarks.peers.work import activate_url
 from tests.e2e.stack import until
 from tests.embedded.supervisors import ROOT
 from tests.servers import valkey9
-from worker.store.connect import broker_url, sync_client
+from worker.store.broker import broker_conf
+from worker.store.connect import sync_client
 
 Peer = Callable[[str, int, float], AbstractContextManager[None]]
 """(the API's URL, batches, requests per second as its user believes); it works until the context ends."""
@@ -47,7 +48,7 @@ def celery_task(api_url: str, batches: int, rate: float) -> Iterator[None]:
         environment = {
             "PEER_URL": activate_url(api_url),
             "PEER_REDIS": real.server.url,
-            "PEER_BROKER": broker_url(real.server.url),
+            "PEER_BROKER": broker_conf(real.server.url)["broker_url"],
             "PEER_RATE_LIMIT": f"{rate / _CELERY_WORKERS:g}/s",
         }
         celery = [sys.executable, "-m", "celery", "-A", module, "--quiet", "worker", "--loglevel=ERROR"]

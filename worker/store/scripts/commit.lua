@@ -6,11 +6,12 @@
 --       6 mark: ids below it may be sent from now on
 --       7 what to do with the claim: 'keep'; 'release', give the slice back, nothing is in flight;
 --         'hand over', the same by a worker that stops: the next sweep of another sends the message;
+--         'break', as 'release' after a defect of ours, which counts as a death;
 --         'snooze', the same until a long hold is over: then a sweep sends the message
 --       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
---                requests: {name: count}, timeline: {sent, throttled, held_ms},
+--                requests: {name: count}, timeline: {sent, throttled, held_ms, allowed: its sum over sent},
 --                trouble: why the API cannot be reached, or '',
 --                support: [[status, the API's name of the request]...] of exceptional answers}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
@@ -18,7 +19,7 @@
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
 -- Returns {code, state, 1 if the worker should go on else 0, probes left, ticket ...}
 --   COMMITTED, or REPEATED for a seq seen before
---   FENCED    the claim is another's by now: nothing was changed
+--   FENCED    the claim is another's by now, or keys of the slice are gone: nothing was recorded
 --   NO_JOB
 
 local n, claim, seq = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -33,19 +34,15 @@ local seen = tonumber(redis.call('HGET', slice, 'seq'))
 if seq <= seen then return {'REPEATED', state, workable() and 1 or 0, probes_left()} end
 if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0} end
 local now = now_ms()
+if not is_whole(n) then
+  lost_record(n)
+  settle_job(now)
+  return {'FENCED', get('state'), 0, 0}
+end
 local doc = cjson.decode(ARGV[8])
 local age = now - number('created_ms')
 local moved = {}
 local settled_now = 0
-
-local function packed(value, bytes)
-  local out = {}
-  for i = bytes, 1, -1 do
-    out[i] = string.char(value % 256)
-    value = math.floor(value / 256)
-  end
-  return table.concat(out)
-end
 
 local function move(from, to)
   if from == to then return end
@@ -100,24 +97,8 @@ for from, count in pairs(moved) do
 end
 if settled_now > 0 then redis.call('HSET', job, 'moved_ms', int(now)) end
 
--- A job of millions must not keep millions of texts. Past the cap a message is dropped, then the name.
-local MOST_TEXTS, MOST_NAMES, SAMPLES = 4000, 5000, 5
-local function intern(text)
-  local key = base .. 'reasons'
-  local known = redis.call('HGET', key, text)
-  if known then return tonumber(known) end
-  local count = redis.call('HLEN', key)
-  if count >= MOST_TEXTS then
-    local name, status = string.match(text, '^([^%z]*)%z([^%z]*)%z')
-    text = name .. '\0' .. status .. '\0'
-    if count >= MOST_NAMES then text = 'OTHER\0' .. status .. '\0' end
-    known = redis.call('HGET', key, text)
-    if known then return tonumber(known) end
-  end
-  redis.call('HSET', key, text, count + 1)
-  return count + 1
-end
-
+-- Ids of a reason that are kept for show.
+local SAMPLES = 5
 for _, entry in ipairs(doc.reasons) do
   local index, code, text, id = entry[1], entry[2], entry[3], entry[4]
   if not FINAL[before[index]] then
@@ -181,7 +162,7 @@ local function note(values)
 end
 local line = doc.timeline
 if line.sent + settled_now + line.throttled + line.held_ms > 0 then
-  note({line.sent, settled_now, line.throttled, line.held_ms})
+  note({line.sent, settled_now, line.throttled, line.held_ms, line.allowed or 0})
 end
 
 if state == 'running' then
@@ -192,10 +173,12 @@ if state == 'running' then
   end
 end
 
-redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
+redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6], 'len', lengths(n))
+if settled_now > 0 then redis.call('HDEL', slice, 'deaths') end
 redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
 local queued = {}
 local keeps, hands_over, snoozes = ARGV[7] == 'keep', ARGV[7] == 'hand over', ARGV[7] == 'snooze'
+if ARGV[7] == 'break' and settled_now == 0 then redis.call('HINCRBY', slice, 'deaths', 1) end
 if not keeps then
   redis.call('HSET', slice, 'mark', 0)
   redis.call('ZREM', base .. 'claimed', n)

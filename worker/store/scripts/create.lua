@@ -1,12 +1,14 @@
 -- Makes a job in state 'preparing', or finds the one that the same request made before.
 --
--- KEYS  1 the job's hash   2 bulk:request:KEY, or '' for a request without an id
+-- KEYS  1 the job's hash   2 bulk:request:KEY, if the request has an id
 -- ARGV  1 job id   2 fingerprint of the request   3 'fresh': a request whose job rests makes a new one
 --       4.. field, value ... of the job's hash
 -- Returns {code, job id}: CREATED; FOUND, the job stands (in any state, 'preparing' too: its upload is
 -- to be done again); TAKEN, the request id belongs to another list.
 
-if KEYS[2] ~= '' then
+-- This very command was here before: it was sent again, or the first of the two comes last.
+if get('state') then return {'FOUND', ARGV[1]} end
+if KEYS[2] then
   local known = redis.call('GET', KEYS[2])
   if known then
     local id, fingerprint = string.match(known, '^(%S+) (%S+)$')

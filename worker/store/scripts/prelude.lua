@@ -11,13 +11,23 @@
 --   created_ms, started_ms, ended_ms, deadline_ms       the store's clock, milliseconds
 --   moved_ms          when an id was settled last
 --   active_ms, active_since                             time spent in 'running'
+--   lost              1 once keys of it were found deleted
+--   swept_ms          when a sweep last looked; interned: how many texts of reasons it has
+--   upload_ms         the last sign of life of the upload
 --   max_failures, max_failure_ratio, weight, org_id, manifest, labels ...
+-- Fields of a slice's hash, bulk:{JOB}:slice:N:
+--   claim, nonce, worker, seq, mark     who works on it, and below which place ids may have been sent
+--   deaths            claims in a row that ended with their worker, no new outcome recorded in between
+--   len               how long its values were when they were last written
+--   done              every id has its final outcome
 -- An outcome's character: . pending  ? ambiguous  A activated  a already_active  F failed
 --                         N not_attempted  U unknown
 
 local job = KEYS[1]
 local base = string.sub(job, 1, -4)
 local HISTORY = 200
+-- Deaths in a row after which a slice is worked on only by a process that does nothing else.
+local MOST_DEATHS = 3
 local COUNTER = {
   ['.'] = 'n_pending', ['?'] = 'n_ambiguous', ['A'] = 'n_activated', ['a'] = 'n_already_active',
   ['F'] = 'n_failed', ['N'] = 'n_not_attempted', ['U'] = 'n_unknown',
@@ -74,6 +84,53 @@ local function rest(now, to, code, message, actor)
   redis.call('SREM', 'bulk:live', get('id'))
 end
 
+-- Ids of slice `n`.
+local function size_of(n)
+  local size = number('slice_ids')
+  return math.min(size, number('total') - n * size)
+end
+
+local function packed(value, bytes)
+  local out = {}
+  for i = bytes, 1, -1 do
+    out[i] = string.char(value % 256)
+    value = math.floor(value / 256)
+  end
+  return table.concat(out)
+end
+
+-- A job of millions must not keep millions of texts. Past the cap a message is dropped, then the name.
+local MOST_TEXTS, MOST_NAMES = 4000, 5000
+local function intern(text)
+  local key = base .. 'reasons'
+  local known = redis.call('HGET', key, text)
+  if known then return tonumber(known) end
+  local count = redis.call('HLEN', key)
+  if count >= MOST_TEXTS then
+    local name, status = string.match(text, '^([^%z]*)%z([^%z]*)%z')
+    text = name .. '\0' .. status .. '\0'
+    if count >= MOST_NAMES then text = 'OTHER\0' .. status .. '\0' end
+    known = redis.call('HGET', key, text)
+    if known then return tonumber(known) end
+  end
+  redis.call('HSET', key, text, count + 1)
+  redis.call('HSET', job, 'interned', count + 1)
+  return count + 1
+end
+
+-- How long the values of slice `n` are.
+local function lengths(n)
+  local found = {}
+  for i, part in ipairs({'out', 'bat', 'why', 'exc'}) do
+    found[i] = redis.call('STRLEN', base .. part .. ':' .. n)
+  end
+  return table.concat(found, ' ')
+end
+
+local function note_lengths(n)
+  redis.call('HSET', base .. 'slice:' .. n, 'len', lengths(n))
+end
+
 -- Moves slice `n`'s ids from pending to ambiguous where they may have been sent: below the mark.
 -- Called when its claim ended without being given back.
 local function doubt(n)
@@ -85,24 +142,129 @@ local function doubt(n)
   local doubted, count = string.gsub(out, '%.', '?')
   if count > 0 then
     redis.call('SETRANGE', base .. 'out:' .. n, 0, doubted)
+    note_lengths(n)
     redis.call('HINCRBY', job, 'n_pending', -count)
     redis.call('HINCRBY', job, 'n_ambiguous', count)
   end
   redis.call('HSET', slice, 'mark', 0)
 end
 
+-- Launched, and not at rest: only such a job ends. Messages and sweeps may be earlier or later than that.
+local MOVES = {queued = true, running = true, paused = true, cancelling = true}
+
+-- A claim on slice `n` ended with its worker. The claim number moves, so that whoever held it is fenced
+-- when it wakes.
+local function lose(now, n)
+  doubt(n)
+  local slice = base .. 'slice:' .. n
+  redis.call('HINCRBY', slice, 'claim', 1)
+  redis.call('HINCRBY', slice, 'deaths', 1)
+  redis.call('ZREM', base .. 'claimed', n)
+  redis.call('ZADD', base .. 'waiting', int(now), n)
+end
+
+-- Sweeps come each second. After a silence the store was out of reach for everyone, and whoever holds a
+-- claim gets time to record what it holds.
+local SILENCE = 3000
+local function was_away(now)
+  local swept = number('swept_ms')
+  return swept > 0 and now - swept > SILENCE
+end
+
+-- Whether the values of slice `n` are those that were written.
+local function is_whole(n)
+  return lengths(n) == (redis.call('HGET', base .. 'slice:' .. n, 'len') or '0 0 0 0')
+    and redis.call('EXISTS', base .. 'ids:' .. n) == 1
+    and redis.call('HLEN', base .. 'reasons') == number('interned')
+end
+
+-- When the submitter last gave a sign of life.
+local function last_upload()
+  return math.max(number('upload_ms'), number('created_ms'))
+end
+
+local function finish_as(to, code, message, actor)
+  if get('ended_ms') then return end
+  redis.call('HSETNX', job, 'ending', cjson.encode({state = to, code = code, message = message, actor = actor}))
+end
+
+-- Counts the job anew from what is left of its record.
+local function recount()
+  local sums = {}
+  for n = 0, number('slices') - 1 do
+    local out = redis.call('GET', base .. 'out:' .. n) or ''
+    local open = size_of(n)
+    for code in pairs(COUNTER) do
+      if code ~= '.' then
+        local _, count = string.gsub(out, '[' .. code .. ']', '')
+        sums[code] = (sums[code] or 0) + count
+        open = open - count
+      end
+    end
+    sums['.'] = (sums['.'] or 0) + open
+  end
+  for code, field in pairs(COUNTER) do redis.call('HSET', job, field, sums[code] or 0) end
+end
+
+-- Somebody deleted keys of slice `n`: the job ends, and what is not known any more is called unknown.
+local function lost_record(n)
+  local out, slice = base .. 'out:' .. n, base .. 'slice:' .. n
+  local kept = redis.call('GET', out) or ''
+  local was = tonumber(string.match(redis.call('HGET', slice, 'len') or '', '^%d+') or '')
+  local size = size_of(n)
+  if was == nil or #kept < was then
+    -- Any of them may have been sent, and settled. What is left says nothing without its outcomes.
+    if was and #kept < was then
+      redis.call('DEL', base .. 'bat:' .. n, base .. 'why:' .. n, base .. 'exc:' .. n)
+    end
+    redis.call('SET', out, (string.gsub(kept .. string.rep('.', size - #kept), '[.?]', 'U')))
+  else
+    doubt(n)
+  end
+  redis.call('ZREM', base .. 'claimed', n)
+  redis.call('ZREM', base .. 'waiting', n)
+  redis.call('HINCRBY', slice, 'claim', 1)
+  redis.call('HSET', slice, 'done', 1, 'mark', 0)
+  note_lengths(n)
+  redis.call('HDEL', job, 'ending')
+  redis.call('HSET', job, 'lost', 1)
+  finish_as('failed', 'record_lost',
+    'keys of slice ' .. n .. ' were deleted from Redis: look for who did it, and submit the list again', 'store')
+end
+
+-- Which slices are claimed or waiting is lost: those that are not done end as they stand.
+local function lose_track()
+  for n = 0, number('slices') - 1 do
+    if not redis.call('HGET', base .. 'slice:' .. n, 'done') then
+      lost_record(n)
+    end
+  end
+end
+
+-- Slices of a job that would complete of which something is gone.
+local function find_losses()
+  for n = 0, number('slices') - 1 do
+    if redis.call('EXISTS', base .. 'ids:' .. n) == 0
+      or redis.call('STRLEN', base .. 'out:' .. n) < size_of(n) then lost_record(n) end
+  end
+end
+
 -- Brings the job to rest where nothing is left to do or to wait for. True if it rests now.
 local function settle_job(now)
-  -- A message that comes late finds a job that ended early: it stays what it is.
-  if get('ended_ms') then return true end
+  local state = get('state')
+  if not MOVES[state] then return state ~= 'preparing' end
   if number('n_pending') + number('n_ambiguous') == 0 then
-    rest(now, 'completed', '', '', '')
-    return true
+    if not get('lost') then find_losses() end
+    if not get('lost') then
+      rest(now, 'completed', '', '', '')
+      return true
+    end
   end
   local ending = get('ending')
   if not ending then return false end
   if redis.call('ZCOUNT', base .. 'claimed', '(' .. int(now), '+inf') > 0 then return false end
   for _, n in ipairs(redis.call('ZRANGE', base .. 'claimed', 0, -1)) do doubt(n) end
+  if get('lost') then recount() end
   local pending, ambiguous = number('n_pending'), number('n_ambiguous')
   redis.call('HINCRBY', job, 'n_not_attempted', pending)
   redis.call('HINCRBY', job, 'n_unknown', ambiguous)
@@ -114,13 +276,10 @@ local function settle_job(now)
   return true
 end
 
-local function finish_as(to, code, message, actor)
-  redis.call('HSETNX', job, 'ending', cjson.encode({state = to, code = code, message = message, actor = actor}))
-end
-
 -- Ends the job early once a limit that its submitter set is crossed.
 local MIN_SAMPLE = 100
 local function check_limits(now)
+  if not MOVES[get('state')] then return end
   local failed = number('n_failed') + number('n_unknown')
   local most = tonumber(get('max_failures') or '')
   if most and failed > most then
@@ -147,8 +306,7 @@ end
 
 -- 'N:SIZE', a slice for which a message is to be sent, and its number of ids.
 local function ticket(n)
-  local size = number('slice_ids')
-  return n .. ':' .. math.min(size, number('total') - n * size)
+  return n .. ':' .. size_of(n)
 end
 
 -- Keeps `window` slices waiting besides those claimed. Returns their tickets.

@@ -1,10 +1,11 @@
--- Removes a job that rests: the job itself at once, its slices some at a time, so that no call is long.
+-- Removes a job that rests, or an upload that was abandoned: the job itself at once, its slices some at a time, so that no call is long.
 -- A repetition, by anyone, goes on where the last call stopped. Nothing of the job can come back
 -- meanwhile: every other step finds no job.
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 ms that it must have rested; 0 for any   2 slices in one call
 --       3 the parts that a job has, spaces between   4 the parts that a slice has
+--       5 ms of silence after which an upload may be removed too
 -- Returns {code, ...}: PURGED, nothing is left; PURGING, slices left: call again;
 --   KEPT, it has not rested for so long; ILLEGAL, state: it does not rest; NO_JOB.
 
@@ -14,9 +15,13 @@ local left = tonumber(redis.call('HGET', PURGING, id) or '')
 if not left then
   local state = get('state')
   if not state then return {'NO_JOB'} end
-  local ended = tonumber(get('ended_ms') or '')
-  if not ended then return {'ILLEGAL', state} end
-  if now_ms() - ended < tonumber(ARGV[1]) then return {'KEPT'} end
+  if state == 'preparing' then
+    if now_ms() - last_upload() < tonumber(ARGV[5]) then return {'ILLEGAL', state} end
+  else
+    local ended = tonumber(get('ended_ms') or '')
+    if not ended then return {'ILLEGAL', state} end
+    if now_ms() - ended < tonumber(ARGV[1]) then return {'KEPT'} end
+  end
   left = number('slices')
   redis.call('HSET', PURGING, id, left)
   redis.call('ZREM', 'bulk:jobs', id)

@@ -3,27 +3,52 @@
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 window   2 ms after which a message counts as lost
--- Returns {code, slices waiting, slices claimed, ticket ...}: SWEPT; NO_JOB, with nothing behind it.
+--       3 ms of silence after which an upload counts as abandoned
+-- Returns {code, slices waiting, slices claimed, ticket ...}: SWEPT; NO_JOB, with nothing behind it;
+--   ABANDONED, an upload whose submitter is gone: it is to be purged.
 
-if not get('state') then return {'NO_JOB'} end
+if not get('state') then
+  redis.call('SREM', 'bulk:live', string.sub(base, 7, -3))
+  return {'NO_JOB'}
+end
 local now = now_ms()
+if get('state') == 'preparing' then
+  if now - last_upload() >= tonumber(ARGV[3]) then return {'ABANDONED'} end
+  return {'SWEPT', 0, 0}
+end
+if get('ended_ms') then return {'SWEPT', 0, 0} end
 check_limits(now)
-if get('state') == 'preparing' or settle_job(now) then return {'SWEPT', 0, 0} end
+-- Once for what it last recorded: a slow sweep is no silence.
+local GRACE = 6000
+local spare = was_away(now)
+redis.call('HSET', job, 'swept_ms', int(now))
 local queued = {}
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(now))) do
-  doubt(n)
-  -- The claim number moves, so that whoever held the lease is fenced when it wakes.
-  redis.call('HINCRBY', base .. 'slice:' .. n, 'claim', 1)
-  redis.call('ZREM', base .. 'claimed', n)
-  redis.call('ZADD', base .. 'waiting', int(now), n)
-  if workable() then queued[#queued + 1] = ticket(n) end
+  local slice = base .. 'slice:' .. n
+  local claim, seq, spared = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared'))
+  local stands = (claim or '') .. ':' .. (seq or '')
+  if spare and claim and spared ~= stands then
+    redis.call('HSET', slice, 'spared', stands)
+    redis.call('ZADD', base .. 'claimed', int(now + GRACE), n)
+  elseif claim and is_whole(n) then
+    lose(now, n)
+    if workable() then queued[#queued + 1] = ticket(n) end
+  else
+    lost_record(n)
+  end
 end
+if settle_job(now) then return {'SWEPT', 0, 0} end
 if workable() then
   for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '-inf', int(now - tonumber(ARGV[2])))) do
     redis.call('ZADD', base .. 'waiting', int(now), n)
     queued[#queued + 1] = ticket(n)
   end
   for _, n in ipairs(refill(now, tonumber(ARGV[1]))) do queued[#queued + 1] = n end
+  if redis.call('ZCARD', base .. 'waiting') + redis.call('ZCARD', base .. 'claimed') == 0 then
+    -- Something is left to do, and nobody would ever be told.
+    lose_track()
+    settle_job(now)
+  end
 end
 return {
   'SWEPT', redis.call('ZCARD', base .. 'waiting'), redis.call('ZCARD', base .. 'claimed'), unpack(queued),

@@ -1,0 +1,135 @@
+"""Each file of `deploy/` is what the program that reads it takes, by the tool made to tell."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.tools import check, tool
+
+UNITS = ("bulk-activate-worker.service", "bulk-activate-flower.service")
+KUSTOMIZATIONS = (".", "keda")
+MOST_EXPOSED = 15
+"""Tenths of `systemd-analyze security`'s scale from 0, shut in, to 10."""
+
+
+def test_the_dockerfile(deploy: Path) -> None:
+    assert check("hadolint", "--failure-threshold", "style", deploy / "Dockerfile") == ""
+
+
+def test_compose_by_its_schema(deploy: Path) -> None:
+    check("check-jsonschema", "--builtin-schema", "vendor.compose-spec", deploy / "compose.yaml")
+
+
+@pytest.mark.parametrize("folder", KUSTOMIZATIONS)
+@pytest.mark.parametrize("version", ["1.25.0", "1.37.0"])
+def test_kubernetes_by_its_schemas(deploy: Path, tmp_path: Path, folder: str, version: str) -> None:
+    """The oldest and the newest that we mean. There is no schema for KEDA's `ScaledObject`."""
+    rendered = tmp_path / "rendered.yaml"
+    rendered.write_text(check("kubectl", "kustomize", deploy / "kubernetes" / folder))
+    kinds = [part["kind"] for part in yaml.safe_load_all(rendered.read_text())]
+    said = subprocess.run(
+        [tool("kubernetes-validate"), "--strict", "--kubernetes-version", version, rendered],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    unknown = re.findall(r"Couldn't find schema for kind (\w+)", said.stdout + said.stderr)
+    assert unknown == [kind for kind in kinds if kind == "ScaledObject"]
+
+
+@pytest.fixture
+def units(deploy: Path, tmp_path: Path) -> list[Path]:
+    """The units as this machine would run them: with the programs of this Python."""
+    programs = str(Path(sys.executable).parent)
+    made = []
+    for name in UNITS:
+        text = (deploy / "systemd" / name).read_text().replace("/opt/bulk-activate/bin", programs)
+        made.append(tmp_path / name)
+        made[-1].write_text(text)
+    return made
+
+
+def test_systemd_understands_the_units(units: list[Path]) -> None:
+    done = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_units_are_shut_in(units: list[Path]) -> None:
+    limit = f"--threshold={MOST_EXPOSED}"
+    check("systemd-analyze", "security", "--offline=yes", "--no-pager", limit, *units)
+
+
+def scripts(deploy: Path) -> dict[str, str]:
+    """Every shell script in `deploy/`, wherever it stands."""
+    compose: dict[str, Any] = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]
+    found = {
+        f"compose.yaml: {name}": service["command"][0].replace("$$", "$")
+        for name, service in compose.items()
+        if service.get("entrypoint", [None])[0] == "sh"
+    }
+    for path in (deploy / "kubernetes").glob("*.yaml"):
+        for command in shells(list(yaml.safe_load_all(path.read_text()))):
+            found[f"{path.name}: {len(found)}"] = command
+    for name in UNITS:
+        text = (deploy / "systemd" / name).read_text().replace("\\\n", "")
+        for script in re.findall(r"^ExecStart=/bin/sh -euc '(.*)'$", text, re.MULTILINE):
+            found[name] = script.replace("$$", "$")
+    return found
+
+
+def shells(part: Any) -> list[str]:
+    """What `sh` is given anywhere in `part`, as a command or beside it as its arguments."""
+    if isinstance(part, list):
+        here = [part[2]] if part[:1] == ["sh"] and len(part) > 2 else []
+        return here + [script for each in part for script in shells(each)]
+    if not isinstance(part, dict):
+        return []
+    beside = part["args"][:1] if part.get("command", [None])[0] == "sh" and "args" in part else []
+    return beside + [script for each in part.values() for script in shells(each)]
+
+
+def test_every_shell_script(root: Path, deploy: Path) -> None:
+    found = scripts(deploy)
+    assert {name.partition(":")[0] for name in found} >= {
+        "compose.yaml",
+        "worker.yaml",
+        "redis.yaml",
+        UNITS[1],
+    }
+    for name, script in found.items():
+        assert check("shellcheck", "--shell=sh", "-", given=script) == "", name
+    assert check("shellcheck", root / ".ci" / "run") == ""
+
+
+def test_flower_gets_its_password_from_a_file_into_its_environment_alone(
+    deploy: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "flower_basic_auth").write_text("anna:with space\n")
+    (folder / "basic_auth").write_text("anna:with space\n")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "celery").write_text('#!/bin/sh\necho "$FLOWER_BASIC_AUTH|$*"\n')
+    (programs / "celery").chmod(0o755)
+    started = {name: script for name, script in scripts(deploy).items() if "exec " in script}
+    assert len(started) == 3
+    env = {"PATH": f"{programs}:/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(folder)}
+    for name, script in started.items():
+        here = script.replace("/opt/bulk-activate/bin", str(programs))
+        here = here.replace("/run/secrets/flower/", f"{folder}/").replace("/run/secrets/", f"{folder}/")
+        done = subprocess.run(
+            ["/bin/sh", "-euc", here], env=env, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        password, _, arguments = done.stdout.strip().partition("|")
+        assert password == "anna:with space"
+        assert re.fullmatch(r"--app worker --quiet flower --conf=\S+/flowerconfig\.py", arguments), name

@@ -1,0 +1,6 @@
+"""Faults done for real: signals, a real Redis, real sockets, the product's own processes."""
+
+import pytest
+
+# Its assertions are what the tests are about.
+pytest.register_assert_rewrite("tests.faults.invariant", "tests.faults.faults", "tests.faults.scene")

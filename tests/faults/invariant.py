@@ -1,0 +1,56 @@
+"""What has to hold of a job at its end, whatever happened to it on the way."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from tests.faults.scene import Scene
+
+
+def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused: int = 0) -> dict[str, int]:
+    """Every id has one outcome; counts sum; the record says what the API says; `verify` agrees.
+
+    `twice`: repeated sendings of ids that the faults explain. `confused`: ids that may be called already
+    active though this job activated them, since Redis lost what it had recorded of them; active they are
+    all the same. Returns the figures of both.
+    """
+    report = scene.stack.report(job_id)
+    assert report["state"] == "completed", report["state"]
+    assert report["balanced"]
+    assert report["counts"]["total"] == len(ids)
+    rows = scene.stack.rows(job_id)
+    assert [row["id"] for row in rows] == ids
+    told = Counter(row["outcome"] for row in rows)
+    assert {name: count for name, count in report["counts"].items() if count and name != "total"} == told
+    verified = scene.stack.cli("verify", job_id)
+    assert verified.code == 0, verified.err
+    world = scene.api.world()
+    contradicted = Counter(filter(None, (contradiction(row, world[row["id"]]) for row in rows)))
+    mistaken = contradicted.pop("already active, activated by us", 0)
+    assert not contradicted, examples(rows, world)
+    assert mistaken <= confused, f"{mistaken} ids are confused, at most {confused} may be"
+    # A request that a 429 turned away reached no token.
+    again = sum(world[token_id]["admitted"] - 1 for token_id in ids)
+    assert again <= twice, f"{again} ids were sent again, at most {twice} may be"
+    assert max(world[token_id]["activations"] for token_id in ids) <= 1
+    return {"sent_again": again, "confused": mistaken}
+
+
+def examples(rows: list[dict[str, Any]], world: Mapping[str, Any]) -> list[Any]:
+    found = [(row, world[row["id"]]) for row in rows if contradiction(row, world[row["id"]])]
+    return found[:5]
+
+
+def contradiction(row: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
+    """What the API's own record says against a row of the results."""
+    outcome = row["outcome"]
+    if not entry["active"]:
+        return None if outcome == "failed" else f"not active, {outcome}"
+    if outcome not in {"activated", "already_active"}:
+        return f"active, {outcome}"
+    if outcome == "already_active":
+        return None if entry["was_active"] else "already active, activated by us"
+    # Who died may have had it marked and never sent it: nobody can tell, and its reason says as much.
+    if entry["was_active"] and row["reason"] != "RESOLVED_BY_REPEAT":
+        return "was active, activated"
+    return None

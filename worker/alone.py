@@ -1,0 +1,52 @@
+"""`python -m worker slice`: works on one slice and ends. Workers start it where a slice may be deadly.
+
+The kernel then tells its starter how it ended, and no other slice ends with it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+import click
+
+from worker import logs, messages, settings
+from worker.core.errors import BulkActivateError
+from worker.engine.runtime import Engine, StoppingError
+from worker.lifeline import end_with_parent
+from worker.settings import Settings
+
+
+@click.command(hidden=True)
+@click.argument("job_id")
+@click.argument("slice_no", type=int)
+@click.argument("nonce")
+@click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
+def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
+    """Work on slice SLICE_NO of job JOB_ID under the claim NONCE, and on nothing else.
+
+    The exit code is 0 where the slice was settled or given back.
+    """
+    try:
+        ready = settings.load()
+    except BulkActivateError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    logs.configure(ready)
+    # What is written to stdout belongs to nobody.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if with_parent:
+        end_with_parent()
+    asyncio.run(_work(ready, job_id, slice_no, nonce))
+
+
+async def _work(ready: Settings, job_id: str, slice_no: int, nonce: str) -> None:
+    app = messages.make_app(ready)
+    engine = Engine(ready, lambda its_job, tickets: messages.send(app, its_job, tickets))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, engine.stop_soon)
+    try:
+        await engine.run_slice(job_id, slice_no, alone=nonce)
+    except StoppingError:
+        pass
+    finally:
+        await engine.close()

@@ -1,0 +1,95 @@
+"""The rows of the results as Parquet, for those who load them into a table or a data frame.
+
+It needs the extra `parquet`; whoever does not use it never imports it. Texts are as in NDJSON: exact.
+"""
+
+import io
+from collections.abc import Iterable
+from datetime import datetime
+from importlib import import_module
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from worker.core.errors import BadInputError
+from worker.core.rows import COLUMNS, Row, Run, rows_of
+from worker.reports.results import Write
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+GROUP: Final = 20_000
+"""Rows of a row group: so many are in memory at once, with what is made of them some 30 MB."""
+
+
+class _Arrow(NamedTuple):
+    core: "ModuleType"
+    parquet: "ModuleType"
+
+
+def require_parquet() -> _Arrow:
+    """The library. Raises `BadInputError` where it is not installed."""
+    try:
+        return _Arrow(import_module("pyarrow"), import_module("pyarrow.parquet"))
+    except ImportError:
+        raise BadInputError(
+            "Parquet needs an extra that is not installed:"
+            " pip install 'bulk-activation-worker[parquet]', or take -o ndjson"
+        ) from None
+
+
+def write_parquet(runs: Iterable[Run], write: Write) -> int:
+    """Writes the rows, a row group at a time; how many there were. Raises `BadInputError` as above.
+
+    The same rows and the same version of the library give the same bytes.
+    """
+    arrow = require_parquet()
+    schema = _schema(arrow.core)
+    source = rows_of(runs)
+    count = 0
+    with arrow.parquet.ParquetWriter(_Sink(write), schema, compression="zstd") as writer:
+        while group := list(islice(source, GROUP)):
+            writer.write_table(arrow.core.table(_columns(group), schema=schema))
+            count += len(group)
+    return count
+
+
+def _schema(core: "ModuleType") -> object:
+    text, kinds = core.string(), core.dictionary(core.int32(), core.string())
+    types = (
+        core.int64(),
+        text,
+        kinds,
+        kinds,
+        text,
+        core.int16(),
+        core.int32(),
+        core.timestamp("ms", tz="UTC"),
+    )
+    return core.schema(list(zip(COLUMNS, types, strict=True)))
+
+
+def _columns(rows: list[Row]) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    columns["outcome"] = [str(row.outcome) for row in rows]
+    columns["finished_at"] = [row.finished_at and datetime.fromisoformat(row.finished_at) for row in rows]
+    return columns
+
+
+class _Sink(io.RawIOBase):
+    """A function that takes bytes, as the file that the library wants."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__()
+        self._write = write
+        self._at = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: bytes) -> int:  # type: ignore[override] # Only bytes come.
+        self._write(bytes(data))
+        self._at += len(data)
+        return len(data)

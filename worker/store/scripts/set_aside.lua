@@ -1,0 +1,49 @@
+-- A slice's process, which did nothing else, died. If it left no new outcome behind either, the slice is set
+-- aside and the job goes on without it; else anyone may go on with it.
+--
+-- KEYS  1 the job's hash
+-- ARGV  1 slice   2 nonce of that process's claim   3 window
+-- Returns {code, ticket ...}: SET_ASIDE, what may have been sent is unknown, the rest not attempted;
+--   GIVEN_BACK; FENCED, the process never claimed it, or another has it; NO_JOB.
+
+local n, nonce = ARGV[1], ARGV[2]
+local slice = base .. 'slice:' .. n
+if not get('state') then return {'NO_JOB'} end
+if get('ended_ms') or redis.call('HGET', slice, 'nonce') ~= nonce or redis.call('HGET', slice, 'done') then
+  return {'FENCED'}
+end
+local now = now_ms()
+if not is_whole(n) then
+  lost_record(n)
+  settle_job(now)
+  return {'FENCED'}
+end
+if redis.call('ZSCORE', base .. 'claimed', n) then lose(now, n) end
+local deaths = tonumber(redis.call('HGET', slice, 'deaths') or 0)
+if deaths <= MOST_DEATHS then return {'GIVEN_BACK', workable() and ticket(n) or nil} end
+
+local reason = intern('WORKER_DIED\0000\000Worker processes died over these ids ' .. deaths
+  .. ' times in a row with no outcome recorded in between, the last time with nothing else to do: set aside.')
+local out = redis.call('GET', base .. 'out:' .. n) or ''
+out = out .. string.rep('.', size_of(n) - #out)
+local why = {}
+local ends = {['.'] = 'N', ['?'] = 'U'}
+local moved = {['.'] = 0, ['?'] = 0}
+out = string.gsub(out, '()([.?])', function(at, code)
+  moved[code] = moved[code] + 1
+  why[#why + 1] = packed(at - 1, 2) .. packed(reason, 2)
+  return ends[code]
+end)
+redis.call('SET', base .. 'out:' .. n, out)
+redis.call('APPEND', base .. 'why:' .. n, table.concat(why))
+for from, to in pairs(ends) do
+  redis.call('HINCRBY', job, COUNTER[from], -moved[from])
+  redis.call('HINCRBY', job, COUNTER[to], moved[from])
+end
+redis.call('HINCRBY', base .. 'tally', reason, #why)
+redis.call('HSET', slice, 'done', 1, 'mark', 0, 'len', lengths(n))
+redis.call('HDEL', slice, 'deaths')
+redis.call('ZREM', base .. 'waiting', n)
+check_limits(now)
+if settle_job(now) then return {'SET_ASIDE'} end
+return {'SET_ASIDE', unpack(refill(now, tonumber(ARGV[3])))}

@@ -1,0 +1,21 @@
+-- Stores a part of the list while it is uploaded. Repeating it changes nothing.
+--
+-- KEYS  1 the job's hash
+-- ARGV  1 'ids', slices, or 'skipped', chunks of skipped lines   2.. number, packed value ...
+-- Returns {code}: STORED; ALREADY, the job was launched, by a twin of this upload; NO_JOB, it was removed.
+
+local state = get('state')
+if not state then return {'NO_JOB'} end
+if state ~= 'preparing' then return {'ALREADY'} end
+redis.call('HSET', job, 'upload_ms', int(now_ms()))
+local slices = number('slices')
+for i = 2, #ARGV, 2 do
+  if ARGV[1] == 'ids' then
+    redis.call('SET', base .. 'ids:' .. ARGV[i], ARGV[i + 1])
+    slices = math.max(slices, ARGV[i] + 1)
+  else
+    redis.call('HSET', base .. 'skipped', ARGV[i], ARGV[i + 1])
+  end
+end
+redis.call('HSET', job, 'slices', slices)
+return {'STORED'}
