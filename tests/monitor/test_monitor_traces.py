@@ -14,8 +14,12 @@ from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environ
 from tests.monitor.collector import Collector, collector
 from tests.monitor.scrapes import free_port
 from tests.servers import valkey9
+from worker.core.answer import Reply
+from worker.core.batch import Batch
 from worker.messages import QUEUE_NAMES
+from worker.place import place
 from worker.store.connect import sync_client
+from worker.traces.opentelemetry import OpenTelemetry
 from worker.traces.parent import HEADER
 
 
@@ -118,3 +122,24 @@ def test_without_the_extra_a_worker_does_not_start_and_says_what_to_install() ->
     assert done.returncode == 2
     assert "BULK_ACTIVATE_TRACES_URL is set, and opentelemetry" in done.stderr
     assert "install the extra `tracing`" in done.stderr
+
+
+async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() -> None:
+    class Answering:
+        async def activate(self, _org_id: str, _ids: tuple[str, ...]) -> Reply:
+            return Reply(200, {}, b"{}")
+
+    batch = Batch(("an-id",), (0,), (False,), (0,))
+    with collector() as spans:
+        tracing = OpenTelemetry(spans.url)
+        api = tracing.traced(Answering())
+        place("job", 7, 1, batch)
+        with tracing.working(None, "job", 7, 15):
+            with tracing.working(None, "job", 7, 15):
+                await api.activate(ORG, batch.ids)
+            await api.activate(ORG, batch.ids)
+        await api.activate(ORG, batch.ids)
+        tracing.close()
+        inner, outer = spans.spans("slice")
+        assert [span.parent for span in spans.spans("activate")] == [outer.id, outer.id, ""]
+        assert inner.trace != outer.trace

@@ -173,6 +173,19 @@ async def test_a_lone_process_that_died_before_it_claimed_or_lost_its_claim_ends
     assert (await claims.set_aside("nowhere", 0, "lone"))[0] is Code.NO_JOB
 
 
+async def test_a_claim_whose_lease_ends_just_after_a_silence_is_spared_too(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis
+) -> None:
+    job_id = put_job(jobs, 40)
+    await take(claims, job_id)
+    jobs.sweep(job_id)
+    now = jobs.now_ms()
+    client.hset(keys.job(job_id), "swept_ms", now - 60_000)
+    client.zadd(keys.job(job_id, "claimed"), {"0": now + 500})
+    assert jobs.sweep(job_id) == []
+    assert (client.zscore(keys.job(job_id, "claimed"), "0") or 0) > now + 3000
+
+
 async def test_a_claim_is_spared_after_a_silence_of_the_store_once(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:

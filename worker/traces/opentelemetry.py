@@ -4,6 +4,7 @@ Its own OTEL_ variables hold too: OTEL_TRACES_SAMPLER to keep a share of the tra
 OTEL_EXPORTER_OTLP_HEADERS for a collector that asks for a key.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -37,7 +38,9 @@ class OpenTelemetry:
         exporter = OTLPSpanExporter(endpoint=url, timeout=_PATIENCE)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("worker")
-        self._slices: dict[tuple[str, int], Context] = {}
+        self._slices: dict[tuple[str, int], list[Context]] = {}
+        """Oldest first: a second message for a slice finds it claimed, and is no parent of its requests."""
+        self._changing = threading.Lock()
 
     @contextmanager
     def submitting(self) -> Iterator[str]:
@@ -53,7 +56,9 @@ class OpenTelemetry:
         parent = _propagator.extract({HEADER: traceparent} if traceparent else {}, Context())
         given: dict[str, str | int] = {"job_id": job_id, "slice": slice_no, "size": size}
         span = self._tracer.start_span("slice", parent, SpanKind.CONSUMER, given)
-        self._slices[job_id, slice_no] = set_span_in_context(span, Context())
+        own = set_span_in_context(span, Context())
+        with self._changing:
+            self._slices.setdefault((job_id, slice_no), []).append(own)
         try:
             yield
         except Exception as error:
@@ -61,7 +66,10 @@ class OpenTelemetry:
             span.set_status(StatusCode.ERROR, type(error).__name__)
             raise
         finally:
-            self._slices.pop((job_id, slice_no), None)
+            with self._changing:
+                self._slices[job_id, slice_no].remove(own)
+                if not self._slices[job_id, slice_no]:
+                    del self._slices[job_id, slice_no]
             span.end()
 
     def traced(self, api: Api) -> Api:
@@ -72,7 +80,7 @@ class OpenTelemetry:
 
 
 class _Traced:
-    def __init__(self, api: Api, tracer: Tracer, slices: dict[tuple[str, int], Context]) -> None:
+    def __init__(self, api: Api, tracer: Tracer, slices: dict[tuple[str, int], list[Context]]) -> None:
         self._api = api
         self._tracer = tracer
         self._slices = slices
@@ -80,7 +88,7 @@ class _Traced:
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
         # A sender serves many slices in turn: its own context says nothing of this one.
         place = here()
-        parent = self._slices.get((place["job_id"], place["slice"]), Context())
+        parent = next(iter(self._slices.get((place["job_id"], place["slice"]), ())), Context())
         span = self._tracer.start_span("activate", parent, SpanKind.CLIENT, {**place, "ids": len(ids)})
         try:
             reply = await self._api.activate(org_id, ids)

@@ -23,13 +23,17 @@ local GRACE = 6000
 local spare = was_away(now)
 redis.call('HSET', job, 'swept_ms', int(now))
 local queued = {}
-for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(now))) do
+-- Those too whose lease has a moment left: the next sweep would find no silence any more.
+for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(spare and now + GRACE or now))) do
+  local ends = tonumber(redis.call('ZSCORE', base .. 'claimed', n))
   local slice = base .. 'slice:' .. n
   local claim, seq, spared = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared'))
   local stands = (claim or '') .. ':' .. (seq or '')
   if spare and claim and spared ~= stands then
     redis.call('HSET', slice, 'spared', stands)
     redis.call('ZADD', base .. 'claimed', int(now + GRACE), n)
+  elseif ends > now then
+    -- Its holder was spared before, and has its lease.
   elseif claim and is_whole(n) then
     lose(now, n)
     if workable() then queued[#queued + 1] = ticket(n) end
