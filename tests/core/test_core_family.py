@@ -143,3 +143,11 @@ def test_an_empty_family_is_done() -> None:
         0.0,
     )
     assert msgspec.json.encode(whole)
+
+
+def test_a_family_keeps_the_request_ids_of_all_its_jobs() -> None:
+    jobs = [report(State.COMPLETED, id=name, total=1, n_failed=1) for name in ("root", "kid")]
+    for job_report, found in zip(jobs, ({"500": ["a"]}, {"500": ["b"], "429": ["c"]}), strict=True):
+        job_report.requests["request_ids"] = found
+    whole = family_report(jobs, count(row(1, Outcome.FAILED, reason="GONE")))
+    assert whole.requests["request_ids"] == {"500": ["a", "b"], "429": ["c"]}

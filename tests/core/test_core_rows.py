@@ -8,7 +8,7 @@ from worker.core.job import AT_REST, State
 from worker.core.outcome import Outcome
 from worker.core.reason import ID_PLACEHOLDER, Reason
 from worker.core.record import Stored
-from worker.core.rows import COLUMNS, Row, job_end_reason, job_rows
+from worker.core.rows import COLUMNS, Row, alone, job_end_reason, job_rows
 from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice, runs_of
 
@@ -90,6 +90,11 @@ def test_an_unknown_id_with_a_reason_of_its_own_keeps_it_at_rest() -> None:
 )
 def test_the_end_of_a_job_is_named(more: dict[str, str], message: str) -> None:
     assert job_end_reason(fields(State.EXPIRED, **more)) == Reason("JOB_EXPIRED", message)
+
+
+def test_a_row_alone_is_a_run_of_itself() -> None:
+    (row,) = rows_of("F", reasons={0: 1})
+    assert list(alone(row).rows()) == [row]
 
 
 def test_skipped_lines_are_rows_at_their_places() -> None:
