@@ -46,10 +46,12 @@ def test_kubernetes_by_its_schemas(deploy: Path, tmp_path: Path, folder: str, ve
 @pytest.fixture
 def units(deploy: Path, tmp_path: Path) -> list[Path]:
     """The units as this machine would run them: with the programs of this Python."""
-    programs = str(Path(sys.executable).parent)
+    # By a link: this folder's own name may hold a space, which a unit would have to escape.
+    programs = tmp_path / "bin"
+    programs.symlink_to(Path(sys.executable).parent)
     made = []
     for name in UNITS:
-        text = (deploy / "systemd" / name).read_text().replace("/opt/bulk-activate/bin", programs)
+        text = (deploy / "systemd" / name).read_text().replace("/opt/bulk-activate/bin", str(programs))
         made.append(tmp_path / name)
         made[-1].write_text(text)
     return made

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -163,7 +164,7 @@ def test_watching(stack: Stack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = one.getsockname()[1], other.getsockname()[1]
     env = shell(tmp_path, {"REDIS_URL": stack.redis_url}, FLOWER_PORT=str(ports[0]))
-    here = f"{Path(__file__).parents[2]}/deploy/"
+    here = shlex.quote(f"{Path(__file__).parents[2]}/deploy/")
     with (
         left_running(f"env {flower.replace('deploy/', here)}", tmp_path, env),
         left_running(metrics.replace("9464", str(ports[1])), tmp_path, env),

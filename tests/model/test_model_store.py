@@ -26,6 +26,8 @@ MET = {
 }
 """Answers without which the histories would show little."""
 
+MANY = 500
+
 AN_HOUR = 3_600_000
 """Milliseconds of a lease that runs out only where a history says so."""
 
@@ -57,7 +59,8 @@ def test_the_store_does_what_its_model_does(pytestconfig: pytest.Config) -> None
         try:
             run_state_machine_as_test(Machine, settings=bounds)
             sys.stdout.write(f"{dict(sorted(Machine.answers.items()))}\n")
-            assert {*Machine.answers} >= MET
+            # A few histories may well lack one of them.
+            assert examples < MANY or {*Machine.answers} >= MET
         finally:
             runner.run(_close(own))
 
