@@ -225,6 +225,15 @@ class Pacer:
                 del self._waiting[job]
 
     async def _ask(self) -> None:
+        try:
+            await self._reserve()
+        except Exception as error:  # noqa: BLE001 -- it is raised by those who wait.
+            self._fail(error)
+        finally:
+            self._asking = None
+        self.poke()
+
+    async def _reserve(self) -> None:
         wants = [want for want in map(self._still_wanted, self._wants()) if want.slots > 0]
         asked_at = self._loop.time()
         most = usable(self._used, asked_at - self._asked_at)
@@ -232,28 +241,28 @@ class Pacer:
         self._slots.unused, self._decided, self._advice = 0, None, None
         self._heard = Heard(self._heard.era)
         self._asked_at, self._used = asked_at, 0
-        try:
-            told = await self._patiently(lambda: self._store.reserve(ask))
-        except Exception as error:  # noqa: BLE001 -- it is raised by those who wait.
-            self._fail(error)
-            return
-        finally:
-            self._asking = None
+        told = await self._patiently(lambda: self._store.reserve(ask))
         # Counted from when the answer arrived: late by half a round trip rather than early.
         now = self._loop.time()
-        self._take_note(told)
+        decided = self._take_note(told)
         jobs = [wants[place].job for place in told.order]
         self._slots.add(now + told.first, told.gap, jobs, told.era, at_least=RUN_SECONDS / most)
         apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
         self._ask_at = max(now + apart, asked_at + _ASK_APART)
         self.poke()
+        if decided is None or decided.rate == told.rate:
+            self._decided = decided
+        else:
+            # At once: a climb takes many steps, and each would wait for the next round trip.
+            await self._patiently(lambda: self._store.decide(decided))
 
     def _still_wanted(self, want: Want) -> Want:
         """With those who wait for a slot by now, and without the slots in hand."""
         slots = want.slots + len(self._waiting.get(want.job, ())) - self._slots.of(want.job)
         return Want(want.job, want.weight, slots)
 
-    def _take_note(self, told: Reserved) -> None:
+    def _take_note(self, told: Reserved) -> Decided | None:
+        """What was decided, if it was for this process to decide."""
         self.rate = told.rate
         self._strikes = told.strikes
         if told.era != self._heard.era:
@@ -261,8 +270,7 @@ class Pacer:
             self._heard = Heard(told.era)
         if told.held > 0:
             self.hear_of_hold(told.held)
-        if told.due is not None:
-            self._decided = _decide(told.due, told.version)
+        return None if told.due is None else _decide(told.due, told.version)
 
     def _note_hold(self, left: float) -> None:
         now = self._loop.time()

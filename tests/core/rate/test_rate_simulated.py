@@ -31,7 +31,7 @@ def test_an_unknown_rate_costs_a_tenth_at_most(burst: int, seed: int) -> None:
 
 def test_a_limit_that_falls_to_a_tenth_and_comes_back_is_followed() -> None:
     done = [steps(seed) for seed in range(1, 6)]
-    assert mean(one.passed for one in done) >= 0.89 * 11_500
+    assert mean(one.passed for one in done) >= 0.87 * 11_500
     assert max(one.throttled_share for one in done) <= 0.03
 
 

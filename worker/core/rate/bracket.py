@@ -49,7 +49,10 @@ def narrow(
     if high <= low * (CLOSE_WHERE_DEAR if dear else CLOSE):
         return settle(msgspec.structs.replace(known, sure=True))
     rate = low * (high / low) ** (MIDDLE_WHERE_DEAR if dear else MIDDLE)
-    return msgspec.structs.replace(known, phase=Phase.TEST, rate=rate, wait=_test_of(known, rate))
+    wait = _test_of(known, rate)
+    return msgspec.structs.replace(
+        known, phase=Phase.TEST, rate=rate, wait=wait, tried_seconds=0.0, tried_passed=0.0
+    )
 
 
 def settle(learned: Learned) -> Learned:

@@ -43,6 +43,10 @@ class Learned(msgspec.Struct, frozen=True):
     """Seconds since the limit last moved markedly."""
     held_before: float = 0.0
     """Seconds held at the refusal before: the last one may go on still."""
+    tried_seconds: float = 0.0
+    """Of sending at `rate`, while it is tested."""
+    tried_passed: float = 0.0
+    """Requests let through in these."""
     sure: bool = False
     """Whether `low` was tested, and not only guessed from how a climb or a fall went."""
     peak: float = 0.0

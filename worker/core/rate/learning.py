@@ -85,6 +85,8 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
         seconds=learned.seconds + seconds,
         passed=so_far,
         wait=learned.wait - seconds,
+        tried_seconds=learned.tried_seconds + seconds,
+        tried_passed=learned.tried_passed + passed,
         age=learned.age + seconds,
         strikes=0 if so_far >= TRUST else learned.strikes,
         peak=max(learned.peak * math.exp(-seconds / FORGET), learned.rate),
@@ -115,7 +117,13 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         age=age,
         price=max(PRICE * hold, PER_REFUSAL * evidence.refused / learned.rate),
     )
-    bounds = Bounds(passed / max(seconds, 1e-3), passed / max(seconds - learned.held, 1e-3), trusted)
+    tried = learned.tried_seconds + evidence.seconds - evidence.latency
+    bounds = Bounds(
+        passed / max(seconds, 1e-3),
+        passed / max(seconds - learned.held, 1e-3),
+        (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
+        trusted,
+    )
     match learned.phase:
         case Phase.CLIMB:
             return refused_climbing(known, bounds)

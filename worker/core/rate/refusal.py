@@ -29,6 +29,9 @@ class Bounds(NamedTuple):
     """What passed since the last refusal, over all the time: less than the limit where a bucket filled up."""
     at_most: float
     """The same without the time held: more than the limit where the hold put something into the bucket."""
+    tried: float
+    """What passed at the rate that was tested, over the time since it was set: more than the limit where a
+    bucket was not empty then. Less was sent before, so that `at_most` may be too low."""
     trusted: bool
     """Whether enough passed for that to mean something."""
 
@@ -59,9 +62,8 @@ def refused_testing(learned: Learned, bounds: Bounds) -> Learned:
     low, rate = learned.low, learned.rate
     if not bounds.trusted:
         return narrow(learned, high=rate)
-    # A `low` that was tested stands. Where less passed all the same, a bucket had overflowed, and
-    # `at_most` says nothing.
-    high = rate if learned.sure and bounds.at_most <= low else min(rate, bounds.at_most)
+    # A `low` that was tested stands, and what passed before it did, at a lower rate, says nothing of more.
+    high = min(rate, max(bounds.tried, low) if learned.sure else bounds.at_most)
     if bounds.at_least > low:
         low = min(bounds.at_least, high)
     elif not learned.sure and (bounds.at_most < low or learned.held > DEAR):
