@@ -1,6 +1,7 @@
 """The shared budget: slots evenly spaced, shared by weight, held for all; decisions made once."""
 
 from collections.abc import AsyncIterator, Callable
+from time import perf_counter
 
 import pytest
 import redis
@@ -33,12 +34,14 @@ def ask(rate: float = 10.0, slots: int = 100, *, job: str = "a", weight: float =
 
 
 async def test_reservations_follow_each_other_without_gap_or_overlap(budget: Open) -> None:
+    began = perf_counter()
     first = await budget().reserve(ask(100.0))
     second = await budget("other").reserve(ask(100.0))
+    lasted = perf_counter() - began
     assert (len(first.order), first.first) == (10, 0.0)
     assert first.gap == pytest.approx(0.01)
     # Seen from two moments, the second run begins where the first ended.
-    assert 0.05 < second.first <= 0.1
+    assert max(0.0, 0.1 - lasted) <= second.first <= 0.1
 
 
 async def test_a_run_lasts_a_tenth_of_a_second_and_holds_no_more_than_is_wanted(budget: Open) -> None:
