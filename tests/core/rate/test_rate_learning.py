@@ -127,6 +127,7 @@ def test_a_rate_refused_again_and_again_is_searched_for_below() -> None:
         state = refused(state, Evidence(0.1, 1, 1), 0.1)
         rates.append(state.rate)
     assert rates == sorted(rates, reverse=True)
+    assert rates[1] > 0.9 * rates[0]
     assert rates[-1] < 0.35 * rates[0]
 
 

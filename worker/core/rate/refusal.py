@@ -18,6 +18,8 @@ ONE_STEP: Final = 1.01
 """How much of a climb that came to nothing may be kept, where a step of it passed."""
 FURTHEST_FALL: Final = 0.3
 """Of the rate, at one refusal."""
+A_LITTLE_LESS: Final = 0.95
+"""Of the rate, after a refusal that nothing is known of yet."""
 GUESS: Final = 0.1
 """Of the rate, as the lower end of a bracket where nothing better is known."""
 
@@ -74,8 +76,11 @@ def refused_testing(learned: Learned, bounds: Bounds) -> Learned:
 def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
     """Refused at a rate that had been allowed: the limit has fallen, at once and as far as was seen."""
     rate = learned.rate
-    if not bounds.trusted:
+    if not bounds.trusted and learned.strikes > 1:
         return narrow(learned, low=max(bounds.at_least, GUESS * rate), high=rate)
+    if not bounds.trusted:
+        # One so soon may be chance: workers that start together.
+        return settle(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
     high = min(bounds.at_most, rate)
     low = min(max(math.sqrt(bounds.at_least * high), FURTHEST_FALL * rate), learned.low)
     known = _moved(learned) if low < 0.75 * learned.low else learned
