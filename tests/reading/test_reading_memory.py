@@ -53,6 +53,6 @@ def test_memory_does_not_grow_with_the_text(
     tmp_path: Path, pieces: list[bytes], options: InputOptions
 ) -> None:
     small = peak(packed(tmp_path / "small.gz", pieces, 8), options)
-    large = peak(packed(tmp_path / "large.gz", pieces, 64), options)
+    large = peak(packed(tmp_path / "large.gz", pieces, 24), options)
     assert large < 1.25 * small
     assert large < 16 * MIB
