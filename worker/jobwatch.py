@@ -23,6 +23,8 @@ LOOK_SECONDS: Final = 1.0
 AGAIN_MS: Final = 5000
 """How often a job's row is drawn anew while it runs, over all workers."""
 AT_ONCE: Final = 50
+_MOST_REASONS: Final = 10
+"""In a job's line."""
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +103,3 @@ def job_line(report: Report) -> dict[str, Any]:
         "started_at": report.started_at,
         "ended_at": report.ended_at,
     }
-
-
-_MOST_REASONS: Final = 10

@@ -1,4 +1,5 @@
 import struct
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from worker.core.job import AT_REST, State
 from worker.core.outcome import Outcome
 from worker.core.reason import ID_PLACEHOLDER, Reason
 from worker.core.record import Stored
-from worker.core.rows import COLUMNS, Row, alone, job_end_reason, job_rows
+from worker.core.rows import COLUMNS, Row, alone, job_end_reason, job_runs
+from worker.core.rows import rows_of as row_by_row
 from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice, runs_of
 
@@ -22,6 +24,15 @@ REASONS = {1: f"GONE\x00200\x00{ID_PLACEHOLDER} is gone", 2: "HTTP_503\x00503\x0
 
 def fields(state: State = State.RUNNING, **more: str) -> dict[str, str]:
     return {"state": state, "created_ms": str(CREATED), **more}
+
+
+def job_rows(
+    fields: Mapping[str, str],
+    reasons: Mapping[int, str],
+    slices: Iterable[tuple[Slice, Stored]],
+    skipped: Iterable[SkippedLine],
+) -> Iterator[Row]:
+    return row_by_row(job_runs(fields, reasons, slices, skipped))
 
 
 def rows_of(

@@ -32,6 +32,9 @@ IN_FLIGHT: Final = 8
 AHEAD_SECONDS: Final = 0.2
 """Of sending: what is marked ahead, generously."""
 
+MIXED: Final = ("--fail", "0.05", "--active", "0.05", "--latency", "20")
+"""Options of the stand-in: some ids are refused, some are active already."""
+
 SETTINGS: Final = {"REQUEST_TIMEOUT": "5", "CONCURRENCY": str(IN_FLIGHT)}
 
 

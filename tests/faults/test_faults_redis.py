@@ -9,10 +9,9 @@ import pytest
 
 from tests.e2e.stack import ORG, new_ids, until
 from tests.faults.invariant import check
-from tests.faults.scene import Scene, scene
+from tests.faults.scene import MIXED, Scene, scene
 from worker.core.batch import MAX_BATCH
 
-MIXED = ("--fail", "0.05", "--active", "0.05", "--latency", "20")
 RATE = 40.0
 PATIENT = 6
 """Tries after which a worker has waited for longer than its lease lasts."""

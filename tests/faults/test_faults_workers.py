@@ -10,10 +10,9 @@ import pytest
 from tests.e2e.stack import new_ids, until
 from tests.faults.faults import messages_come_twice
 from tests.faults.invariant import check
-from tests.faults.scene import IN_FLIGHT, frozen, pids_of, scene
+from tests.faults.scene import IN_FLIGHT, MIXED, frozen, pids_of, scene
 from worker.core.batch import MAX_BATCH
 
-MIXED = ("--fail", "0.05", "--active", "0.05", "--latency", "20")
 SLOW = 40.0
 """Requests per second: the job is not over before all that is to happen has happened."""
 

@@ -69,16 +69,6 @@ def job_runs(
     return merge(ids, map(_skipped, skipped), key=lambda run: run.lines[0])
 
 
-def job_rows(
-    fields: Mapping[str, str],
-    reasons: Mapping[int, str],
-    slices: Iterable[tuple[Slice, Stored]],
-    skipped: Iterable[SkippedLine],
-) -> Iterator[Row]:
-    """The same, row by row."""
-    return rows_of(job_runs(fields, reasons, slices, skipped))
-
-
 def rows_of(runs: Iterable[Run]) -> Iterator[Row]:
     for run in runs:
         yield from run.rows()

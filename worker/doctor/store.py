@@ -38,7 +38,7 @@ def _server(client: redis.Redis, url: str) -> Iterator[Check]:
     except BulkActivateError as error:
         yield Check("redis", Status.FAILED, str(error))
         return
-    version = ".".join(map(str, server_version(client)))
+    version = ".".join(map(str, server_version(client.info("server"))))
     yield Check("redis", Status.OK, f"version {version} at {shown(url)}")
     for warning in warnings:
         yield Check("redis", Status.WARNING, warning)

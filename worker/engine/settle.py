@@ -132,13 +132,14 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if sent is None:
         return None
     reply, entry = sent.reply, sent.entry
-    verdict = classify(reply, batch.ids, _their_now(reply))
+    now = _their_now(reply)
+    verdict = classify(reply, batch.ids, now)
     allowed = run.lane.pacer.rate
     _tell(reply, verdict, run.ledger)
     if isinstance(verdict, Throttled):
         run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
     elif isinstance(reply, Reply):
-        _passed(sent, reply, run)
+        _passed(sent, reply, now, run)
     batch, owed = run.gate.note(verdict, batch, entry)
     batch, guilty = run.gate.settled(batch)
     if isinstance(verdict, Unreached):
@@ -167,10 +168,10 @@ def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:
         )
 
 
-def _passed(sent: Sent, reply: Reply, run: Run) -> None:
-    """What any answer but a 429 says of the rate."""
+def _passed(sent: Sent, reply: Reply, now: float, run: Run) -> None:
+    """What any answer but a 429 says of the rate; `now` as the API's clock has it."""
     run.lane.pacer.passed(sent.slot, sent.seconds)
-    if (quota := quota_of(reply.headers, _their_now(reply))) is not None:
+    if (quota := quota_of(reply.headers, now)) is not None:
         run.lane.pacer.advise(quota)
 
 

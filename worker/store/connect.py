@@ -4,7 +4,7 @@ TLS is always verified. Behind sentinels each new connection goes to whom they c
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -144,22 +144,24 @@ def _why(error: RedisError) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def server_version(client: redis.Redis) -> tuple[int, ...]:
-    text = str(client.info("server").get("redis_version", "0"))
+def server_version(server: Mapping[str, Any]) -> tuple[int, ...]:
+    """By what INFO tells of the server."""
+    text = str(server.get("redis_version", "0"))
     return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
 def check_server(client: redis.Redis, url: str) -> list[str]:
     """Warnings about how the server is set up. Raises where it cannot do: too old, or out of reach."""
     with reachable(url):
-        version = server_version(client)
+        server = client.info("server")
+        version = server_version(server)
         if version < FLOOR:
             have = ".".join(map(str, version))
             raise BadSettingError(
                 f"Redis at {shown(url)} is version {have}, at least"
                 f" {FLOOR[0]}.{FLOOR[1]} is needed: upgrade it, or use another server"
             )
-        if client.info("server").get("redis_mode") == "cluster":
+        if server.get("redis_mode") == "cluster":
             raise BadSettingError(
                 f"Redis at {shown(url)} is a Redis Cluster, which Celery's transport cannot use:"
                 " use one server, or sentinels (sentinel://HOST:26379/0?master=NAME)"

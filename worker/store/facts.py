@@ -14,6 +14,7 @@ import redis
 
 from worker.core.job import WORKABLE
 from worker.store import keys
+from worker.store.jobs import BUDGET_FIELDS, raw_budget
 
 MOST_JOBS: Final = 500
 """Jobs not at rest that are looked at; the number of all is told all the same."""
@@ -109,12 +110,12 @@ def _orgs(client: redis.Redis, jobs: Sequence[Mapping[str, Any]], now_ms: float)
     chosen = list(islice(places, MOST_ORGS))
     with client.pipeline(transaction=False) as pipe:
         for org_id, host in chosen:
-            pipe.hmget(keys.budget(host, org_id), ["rate", "ceiling", "hold_us"])
+            pipe.hmget(keys.budget(host, org_id), BUDGET_FIELDS)
         found = cast("list[list[bytes | None]]", pipe.execute())
     orgs = {}
-    for (org_id, _), (rate, ceiling, hold_us) in zip(chosen, found, strict=True):
-        allowed = min(float(rate), float(ceiling)) if rate and ceiling else None
-        orgs[org_id] = Org(allowed, max(0.0, float(hold_us or 0) / 1000 - now_ms) / 1000)
+    for (org_id, _), values in zip(chosen, found, strict=True):
+        budget = raw_budget(values)
+        orgs[org_id] = Org(budget.rate, max(0.0, budget.held_until_ms - now_ms) / 1000)
     return orgs
 
 

@@ -70,6 +70,17 @@ class RawBudget:
     held_until_ms: float
 
 
+BUDGET_FIELDS: Final = ("override", "label", "ceiling", "rate", "hold_us")
+
+
+def raw_budget(values: Sequence[bytes | None]) -> RawBudget:
+    """`values`: those of `BUDGET_FIELDS`."""
+    override, label, ceiling, rate, hold_us = (None if value is None else value.decode() for value in values)
+    current = min(float(rate), float(ceiling)) if rate and ceiling else None
+    # An order stands as soon as it is given, though no worker has asked since.
+    return RawBudget(override or label, current, float(hold_us or 0) / 1000)
+
+
 class JobStore:
     """The record, over one Redis client."""
 
@@ -251,14 +262,8 @@ class JobStore:
         return None
 
     def budget(self, host: str, org_id: str) -> RawBudget:
-        names = ["override", "label", "ceiling", "rate", "hold_us"]
-        found = cast("list[bytes | None]", self._redis.hmget(keys.budget(host, org_id), names))
-        override, label, ceiling, rate, hold_us = (
-            None if value is None else value.decode() for value in found
-        )
-        current = min(float(rate), float(ceiling)) if rate and ceiling else None
-        # An order stands as soon as it is given, though no worker has asked since.
-        return RawBudget(override or label, current, float(hold_us or 0) / 1000)
+        found = self._redis.hmget(keys.budget(host, org_id), BUDGET_FIELDS)
+        return raw_budget(cast("list[bytes | None]", found))
 
     def set_rate(self, host: str, org_id: str, order: str) -> None:
         """Orders requests per second, 'auto' or 'default', for all workers; see `set_rate.lua`."""

@@ -5,10 +5,9 @@ so that no producer takes part.
 """
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final
 from tests.benchmarks.contestants import TOO_LONG, Cost, Echo
 from tests.benchmarks.cpu import cpu_seconds
 from tests.benchmarks.echo import RESET
+from tests.benchmarks.peers.processes import running
 from tests.benchmarks.peers.work import activate_url
 from tests.e2e.stack import until
 from tests.embedded.supervisors import ROOT
@@ -51,7 +51,7 @@ class Queue:
             subprocess.run(
                 filling, env=os.environ | environment, cwd=ROOT, check=True, stderr=subprocess.DEVNULL
             )
-            with _running([str(folder / self.worker[0]), *self.worker[1:]], environment) as pid:
+            with running([str(folder / self.worker[0]), *self.worker[1:]], environment) as pid:
                 return _second_part(api, batches, pid, real.server.pid)
 
 
@@ -84,7 +84,7 @@ QUEUES: Final = {
 def cookbook(api: Echo, batches: int) -> Cost:
     """The asyncio script, told a rate that it cannot reach."""
     arguments = ["--url", api.url, "--batches", str(batches), "--rate", "100000"]
-    with _running([sys.executable, "-m", f"{_PLACE}.cookbook", *arguments], {}) as pid:
+    with running([sys.executable, "-m", f"{_PLACE}.cookbook", *arguments], {}) as pid:
         return _second_part(api, batches, pid)
 
 
@@ -107,22 +107,3 @@ def arq_environment(folder: Path) -> Iterator[Path]:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([programs / "python", "-m", "pip", "install", "-q", "-r", ARQ_PINS], check=True)
     yield programs
-
-
-@contextmanager
-def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[int]:
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env=os.environ | environment,
-        # Its own group: its pool has to end with it.
-        start_new_session=True,
-    )
-    try:
-        yield process.pid
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -1,17 +1,14 @@
 """Starts each peer as its own processes against an API, and ends them."""
 
 import importlib.util
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 
+from tests.benchmarks.peers.processes import running
 from tests.benchmarks.peers.work import activate_url
 from tests.e2e.stack import until
-from tests.embedded.supervisors import ROOT
 from tests.servers import valkey9
 from worker.store.broker import broker_conf
 from worker.store.connect import sync_client
@@ -35,7 +32,7 @@ def script(module: str, *options: str) -> Peer:
     def run(api_url: str, batches: int, rate: float) -> Iterator[None]:
         arguments = ["--url", api_url, "--batches", str(batches), "--rate", str(rate), *options]
         command = [sys.executable, "-m", f"tests.benchmarks.peers.{module}", *arguments]
-        with _running([command], {}):
+        with running(command, {}):
             yield
 
     return run
@@ -54,9 +51,11 @@ def celery_task(api_url: str, batches: int, rate: float) -> Iterator[None]:
         celery = [sys.executable, "-m", "celery", "-A", module, "--quiet", "worker", "--loglevel=ERROR"]
         pool = ["--pool=gevent", f"--concurrency={_CELERY_GREENLETS}", "--without-gossip", "--without-mingle"]
         workers = [[*celery, *pool, "-n", f"peer{number}@%h"] for number in range(_CELERY_WORKERS)]
-        with _running(workers, environment):
+        with ExitStack() as started:
+            for worker in workers:
+                started.enter_context(running(worker, environment))
             until(lambda: int(client.get("peer:ready") or 0) == _CELERY_WORKERS)
-            with _running([[sys.executable, "-m", module, str(batches)]], environment):
+            with running([sys.executable, "-m", module, str(batches)], environment):
                 yield
 
 
@@ -66,28 +65,3 @@ PEERS: Final[dict[str, Peer]] = {
     "cookbook, no burst": script("cookbook", "--capacity", "0.1"),
     "aiolimiter + tenacity": script("aiolimited"),
 }
-
-
-@contextmanager
-def _running(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> Iterator[None]:
-    """Killed at the end: nothing of theirs is looked at but what the server saw."""
-    processes = [
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-            env=os.environ | environment,
-            # Its own group: a worker's pool has to end with it.
-            start_new_session=True,
-        )
-        for command in commands
-    ]
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.killpg(process.pid, signal.SIGKILL)
-        for process in processes:
-            process.wait()
