@@ -62,7 +62,6 @@ def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> D
 @dataclass
 class Simulator:
     url: str
-    process: "subprocess.Popen[str]"
 
     def world(self) -> dict[str, dict[str, Any]]:
         with urllib.request.urlopen(f"{self.url}/world") as answer:
@@ -89,7 +88,7 @@ def simulator(*options: str) -> Iterator[Simulator]:
     )
     assert process.stdout is not None
     try:
-        yield Simulator(json.loads(process.stdout.readline())["url"], process)
+        yield Simulator(json.loads(process.stdout.readline())["url"])
     finally:
         process.communicate(timeout=PATIENCE)
 

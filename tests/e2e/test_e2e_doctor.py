@@ -78,7 +78,7 @@ def test_one_who_is_no_owner_is_told(stack: Stack) -> None:
 
 
 def test_what_is_out_of_reach_is_exit_7(stack: Stack, owned: Simulator) -> None:
-    gone = Simulator("http://127.0.0.1:1", owned.process)
+    gone = Simulator("http://127.0.0.1:1")
     code, checks = examine(stack, gone, API_TOKEN=TOKEN)
     assert code == 7
     assert (checks["redis"], checks["api"], checks["credential"]) == ("ok", "unreachable", "skipped")

@@ -92,6 +92,19 @@ class Scene:
         with self.client() as client:
             until(lambda: client.zcard(keys.WORKERS) == processes)
 
+    def rounds(self, times: int) -> None:
+        """Waits until every worker has looked around so often, each a second after its last."""
+        with self.client() as client:
+
+            def looked() -> dict[bytes, float]:
+                return dict(
+                    cast("list[tuple[bytes, float]]", client.zrange(keys.WORKERS, 0, -1, withscores=True))
+                )
+
+            for _ in range(times):
+                before = looked()
+                until(lambda before=before: all(at > before.get(who, 0) for who, at in looked().items()))  # type: ignore[misc]
+
     def all_ready(self) -> None:
         """Waits until each process of each worker shows that it lives."""
         with self.client() as client:
@@ -163,11 +176,13 @@ class Scene:
 
 
 @contextmanager
-def scene(home: Path, *options: str, rate: float = 100, **redis_options: str) -> Iterator[Scene]:
-    """`options` are those of the simulator."""
+def scene(
+    home: Path, *options: str, rate: float = 100, api: Simulator | None = None, **redis_options: str
+) -> Iterator[Scene]:
+    """`options` are those of the simulator, where none is given."""
     with ExitStack() as stack:
         real = stack.enter_context(valkey9(**redis_options))
-        api = stack.enter_context(simulator(*options))
+        api = api or stack.enter_context(simulator(*options))
         running = stack.enter_context(Stack(home, real.server.url))
         yield Scene(real, running, api, rate)
 

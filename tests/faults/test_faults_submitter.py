@@ -38,19 +38,6 @@ def stored(made: Scene) -> int:
         return len(client.keys("bulk:*:ids:*"))
 
 
-def beats(made: Scene, times: int) -> None:
-    """Waits until a worker has looked around so often."""
-
-    def last() -> float:
-        with made.client() as client:
-            found = cast("list[tuple[bytes, float]]", client.zrange(keys.WORKERS, 0, -1, withscores=True))
-            return found[0][1]
-
-    for _ in range(times):
-        before = last()
-        until(lambda before=before: last() > before)  # type: ignore[misc]
-
-
 def test_killed_in_the_middle_of_the_upload(tmp_path: Path) -> None:
     with scene(tmp_path, rate=1000) as made:
         ids = new_ids(50_000)
@@ -60,7 +47,7 @@ def test_killed_in_the_middle_of_the_upload(tmp_path: Path) -> None:
         # Sixteen of the eighteen slices are stored, the rest is on its way.
         job_id, path = killed_at(made, ids, lambda data: b"\r\nids\r\n" in data and stored(made) > 0)
         assert stored(made) == 16
-        beats(made, 3)
+        made.rounds(3)
         assert made.state(job_id) == "preparing"
         assert made.requests() == 0
 
