@@ -15,7 +15,6 @@ from tests.e2e.stack import (
     PATIENCE,
     TOKEN,
     Simulator,
-    agree,
     cli,
     environment,
     expected,
@@ -105,21 +104,19 @@ def test_an_interrupted_run_resumes_where_it_was(
     assert {entry["sent"] for entry in api.world().values()} == {1}
 
 
-def test_a_killed_run_takes_its_processes_with_it_and_resumes(
+def test_a_killed_run_takes_its_processes_with_it(
     api: Simulator, tmp_path: Path, listed: tuple[Path, list[str]]
 ) -> None:
+    """That it is then resumed is shown in `tests/faults/test_faults_run`, after worse."""
     command = [BULK_ACTIVATE, "run", str(listed[0]), "--org", ORG, "--output", str(tmp_path / "out")]
     slow = environment(settings(api, tmp_path, rate=10))
     with subprocess.Popen(command, env=slow, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as first:
         until(lambda: api.stats()["requests"] > 3)
         children = psutil.Process(first.pid).children(recursive=True)
         first.kill()
+    assert children
     _, alive = psutil.wait_procs(children, PATIENCE)
     assert alive == []
-    done = cli(*command[1:], **settings(api, tmp_path))
-    assert done.code == 3, done.err
-    with (tmp_path / "out" / "results.csv").open() as file:
-        assert agree(csv.DictReader(file), api.world())
 
 
 def test_a_run_that_is_done_starts_anew(

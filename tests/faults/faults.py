@@ -192,6 +192,19 @@ def job_is_paused(scene: Scene, rng: Random) -> Explained:
     return Explained()
 
 
+def job_is_cancelled(scene: Scene, rng: Random) -> Explained:
+    """One of its own, beside the others, at any moment of its life; it may have been paused before."""
+    ids = new_ids(rng.randint(1, 9000))
+    job_id = scene.stack.submit(ids)
+    time.sleep(rng.uniform(0, 3))
+    orders = rng.choice((("cancel",), ("pause", "cancel"), ("pause", "resume", "cancel", "cancel")))
+    codes = [scene.stack.cli(order, job_id).code for order in orders]
+    # It may have been complete before.
+    assert codes == [0] * len(orders) or scene.state(job_id) == "completed", codes
+    scene.side_jobs[job_id] = ids
+    return Explained()
+
+
 def submitter_dies(scene: Scene, rng: Random) -> Explained:
     """SIGKILL at any moment of its work; the same request then makes a whole job of it."""
     ids = new_ids(rng.randint(1, 3000))
@@ -233,5 +246,6 @@ FAULTS: Final[tuple[Fault, ...]] = (
     messages_come_twice,
     messages_are_lost,
     job_is_paused,
+    job_is_cancelled,
     submitter_dies,
 )

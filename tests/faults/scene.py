@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 import redis
 
-from tests.e2e.stack import ORG, PATIENCE, Simulator, Stack, simulator, until
+from tests.e2e.stack import ORG, PATIENCE, Simulator, Stack, new_ids, simulator, until
 from tests.servers import RealServer, valkey9
 from worker.core.batch import MAX_BATCH
 from worker.core.rows import rows_of
@@ -66,6 +66,21 @@ class Scene:
         with sync_client(self.real.server.url) as client:
             yield client
 
+    def begin(self, batches: int, workers: int = 1, requests: int = 20) -> tuple[str, list[str]]:
+        """Starts workers and a job of so many batches, and waits until it is under way: its id, its ids."""
+        for _ in range(workers):
+            self.work()
+        self.ready(workers)
+        ids = new_ids(MAX_BATCH * batches)
+        job_id = self.stack.submit(ids)
+        self.more(requests)
+        return job_id, ids
+
+    def end(self, job_id: str) -> None:
+        """All that was to happen has happened: the rest of the job goes fast, until it is complete."""
+        self.hurry()
+        self.rests(job_id)
+
     def requests(self) -> int:
         """Requests that the API has seen."""
         return int(self.api.stats()["requests"])
@@ -79,8 +94,8 @@ class Scene:
         return str(self.stack.report(job_id)["state"])
 
     def rests(self, job_id: str, patience: float = PATIENCE) -> None:
-        """Waits until the job is complete."""
-        until(lambda: self.state(job_id) == "completed", patience)
+        """Waits until the job is complete, or cancelled."""
+        until(lambda: self.state(job_id) in {"completed", "cancelled"}, patience)
 
     def hurry(self) -> None:
         """All that was to happen has happened: the rest of the job may go fast."""

@@ -31,7 +31,6 @@ def test_a_job_whose_keys_are_deleted_fails_and_guesses_nothing(tmp_path: Path, 
             assert row["outcome"] == "unknown" or (
                 not sent if row["outcome"] == "not_attempted" else not contradiction(row, sent or {})
             ), row
-        made.hurry()
-        made.rests(whole)
+        made.end(whole)
         check(made, whole, whole_ids)
         assert worker.poll() is None

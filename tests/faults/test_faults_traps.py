@@ -75,8 +75,7 @@ def test_a_restart_of_redis_ends_no_worker_of_ours_and_loses_no_id(tmp_path: Pat
             made.more(10)
             made.real.restart()
         made.more(10)
-        made.hurry()
-        made.rests(job_id)
+        made.end(job_id)
         # Who dies of it finishes what it holds before, and takes nothing new.
         made.rests(made.stack.submit(new_ids(15)))
         assert worker.poll() is None
@@ -96,8 +95,7 @@ def test_a_worker_that_reconnects_gets_no_copy_of_what_it_works_on(tmp_path: Pat
                 client.client_kill_filter(_type="normal", skipme=True)
                 until(lambda times=connections: lines(made.stack.log, "Starting event loop") == times)  # type: ignore[misc]
             assert made.state(job_id) == "running"
-            made.hurry()
-            made.rests(job_id)
+            made.end(job_id)
             assert messages_left(made) == 0
             assert client.hlen("unacked") == 0
         assert lines(made.stack.log, "received") == 1
@@ -166,6 +164,5 @@ def test_a_worker_that_is_told_to_end_gives_back_at_once(tmp_path: Path) -> None
         assert made.requests() - sent <= IN_FLIGHT + SLOW * 0.2
         assert made.stack.report(job_id)["counts"]["ambiguous"] == 0
         made.work()
-        made.hurry()
-        made.rests(job_id)
+        made.end(job_id)
         check(made, job_id, ids)

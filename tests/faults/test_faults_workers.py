@@ -42,8 +42,7 @@ def test_killed_again_and_again_the_job_completes_and_only_what_was_in_flight_is
             made.destroy(pool)
         taken.append(len(unrecorded))
         made.work(2)
-        made.hurry()
-        made.rests(job_id)
+        made.end(job_id)
         check(made, job_id, ids, twice=sum(taken))
         # What one kill can take: what is in flight, and what was answered within the last tenth of a second.
         assert max(taken) <= MAX_BATCH * 3 * (IN_FLIGHT + SLOW * 0.1 + 1)
@@ -51,11 +50,8 @@ def test_killed_again_and_again_the_job_completes_and_only_what_was_in_flight_is
 
 def test_a_rolling_restart_and_scaling_send_nothing_twice(tmp_path: Path) -> None:
     with scene(tmp_path, *MIXED, rate=SLOW) as made:
-        ids = new_ids(15 * 900)
-        first = made.work()
-        made.ready(1)
-        job_id = made.stack.submit(ids)
-        made.more(10)
+        job_id, ids = made.begin(900, requests=10)
+        (first,) = made.workers
         crew = [made.work() for _ in range(3)]
         made.ready(4)
         made.more(10)
@@ -65,18 +61,14 @@ def test_a_rolling_restart_and_scaling_send_nothing_twice(tmp_path: Path) -> Non
             assert made.terminate(worker) == 0
         made.ready(1)
         assert made.stack.report(job_id)["counts"]["ambiguous"] == 0
-        made.hurry()
-        made.rests(job_id)
+        made.end(job_id)
         check(made, job_id, ids)
 
 
 def test_a_worker_frozen_past_its_lease_is_fenced_when_it_wakes(tmp_path: Path) -> None:
     with scene(tmp_path, *MIXED, rate=SLOW) as made:
-        ids = new_ids(15 * 200)
-        sleeper = made.work()
-        made.ready(1)
-        job_id = made.stack.submit(ids)
-        made.more(20)
+        job_id, ids = made.begin(200)
+        (sleeper,) = made.workers
         with frozen(pids_of(sleeper)):
             until(lambda: made.api.stats()["concurrent"] == 0)
             in_doubt = made.in_hand()
@@ -93,16 +85,11 @@ def test_a_worker_frozen_past_its_lease_is_fenced_when_it_wakes(tmp_path: Path) 
 
 def test_a_slice_delivered_many_times_at_once_is_worked_on_once(tmp_path: Path) -> None:
     with scene(tmp_path, *MIXED, rate=SLOW) as made:
-        ids = new_ids(15 * 400)
-        for _ in range(2):
-            made.work()
-        made.ready(2)
-        job_id = made.stack.submit(ids)
+        job_id, ids = made.begin(400, workers=2, requests=1)
         for seed in range(4):
             messages_come_twice(made, Random(seed))
             made.more(10)
-        made.hurry()
-        made.rests(job_id)
+        made.end(job_id)
         check(made, job_id, ids)
 
 
