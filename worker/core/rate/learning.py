@@ -42,6 +42,8 @@ TRUST: Final = 15
 """Requests let through between two refusals before their rate means anything."""
 USED: Final = 0.7
 """Share of the allowed rate under which the rate is not what limits: then nothing is learned."""
+FORGIVEN: Final = 4.0
+"""Seconds without a refusal, after which the next may be chance again."""
 FORGET: Final = 60.0
 """Seconds in which the memory of a higher rate fades to a third."""
 
@@ -89,6 +91,7 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
         tried_passed=learned.tried_passed + passed,
         age=learned.age + seconds,
         strikes=0 if so_far >= TRUST else learned.strikes,
+        lone=0 if learned.seconds > FORGIVEN else learned.lone,
         peak=max(learned.peak * math.exp(-seconds / FORGET), learned.rate),
     )
     match known.phase:
@@ -118,11 +121,15 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         price=max(PRICE * hold, PER_REFUSAL * evidence.refused / learned.rate),
     )
     tried = learned.tried_seconds + evidence.seconds - evidence.latency
+    # What was sent in the last of it is not answered yet, and the refusal is as old. In a climb or a test the
+    # lower bounds without that are the safer ones.
+    sending = seconds - (evidence.latency if learned.phase is Phase.STEADY else 0.0)
     bounds = Bounds(
-        passed / max(seconds, 1e-3),
-        passed / max(seconds - learned.held, 1e-3),
+        passed / max(sending, 1e-3),
+        passed / max(sending - learned.held, 1e-3),
         (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
         trusted,
+        passed,
     )
     match learned.phase:
         case Phase.CLIMB:
