@@ -1,7 +1,7 @@
 """Lets the API's stand-in and Redis go before everything else on this machine, where that is permitted.
 
-In use they have cores of their own. Here they share two with the workers, and a stand-in that gets no core for
-some milliseconds reads what came in time as a burst.
+In use they have cores of their own. Here they share two with the workers, and a stand-in that gets no core
+for some milliseconds reads what came in time as a burst.
 """
 
 import os

@@ -42,8 +42,8 @@ _LOOK_UP: Final = 0.5
 """Seconds: how often those who wait are asked whether it still has a purpose."""
 
 _FIRST_FEW: Final = 3
-"""Requests that a process has in flight until its first answer came. A name has to be looked up, keys have to be
-agreed on and code is run for the first time: all that is sent meanwhile would reach the API as one burst."""
+"""Requests that a process has in flight until its first answer came. A name has to be looked up, keys have
+to be agreed on and code is run for the first time: all that is sent meanwhile would arrive as one burst."""
 
 _OPENING: Final = 0.25
 """Seconds after which it waits for that answer no longer: the API is slow, and its way is open."""

@@ -51,7 +51,10 @@ FORGET: Final = 60.0
 def begin(terms: Terms) -> Learned:
     """As long as nothing is known: a rate set by hand is believed, an unknown one is climbed for."""
     if terms.first >= terms.ceiling:
-        return _at_ceiling(Learned(Phase.STEADY, terms.ceiling, terms.ceiling), terms.ceiling)
+        by_hand = terms.by_hand is not None
+        return _at_ceiling(
+            Learned(Phase.STEADY, terms.ceiling, terms.ceiling, by_hand=by_hand), terms.ceiling
+        )
     return Learned(Phase.CLIMB, terms.first, terms.ceiling, step=DOUBLING)
 
 
@@ -71,6 +74,7 @@ def under(learned: Learned, terms: Terms) -> Learned:
     return msgspec.structs.replace(
         learned,
         ceiling=terms.ceiling,
+        by_hand=terms.by_hand is not None,
         rate=min(learned.rate, terms.ceiling),
         low=min(learned.low, terms.ceiling),
     )
@@ -121,12 +125,9 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         price=max(PRICE * hold, PER_REFUSAL * evidence.refused / learned.rate),
     )
     tried = learned.tried_seconds + evidence.seconds - evidence.latency
-    # What was sent in the last of it is not answered yet, and the refusal is as old. In a climb or a test the
-    # lower bounds without that are the safer ones.
-    sending = seconds - (evidence.latency if learned.phase is Phase.STEADY else 0.0)
     bounds = Bounds(
-        passed / max(sending, 1e-3),
-        passed / max(sending - learned.held, 1e-3),
+        passed / max(seconds, 1e-3),
+        passed / max(seconds - learned.held, 1e-3),
         (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
         trusted,
         passed,

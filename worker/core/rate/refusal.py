@@ -21,7 +21,7 @@ FURTHEST_FALL: Final = 0.3
 A_LITTLE_LESS: Final = 0.95
 """Of the rate, after a refusal that nothing is known of yet."""
 BY_CHANCE: Final = (0.98, 0.95, 0.9)
-"""Of a rate that was borne at its ceiling: what is sent for a moment after the first refusal, the second, the third."""
+"""Of a rate set by hand that was borne: sent for a moment after the first refusal, the second, the third."""
 A_MOMENT: Final = 0.4
 """Seconds, times how many there were."""
 BORNE: Final = 0.04
@@ -100,10 +100,14 @@ def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
 
 
 def _may_be_chance(learned: Learned, bounds: Bounds) -> bool:
-    """Whether a rate that is all the settings allow, and was borne, may be borne still: a stall of this machine or
-    of the API sends a few requests as a burst. A limit that is lower refuses again, and soon."""
-    borne = not learned.lone or bounds.passed >= BORNE * learned.ceiling
-    return borne and learned.low >= learned.ceiling and learned.lone < len(BY_CHANCE)
+    """Whether a rate that a person set, and that was borne, may be borne still.
+
+    A stall of this machine or of the API sends a few requests as a burst. A limit that is lower refuses
+    again, and soon.
+    """
+    borne = bounds.trusted and (not learned.lone or bounds.passed >= BORNE * learned.ceiling)
+    believed = learned.by_hand and learned.low >= learned.ceiling
+    return believed and borne and learned.lone < len(BY_CHANCE)
 
 
 def _back_soon(learned: Learned) -> Learned:

@@ -73,8 +73,10 @@ class Slots:
         return self._slots[0] if self._slots and self._slots[0].when <= now + EARLY else None
 
     def is_stale(self, slot: Slot, now: float) -> bool:
-        """Whether `slot`, which was handed out in time, came to be used too late. Never where the rate is more
-        than can be used."""
+        """Whether `slot`, which was handed out in time, came to be used too late.
+
+        Never where the rate is more than can be used: nobody minds where the slots lie then.
+        """
         return self._strict and now - slot.when > self._late + STALE
 
     def take(self) -> Slot:
