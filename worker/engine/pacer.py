@@ -1,7 +1,6 @@
 """Gives this process's requests their send times, out of the budget that all workers share."""
 
 import asyncio
-import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -42,11 +41,12 @@ _LOOK_UP: Final = 0.5
 """Seconds: how often those who wait are asked whether it still has a purpose."""
 
 _FIRST_FEW: Final = 3
-"""Requests that a process has in flight until its first answer came. A name has to be looked up, keys have
-to be agreed on and code is run for the first time: all that is sent meanwhile would arrive as one burst."""
+"""Requests that a process has in flight until its first answer came; one more for each answer. A name has to
+be looked up, connections are made and code is run for the first time: all that is sent meanwhile would arrive
+as one burst."""
 
 _OPENING: Final = 0.25
-"""Seconds after which it waits for that answer no longer: the API is slow, and its way is open."""
+"""Seconds after which it waits for answers no longer: the API is slow, or its way is open."""
 
 _SAME_HOLD: Final = 0.05
 """Seconds, of a round trip: by so much two looks at one hold may differ in when it ends. Slots reserved at
@@ -99,6 +99,7 @@ class Pacer:
         self._held_until = 0.0
         self._strikes = 0
         self._open_at: float | None = None
+        self._answers = 0
         self.rate = terms.first
         """Requests per second, over all workers, as last heard."""
 
@@ -141,7 +142,7 @@ class Pacer:
     def passed(self, slot: Slot, latency: float) -> None:
         """The request sent in `slot` was answered by something else than a 429."""
         self._places.answered(latency)
-        self._open_at = -math.inf
+        self._answers += 1
         if slot.era == self._heard.era:
             self._heard.passed += 1
             self._heard.latency_us += round(1e6 * latency)
@@ -160,7 +161,6 @@ class Pacer:
     async def throttled(self, slot: Slot, asked: float | None) -> float:
         """A 429: nobody sends for this organization for a while. Returns the seconds."""
         hold = hold_for(asked, self._strikes, random.random())
-        self._open_at = -math.inf
         told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold))
         self._note_hold(told.held)
         self._slots.void()
@@ -212,7 +212,7 @@ class Pacer:
     def _is_free(self, now: float) -> bool:
         """Whether one more may be in flight."""
         is_open = self._open_at is not None and now >= self._open_at
-        return self._places.free and (is_open or self._places.taken < _FIRST_FEW)
+        return self._places.free and (is_open or self._places.taken < _FIRST_FEW + self._answers)
 
     def _come_back(self, when: float) -> None:
         """A look too many is harmless, and cheaper than a new timer at each."""
