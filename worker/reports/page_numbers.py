@@ -103,7 +103,7 @@ def time_split(report: Report) -> Iterator[str]:
 
 def requests(report: Report) -> Iterator[str]:
     names = {
-        "sent": "sent, all told",
+        "sent": "sent and recorded; a killed worker's last few are missing, none of their ids is",
         "ok": "answered 200",
         "throttled": "answered 429: too many; sent again, at nobody's cost",
         "timed_out": "timed out",
