@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -43,28 +44,48 @@ _COLLECT_EVERY: Final = 50_000
 """Containers made and still there, for a look for cycles among the young. At Python's 700 these looks took a
 fifth of the CPU at full speed and found next to nothing: what a request makes goes as its last name does."""
 
-_runtimes: dict[int, Runtime] = {}
-_watches: dict[int, JobWatch] = {}
-_tracings: dict[int, Tracing] = {}
+
+@dataclass(slots=True)
+class _Process:
+    """What a process that works on slices lives by."""
+
+    runtime: Runtime
+    tracing: Tracing | None
+    watch: JobWatch | None = None
+
+    def close(self) -> None:
+        self.runtime.close()
+        if self.watch is not None:
+            # After the slices have been given back: the job may rest by now.
+            self.watch.close()
+        if self.tracing is not None:
+            self.tracing.close()
+
+
+_processes: dict[int, _Process] = {}
+"""By process id: a fork inherits its parent's, and has no use for it."""
 _making = threading.Lock()
 
 
-def runtime() -> Runtime:
-    """The runtime of this process, made when it is first needed, so after a fork."""
+def _this_process() -> _Process:
+    """Made when it is first needed, so after a fork."""
     with _making:
         pid = os.getpid()
-        if pid not in _runtimes:
+        if pid not in _processes:
             # What was imported stays for good: it is looked through no more.
             gc.freeze()
             gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
-            if (tracing := make_tracing(_settings)) is not None:
-                _tracings[pid] = tracing
-            _runtimes[pid] = Runtime(_settings, _send, tracing)
-        return _runtimes[pid]
+            tracing = make_tracing(_settings)
+            _processes[pid] = _Process(Runtime(_settings, _send, tracing), tracing)
+        return _processes[pid]
 
 
 def _send(job_id: str, tickets: Sequence[Ticket]) -> None:
-    messages.send(app, job_id, tickets, _parent_of(job_id) if _tracings else None)
+    messages.send(app, job_id, tickets, _parent_of(job_id) if _traced() else None)
+
+
+def _traced() -> bool:
+    return (mine := _processes.get(os.getpid())) is not None and mine.tracing is not None
 
 
 def _parent_of(job_id: str) -> str | None:
@@ -93,15 +114,14 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
         with contextlib.suppress(OperationalError, OSError):
             self.send_event("task-progress", retry=False, **slice_event(account))
 
-    work = runtime()
-    tracing = _tracings.get(os.getpid())
+    mine = _this_process()
     span: AbstractContextManager[None] = nullcontext()
-    if tracing is not None:
+    if mine.tracing is not None:
         parent = getattr(self.request, HEADER, None) or _parent_of(job_id)
-        span = tracing.working(parent, job_id, slice_no, size)
+        span = mine.tracing.working(parent, job_id, slice_no, size)
     try:
         with span:
-            return work.run_slice(job_id, slice_no, show).words()
+            return mine.runtime.run_slice(job_id, slice_no, show).words()
     except StoppingError:
         log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
         return "left to another worker"
@@ -116,31 +136,25 @@ def _configure_logs(**_: Any) -> None:
 def _start(sender: Any, **_: Any) -> None:
     # In a prefork worker the children make their own; the parent does no work.
     if "prefork" not in type(sender.pool).__module__:
-        runtime()
-        _watches[os.getpid()] = JobWatch(
+        _this_process().watch = JobWatch(
             sync_client(_settings.redis_url), lambda report: show_job(app, sender.hostname, report)
         )
 
 
 @signals.heartbeat_sent.connect
 def _consumer_lives(**_: Any) -> None:
-    if (mine := _runtimes.get(os.getpid())) is not None:
-        mine.consumer_lives()
+    if (mine := _processes.get(os.getpid())) is not None:
+        mine.runtime.consumer_lives()
 
 
 @signals.worker_shutting_down.connect
 def _stop_soon(**_: Any) -> None:
-    if (mine := _runtimes.get(os.getpid())) is not None:
-        mine.stop_soon()
+    if (mine := _processes.get(os.getpid())) is not None:
+        mine.runtime.stop_soon()
 
 
 @signals.worker_process_shutdown.connect
 @signals.worker_shutdown.connect
 def _close(**_: Any) -> None:
-    if (mine := _runtimes.pop(os.getpid(), None)) is not None:
+    if (mine := _processes.pop(os.getpid(), None)) is not None:
         mine.close()
-    if (watch := _watches.pop(os.getpid(), None)) is not None:
-        # After the slices have been given back: the job may rest by now.
-        watch.close()
-    if (tracing := _tracings.pop(os.getpid(), None)) is not None:
-        tracing.close()

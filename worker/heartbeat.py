@@ -4,8 +4,6 @@
 A supervisor that looks at a file's age costs nothing, and asks this process alone.
 """
 
-import asyncio
-import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from worker.core.errors import BadSettingError
+from worker.rounds import Rounds
 from worker.settings import PREFIX
 
 BEAT_SECONDS: Final = 1.0
@@ -38,25 +37,20 @@ class Heartbeat:
     def __init__(self, file: Path, look: Callable[[], Vitals]) -> None:
         self._file = file
         self._look = look
-        self._closing = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        self._was_well = True
+        self._rounds = Rounds(self._beat, BEAT_SECONDS)
 
     async def close(self) -> None:
-        self._closing.set()
-        await self._task
+        await self._rounds.close()
         self._file.unlink(missing_ok=True)
 
-    async def _run(self) -> None:
-        was_well = True
-        while not self._closing.is_set():
-            vitals = self._look()
-            if vitals.is_well:
-                beat(self._file, vitals.words)
-            elif was_well:
-                log.error("no heartbeat is given until this mends", why=vitals.words)
-            was_well = vitals.is_well
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
+    async def _beat(self) -> None:
+        vitals = self._look()
+        if vitals.is_well:
+            beat(self._file, vitals.words)
+        elif self._was_well:
+            log.error("no heartbeat is given until this mends", why=vitals.words)
+        self._was_well = vitals.is_well
 
 
 def beat(file: Path, words: str) -> None:

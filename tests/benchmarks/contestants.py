@@ -51,9 +51,9 @@ class Echo:
 
 
 @contextmanager
-def echo(latency: float) -> Iterator[Echo]:
+def echo(latency: float, module: str = "echo", *options: str) -> Iterator[Echo]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.echo", "--latency", str(latency)],
+        [sys.executable, "-m", f"tests.benchmarks.{module}", "--latency", str(latency), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

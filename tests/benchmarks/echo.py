@@ -12,7 +12,7 @@ import asyncio
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
@@ -37,6 +37,13 @@ class Seen:
     first: float = 0.0
     last: float = 0.0
 
+    def note(self, ids: int, now: float) -> None:
+        if not self.requests:
+            self.first = now
+        self.last = now
+        self.requests += 1
+        self.ids += ids
+
 
 class Api:
     def __init__(self, latency: float) -> None:
@@ -47,13 +54,11 @@ class Api:
 
     def activate(self, body: bytes) -> bytes:
         ids = self._asked(body).ids
-        now = time.monotonic()
-        if not self.seen.requests:
-            self.seen.first = now
-        self.seen.last = now
-        self.seen.requests += 1
-        self.seen.ids += len(ids)
+        self.seen.note(len(ids), time.monotonic())
         return self._encode({"successes": ids, "failures": []})
+
+    def told(self) -> dict[str, float]:
+        return asdict(self.seen)
 
     def answer(self, path: str, body: bytes) -> tuple[bytes, float]:
         """What is answered, and after how many seconds. Raises `msgspec.DecodeError` on bad bodies."""
@@ -61,7 +66,7 @@ class Api:
             return self.activate(body), self.latency
         if path.endswith("/authorize"):
             return self._encode({"access_token": "an-access-token", "expires_in": 1799}), 0.0
-        said = self._encode(self.seen)
+        said = self._encode(self.told())
         if path == RESET:
             self.seen = Seen()
         return said, 0.0
@@ -114,9 +119,8 @@ def _length(head: str) -> int:
     return 0
 
 
-async def serve(latency: float) -> None:
+async def serve(api: Api) -> None:
     loop = asyncio.get_running_loop()
-    api = Api(latency)
     server = await loop.create_server(lambda: Connection(api), "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201 -- told to who started it.
     over = asyncio.Event()
@@ -129,4 +133,4 @@ async def serve(latency: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
-    asyncio.run(serve(parser.parse_args().latency))
+    asyncio.run(serve(Api(parser.parse_args().latency)))

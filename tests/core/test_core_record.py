@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from worker.core.batch import MAX_BATCH
 from worker.core.outcome import BY_CODE, CODES, Outcome
-from worker.core.record import BATCH_BYTES, Entry, Stored, Trial, entries_of, outcomes_of
+from worker.core.record import Entry, Stored, Trial, entries_of, outcomes_of
 
 EMPTY = Stored(b"", b"", b"", b"")
 
@@ -17,7 +17,7 @@ EMPTY = Stored(b"", b"", b"", b"")
 def trial_bytes(trial: Trial | None) -> bytes:
     """1 byte attempts, 2 bytes status, 5 bytes time; SETRANGE leaves zeros where nothing was written."""
     if trial is None:
-        return bytes(BATCH_BYTES)
+        return bytes(8)
     high, low = divmod(trial.settled_ms, 1 << 32)
     return struct.pack(">BHBI", trial.attempts, trial.status, high, low)
 

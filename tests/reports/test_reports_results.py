@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import unicodedata
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from tests.reading.rows import read_rows
 from worker.core.errors import BadInputError
 from worker.core.ids import malformed
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row, Run, alone
+from worker.core.rows import COLUMNS, Row, Run, alone, rows_of
 from worker.reports.results import parse_outcomes, write_csv, write_ndjson
 
 
@@ -65,16 +67,50 @@ def test_what_is_written_goes_straight_back_in(ids: list[str]) -> None:
     assert [row.id for row in rows if isinstance(row, Wellformed)] == ids
 
 
-@given(st.lists(st.none() | _IDS | st.sampled_from(["a-b", "-a", "=1", "a,b", 'a"b', "None"]), max_size=9))
-def test_rows_written_together_are_written_as_alone(ids: list[str | None]) -> None:
-    together, apart = io.BytesIO(), io.BytesIO()
-    run = Run(range(1, len(ids) + 1), ids, Outcome.FAILED, "REFUSED", 'no, "never"', 200, 1)
-    write_csv([run] if ids else [], together.write)
-    write_csv(map(alone, run.rows()), apart.write)
-    assert together.getvalue() == apart.getvalue()
-    cells = [cells[1] for cells in csv.reader(io.StringIO(apart.getvalue().decode()))][1:]
-    # As it is, or with a `'` before what would be a formula.
-    assert all(cell in {token_id or "", f"'{token_id}"} for cell, token_id in zip(cells, ids, strict=True))
+_TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_ROWS = st.builds(
+    Row,
+    st.integers(1, 10**9),
+    st.none() | _IDS | st.sampled_from(["a-b", "-a", "=1", "a,b", 'a"b', "None", 'x","outcome":"y']),
+    st.sampled_from(Outcome),
+    _TEXTS,
+    _TEXTS | st.sampled_from(['no, "never"', "'=1", ',"outcome":']),
+    st.none() | st.integers(0, 599),
+    st.integers(0, 255),
+    st.none() | st.just("2026-11-24T00:00:00.000Z"),
+)
+
+
+def in_runs(rows: list[Row], size: int) -> list[Run]:
+    """Runs of `size` lines whose rows are like the first of each."""
+    cuts = [rows[at : at + size] for at in range(0, len(rows), size)]
+    return [Run([row.line for row in cut], [row.id for row in cut], cut[0]) for cut in cuts]
+
+
+def plain_cell(text: str | None) -> str | None:
+    """As a cell is to be, before `csv.writer` quotes it."""
+    shown = "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in text or "")
+    return f"'{shown}" if shown.lstrip("'")[:1] in set("=+-@") else shown or None
+
+
+@given(st.lists(_ROWS, max_size=9), st.integers(1, 4))
+def test_rows_are_written_as_the_standard_library_writes_each(rows: list[Row], size: int) -> None:
+    runs = in_runs(rows, size)
+    wanted, found = io.StringIO(newline=""), io.BytesIO()
+    writer = csv.writer(wanted, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows_of(runs):
+        line, *texts, status, attempts, at = msgspec.structs.astuple(row)
+        writer.writerow([line, *map(plain_cell, texts), status, attempts, at])
+    assert write_csv(runs, found.write) == len(rows)
+    assert found.getvalue() == wanted.getvalue().encode()
+
+
+@given(st.lists(_ROWS, max_size=9), st.integers(1, 4))
+def test_each_line_of_ndjson_is_its_row(rows: list[Row], size: int) -> None:
+    runs, found = in_runs(rows, size), io.BytesIO()
+    assert write_ndjson(runs, found.write) == len(rows)
+    assert found.getvalue() == msgspec.json.Encoder().encode_lines(list(rows_of(runs)))
 
 
 def test_outcomes_are_named_or_refused() -> None:

@@ -54,7 +54,9 @@ async def test_a_part_of_a_claimed_slice(
     assert is_lost(jobs, job_id)
     assert counts(jobs, job_id) == expected
     assert recount(jobs, job_id).differences == []
-    assert {row.reason for row in job_results(jobs, job_id) if row.outcome == "unknown"} == {"JOB_FAILED"}
+    assert {run.like.reason for run in job_results(jobs, job_id) if run.like.outcome == "unknown"} == {
+        "JOB_FAILED"
+    }
     claim = await take(claims, other)
     await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
     assert state(jobs, other) == "completed"

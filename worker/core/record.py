@@ -11,7 +11,7 @@ store's clock. The Lua steps in `worker/store/scripts` write these; the layouts 
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, repeat
 from typing import Final, NamedTuple
@@ -19,10 +19,14 @@ from typing import Final, NamedTuple
 from worker.core.batch import MAX_BATCH
 from worker.core.outcome import AT_REST, BY_CODE, Outcome
 
-BATCH_BYTES: Final = 8
+_BATCH: Final = struct.Struct(">BHBI")
 _REASON: Final = struct.Struct(">HH")
-_TRIAL_BYTES: Final = 10
+_EXCEPTION: Final = struct.Struct(">HBHBI")
+# Five bytes of time are one and four: there is no format of five.
 _ALIKE: Final = re.compile(r"(.)\1*")
+_PENDING: Final = Outcome.PENDING
+_NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
+# Bound once: a look at an enumeration's class costs more than the comparison.
 
 
 class Trial(NamedTuple):
@@ -52,35 +56,34 @@ class Entry(NamedTuple):
     """Number of an interned reason of the job."""
 
 
-class Span(NamedTuple):
-    """Ids that follow each other in a slice, and of which the record says the same."""
-
-    start: int
-    end: int
-    entry: Entry
-
-
 def outcomes_of(stored: bytes, count: int, *, at_rest: bool) -> Iterator[Outcome]:
     """The outcome of each of `count` ids. At rest, what still moves is read as what it came to."""
     return map(_outcomes(at_rest=at_rest).__getitem__, _codes(stored, count))
 
 
-def spans_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Span]:
-    """The slice's `count` ids, in order. An id with a reason is a span of its own."""
+def spans_of(
+    stored: Stored, count: int, *, at_rest: bool, cuts: Iterable[int] = ()
+) -> Iterator[tuple[int, int, Entry]]:
+    """Which of the slice's `count` ids, from the first to before the second, have one entry; all, in order.
+
+    An id with a reason stands alone; none of the stretches crosses one of `cuts`.
+    """
     reasons = dict(_REASON.iter_unpack(stored.reasons))
-    apart = dict(_exceptions(stored.exceptions))
-    batches = [_trial(stored.batches, at) for at in range(0, len(stored.batches), BATCH_BYTES)]
+    apart = {index: _trial(*trial) for index, *trial in _EXCEPTION.iter_unpack(stored.exceptions)}
+    batches = [_trial(*trial) for trial in _BATCH.iter_unpack(stored.batches)]
+    batches += [None] * (-(-count // MAX_BATCH) - len(batches))
     codes = _codes(stored.outcomes, count)
     alone = {index for index in (*reasons, *apart) if index < count}
-    starts = {*range(0, count, MAX_BATCH), *(found.start() for found in _ALIKE.finditer(codes))}
+    starts = {*range(0, count, MAX_BATCH), *(found.start() for found in _ALIKE.finditer(codes)), *cuts}
     outcomes = _outcomes(at_rest=at_rest)
     for start, end in pairwise(sorted(starts | alone | {index + 1 for index in alone} | {count})):
         outcome = outcomes[codes[start]]
-        whole = batches[start // MAX_BATCH] if start // MAX_BATCH < len(batches) else None
-        trial = _later(apart.get(start), whole)
-        if outcome is Outcome.PENDING or outcome is Outcome.NOT_ATTEMPTED:
+        trial = batches[start // MAX_BATCH]
+        if start in apart:
+            trial = _later(apart[start], trial)
+        if outcome is _PENDING or outcome is _NOT_ATTEMPTED:
             trial = None
-        yield Span(start, end, Entry(outcome, trial, reasons.get(start)))
+        yield start, end, Entry(outcome, trial, reasons.get(start))
 
 
 def entries_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Entry]:
@@ -104,16 +107,6 @@ def _later(apart: Trial | None, whole: Trial | None) -> Trial | None:
     return apart
 
 
-def _exceptions(blob: bytes) -> Iterator[tuple[int, Trial | None]]:
-    for at in range(0, len(blob), _TRIAL_BYTES):
-        yield int.from_bytes(blob[at : at + 2]), _trial(blob, at + 2)
-
-
-def _trial(blob: bytes, at: int) -> Trial | None:
-    if not any(blob[at : at + BATCH_BYTES]):
-        return None
-    return Trial(
-        blob[at],
-        int.from_bytes(blob[at + 1 : at + 3]),
-        int.from_bytes(blob[at + 3 : at + BATCH_BYTES]),
-    )
+def _trial(attempts: int, status: int, high: int, low: int) -> Trial | None:
+    """None for the zeros that stand where nothing was written."""
+    return Trial(attempts, status, high << 32 | low) if attempts or status or high or low else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,6 +16,11 @@ from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice
 
 COLUMNS: Final = ("line", "id", "outcome", "reason", "message", "http_status", "attempts", "finished_at")
+
+
+_NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
+_UNKNOWN: Final = Outcome.UNKNOWN
+# Bound once, as in `record`.
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -35,20 +41,17 @@ class Run(NamedTuple):
 
     lines: Sequence[int]
     ids: Sequence[str | None]
-    outcome: Outcome
-    reason: str | None = None
-    message: str | None = None
-    http_status: int | None = None
-    attempts: int = 0
-    finished_at: str | None = None
+    like: Row
+    """What all of them say. Its own line and id mean nothing."""
 
     def rows(self) -> Iterator[Row]:
+        _, _, *alike = msgspec.structs.astuple(self.like)
         for line, token_id in zip(self.lines, self.ids, strict=True):
-            yield Row(line, token_id, *self[2:])
+            yield Row(line, token_id, *alike)
 
 
 def alone(row: Row) -> Run:
-    return Run((row.line,), (row.id,), *msgspec.structs.astuple(row)[2:])
+    return Run((row.line,), (row.id,), row)
 
 
 def job_end_reason(fields: Mapping[str, str]) -> Reason:
@@ -75,7 +78,7 @@ def rows_of(runs: Iterable[Run]) -> Iterator[Row]:
 
 
 def _skipped(line: SkippedLine) -> Run:
-    return Run((line.line,), (line.token_id,), Outcome.SKIPPED, line.reason, line.message)
+    return alone(Row(line.line, line.token_id, Outcome.SKIPPED, line.reason, line.message))
 
 
 def _slice_runs(
@@ -84,35 +87,22 @@ def _slice_runs(
     at_rest = State(fields["state"]) in AT_REST
     created_ms = int(fields["created_ms"])
     ended = job_end_reason(fields) if at_rest else None
-    lines = tuple(part.lines())
-    when: dict[int, str | None] = {}
-    for start, end, entry in spans_of(stored, len(part.ids), at_rest=at_rest):
-        reason = reasons.get(entry.reason) if entry.reason is not None else None
-        if reason is None and entry.outcome in {Outcome.NOT_ATTEMPTED, Outcome.UNKNOWN}:
+    ids, lines = part.ids, tuple(part.lines())
+    # Where lines do not follow each other, others stand between that may be rows too.
+    cuts = accumulate(count for _, count in part.runs)
+    for start, end, (outcome, trial, number) in spans_of(stored, len(ids), at_rest=at_rest, cuts=cuts):
+        reason = None if number is None else reasons.get(number)
+        if reason is None and (outcome is _NOT_ATTEMPTED or outcome is _UNKNOWN):
             reason = ended
-        trial = entry.trial
-        if trial is not None and trial.settled_ms not in when:
-            when[trial.settled_ms] = timestamp(created_ms + trial.settled_ms)
-        tail = (
-            entry.outcome,
+        like = Row(
+            lines[start],
+            ids[start],
+            outcome,
             reason.name if reason else None,
             # A message that names its id is of an id with a reason of its own, and that stands alone.
-            reason.text_for(part.ids[start]) if reason else None,
+            reason.text_for(ids[start]) if reason else None,
             (trial.status or None) if trial else None,
             trial.attempts if trial else 0,
-            when[trial.settled_ms] if trial else None,
+            timestamp(created_ms + trial.settled_ms) if trial else None,
         )
-        for first, last in _stretches(lines, start, end):
-            yield Run(lines[first:last], part.ids[first:last], *tail)
-
-
-def _stretches(lines: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """`start` to `end`, cut where other lines stand between: they may be rows too."""
-    if lines[end - 1] - lines[start] == end - 1 - start:
-        yield start, end
-        return
-    for place in range(start + 1, end):
-        if lines[place] != lines[place - 1] + 1:
-            yield start, place
-            start = place
-    yield start, end
+        yield Run(lines[start:end], ids[start:end], like)

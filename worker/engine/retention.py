@@ -3,13 +3,12 @@
 Every worker does so, and that many do it at once is harmless. Where workers differ, the shortest holds.
 """
 
-import asyncio
-import contextlib
 from typing import Final
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
+from worker.rounds import Rounds
 from worker.store.claims import ClaimStore
 
 INTERVAL: Final = 60.0
@@ -24,18 +23,10 @@ class Retention:
     def __init__(self, store: ClaimStore, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
-        self._closing = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        self._rounds = Rounds(self._purge, min(INTERVAL, seconds))
 
     async def close(self) -> None:
-        self._closing.set()
-        await self._task
-
-    async def _run(self) -> None:
-        while not self._closing.is_set():
-            await self._purge()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), min(INTERVAL, self._seconds))
+        await self._rounds.close()
 
     async def _purge(self) -> None:
         rested_ms = round(self._seconds * 1000)

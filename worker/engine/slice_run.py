@@ -118,6 +118,8 @@ class SliceRun:
         finally:
             self._ledger.close(self._end)
             await keeper
+            # It names methods of this object: a cycle, which would keep the slice's ids until a collection.
+            del self._run
         if self._problem is not None:
             raise self._problem
 

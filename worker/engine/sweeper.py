@@ -5,7 +5,6 @@ Every worker runs one; that many do so at once is harmless, since each finding i
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -14,6 +13,7 @@ from redis.exceptions import RedisError
 
 from worker.core.rate.fairness import Standing
 from worker.engine.ledger import Queue
+from worker.rounds import Rounds
 from worker.store.claims import ClaimStore
 
 BEAT_SECONDS: Final = 1.0
@@ -36,34 +36,28 @@ class Sweeper:
         self._stopping = False
         self.redis_since: float | None = None
         """The loop's time since when Redis has answered without a break; None while it does not."""
-        self._closing = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        self._rounds = Rounds(self._look, BEAT_SECONDS)
 
     def stop_sweeping(self) -> None:
         """What a stopping worker hands over is for others: its own message would come back to it."""
         self._stopping = True
 
     async def close(self) -> None:
-        # Told, not cancelled: a cancellation that meets a time-out inside the Redis client can get lost.
-        self._closing.set()
-        await self._task
+        await self._rounds.close()
         try:
             await self._store.leave(self._worker)
         except RedisError as error:
             log.debug("could not sign off", problem=str(error))
 
-    async def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                await self._store.beat(self._worker, FORGET_MS)
-                self._answered()
-                jobs = [(job_id, await self._sweep(job_id)) for job_id in await self._store.live_jobs()]
-                self._share({job_id: standing for job_id, standing in jobs if standing is not None})
-            except RedisError as error:
-                self.redis_since = None
-                log.warning("cannot sweep, will try again", problem=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), BEAT_SECONDS)
+    async def _look(self) -> None:
+        try:
+            await self._store.beat(self._worker, FORGET_MS)
+            self._answered()
+            jobs = [(job_id, await self._sweep(job_id)) for job_id in await self._store.live_jobs()]
+            self._share({job_id: standing for job_id, standing in jobs if standing is not None})
+        except RedisError as error:
+            self.redis_since = None
+            log.warning("cannot sweep, will try again", problem=str(error))
 
     def _answered(self) -> None:
         if self.redis_since is None:

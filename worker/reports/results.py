@@ -1,18 +1,15 @@
 """One row per line of the input, streamed from the record as CSV or NDJSON."""
 
-import csv
-import io
 import re
+import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import islice
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
 from worker.core.errors import BadInputError
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Run, alone, job_runs, rows_of
+from worker.core.rows import COLUMNS, Row, Run, alone, job_runs
 from worker.store.jobs import JobStore
 
 _FORMULA: Final = re.compile(r"'*[=+\-@]")
@@ -21,9 +18,10 @@ a `'` already gets another, so that whoever takes one off again has what was the
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
+_PLAIN: Final = (string.ascii_letters + string.digits + "-_.").encode()
+
 _GROUP: Final = 2000
-"""Rows formatted at once."""
-_ndjson: Final = msgspec.json.Encoder()
+"""Rows written at once, at least."""
 
 Write = Callable[[bytes], object]
 
@@ -48,7 +46,7 @@ def job_results(
 
 def narrowed(runs: Iterable[Run], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Run]:
     for run in runs:
-        if outcomes and run.outcome not in outcomes:
+        if outcomes and run.like.outcome not in outcomes:
             continue
         if ids:
             yield from (alone(row) for row in run.rows() if row.id in ids)
@@ -71,61 +69,96 @@ def parse_outcomes(text: str | None) -> frozenset[Outcome]:
 def write_csv(runs: Iterable[Run], write: Write) -> int:
     """Writes a header and the rows; how many rows there were."""
     write((",".join(COLUMNS) + "\n").encode())
-    count = 0
-    text: list[str] = []
-    for run in runs:
-        tail = _tail(*run[2:])
-        text += [f"{line},{cell},{tail}" for line, cell in zip(run.lines, _id_cells(run.ids), strict=True)]
-        if len(text) >= _GROUP:
-            write("".join(text).encode())
-            count += len(text)
-            text = []
-    write("".join(text).encode())
-    return count + len(text)
+    return _write_lines(runs, write, _CSV)
 
 
 def write_ndjson(runs: Iterable[Run], write: Write) -> int:
-    source = rows_of(runs)
+    """Writes the rows; how many there were."""
+    return _write_lines(runs, write, _NDJSON)
+
+
+class _Shape(NamedTuple):
+    """How a row is put into text: `before` LINE `between` ID REST."""
+
+    before: str
+    between: str
+    plain: Callable[[Sequence[str]], Iterable[str]]
+    """Ids that are plain, as GUIDs are."""
+    any: Callable[[str | None], str]
+    """Any other id."""
+    rest: Callable[[Row], str]
+    """What comes after the id, with the line's end."""
+
+
+def _write_lines(runs: Iterable[Run], write: Write, shape: _Shape) -> int:
+    before, between = shape.before, shape.between
     count = 0
-    while group := list(islice(source, _GROUP)):
-        write(_ndjson.encode_lines(group))
-        count += len(group)
+    for lines, ids, rests in _groups(runs, shape.rest):
+        named = shape.plain(cast("list[str]", ids)) if _are_plain(ids) else map(shape.any, ids)
+        # One comprehension over many rows: a call for each costs more than its text.
+        rows = [
+            f"{before}{line}{between}{name}{rest}"
+            for line, name, rest in zip(lines, named, rests, strict=True)
+        ]
+        write("".join(rows).encode())
+        count += len(rows)
     return count
 
 
-@lru_cache(maxsize=4096)
-def _tail(
-    outcome: Outcome,
-    reason: str | None,
-    message: str | None,
-    http_status: int | None,
-    attempts: int,
-    finished_at: str | None,
-) -> str:
-    """What comes after the id, with the line's end: alike in hundreds of rows."""
-    return _csv_line(outcome, _cell(reason), _cell(message), http_status, attempts, finished_at)
+def _groups(
+    runs: Iterable[Run], rest_of: Callable[[Row], str]
+) -> Iterator[tuple[list[int], list[str | None], list[str]]]:
+    """Lines, ids and what comes after them, for as many rows as are written at once."""
+    lines: list[int] = []
+    ids: list[str | None] = []
+    rests: list[str] = []
+    for run in runs:
+        lines += run.lines
+        ids += run.ids
+        rests += [rest_of(run.like)] * len(run.lines)
+        if len(lines) >= _GROUP:
+            yield lines, ids, rests
+            lines, ids, rests = [], [], []
+    if lines:
+        yield lines, ids, rests
 
 
-def _id_cells(ids: Sequence[str | None]) -> Iterable[str]:
-    if None not in ids and _are_plain(cast("Sequence[str]", ids)):
-        return cast("Sequence[str]", ids)
-    return [_csv_line(_cell(token_id), "")[:-2] for token_id in ids]
-
-
-def _are_plain(ids: Sequence[str]) -> bool:
-    """Letters, digits and inner hyphens, as in a GUID: beyond doubt CSV cells as they stand."""
+def _are_plain(ids: Sequence[str | None]) -> bool:
+    """Letters, digits, hyphens and the like, none with a hyphen first: beyond doubt cells as they stand."""
+    if None in ids:
+        return False
+    texts = cast("Sequence[str]", ids)
     # Where the least of them begins with no hyphen, none does.
-    return min(ids) >= "0" and "".join(ids).replace("-", "").isalnum()
+    return min(texts) >= "0" and not "".join(texts).encode().translate(None, _PLAIN)
 
 
-def _csv_line(*cells: object) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
-
-
-def _cell(text: str | None) -> str | None:
+def _cell(text: str | None) -> str:
+    """As it stands where that is harmless, else as `csv.writer` would quote it."""
     if not text:
-        return text
-    text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return f"'{text}" if _FORMULA.match(text) else text
+        return ""
+    if _CONTROL.search(text):
+        text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    if _FORMULA.match(text):
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
+
+
+def _csv_rest(row: Row) -> str:
+    reason, message = _cell(row.reason), _cell(row.message)
+    status = "" if row.http_status is None else row.http_status
+    return f",{row.outcome},{reason},{message},{status},{row.attempts},{row.finished_at or ''}\n"
+
+
+def _json(value: object) -> str:
+    return _encode(value).decode()
+
+
+def _json_rest(row: Row) -> str:
+    # No id can hold this mark: its quotes would be escaped.
+    _, mark, rest = _json(row).partition(',"outcome":')
+    return f"{mark}{rest}\n"
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_CSV: Final = _Shape("", ",", lambda ids: ids, _cell, _csv_rest)
+_NDJSON: Final = _Shape('{"line":', ',"id":', lambda ids: [f'"{id_}"' for id_ in ids], _json, _json_rest)
