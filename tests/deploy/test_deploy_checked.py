@@ -13,6 +13,8 @@ from tests.deploy.tools import check, tool
 
 UNITS = ("bulk-activate-worker.service", "bulk-activate-flower.service")
 KUSTOMIZATIONS = (".", "keda")
+KEDA_SCHEMA = Path(__file__).with_name("keda.schema.json")
+"""Ours: no package brings one."""
 MOST_EXPOSED = 15
 """Tenths of `systemd-analyze security`'s scale from 0, shut in, to 10."""
 
@@ -28,7 +30,7 @@ def test_compose_by_its_schema(deploy: Path) -> None:
 @pytest.mark.parametrize("folder", KUSTOMIZATIONS)
 @pytest.mark.parametrize("version", ["1.25.0", "1.37.0"])
 def test_kubernetes_by_its_schemas(deploy: Path, tmp_path: Path, folder: str, version: str) -> None:
-    """The oldest and the newest that we mean. There is no schema for KEDA's `ScaledObject`."""
+    """The oldest and the newest that we mean. KEDA's `ScaledObject` is of another schema, below."""
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(check("kubectl", "kustomize", deploy / "kubernetes" / folder))
     kinds = [part["kind"] for part in yaml.safe_load_all(rendered.read_text())]
@@ -41,6 +43,35 @@ def test_kubernetes_by_its_schemas(deploy: Path, tmp_path: Path, folder: str, ve
     assert said.returncode == 0, said.stdout + said.stderr
     unknown = re.findall(r"Couldn't find schema for kind (\w+)", said.stdout + said.stderr)
     assert unknown == [kind for kind in kinds if kind == "ScaledObject"]
+
+
+@pytest.fixture
+def scaler(deploy: Path) -> dict[str, Any]:
+    parts = yaml.safe_load_all(check("kubectl", "kustomize", deploy / "kubernetes" / "keda"))
+    (found,) = (part for part in parts if part["kind"] == "ScaledObject")
+    assert isinstance(found, dict)
+    return found
+
+
+def keda_says(scaler: dict[str, Any], at: Path) -> "subprocess.CompletedProcess[str]":
+    at.write_text(yaml.safe_dump(scaler))
+    command = [tool("check-jsonschema"), "--schemafile", KEDA_SCHEMA, at]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_scaler_by_what_keda_documents(scaler: dict[str, Any], tmp_path: Path) -> None:
+    done = keda_says(scaler, tmp_path / "scaler.yaml")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("fault", [{"listLenght": "1"}, {"listLength": 1}, {"address": "redis://redis"}])
+def test_a_fault_that_keda_would_not_tell_is_found(
+    scaler: dict[str, Any], tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    scaler["spec"]["triggers"][0]["metadata"] |= fault
+    done = keda_says(scaler, tmp_path / "scaler.yaml")
+    assert done.returncode == 1
+    assert next(iter(fault)) in done.stdout
 
 
 @pytest.fixture
