@@ -55,7 +55,7 @@ def scaler(deploy: Path) -> dict[str, Any]:
 
 def keda_says(scaler: dict[str, Any], at: Path) -> "subprocess.CompletedProcess[str]":
     at.write_text(yaml.safe_dump(scaler))
-    command = [tool("check-jsonschema"), "--schemafile", KEDA_SCHEMA, at]
+    command = [tool("check-jsonschema"), "--schemafile", str(KEDA_SCHEMA), str(at)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class Flower:
 
 @contextmanager
 def flower(
-    redis_url: str, log: Path, command: Sequence[str] = COMMAND, given: Mapping[str, str] = PASSWORD
+    redis_url: str, log: Path, command: Sequence[str] = COMMAND, given: dict[str, str] = PASSWORD
 ) -> Iterator[Flower]:
     """Answers by the time it is given. `given`: what it finds in its environment."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
