@@ -12,7 +12,7 @@ from rich.text import Text
 
 from producers.speed import Now
 from worker.core.duration import show_duration
-from worker.core.job import State
+from worker.core.job import ReasonCode, State
 from worker.core.outcome import Outcome
 from worker.core.reason import MAX_NAME
 from worker.core.report import Report
@@ -114,7 +114,8 @@ def _workers(look: Look) -> Iterator[Text]:
 
 def _why(look: Look) -> Iterator[Text]:
     why = look.report.state_reason
-    if why.code is not None:
+    # Who resumed a job is no reason for anything any more.
+    if why.code is not None and not (why.code == ReasonCode.USER and look.report.state is State.RUNNING):
         words = visible(f"{why.code}: {why.message}" if why.message else why.code)
         yield Text(words, style="yellow")
 

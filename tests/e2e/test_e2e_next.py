@@ -3,12 +3,14 @@
 import os
 import subprocess
 
+import msgspec
 import pytest
 
 from producers.suggest import next_command
 from tests.core.stored import job, made
-from tests.e2e.stack import BULK_ACTIVATE, Stack, cli, environment, new_ids
+from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
 from worker.core.job import State
+from worker.core.report import FailureGroup
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,7 @@ from worker.core.job import State
         (State.PAUSED, {"reason_code": "credential_rejected"}, 1, "once the credential is mended"),
         (State.COMPLETED, {"total": 1, "n_activated": 1}, 1, "report J"),
         (State.COMPLETED, {"total": 1, "n_failed": 1}, 1, "retry J"),
+        (State.COMPLETED, {"total": 1, "n_activated": 1, "parent_job_id": "P"}, 1, "report J --merged"),
         (State.CANCELLED, {"total": 1, "n_not_attempted": 1}, 1, "retry J"),
         (State.COMPLETED, {"total": 2, "n_activated": 1}, 1, "verify J"),
     ],
@@ -28,6 +31,36 @@ def test_each_state_has_a_next_command(
     state: State, more: dict[str, object], workers: int, command: str
 ) -> None:
     assert command in next_command(made(job(state, **more)), workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("retryable", "counts", "command"),
+    [
+        (False, {"n_failed": 2}, "results J --outcome failed"),
+        (True, {"n_failed": 2}, "retry J"),
+        (False, {"n_failed": 1, "n_unknown": 1}, "retry J"),
+    ],
+)
+def test_a_retry_is_not_advised_where_it_would_mend_nothing(
+    retryable: bool, counts: dict[str, int], command: str
+) -> None:
+    group = FailureGroup("NO", "", 2, 200, [], retryable=retryable)
+    report = msgspec.structs.replace(made(job(State.COMPLETED, total=2, **counts)), failures=[group])
+    assert next_command(report).startswith(f"bulk-activate {command}")
+
+
+def test_what_is_asked_in_vain_is_said(stack: Stack) -> None:
+    empty = stack.cli("submit", "-", "--org", ORG, given="")
+    assert (empty.code, "holds no id" in empty.err) == (0, True)
+    job_id = stack.submit(new_ids(2))
+    unknown = stack.cli("results", job_id, "--id", "no-such-id")
+    assert (unknown.code, len(unknown.out.splitlines())) == (0, 1)
+    assert "no such row" in unknown.err
+    assert "no-such-id" in unknown.err
+    changed = stack.cli("submit", "-", "--org", ORG, "--plan", "0" * 64, given="an-id\n")
+    assert (changed.code, "bulk-activate plan -" in changed.err) == (2, True)
+    for command in (("status", job_id, "--timeout", "5s"), ("set-rate", "no-guid", "5")):
+        assert stack.cli(*command).code == 2
 
 
 def test_status_says_it_where_people_read_and_not_in_json(stack: Stack) -> None:

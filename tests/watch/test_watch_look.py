@@ -96,8 +96,12 @@ def test_a_job_at_rest_shows_no_pace_and_why_it_ended() -> None:
     assert "100.0 %  0 of 0 ids" in "\n".join(drawn(Look(empty, T0, 1)))
 
 
+def test_who_resumed_a_job_is_no_reason_for_anything() -> None:
+    assert "user" not in line(Look(running(0, reason_code="user"), T0, 1))
+
+
 def test_words_of_others_cannot_move_the_cursor() -> None:
-    report = running(0, reason_code="user", reason_message="\x1b[2J\x07 [bold]x[/bold]")
+    report = running(0, reason_code="deadline", reason_message="\x1b[2J\x07 [bold]x[/bold]")
     assert "\x1b[2J" not in line(Look(report, T0, 1))
     assert "[bold]x[/bold]" in "\n".join(drawn(Look(report, T0, 1)))
 
