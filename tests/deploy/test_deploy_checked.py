@@ -1,8 +1,10 @@
 """Each file of `deploy/` is what the program that reads it takes, by the tool made to tell."""
 
+import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 from tests.deploy.tools import check, tool
+from tests.servers import missing
 
 UNITS = ("bulk-activate-worker.service", "bulk-activate-flower.service")
 KUSTOMIZATIONS = (".", "keda")
@@ -72,6 +75,39 @@ def test_a_fault_that_keda_would_not_tell_is_found(
     done = keda_says(scaler, tmp_path / "scaler.yaml")
     assert done.returncode == 1
     assert next(iter(fault)) in done.stdout
+
+
+def left_out(given: Any, kept: Any, at: str = "") -> list[str]:
+    """Where `kept` lacks what `given` has, or says something else."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        return [fault for key in given for fault in left_out(given[key], kept.get(key), f"{at}/{key}")]
+    if isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
+        return [
+            fault
+            for place, pair in enumerate(zip(given, kept, strict=True))
+            for fault in left_out(*pair, f"{at}/{place}")
+        ]
+    return [] if given == kept else [at]
+
+
+def as_grafana_reads(dashboard: dict[str, Any]) -> Any:
+    """What Grafana's own models keep of it: they leave out what they do not know."""
+    names = ("models.dashboard", "cog.encoder", "cog.plugins")
+    try:
+        models, encoder, plugins = (import_module(f"grafana_foundation_sdk.{name}") for name in names)
+    except ModuleNotFoundError:
+        missing("grafana-foundation-sdk")
+    plugins.register_default_plugins()
+    return json.loads(encoder.JSONEncoder().encode(models.Dashboard.from_json(dashboard)))
+
+
+def test_the_dashboard_by_grafanas_own_models(deploy: Path) -> None:
+    dashboard = json.loads((deploy / "grafana" / "bulk-activation.json").read_text())
+    assert left_out(dashboard, as_grafana_reads(dashboard)) == []
+    for panel in dashboard["panels"]:
+        panel["fieldConfig"]["defaults"]["unti"] = "s"
+    faults = left_out(dashboard, as_grafana_reads(dashboard))
+    assert len(faults) == len(dashboard["panels"])
 
 
 @pytest.fixture
