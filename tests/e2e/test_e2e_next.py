@@ -1,7 +1,10 @@
 """What to type next: after a look, after an error, and while typing."""
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
+from typing import Final
 
 import msgspec
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from producers.suggest import next_command
 from tests.core.stored import job, made
 from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
+from tests.servers import missing
 from worker.core.job import State
 from worker.core.report import FailureGroup
 
@@ -98,3 +102,36 @@ def test_a_shell_completes_commands_options_and_jobs(stack: Stack) -> None:
     job_id = stack.submit(new_ids(1))
     assert complete(stack, "status", job_id[:4]) == [job_id]
     assert complete(None, "status", job_id[:4]) == []
+
+
+ASKED_BY: Final = {
+    "bash": (
+        "COMP_WORDS=(bulk-activate re); COMP_CWORD=1; _bulk_activate_completion bulk-activate re;"
+        ' printf "%s\\n" "${COMPREPLY[@]}"'
+    ),
+    # What the completion's own function would offer, told by `compadd` instead of drawn.
+    "zsh": (
+        'compadd() { while [[ $1 == -* ]]; do shift 2; done; print -l -- "${(@P)1}"; };'
+        ' _describe() { print -l -- "${(@P)3}"; };'
+        " words=(bulk-activate re); CURRENT=2; _bulk_activate_completion"
+    ),
+}
+
+
+@pytest.mark.parametrize("shell", ASKED_BY)
+def test_the_shells_own_function_completes(shell: str) -> None:
+    if shutil.which(shell) is None:
+        missing(shell)
+    begin = "autoload -U compinit; compinit -D -u; " if shell == "zsh" else ""
+    script = f'{begin}eval "$(_BULK_ACTIVATE_COMPLETE={shell}_source bulk-activate)"; {ASKED_BY[shell]}'
+    no_files = {"bash": "--norc", "zsh": "-f"}[shell]
+    env = environment({}) | {"PATH": f"{Path(BULK_ACTIVATE).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [shell, no_files, "-c", script], env=env, capture_output=True, text=True, check=False
+    )
+    assert {line.partition(":")[0] for line in done.stdout.split()} >= {
+        "results",
+        "report",
+        "resume",
+        "retry",
+    }, done.stderr
