@@ -14,6 +14,7 @@ from tests.benchmarks.learning import penalty, steps, unknown
 from tests.benchmarks.options import BURST, SPARE, STEPS, TOO_LONG, Options, Row, row_of
 from tests.benchmarks.ours import wait, workers
 from tests.benchmarks.peers.races import race
+from tests.benchmarks.precedence import put_first
 from tests.limits.nginx import nginx
 from tests.limits.started import limited_api
 
@@ -25,29 +26,31 @@ def known(options: Options) -> Iterator[Row]:
     for rate in options.rates:
         for processes in options.processes:
             runs = [_known(options, rate, processes) for _ in range(options.runs)]
-            shares = [run.share for run, _ in runs]
+            shares = [run.share for run, _, _ in runs]
             yield {
                 "rate": rate,
                 "processes": processes,
                 "runs": len(runs),
                 "share, median": round(statistics.median(shares), 4),
                 "share, lowest": round(min(shares), 4),
-                "fullest second": max(run.most_in_a_second for run, _ in runs),
+                "fullest second": max(run.most_in_a_second for run, _, _ in runs),
                 "at most": at_most_in_a_second(rate),
-                "429s": sum(run.throttled for run, _ in runs),
-                "unfinished": sum(not finished for _, finished in runs),
+                "429s": sum(run.throttled for run, _, _ in runs),
+                "unfinished": sum(not finished for _, finished, _ in runs),
+                "API and Redis go first by": runs[0][2],
             }
 
 
-def _known(options: Options, rate: int, processes: int) -> tuple[Steady, bool]:
-    """The figures, and whether the job ended in time."""
+def _known(options: Options, rate: int, processes: int) -> tuple[Steady, bool, str]:
+    """The figures, whether the job ended in time, and by what the API and Redis went before the workers."""
     with (
         limited_api("bucket", rate=rate * _MARGIN, burst=BURST, latency=options.latency) as api,
         workers(api.url, processes, RATE=str(rate)) as ours,
     ):
+        precedence = put_first(api.pid, ours.server)
         job_id = ours.submit(round(rate * options.seconds))
         finished = wait(lambda: ours.rests(job_id), options.seconds * TOO_LONG + SPARE)
-        return steady(api.arrivals(), rate), finished
+        return steady(api.arrivals(), rate), finished, precedence
 
 
 def behind_nginx(options: Options) -> Iterator[Row]:

@@ -102,3 +102,21 @@ def test_a_pool_gives_full_requests_and_the_rest_at_the_end(sizes: list[int]) ->
     assert len(rest) == (given % MAX_BATCH > 0)
     assert [index for batch in (*taken, *rest) for index in batch.indices] == list(range(given))
     assert pool.rest() == []
+
+
+@given(st.integers(0, 4 * MAX_BATCH))
+def test_a_slice_that_nobody_touched_is_cut_into_its_fixed_batches(count: int) -> None:
+    ids = names(count)
+    healthy, suspects = cut(ids, [FRESH] * count)
+    starts = range(0, count, MAX_BATCH)
+    sizes = [min(MAX_BATCH, count - start) for start in starts]
+    assert healthy == [
+        Batch(
+            tuple(ids[start : start + size]),
+            tuple(range(start, start + size)),
+            (False,) * size,
+            (0,) * size,
+        )
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+    assert suspects == []

@@ -18,6 +18,7 @@ _PATIENCE: Final = 30.0
 @dataclass(frozen=True, slots=True)
 class Api:
     url: str
+    pid: int
 
     def admitted(self) -> int:
         return int(self._get("/count"))
@@ -55,7 +56,7 @@ def limited_api(limiter: str = "none", **options: Any) -> Iterator[Api]:
     try:
         line = process.stdout.readline()
         assert line, "the stand-in ended; its words are on stderr"
-        yield Api(json.loads(line)["url"])
+        yield Api(json.loads(line)["url"], process.pid)
     finally:
         # Ends its stdin, upon which it stops.
         process.communicate(timeout=_PATIENCE)

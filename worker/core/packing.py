@@ -18,6 +18,8 @@ from worker.core.record import Entry
 _PENDING: Final = Outcome.PENDING
 _AMBIGUOUS: Final = Outcome.AMBIGUOUS
 # Bound once: each look at an enumeration's class, and each hash of a member, costs more than the comparison.
+_SOUND: Final = (False,) * MAX_BATCH
+_NEVER: Final = (0,) * MAX_BATCH
 
 
 def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list[Batch]]:
@@ -30,9 +32,13 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     suspects: list[Batch] = []
     known = list(entries)
     for first in range(0, len(known), MAX_BATCH):
+        fixed = known[first : first + MAX_BATCH]
+        if (entry := fixed[0]).outcome is _PENDING and entry.trial is None and _alike(fixed):
+            healthy.append(_untouched(ids, first, len(fixed)))
+            continue
         sound: list[int] = []
         in_doubt: list[int] = []
-        for index, entry in enumerate(known[first : first + MAX_BATCH], first):
+        for index, entry in enumerate(fixed, first):
             if entry.outcome is _PENDING:
                 sound.append(index)
             elif entry.outcome is _AMBIGUOUS:
@@ -44,6 +50,17 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     whole = [batch for batch in suspects if len(batch.ids) == MAX_BATCH]
     pool = Pool([batch for batch in suspects if len(batch.ids) < MAX_BATCH])
     return healthy, [*whole, *pool.full(), *pool.rest()]
+
+
+def _alike(entries: Sequence[Entry]) -> bool:
+    # What stands in one span of the record is one entry, so this looks at names and not at fields.
+    return entries.count(entries[0]) == len(entries)
+
+
+def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
+    """As `_batch` has it, of what nearly every fixed batch is: all of it, never sent."""
+    indices = tuple(range(first, first + size))
+    return Batch(tuple(ids[first : first + size]), indices, _SOUND[:size], _NEVER[:size])
 
 
 def _batch(ids: Sequence[str], known: Sequence[Entry], indices: Sequence[int], *, suspect: bool) -> Batch:

@@ -41,6 +41,14 @@ _MANY: Final = 32
 _LOOK_UP: Final = 0.5
 """Seconds: how often those who wait are asked whether it still has a purpose."""
 
+_FIRST_FEW: Final = 3
+"""Requests that a process has in flight until its first answer came; one more for each answer. A name has to
+be looked up, connections are made and code is run for the first time: all that is sent meanwhile would arrive
+as one burst."""
+
+_OPENING: Final = 0.25
+"""Seconds after which it waits for answers no longer: the API is slow, or its way is open."""
+
 _SAME_HOLD: Final = 0.05
 """Seconds, of a round trip: by so much two looks at one hold may differ in when it ends. Slots reserved at
 its very end are good all the same."""
@@ -91,6 +99,8 @@ class Pacer:
         self._held_from = 0.0
         self._held_until = 0.0
         self._strikes = 0
+        self._open_at: float | None = None
+        self._answers = 0
         self.rate = terms.first
         """Requests per second, over all workers, as last heard."""
 
@@ -105,17 +115,25 @@ class Pacer:
         """
         waiter = _Waiter(self._loop.create_future(), wanted)
         self._waiting.setdefault(job, deque()).append(waiter)
-        self.poke()
-        try:
-            slot = await waiter.given
-        except asyncio.CancelledError:
-            if waiter.given.done() and not waiter.given.cancelled() and waiter.given.result() is not None:
+        while True:
+            self.poke()
+            try:
+                slot = await waiter.given
+            except asyncio.CancelledError:
+                if waiter.given.done() and not waiter.given.cancelled() and waiter.given.result() is not None:
+                    self._give_up()
+                raise
+            if slot is None:
+                return None
+            if not wanted():
                 self._give_up()
-            raise
-        if slot is not None and not wanted():
+                return None
+            if not self._slots.is_stale(slot, self._loop.time()):
+                return slot
+            # The loop was busy with other things since.
             self._give_up()
-            return None
-        return slot
+            waiter = _Waiter(self._loop.create_future(), wanted)
+            self._waiting.setdefault(job, deque()).appendleft(waiter)
 
     def poke(self) -> None:
         """A place became free, or somebody waits."""
@@ -125,6 +143,7 @@ class Pacer:
     def passed(self, slot: Slot, latency: float) -> None:
         """The request sent in `slot` was answered by something else than a 429."""
         self._places.answered(latency)
+        self._answers += 1
         if slot.era == self._heard.era:
             self._heard.passed += 1
             self._heard.latency_us += round(1e6 * latency)
@@ -167,16 +186,20 @@ class Pacer:
         if now >= self._look_at:
             self._look_at = now + _LOOK_UP
             self._let_go_of_the_purposeless()
-        while self._places.free and (slot := self._slots.due(now)) and (waiter := self._next(slot.job)):
+        while self._is_free(now) and (slot := self._slots.due(now)) and (waiter := self._next(slot.job)):
             self._places.take()
+            if self._open_at is None:
+                self._open_at = now + _OPENING
             waiter.given.set_result(self._slots.take())
             self._used += 1
         if not self._waiting:
             return
         wakes = [self._look_at]
         # Without a free place nothing comes of a slot: whoever leaves one comes here.
-        if self._places.free and (coming := self._slots.next_after(now)) is not None:
+        if self._is_free(now) and (coming := self._slots.next_after(now)) is not None:
             wakes.append(coming)
+        elif self._open_at is not None and self._open_at > now:
+            wakes.append(self._open_at)
         if self._asking is None:
             runs_low = max(self._ask_at, self._slots.end - _AHEAD)
             if self._used >= _MANY and not self._slots:
@@ -186,6 +209,11 @@ class Pacer:
             else:
                 wakes.append(runs_low)
         self._come_back(min(wakes))
+
+    def _is_free(self, now: float) -> bool:
+        """Whether one more may be in flight."""
+        is_open = self._open_at is not None and now >= self._open_at
+        return self._places.free and (is_open or self._places.taken < _FIRST_FEW + self._answers)
 
     def _come_back(self, when: float) -> None:
         """A look too many is harmless, and cheaper than a new timer at each."""

@@ -25,7 +25,7 @@ def a_state(**fields: object) -> Learned:
 
 
 def test_a_rate_set_by_hand_is_believed_and_an_unknown_one_climbed_for() -> None:
-    assert begin(BY_HAND) == Learned(Phase.STEADY, 50.0, 50.0, low=50.0, high=50.0)
+    assert begin(BY_HAND) == Learned(Phase.STEADY, 50.0, 50.0, low=50.0, high=50.0, by_hand=True)
     assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0, step=DOUBLING)
     assert begin(Terms(None, 500.0, 100.0)).rate == 100.0
 
@@ -129,6 +129,35 @@ def test_a_rate_refused_again_and_again_is_searched_for_below() -> None:
     assert rates == sorted(rates, reverse=True)
     assert rates[1] > 0.9 * rates[0]
     assert rates[-1] < 0.35 * rates[0]
+
+
+def test_a_refusal_among_many_good_answers_to_a_rate_set_by_hand_is_chance_and_soon_forgotten() -> None:
+    borne = heard(begin(BY_HAND), used(begin(BY_HAND), 10.0))
+    state = refused(borne, Evidence(0.1, 5, 1), 0.1)
+    assert (state.rate, state.low) == (49.0, 50.0)
+    back = heard(state, used(state, state.wait))
+    assert back.rate == 50.0
+    assert heard(back, used(back, 2.0)).lone == 1
+    later = back
+    for seconds in (1.0, 5.0, 1.0):
+        later = heard(later, used(later, seconds))
+    assert (later.rate, later.lone) == (50.0, 0)
+
+
+def test_a_rate_set_by_hand_that_is_refused_a_fourth_time_is_too_high() -> None:
+    state = begin(BY_HAND)
+    rates = []
+    for _ in range(4):
+        state = refused(state, Evidence(1.0, 30, 1), 0.1)
+        rates.append(state.rate)
+    assert rates[:3] == [49.0, 47.5, 45.0]
+    assert rates[3] < 35.0
+
+
+def test_a_refusal_that_hardly_anything_passed_before_is_no_chance() -> None:
+    state = refused(begin(Terms(1000.0, 10, 100)), Evidence(1.0, 900, 1), 0.1)
+    assert state.rate == 980.0
+    assert refused(state, Evidence(0.2, 30, 1), 0.1).rate < 500.0
 
 
 def test_a_low_that_was_only_guessed_is_tested_where_a_climb_gets_far() -> None:

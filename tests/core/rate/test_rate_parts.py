@@ -53,6 +53,15 @@ def test_a_slot_that_is_too_late_is_forfeited_not_caught_up(gap: float, late: fl
     assert (slots.unused, slots.end) == (1, float("-inf"))
 
 
+@pytest.mark.parametrize(("at_least", "stale"), [(0.0, True), (0.01, False)], ids=["kept", "spread"])
+def test_a_slot_that_was_handed_out_in_time_can_be_used_too_late(at_least: float, stale: bool) -> None:
+    slots = Slots()
+    slots.add(0.0, 0.001, ["a"], era=0, at_least=at_least)
+    slot = slots.take()
+    assert not slots.is_stale(slot, slot.when + 0.009)
+    assert slots.is_stale(slot, slot.when + 0.1) is stale
+
+
 def test_a_run_that_is_more_than_can_be_used_is_spread_and_comes_behind_what_is_in_hand() -> None:
     slots = Slots()
     slots.add(1.0, 0.001, ["a", "a"], era=0, at_least=0.02)

@@ -103,6 +103,24 @@ def test_a_rate_set_by_hand_is_kept_exactly(workers: int) -> None:
     assert 50 * 59.5 <= done.passed <= 50 * 60 + 1
 
 
+class Stumbling(TokenBucket):
+    """Refuses all that comes in a few milliseconds at `when`, as after a stall."""
+
+    when = 5.0
+
+    def admit(self, now: float) -> float:
+        return 0.01 if self.when <= now < self.when + 0.004 else super().admit(now)
+
+
+@pytest.mark.parametrize("when", [0.3, 5.0])
+def test_a_stray_refusal_of_a_rate_set_by_hand_costs_little(when: float) -> None:
+    limiter = Stumbling(1000 * 1.02, 10)
+    limiter.when = when
+    done = Simulation(limiter, Terms(1000.0, 10, 100), workers=4, latency=0.02).run(seconds=15)
+    assert done.cuts == 1
+    assert done.passed >= 0.975 * 15_000
+
+
 @pytest.mark.parametrize(("rate", "limit", "share"), [(200.0, 60.0, 0.8), (1000.0, 20.0, 0.65)])
 @pytest.mark.parametrize("burst", [1, 10])
 def test_a_rate_set_far_too_high_by_hand_is_lowered_to_the_limit(

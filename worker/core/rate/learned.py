@@ -49,6 +49,10 @@ class Learned(msgspec.Struct, frozen=True):
     """Requests let through in these."""
     sure: bool = False
     """Whether `low` was tested, and not only guessed from how a climb or a fall went."""
+    by_hand: bool = False
+    """Whether a person set `ceiling`, and not the bounds of learning."""
+    lone: int = 0
+    """Refusals of late that were taken for chance."""
     peak: float = 0.0
     """The highest rate of late."""
 

@@ -42,6 +42,8 @@ TRUST: Final = 15
 """Requests let through between two refusals before their rate means anything."""
 USED: Final = 0.7
 """Share of the allowed rate under which the rate is not what limits: then nothing is learned."""
+FORGIVEN: Final = 4.0
+"""Seconds without a refusal, after which the next may be chance again."""
 FORGET: Final = 60.0
 """Seconds in which the memory of a higher rate fades to a third."""
 
@@ -49,7 +51,10 @@ FORGET: Final = 60.0
 def begin(terms: Terms) -> Learned:
     """As long as nothing is known: a rate set by hand is believed, an unknown one is climbed for."""
     if terms.first >= terms.ceiling:
-        return _at_ceiling(Learned(Phase.STEADY, terms.ceiling, terms.ceiling), terms.ceiling)
+        by_hand = terms.by_hand is not None
+        return _at_ceiling(
+            Learned(Phase.STEADY, terms.ceiling, terms.ceiling, by_hand=by_hand), terms.ceiling
+        )
     return Learned(Phase.CLIMB, terms.first, terms.ceiling, step=DOUBLING)
 
 
@@ -69,6 +74,7 @@ def under(learned: Learned, terms: Terms) -> Learned:
     return msgspec.structs.replace(
         learned,
         ceiling=terms.ceiling,
+        by_hand=terms.by_hand is not None,
         rate=min(learned.rate, terms.ceiling),
         low=min(learned.low, terms.ceiling),
     )
@@ -89,6 +95,7 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
         tried_passed=learned.tried_passed + passed,
         age=learned.age + seconds,
         strikes=0 if so_far >= TRUST else learned.strikes,
+        lone=0 if learned.seconds > FORGIVEN else learned.lone,
         peak=max(learned.peak * math.exp(-seconds / FORGET), learned.rate),
     )
     match known.phase:
@@ -123,6 +130,7 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         passed / max(seconds - learned.held, 1e-3),
         (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
         trusted,
+        passed,
     )
     match learned.phase:
         case Phase.CLIMB:

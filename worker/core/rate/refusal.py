@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.core.rate.bracket import DEAR, narrow, settle
+from worker.core.rate.bracket import DEAR, FIRST_STEP, narrow, settle
 from worker.core.rate.learned import Learned
 
 FAR: Final = 1.3
@@ -20,6 +20,12 @@ FURTHEST_FALL: Final = 0.3
 """Of the rate, at one refusal."""
 A_LITTLE_LESS: Final = 0.95
 """Of the rate, after a refusal that nothing is known of yet."""
+BY_CHANCE: Final = (0.98, 0.95, 0.9)
+"""Of a rate set by hand that was borne: sent for a moment after the first refusal, the second, the third."""
+A_MOMENT: Final = 0.4
+"""Seconds, times how many there were."""
+BORNE: Final = 0.04
+"""Seconds' worth of requests between two refusals, under which the second is no chance."""
 GUESS: Final = 0.1
 """Of the rate, as the lower end of a bracket where nothing better is known."""
 
@@ -36,6 +42,8 @@ class Bounds(NamedTuple):
     bucket was not empty then. Less was sent before, so that `at_most` may be too low."""
     trusted: bool
     """Whether enough passed for that to mean something."""
+    passed: float
+    """Requests since the last refusal."""
 
     @property
     def middle(self) -> float:
@@ -76,6 +84,8 @@ def refused_testing(learned: Learned, bounds: Bounds) -> Learned:
 def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
     """Refused at a rate that had been allowed: the limit has fallen, at once and as far as was seen."""
     rate = learned.rate
+    if _may_be_chance(learned, bounds):
+        return _back_soon(learned)
     if not bounds.trusted and learned.strikes > 1:
         return narrow(learned, low=max(bounds.at_least, GUESS * rate), high=rate)
     if not bounds.trusted:
@@ -87,6 +97,27 @@ def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
     if learned.held > DEAR:
         return narrow(known, low=low, high=high)
     return settle(msgspec.structs.replace(known, low=low, high=learned.low))
+
+
+def _may_be_chance(learned: Learned, bounds: Bounds) -> bool:
+    """Whether a rate that a person set, and that was borne, may be borne still.
+
+    A stall of this machine or of the API sends a few requests as a burst. A limit that is lower refuses
+    again, and soon.
+    """
+    borne = bounds.trusted and (not learned.lone or bounds.passed >= BORNE * learned.ceiling)
+    believed = learned.by_hand and learned.low >= learned.ceiling
+    return believed and borne and learned.lone < len(BY_CHANCE)
+
+
+def _back_soon(learned: Learned) -> Learned:
+    return msgspec.structs.replace(
+        learned,
+        rate=BY_CHANCE[learned.lone] * learned.ceiling,
+        wait=A_MOMENT * (learned.lone + 1),
+        step=FIRST_STEP,
+        lone=learned.lone + 1,
+    )
 
 
 def _moved(learned: Learned) -> Learned:

@@ -15,6 +15,9 @@ LATE_SLOTS: Final = 6
 NEVER_LATE: Final = 0.006
 """Seconds that it may be late in any case: a busy loop is, and above 1,000/s six slots are less than that."""
 
+STALE: Final = 0.004
+"""Seconds on top of that which may pass between the moment a slot is handed out and its use."""
+
 LEAST_USABLE: Final = 128
 """Slots of a run that a process is taken to be able to use, whatever it did before: all up to 1,270/s."""
 
@@ -40,6 +43,7 @@ class Slots:
     def __init__(self) -> None:
         self._slots: deque[Slot] = deque()
         self._late = LATE
+        self._strict = True
         self.unused = 0
         """Slots that were forfeited since the caller last set this to 0."""
 
@@ -53,6 +57,7 @@ class Slots:
         """
         if gap < at_least:
             gap, first = at_least, max(first, self.end + at_least)
+        self._strict = gap > at_least
         self._slots.extend(Slot(first + place * gap, job, era) for place, job in enumerate(jobs))
         self._late = max(gap, min(LATE, LATE_SLOTS * gap), NEVER_LATE)
 
@@ -66,6 +71,13 @@ class Slots:
             self._slots.popleft()
             self.unused += 1
         return self._slots[0] if self._slots and self._slots[0].when <= now + EARLY else None
+
+    def is_stale(self, slot: Slot, now: float) -> bool:
+        """Whether `slot`, which was handed out in time, came to be used too late.
+
+        Never where the rate is more than can be used: nobody minds where the slots lie then.
+        """
+        return self._strict and now - slot.when > self._late + STALE
 
     def take(self) -> Slot:
         return self._slots.popleft()
