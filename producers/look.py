@@ -12,7 +12,7 @@ from rich.text import Text
 
 from producers.speed import Now
 from worker.core.duration import show_duration
-from worker.core.job import State
+from worker.core.job import ReasonCode, State
 from worker.core.outcome import Outcome
 from worker.core.reason import MAX_NAME
 from worker.core.report import Report
@@ -25,6 +25,7 @@ _SHOWN: Final = (
     (Outcome.AMBIGUOUS, "yellow"),
     (Outcome.NOT_ATTEMPTED, "bright_black"),
 )
+_MOVING: Final = (State.QUEUED, State.RUNNING, State.CANCELLING)
 _REASONS: Final = 5
 """Groups of failures that are shown while the job runs."""
 
@@ -62,7 +63,7 @@ def line(look: Look) -> str:
         for name, _ in _SHOWN
         if counts[name] or name is Outcome.ACTIVATED
     ]
-    parts += [str(text) for text in _pace(look)]
+    parts += [str(text) for text in (*_pace(look), *_workers(look), *_why(look))]
     return ", ".join(parts)
 
 
@@ -72,18 +73,20 @@ def lines(look: Look) -> RenderableType:
     total = report.counts["total"]
     head = Table.grid(padding=(0, 1), expand=True)
     head.add_column(no_wrap=True)
+    # Here, and not behind a hold, which comes and goes: the line below would be too long now and then.
+    head.add_column(no_wrap=True)
     head.add_column(ratio=1)
     head.add_column(no_wrap=True, justify="right")
     bar = ProgressBar(total=total or 1, completed=report.settled() if total else 1)
     done = f"{report.progress.percent:.1f} %  {report.settled():,} of {total:,} ids"
-    head.add_row(Text(report.state, style="bold"), bar, done)
+    head.add_row(Text(report.state, style="bold"), next(_workers(look), ""), bar, done)
     counts = Text("  ").join(
         Text(f"{report.counts[name]:,} {name.replace('_', ' ')}", style=colour)
         for name, colour in _SHOWN
         if report.counts[name]
     )
     rows: list[RenderableType] = [head, counts or Text("nothing settled yet", style="bright_black")]
-    rows.append(Text("  ").join(_pace(look)))
+    rows.append(Text("  ").join((*_pace(look), *_why(look))))
     if report.failures:
         rows.append(_reasons(report))
     # The cursor rests on an empty line: the terminal's own ^C would wrap a full one, and shift the redraw.
@@ -91,22 +94,28 @@ def lines(look: Look) -> RenderableType:
 
 
 def _pace(look: Look) -> Iterator[Text]:
-    """How fast, how long still, held by what, and by how many it is worked on."""
+    """How fast, how long still, and held by what."""
     report = look.report
-    moving = report.state in {State.QUEUED, State.RUNNING, State.CANCELLING}
-    if look.speed is not None and moving:
+    if look.speed is not None and report.state in _MOVING:
         allowed = f" of {round(report.rate.current, 1):g}" if report.rate.current is not None else ""
         yield Text(f"{look.speed.requests:.1f}{allowed} requests/s")
         yield Text(f"{look.speed.ids:,.0f} ids/s")
     if (left := look.left()) is not None:
         yield Text(f"{show_duration(left)} left")
-    if (held := look.held_for()) and moving:
+    if (held := look.held_for()) and report.state in _MOVING:
         yield Text(f"held by a 429 for {max(1, round(held))}s", style="yellow")
-    if moving:
+
+
+def _workers(look: Look) -> Iterator[Text]:
+    if look.report.state in _MOVING:
         workers = f"{look.workers} worker{'' if look.workers == 1 else 's'}"
         yield Text(workers if look.workers else "no worker is alive", style="" if look.workers else "red")
-    why = report.state_reason
-    if why.code is not None:
+
+
+def _why(look: Look) -> Iterator[Text]:
+    why = look.report.state_reason
+    # Who resumed a job is no reason for anything any more.
+    if why.code is not None and not (why.code == ReasonCode.USER and look.report.state is State.RUNNING):
         words = visible(f"{why.code}: {why.message}" if why.message else why.code)
         yield Text(words, style="yellow")
 

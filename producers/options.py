@@ -123,12 +123,12 @@ def open_source(path: str) -> Source:
     return Source.open(path)
 
 
-def org_of(org_id: str | None) -> str:
-    """The organization, from the option or the settings. Raises `BadInputError`."""
+def org_of(org_id: str | None, name: str = "--org") -> str:
+    """The organization, from what is called `name` or the settings. Raises `BadInputError`."""
     if org_id is None:
         raise BadSettingError("no organization: give --org GUID, or set BULK_ACTIVATE_ORG_ID")
     if not is_org_id(org_id):
-        raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
+        raise BadInputError(f"{name}: {org_id!r} is no organization's id: expected a GUID")
     return org_id
 
 

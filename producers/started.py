@@ -15,6 +15,8 @@ def started(
 ) -> int:
     """Prints the id alone, wakes workers; the exit code, after the watch if `watched`."""
     click.echo(job.job_id)
+    if job.new and not job.tickets:
+        click.echo("Warning: this job holds no id: there is nothing to do", err=True)
     wake_workers(settings, job.job_id, job.tickets, traceparent)
     if not watched:
         click.echo(f"Next: bulk-activate status {job.job_id} --watch", err=True)

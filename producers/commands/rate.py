@@ -22,7 +22,7 @@ def command(org_id: str, rate: str) -> int:
     Example: bulk-activate set-rate 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f 50
     """
     settings = load()
-    org_id, order = org_of(org_id), order_of(rate)
+    org_id, order = org_of(org_id, "ORG"), order_of(rate)
     with opened(settings) as store:
         store.set_rate(settings.api_host, org_id, order)
     said = {AUTO: "is learned by the workers", DEFAULT: "is what the workers' settings say"}

@@ -1,6 +1,7 @@
 """`results`: what happened to each id, a row each."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import click
 from producers.connection import opened
 from producers.options import job_argument, output_option
 from worker.core.errors import BadInputError
+from worker.core.rows import Run
 from worker.reports.family import family_results
 from worker.reports.files import whole_file
 from worker.reports.parquet import require_parquet, write_parquet
@@ -45,10 +47,21 @@ def command(
             raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
     with opened(load()) as store:
         rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
+        missing = set(ids)
+        if ids:
+            rows = _seen(rows, missing)
         if output is None:
             shape(rows, sys.stdout.buffer.write)
             sys.stdout.buffer.flush()
         else:
             with whole_file(output) as file:
                 shape(rows, file.write)
+    if missing:
+        click.echo(f"Warning: no such row in job {job_id}: {', '.join(sorted(missing))}", err=True)
     return 0
+
+
+def _seen(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:
+    for run in rows:
+        missing.difference_update(id_ for id_ in run.ids if id_ is not None)
+        yield run

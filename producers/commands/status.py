@@ -7,6 +7,7 @@ from producers.connection import opened
 from producers.options import job_argument, output_option, seconds_of
 from producers.suggest import next_command
 from producers.watch import watch
+from worker.core.errors import BadInputError
 from worker.core.job import exit_code
 from worker.reports.status import read_report
 from worker.settings import load
@@ -24,6 +25,8 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None)
     Example: bulk-activate status 20261124-093000-1a2b3c4d --watch
     """
     limit = seconds_of("--timeout", timeout)
+    if limit is not None and not watched:
+        raise BadInputError("--timeout: it ends a watch: give --watch too")
     with opened(load()) as store:
         if watched:
             report = watch(store, job_id, timeout=limit)

@@ -33,7 +33,8 @@ def command(file: str, plan_sha256: str | None, watched: bool, **given: Any) -> 
     with traces(settings) as submitting, open_source(file) as source, opened(settings, check=True) as store:
         if plan_sha256 is not None and plan_sha256.lower() != source.sha256:
             raise BadInputError(
-                f"--plan: the list's sha256 is {source.sha256}, not {plan_sha256}: it was changed since"
+                f"--plan: the list's sha256 is {source.sha256}, not {plan_sha256}: it is another list, or was"
+                f" changed since; look at it with `bulk-activate plan {file}`"
             )
         with submitting(request) as traced:
             submitted = submit(source, traced, store)

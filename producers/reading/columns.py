@@ -75,7 +75,8 @@ def _is_heading(cell: str) -> bool:
 def _found(cells: Sequence[str]) -> str:
     """The columns for a message; nothing that may be an id or a secret in a list without a header."""
     names = ", ".join(_shown(number, cell) for number, cell in enumerate(cells[:_MOST_SHOWN], 1))
-    return f"found {len(cells)} columns: {names}{', ...' if len(cells) > _MOST_SHOWN else ''}"
+    columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+    return f"found {columns}: {names}{', ...' if len(cells) > _MOST_SHOWN else ''}"
 
 
 def _shown(number: int, cell: str) -> str:

@@ -1,8 +1,10 @@
 """Each file of `deploy/` is what the program that reads it takes, by the tool made to tell."""
 
+import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import pytest
 import yaml
 
 from tests.deploy.tools import check, tool
+from tests.servers import missing
 
 UNITS = ("bulk-activate-worker.service", "bulk-activate-flower.service")
 KUSTOMIZATIONS = (".", "keda")
+KEDA_SCHEMA = Path(__file__).with_name("keda.schema.json")
+"""Ours: no package brings one."""
 MOST_EXPOSED = 15
 """Tenths of `systemd-analyze security`'s scale from 0, shut in, to 10."""
 
@@ -28,7 +33,7 @@ def test_compose_by_its_schema(deploy: Path) -> None:
 @pytest.mark.parametrize("folder", KUSTOMIZATIONS)
 @pytest.mark.parametrize("version", ["1.25.0", "1.37.0"])
 def test_kubernetes_by_its_schemas(deploy: Path, tmp_path: Path, folder: str, version: str) -> None:
-    """The oldest and the newest that we mean. There is no schema for KEDA's `ScaledObject`."""
+    """The oldest and the newest that we mean. KEDA's `ScaledObject` is of another schema, below."""
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(check("kubectl", "kustomize", deploy / "kubernetes" / folder))
     kinds = [part["kind"] for part in yaml.safe_load_all(rendered.read_text())]
@@ -41,6 +46,68 @@ def test_kubernetes_by_its_schemas(deploy: Path, tmp_path: Path, folder: str, ve
     assert said.returncode == 0, said.stdout + said.stderr
     unknown = re.findall(r"Couldn't find schema for kind (\w+)", said.stdout + said.stderr)
     assert unknown == [kind for kind in kinds if kind == "ScaledObject"]
+
+
+@pytest.fixture
+def scaler(deploy: Path) -> dict[str, Any]:
+    parts = yaml.safe_load_all(check("kubectl", "kustomize", deploy / "kubernetes" / "keda"))
+    (found,) = (part for part in parts if part["kind"] == "ScaledObject")
+    assert isinstance(found, dict)
+    return found
+
+
+def keda_says(scaler: dict[str, Any], at: Path) -> "subprocess.CompletedProcess[str]":
+    at.write_text(yaml.safe_dump(scaler))
+    command = [tool("check-jsonschema"), "--schemafile", str(KEDA_SCHEMA), str(at)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_scaler_by_what_keda_documents(scaler: dict[str, Any], tmp_path: Path) -> None:
+    done = keda_says(scaler, tmp_path / "scaler.yaml")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("fault", [{"listLenght": "1"}, {"listLength": 1}, {"address": "redis://redis"}])
+def test_a_fault_that_keda_would_not_tell_is_found(
+    scaler: dict[str, Any], tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    scaler["spec"]["triggers"][0]["metadata"] |= fault
+    done = keda_says(scaler, tmp_path / "scaler.yaml")
+    assert done.returncode == 1
+    assert next(iter(fault)) in done.stdout
+
+
+def left_out(given: Any, kept: Any, at: str = "") -> list[str]:
+    """Where `kept` lacks what `given` has, or says something else."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        return [fault for key in given for fault in left_out(given[key], kept.get(key), f"{at}/{key}")]
+    if isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
+        return [
+            fault
+            for place, pair in enumerate(zip(given, kept, strict=True))
+            for fault in left_out(*pair, f"{at}/{place}")
+        ]
+    return [] if given == kept else [at]
+
+
+def as_grafana_reads(dashboard: dict[str, Any]) -> Any:
+    """What Grafana's own models keep of it: they leave out what they do not know."""
+    names = ("models.dashboard", "cog.encoder", "cog.plugins")
+    try:
+        models, encoder, plugins = (import_module(f"grafana_foundation_sdk.{name}") for name in names)
+    except ModuleNotFoundError:
+        missing("grafana-foundation-sdk")
+    plugins.register_default_plugins()
+    return json.loads(encoder.JSONEncoder().encode(models.Dashboard.from_json(dashboard)))
+
+
+def test_the_dashboard_by_grafanas_own_models(deploy: Path) -> None:
+    dashboard = json.loads((deploy / "grafana" / "bulk-activation.json").read_text())
+    assert left_out(dashboard, as_grafana_reads(dashboard)) == []
+    for panel in dashboard["panels"]:
+        panel["fieldConfig"]["defaults"]["unti"] = "s"
+    faults = left_out(dashboard, as_grafana_reads(dashboard))
+    assert len(faults) == len(dashboard["panels"])
 
 
 @pytest.fixture

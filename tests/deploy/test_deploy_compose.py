@@ -1,11 +1,15 @@
 """`compose.yaml`: Redis keeps what it has, nothing is open to the network, workers are locked down."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.stack import CELERY, environment
+from tests.monitor.flowers import USER, flower
+from tests.servers import RealServer
 from worker.settings import PREFIX, Settings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
@@ -89,10 +93,45 @@ def test_only_known_settings_and_no_secret_are_set(services: dict[str, Any], nam
     assert not any(variable.endswith(("TOKEN", "AUTH")) for variable in services[name]["environment"])
 
 
-def test_flower_only_shows(services: dict[str, Any]) -> None:
-    environment = services["flower"]["environment"]
-    assert environment["FLOWER_READ_ONLY"] == "true"
-    assert "FLOWER_UNAUTHENTICATED_API" not in environment
+@pytest.fixture
+def its_flower(services: dict[str, Any], deploy: Path, tmp_path: Path) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment of compose's Flower, with the paths of this machine."""
+    service = services["flower"]
+    (script,) = service["command"]
+    inside = {
+        "$$": "$",
+        "/run/secrets/": f"{tmp_path}/",
+        "/opt/bulk-activate/": f"{deploy}/",
+        "exec celery": f"exec {CELERY}",
+    }
+    for there, here in inside.items():
+        script = script.replace(there, here)
+    # A container's address is published on the loopback alone, as another test sees to.
+    given = {name: value for name, value in service["environment"].items() if name != "FLOWER_ADDRESS"}
+    return [*service["entrypoint"], script], {k: v for k, v in given.items() if not k.startswith(PREFIX)}
+
+
+def test_its_flower_is_that_of_flowerconfig(
+    its_flower: tuple[list[str], dict[str, str]], valkey: RealServer, tmp_path: Path
+) -> None:
+    (tmp_path / "flower_basic_auth").write_text(f"{USER}\n")
+    command, given = its_flower
+    assert given == {}, "what it is to do is said in one place"
+    with flower(valkey.server.url, tmp_path / "log", command, given) as shown:
+        assert shown.status("/tasks") == 200
+        assert shown.status("/tasks", user=None) == 401
+        assert shown.status("/api/task/revoke/any", method="POST") == 403
+
+
+def test_its_flower_does_not_start_without_a_password(
+    its_flower: tuple[list[str], dict[str, str]], tmp_path: Path
+) -> None:
+    command, given = its_flower
+    for password in ("", "nobody\n"):
+        (tmp_path / "flower_basic_auth").write_text(password)
+        done = subprocess.run(command, env=environment(given), capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "user:password" in done.stderr
 
 
 def test_what_is_not_needed_for_the_work_is_a_profile(services: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ import math
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import structlog
 
 from tests.api.waiting import until
 from tests.engine.jobs import Jobs
+from worker.core.batch import Batch
 from worker.core.rate.advice import Quota
 from worker.core.rate.slots import Slot, slots_per_run
 from worker.core.rate.terms import Terms
@@ -15,6 +17,7 @@ from worker.engine.holds import Holds
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
+from worker.place import here, place
 from worker.store.budget import Ask, BudgetStore, Reserved, Want
 from worker.store.connect import async_client
 
@@ -74,6 +77,24 @@ async def refuse(pacer: Pacer, seconds: float | None) -> float:
     slot = await pacer.slot(JOB, always)
     assert slot is not None
     return await pacer.throttled(slot, seconds)
+
+
+async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
+    """What it logs would else be told of a batch that merely came first, of any job."""
+    told: list[dict[str, object]] = []
+
+    def wants() -> list[Want]:
+        told.append(here() | structlog.contextvars.get_contextvars())
+        return plenty()
+
+    shared = pacer(200.0, wants=wants)
+    with structlog.contextvars.bound_contextvars(job_id=JOB, slice=3):
+        place(JOB, 3, 1, Batch(("an-id",), (0,), (False,), (0,)))
+        assert await shared.slot(JOB, always) is not None
+        # The next round trips are begun by a timer.
+        while len(told) < 3:
+            assert await shared.slot(JOB, always) is not None
+    assert told == [{}] * len(told)
 
 
 async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(pacer: Make) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ COMMAND: Final = [
     f"--conf={ROOT / 'deploy' / 'flowerconfig.py'}",
 ]
 USER: Final = "watcher:a-made-up-password"
+PASSWORD: Final = {"FLOWER_BASIC_AUTH": USER}
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,19 @@ class Flower:
 
 
 @contextmanager
-def flower(redis_url: str, log: Path) -> Iterator[Flower]:
-    """Answers by the time it is given."""
+def flower(
+    redis_url: str, log: Path, command: Sequence[str] = COMMAND, given: dict[str, str] = PASSWORD
+) -> Iterator[Flower]:
+    """Answers by the time it is given. `given`: what it finds in its environment."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
     with log.open("ab") as out:
         process = subprocess.Popen(
-            COMMAND,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env=environment({"REDIS_URL": redis_url}) | {"FLOWER_BASIC_AUTH": USER, "FLOWER_PORT": port},
+            env=environment({"REDIS_URL": redis_url}) | given | {"FLOWER_PORT": port},
         )
     try:
         running = Flower(f"http://127.0.0.1:{port}")

@@ -70,7 +70,12 @@ def exporter(redis_url: str) -> Iterator[Exporter]:
         process.communicate(timeout=PATIENCE)
 
 
-def expressions() -> list[str]:
-    """Every PromQL expression of the dashboard."""
+def legends() -> list[tuple[str, str]]:
+    """Every PromQL expression of the dashboard, with how its lines are named."""
     dashboard = json.loads((ROOT / "deploy" / "grafana" / "bulk-activation.json").read_text())
-    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    targets = [target for panel in dashboard["panels"] for target in panel["targets"]]
+    return [(target["expr"], target["legendFormat"]) for target in targets]
+
+
+def expressions() -> list[str]:
+    return [expr for expr, _ in legends()]

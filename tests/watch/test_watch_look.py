@@ -45,12 +45,22 @@ def test_everything_stands_within_the_width(width: int) -> None:
     for words in (
         "60.0 %  12,000 of 20,000 ids",
         "11,400 activated  600 failed",
-        "18.2 of 20 requests/s  274 ids/s  32s left  held by a 429 for 12s  2 workers",
+        "running 2 workers ",
+        "18.2 of 20 requests/s  274 ids/s  32s left  held by a 429 for 12s",
         "REASON_0",
     ):
         assert words in text
     assert len(shown) == 7
     assert max(map(len, shown)) <= width
+
+
+def test_a_hold_that_comes_and_goes_moves_no_line() -> None:
+    """At the speed of a large job, on a narrow terminal."""
+    report = running(total=2_000_000, n_pending=1_988_000, active_ms=9700)
+    fast = Look(report, T0, 12, Now(1073.6, 16_033.0))
+    held, free = drawn(fast), drawn(Look(report, T0 + 12_400, 12, fast.speed))
+    assert any("held by a 429" in row for row in held)
+    assert len(held) == len(free)
 
 
 def test_the_last_line_is_empty_so_that_the_terminals_own_words_harm_nothing() -> None:
@@ -86,8 +96,12 @@ def test_a_job_at_rest_shows_no_pace_and_why_it_ended() -> None:
     assert "100.0 %  0 of 0 ids" in "\n".join(drawn(Look(empty, T0, 1)))
 
 
+def test_who_resumed_a_job_is_no_reason_for_anything() -> None:
+    assert "user" not in line(Look(running(0, reason_code="user"), T0, 1))
+
+
 def test_words_of_others_cannot_move_the_cursor() -> None:
-    report = running(0, reason_code="user", reason_message="\x1b[2J\x07 [bold]x[/bold]")
+    report = running(0, reason_code="deadline", reason_message="\x1b[2J\x07 [bold]x[/bold]")
     assert "\x1b[2J" not in line(Look(report, T0, 1))
     assert "[bold]x[/bold]" in "\n".join(drawn(Look(report, T0, 1)))
 

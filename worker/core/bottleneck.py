@@ -20,8 +20,8 @@ OFTEN: Final = 0.05
 slice that is given back for a long hold waits nowhere."""
 
 RATE: Final = (
-    "the rate is the limit: more workers would not help; ask the API's provider for a higher quota,"
-    " or raise a rate that was set by hand with `bulk-activate set-rate`"
+    "the rate is the limit: more workers would not help; raise what was set (RATE_MAX over `auto`, RATE, or"
+    " `bulk-activate set-rate`), or where 429s set it, ask the API's provider for a higher quota"
 )
 HELD: Final = "429s hold it: more workers would not help; lower the rate, or ask for a higher quota"
 SLOW: Final = "the API's answers are slow: more CONCURRENCY or more workers would help"

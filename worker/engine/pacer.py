@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from typing import Final, NamedTuple
 
 import structlog
@@ -204,7 +205,7 @@ class Pacer:
             if self._used >= _MANY and not self._slots:
                 runs_low = now
             if now >= runs_low:
-                self._asking = self._loop.create_task(self._ask())
+                self._asking = self._loop.create_task(self._ask(), context=Context())
             else:
                 wakes.append(runs_low)
         self._come_back(min(wakes))

@@ -56,7 +56,7 @@ def _serve(ready: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, th
         place = f"{ready.metrics_address}:{ready.metrics_port}"
         raise BadSettingError(
             f"cannot serve metrics at {place} ({error.strerror}):"
-            f" choose another {PREFIX}METRICS_PORT or {PREFIX}METRICS_ADDRESS"
+            f" choose another --port ({PREFIX}METRICS_PORT) or --address ({PREFIX}METRICS_ADDRESS)"
         ) from error
 
 

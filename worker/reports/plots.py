@@ -54,7 +54,7 @@ def over_time(timeline: Timeline, lasted: float | None) -> str:
         return "<p>Nothing was sent.</p>"
     width, buckets = timeline.width, timeline.buckets
     if len(buckets) < _FEWEST:
-        return f"<p>{sum(bucket.sent for bucket in buckets):,} requests: too short a time for a curve.</p>"
+        return f"<p>Sent: {sum(bucket.sent for bucket in buckets):,}; too short a time for a curve.</p>"
     spans = [width] * (len(buckets) - 1)
     # The job ended somewhere in its last bucket.
     last = width if lasted is None else lasted - sum(spans)
