@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.core.rate.bracket import CLOSE, DOUBLING, LONGEST_TEST, LOWEST, MARGIN, TESTED
+from worker.core.rate.bracket import CLOSE, FIRST_CLIMB, LONGEST_TEST, LOWEST, MARGIN, TESTED
 from worker.core.rate.learned import Evidence, Learned, Phase
 from worker.core.rate.learning import LOOK, begin, heard, next_look, refused, under
 from worker.core.rate.terms import Terms
@@ -26,7 +26,7 @@ def a_state(**fields: object) -> Learned:
 
 def test_a_rate_set_by_hand_is_believed_and_an_unknown_one_climbed_for() -> None:
     assert begin(BY_HAND) == Learned(Phase.STEADY, 50.0, 50.0, low=50.0, high=50.0, by_hand=True)
-    assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0, step=DOUBLING)
+    assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0, step=FIRST_CLIMB)
     assert begin(Terms(None, 500.0, 100.0)).rate == 100.0
 
 

@@ -31,7 +31,7 @@ def test_an_unknown_rate_costs_a_tenth_at_most(burst: int, seed: int) -> None:
 
 def test_a_limit_that_falls_to_a_tenth_and_comes_back_is_followed() -> None:
     done = [steps(seed) for seed in range(1, 6)]
-    assert mean(one.passed for one in done) >= 0.87 * 11_500
+    assert mean(one.passed for one in done) >= 0.90 * 11_500
     assert max(one.throttled_share for one in done) <= 0.03
 
 
@@ -56,9 +56,12 @@ def test_a_limit_that_falls_to_a_tenth_and_comes_back_is_followed() -> None:
 def test_each_kind_of_limiter_is_used_nearly_to_the_full(
     kind: str, says: RetryAfter, share: float, throttled: float
 ) -> None:
-    done = Simulation(KINDS[kind](), AUTO, retry_after=says).run(seconds=FIFTEEN_MINUTES)
-    assert done.passed / 50 / FIFTEEN_MINUTES >= share
-    assert done.throttled_share <= throttled
+    done = [
+        Simulation(KINDS[kind](), AUTO, retry_after=says, seed=seed).run(seconds=FIFTEEN_MINUTES)
+        for seed in range(1, 4)
+    ]
+    assert mean(one.passed for one in done) / 50 / FIFTEEN_MINUTES >= share
+    assert mean(one.throttled_share for one in done) <= throttled
 
 
 def test_a_tenfold_rise_is_used_within_about_ten_seconds() -> None:

@@ -10,8 +10,10 @@ import msgspec
 
 from worker.core.rate.learned import Learned, Phase
 
+FIRST_CLIMB: Final = 0.8
+"""The step of the first climb, while nothing is known yet."""
 DOUBLING: Final = 0.42
-"""The largest step of a climb: two of them double the rate."""
+"""The largest step of a later climb: two of them double the rate."""
 FIRST_STEP: Final = 0.02
 FIRST_STEP_AFTER_FALL: Final = 0.24
 """The first step of a climb where the rate was twice as high not long ago."""
@@ -30,10 +32,10 @@ MIDDLE_WHERE_DEAR: Final = 0.3
 DEAR: Final = 0.5
 """Seconds of hold from which on a refusal is dear."""
 SHORTEST_WAIT: Final = 2.0
+SHORTEST_WAIT_AFTER_FALL: Final = 1.5
+"""The same where the rate was twice as high not long ago: what fell may rise again."""
 LONGEST_WAIT: Final = 8.0
 """Seconds between two climbs where a refusal costs little. Tenfold from there takes two more."""
-YOUNG: Final = 20.0
-"""Seconds since the limit last moved, until which it is looked for more often than its price allows."""
 LOWEST: Final = 0.05
 """Requests per second. However often it is refused, it goes on asking every 20 s."""
 
@@ -59,9 +61,11 @@ def settle(learned: Learned) -> Learned:
     """Stays under `low` until it is time to look for more."""
     low = max(learned.low, LOWEST)
     rate = max(LOWEST, min(MARGIN * low, learned.ceiling))
-    wait = min(max(SHORTEST_WAIT, 0.12 * learned.age), LONGEST_WAIT)
-    wait = max(wait, learned.price if learned.age > YOUNG else 3 * learned.held)
-    step = FIRST_STEP_AFTER_FALL if _fell(learned, rate) else FIRST_STEP
+    fell = _fell(learned, rate)
+    wait = min(max(SHORTEST_WAIT_AFTER_FALL if fell else SHORTEST_WAIT, 0.12 * learned.age), LONGEST_WAIT)
+    # After a fall much may be won by a look, so that it may cost more.
+    wait = max(wait, 3 * learned.held if fell else learned.price)
+    step = FIRST_STEP_AFTER_FALL if fell else FIRST_STEP
     return msgspec.structs.replace(learned, phase=Phase.STEADY, low=low, rate=rate, wait=wait, step=step)
 
 

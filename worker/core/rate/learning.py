@@ -16,7 +16,7 @@ things are learned from it:
 The same is told of TCP's ways of finding its window (slow start, AIMD, CUBIC: RFC 5681, RFC 9438), whose
 names do not fit here: nothing is retransmitted, and a limiter refuses at once instead of losing.
 
-Weakness: a limiter that has no burst at all, or asks for whole seconds of silence, costs up to a fifth of its
+Weakness: a limiter that has no burst at all, or asks for whole seconds of silence, costs up to a sixth of its
 rate in the first minute; `python -m tests.core.rate.simulation` shows what each kind of limiter costs.
 """
 
@@ -25,7 +25,7 @@ from typing import Final
 
 import msgspec
 
-from worker.core.rate.bracket import DOUBLING, narrow, settle
+from worker.core.rate.bracket import DOUBLING, FIRST_CLIMB, narrow, settle
 from worker.core.rate.learned import Evidence, Learned, Phase
 from worker.core.rate.refusal import Bounds, refused_climbing, refused_steady, refused_testing
 from worker.core.rate.terms import Terms
@@ -55,7 +55,7 @@ def begin(terms: Terms) -> Learned:
         return _at_ceiling(
             Learned(Phase.STEADY, terms.ceiling, terms.ceiling, by_hand=by_hand), terms.ceiling
         )
-    return Learned(Phase.CLIMB, terms.first, terms.ceiling, step=DOUBLING)
+    return Learned(Phase.CLIMB, terms.first, terms.ceiling, step=FIRST_CLIMB)
 
 
 def next_look(learned: Learned, latency: float) -> float:
@@ -151,10 +151,12 @@ def _begin_climb(learned: Learned) -> Learned:
 def _climb(learned: Learned, beyond: float) -> Learned:
     if learned.rate >= learned.ceiling:
         return _at_ceiling(learned, learned.ceiling)
+    known = DOUBLING if learned.low else FIRST_CLIMB
+    most = BACK_UP if 2 * learned.rate < learned.peak else known
     return msgspec.structs.replace(
         learned,
         rate=min(learned.ceiling, learned.rate * (1 + learned.step)),
-        step=min(BACK_UP if 2 * learned.rate < learned.peak else DOUBLING, 2 * learned.step),
+        step=min(most, 2 * learned.step),
         beyond=learned.beyond + max(0.0, beyond),
     )
 

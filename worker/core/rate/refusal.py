@@ -87,7 +87,7 @@ def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
     if _may_be_chance(learned, bounds):
         return _back_soon(learned)
     if not bounds.trusted and learned.strikes > 1:
-        return narrow(learned, low=max(bounds.at_least, GUESS * rate), high=rate)
+        return narrow(_moved(learned), low=max(bounds.at_least, GUESS * rate), high=rate)
     if not bounds.trusted:
         # One so soon may be chance: workers that start together.
         return settle(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
