@@ -16,7 +16,7 @@ from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup
 from worker.reports.markup import share, text
 from worker.reports.page import LARGEST, page
-from worker.reports.plots import nice
+from worker.reports.plots import nice, pace
 from worker.reports.told import Told
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>\x00\x1b[31m\u202e'&"
@@ -207,3 +207,11 @@ def test_the_verdict_names_every_outcome_that_is_no_success() -> None:
     assert "ended early (cancelled: user)" in shown
     assert "The token is active." in Parsed(page_of(report(total=1, n_activated=1))).text
     assert "nothing to do" in Parsed(page_of(report(total=0, n_activated=0))).text
+
+
+@pytest.mark.parametrize(
+    ("span", "every"),
+    [(0.3, 0.1), (3, 1), (20, 5), (114, 30), (700, 300), (14_000, 3600), (140_000, 43_200), (2e6, 518_400)],
+)
+def test_the_moments_under_a_plot_are_round_and_few(span: float, every: float) -> None:
+    assert pace(span) == pytest.approx(every)

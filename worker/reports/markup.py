@@ -86,7 +86,7 @@ def _cell(value: Cell) -> str:
 def seconds(value: float) -> str:
     if value < 1:
         return f"{1000 * value:.0f}ms" if value else "0s"
-    return f"{value:.1f}s" if value < 60 else show_duration(value)  # noqa: PLR2004 -- a minute.
+    return f"{value:.1f}".removesuffix(".0") + "s" if value < 60 else show_duration(value)  # noqa: PLR2004 -- a minute.
 
 
 def share(part: float, whole: float) -> Figure:

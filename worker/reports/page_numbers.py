@@ -69,8 +69,10 @@ def failures(report: Report) -> Iterator[str]:
 
 def _why(group: FailureGroup) -> Html:
     samples = " ".join(f"<code>{text(token_id, MOST_OF_ID)}</code>" for token_id in group.sample_ids)
+    # A narrow screen breaks a name between its words.
+    name = text(group.reason, MOST_OF_ID).replace("_", "_<wbr>")
     return Html(
-        f"<code><strong>{text(group.reason, MOST_OF_ID)}</strong></code><br>"
+        f"<code><strong>{name}</strong></code><br>"
         f'<span class="any">{text(group.message)}</span>'
         + (f'<div class="quiet">for example {samples}</div>' if samples else "")
     )

@@ -15,6 +15,32 @@ _WIDTH: Final = 1000
 _HEIGHT: Final = 200
 _STRIP: Final = 30
 _TICKS: Final = 4
+_DAY: Final = 86_400
+_PACES: Final = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14_400,
+    21_600,
+    43_200,
+)
+"""Seconds between two moments under a plot; beyond them, days."""
+_ROOM: Final = 0.95
+"""Share of the width up to which a moment has room for its words."""
 _FEWEST: Final = 3
 _MOST_ROOM: Final = 2
 """The allowed rate may make an axis so many times as long as what was sent does; beyond it is not drawn."""
@@ -184,9 +210,17 @@ def _labels(top: float) -> str:
 
 
 def _times(span: float) -> str:
-    return "".join(
-        f"<span>{seconds(span * step / _TICKS) if step else 0}</span>" for step in range(_TICKS + 1)
-    )
+    """Moments that are easy to read off, each at its place."""
+    every = pace(span)
+    moments = (every * step for step in range(1, math.floor(_ROOM * span / every) + 1))
+    told = (f'<span style="left:{100 * at / span:.1f}%">{seconds(at)}</span>' for at in moments)
+    return "<span>0</span>" + "".join(told)
+
+
+def pace(span: float) -> float:
+    """The seconds from one moment under a plot to the next: at most `_TICKS` of them, in round numbers."""
+    least = span / (_TICKS + 1)
+    return next((every for every in _PACES if every >= least), nice(least / _DAY) * _DAY)
 
 
 def nice(value: float) -> float:
