@@ -31,7 +31,7 @@ MIDDLE: Final = 0.5
 MIDDLE_WHERE_DEAR: Final = 0.3
 DEAR: Final = 0.5
 """Seconds of hold from which on a refusal is dear."""
-SHORTEST_WAIT: Final = 2.0
+SHORTEST_WAIT: Final = 4.0
 SHORTEST_WAIT_AFTER_FALL: Final = 1.5
 """The same where the rate was twice as high not long ago: what fell may rise again."""
 LONGEST_WAIT: Final = 8.0

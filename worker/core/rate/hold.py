@@ -4,7 +4,7 @@ from typing import Final
 
 from worker.core.backoff import backoff
 
-BASE: Final = 0.1
+BASE: Final = 0.05
 """Seconds held after a first 429 that does not say how long. Short, since the rate is lowered besides."""
 CAP: Final = 60.0
 

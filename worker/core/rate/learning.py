@@ -34,8 +34,8 @@ LOOK: Final = 0.2
 """Seconds between two decisions, at least."""
 BACK_UP: Final = 1.0
 """The largest step where the rate was twice as high not long ago: each doubles it."""
-PRICE: Final = 25.0
-"""Seconds of sending for each second of hold: refusals may cost 4 % of the time."""
+PRICE: Final = 40.0
+"""Seconds of sending for each second of hold: refusals may cost 2.5 % of the time."""
 PER_REFUSAL: Final = 100.0
 """Requests for each one refused: 429s may be 1 % of the requests."""
 TRUST: Final = 15
