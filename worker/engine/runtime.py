@@ -181,7 +181,7 @@ class Engine:
         """Other processes see it at their next commit."""
         for run in self._running:
             if run.job_id == job_id:
-                run.halt()
+                run.give_back()
 
     def _share(self, jobs: Mapping[str, Standing]) -> None:
         """Gives a slice back where another job has had less than its share for a second or more."""

@@ -85,12 +85,8 @@ class SliceRun:
         """Batches that are still to be handed to the lane."""
         return self._unfed
 
-    def halt(self) -> None:
-        """The job is not to go on."""
-        self._ledger.stop()
-
     def give_back(self) -> None:
-        """Another job is to have its turn: anyone may go on with the slice later."""
+        """Nothing more of it is sent here: its job stops, or another is to have its turn."""
         self._ledger.stop()
 
     def snooze(self, seconds: float) -> None:
