@@ -109,14 +109,30 @@ async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(pacer: 
     assert given == list(range(60))
 
 
+async def test_a_process_sends_a_few_until_it_is_answered_or_half_a_second_is_over(pacer: Make) -> None:
+    """All that its first connections make late would arrive as one burst."""
+    shared = pacer(1000.0)
+    clock = asyncio.get_running_loop().time
+    given: list[float] = []
+
+    async def ask() -> None:
+        await shared.slot(JOB, always)
+        given.append(clock())
+
+    await asyncio.gather(*(ask() for _ in range(12)))
+    assert sum(when < given[0] + 0.4 for when in given) == 4
+
+
 @pytest.mark.parametrize("rate", [20.0, 100.0])
 async def test_no_slot_is_wasted_on_those_who_wait_for_the_end_of_a_hold(
     jobs: Jobs, pacer: Make, rate: float
 ) -> None:
     """However many rounds of asking their waiting takes: the budget moves on by what they use."""
     asked = int(rate)
-    await refuse(pacer(rate), 0.5)
     waits = pacer(rate, wants=lambda: [Want(JOB, 1, 0)])
+    # So that its way to the API is open by the end of the hold.
+    await waits.slot(JOB, always)
+    await refuse(pacer(rate), 0.5)
     slots = await asyncio.gather(*(waits.slot(JOB, always) for _ in range(asked)))
     assert None not in slots
     # It begins slower after a hold, and the rate was lowered a little.

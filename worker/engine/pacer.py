@@ -41,12 +41,12 @@ _MANY: Final = 32
 _LOOK_UP: Final = 0.5
 """Seconds: how often those who wait are asked whether it still has a purpose."""
 
-_FIRST_FEW: Final = 3
-"""Requests that a process has in flight until its first answer came; one more for each answer. A name has to
+_FIRST_FEW: Final = 4
+"""Requests that a process has in flight until its first answer came; one more for two answers. A name has to
 be looked up, connections are made and code is run for the first time: all that is sent meanwhile would arrive
 as one burst."""
 
-_OPENING: Final = 0.25
+_OPENING: Final = 0.5
 """Seconds after which it waits for answers no longer: the API is slow, or its way is open."""
 
 _SAME_HOLD: Final = 0.05
@@ -213,7 +213,7 @@ class Pacer:
     def _is_free(self, now: float) -> bool:
         """Whether one more may be in flight."""
         is_open = self._open_at is not None and now >= self._open_at
-        return self._places.free and (is_open or self._places.taken < _FIRST_FEW + self._answers)
+        return self._places.free and (is_open or self._places.taken < _FIRST_FEW + self._answers // 2)
 
     def _come_back(self, when: float) -> None:
         """A look too many is harmless, and cheaper than a new timer at each."""
