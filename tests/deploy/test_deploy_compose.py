@@ -1,6 +1,7 @@
 """`compose.yaml`: Redis keeps what it has, nothing is open to the network, workers are locked down."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,8 @@ def its_flower(services: dict[str, Any], deploy: Path, tmp_path: Path) -> tuple[
     inside = {
         "$$": "$",
         "/run/secrets/": f"{tmp_path}/",
-        "/opt/bulk-activate/": f"{deploy}/",
-        "exec celery": f"exec {CELERY}",
+        "/opt/bulk-activate/": shlex.quote(f"{deploy}/"),
+        "exec celery": f"exec {shlex.quote(str(CELERY))}",
     }
     for there, here in inside.items():
         script = script.replace(there, here)

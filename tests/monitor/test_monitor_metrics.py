@@ -118,7 +118,9 @@ def test_where_redis_is_away_it_says_so_and_nothing_else() -> None:
         until(lambda: told.value("redis_up") == 1)
 
 
+@pytest.mark.usefixtures("told")
 def test_a_worker_serves_them_too_where_a_port_is_set(stack: Stack, api: Simulator) -> None:
+    """Those of all workers: another runs already."""
     own = Exporter(free_port())
     worker = stack.worker(api, METRICS_PORT=str(own.port))
     until(own.answers)
