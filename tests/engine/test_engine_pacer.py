@@ -98,7 +98,8 @@ async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
 
 
 async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(pacer: Make) -> None:
-    shared = pacer(200.0)
+    # At more than can be used: below that, who comes to use a slot too late waits for the next.
+    shared = pacer(2000.0)
     given: list[int] = []
 
     async def ask(number: int) -> None:

@@ -5,6 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import structlog
@@ -59,6 +60,7 @@ log = structlog.get_logger(__name__)
 class _Waiter(NamedTuple):
     given: "asyncio.Future[Slot | None]"
     wanted: Callable[[], bool]
+    turn: int
 
 
 class Pacer:
@@ -101,6 +103,7 @@ class Pacer:
         self._strikes = 0
         self._open_at: float | None = None
         self._answers = 0
+        self._turns = 0
         self.rate = terms.first
         """Requests per second, over all workers, as last heard."""
 
@@ -113,7 +116,9 @@ class Pacer:
 
         None where `wanted` no longer holds; then nothing may be sent, and no place is taken.
         """
-        waiter = _Waiter(self._loop.create_future(), wanted)
+        self._turns += 1
+        turn = self._turns
+        waiter = _Waiter(self._loop.create_future(), wanted, turn)
         self._waiting.setdefault(job, deque()).append(waiter)
         while True:
             self.poke()
@@ -132,8 +137,9 @@ class Pacer:
                 return slot
             # The loop was busy with other things since.
             self._give_up()
-            waiter = _Waiter(self._loop.create_future(), wanted)
-            self._waiting.setdefault(job, deque()).appendleft(waiter)
+            waiter = _Waiter(self._loop.create_future(), wanted, turn)
+            queue = self._waiting.setdefault(job, deque())
+            queue.insert(sum(1 for _ in takewhile(lambda other: other.turn < turn, queue)), waiter)
 
     def poke(self) -> None:
         """A place became free, or somebody waits."""
