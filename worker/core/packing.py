@@ -33,7 +33,7 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     known = list(entries)
     for first in range(0, len(known), MAX_BATCH):
         fixed = known[first : first + MAX_BATCH]
-        if (entry := fixed[0]).outcome is _PENDING and entry.trial is None and _alike(fixed):
+        if _is_untouched(fixed):
             healthy.append(_untouched(ids, first, len(fixed)))
             continue
         sound: list[int] = []
@@ -52,9 +52,10 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     return healthy, [*whole, *pool.full(), *pool.rest()]
 
 
-def _alike(entries: Sequence[Entry]) -> bool:
-    # What stands in one span of the record is one entry, so this looks at names and not at fields.
-    return entries.count(entries[0]) == len(entries)
+def _is_untouched(entries: Sequence[Entry]) -> bool:
+    first = entries[0]
+    # Ids of which the record says the same share one entry: comparing them is a look at names.
+    return first.outcome is _PENDING and first.trial is None and entries.count(first) == len(entries)
 
 
 def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:

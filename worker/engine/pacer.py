@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from itertools import takewhile
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import structlog
@@ -61,6 +62,7 @@ class _Waiter(NamedTuple):
     given: "asyncio.Future[Slot | None]"
     wanted: Callable[[], bool]
     turn: int
+    """In the order in which they came."""
 
 
 class Pacer:
@@ -117,29 +119,27 @@ class Pacer:
         None where `wanted` no longer holds; then nothing may be sent, and no place is taken.
         """
         self._turns += 1
-        turn = self._turns
-        waiter = _Waiter(self._loop.create_future(), wanted, turn)
+        waiter = _Waiter(self._loop.create_future(), wanted, self._turns)
         self._waiting.setdefault(job, deque()).append(waiter)
-        while True:
-            self.poke()
-            try:
-                slot = await waiter.given
-            except asyncio.CancelledError:
-                if waiter.given.done() and not waiter.given.cancelled() and waiter.given.result() is not None:
-                    self._give_up()
-                raise
-            if slot is None:
-                return None
-            if not wanted():
-                self._give_up()
-                return None
-            if not self._slots.is_stale(slot, self._loop.time()):
-                return slot
+        while (slot := await self._given(waiter)) and self._slots.is_stale(slot, self._loop.time()):
             # The loop was busy with other things since.
             self._give_up()
-            waiter = _Waiter(self._loop.create_future(), wanted, turn)
-            queue = self._waiting.setdefault(job, deque())
-            queue.insert(sum(1 for _ in takewhile(lambda other: other.turn < turn, queue)), waiter)
+            waiter = waiter._replace(given=self._loop.create_future())
+            insort(self._waiting.setdefault(job, deque()), waiter, key=attrgetter("turn"))
+        return slot
+
+    async def _given(self, waiter: _Waiter) -> Slot | None:
+        self.poke()
+        try:
+            slot = await waiter.given
+        except asyncio.CancelledError:
+            if waiter.given.done() and not waiter.given.cancelled() and waiter.given.result() is not None:
+                self._give_up()
+            raise
+        if slot is not None and not waiter.wanted():
+            self._give_up()
+            return None
+        return slot
 
     def poke(self) -> None:
         """A place became free, or somebody waits."""

@@ -16,27 +16,15 @@ _HEIGHT: Final = 200
 _STRIP: Final = 30
 _TICKS: Final = 4
 _DAY: Final = 86_400
-_PACES: Final = (
-    0.1,
-    0.2,
-    0.5,
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    14_400,
-    21_600,
-    43_200,
+_PACES: Final = tuple(
+    unit * times
+    for unit, steps in (
+        (0.1, (1, 2, 5)),
+        (1, (1, 2, 5, 10, 15, 30)),
+        (60, (1, 2, 5, 10, 15, 30)),
+        (3600, (1, 2, 4, 6, 12)),
+    )
+    for times in steps
 )
 """Seconds between two moments under a plot; beyond them, days."""
 _ROOM: Final = 0.95
