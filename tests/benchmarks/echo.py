@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -55,7 +55,10 @@ class Api:
     def activate(self, body: bytes) -> bytes:
         ids = self._asked(body).ids
         self.seen.note(len(ids), time.monotonic())
-        return self._encode({"successes": ids, "failures": []})
+        return self._encode(self.said(ids))
+
+    def said(self, ids: list[str]) -> dict[str, list[Any]]:
+        return {"successes": ids, "failures": []}
 
     def told(self) -> dict[str, float]:
         return asdict(self.seen)

@@ -8,7 +8,6 @@ odd constant: ten million of them take 10 MB here, where a set of their names ta
 
 import argparse
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -46,9 +45,7 @@ class NumberedApi(Api):
         self._sent = bytearray(count)
         self._strangers = 0
 
-    def activate(self, body: bytes) -> bytes:
-        ids = self._asked(body).ids
-        self.seen.note(len(ids), time.monotonic())
+    def said(self, ids: list[str]) -> dict[str, list[Any]]:
         answer: dict[str, list[Any]] = {"successes": [], "failures": []}
         for token_id in ids:
             number = number_of(token_id)
@@ -60,7 +57,7 @@ class NumberedApi(Api):
                 answer["failures"].append({"id": token_id, "message": "Token not found"})
             else:
                 answer["successes"].append(token_id)
-        return self._encode(answer)
+        return answer
 
     def told(self) -> dict[str, float]:
         """Besides what any tells: ids of its world by what became of them."""
