@@ -196,6 +196,7 @@ def job_is_cancelled(scene: Scene, rng: Random) -> Explained:
     """One of its own, beside the others, at any moment of its life; it may have been paused before."""
     ids = new_ids(rng.randint(1, 9000))
     job_id = scene.stack.submit(ids)
+    scene.cancelled.add(job_id)
     time.sleep(rng.uniform(0, 3))
     orders = rng.choice((("cancel",), ("pause", "cancel"), ("pause", "resume", "cancel", "cancel")))
     codes = [scene.stack.cli(order, job_id).code for order in orders]

@@ -52,6 +52,8 @@ class Scene:
     """A worker's pid to how many processes it has."""
     side_jobs: dict[str, list[str]] = field(default_factory=dict)
     """Jobs that faults made on their way, with their ids."""
+    cancelled: set[str] = field(default_factory=set)
+    """Jobs that were ordered to be."""
 
     def work(self, processes: int = 1, **settings: str) -> Process:
         """Starts a worker of so many processes."""
@@ -66,11 +68,15 @@ class Scene:
         with sync_client(self.real.server.url) as client:
             yield client
 
-    def begin(self, batches: int, workers: int = 1, requests: int = 20) -> tuple[str, list[str]]:
-        """Starts workers and a job of so many batches, and waits until it is under way: its id, its ids."""
+    def crew(self, workers: int) -> None:
+        """Starts so many workers and waits for them: the first of the scene."""
         for _ in range(workers):
             self.work()
         self.ready(workers)
+
+    def begin(self, batches: int, workers: int = 1, requests: int = 20) -> tuple[str, list[str]]:
+        """Starts workers and a job of so many batches, and waits until it is under way: its id, its ids."""
+        self.crew(workers)
         ids = new_ids(MAX_BATCH * batches)
         job_id = self.stack.submit(ids)
         self.more(requests)
@@ -93,9 +99,13 @@ class Scene:
     def state(self, job_id: str) -> str:
         return str(self.stack.report(job_id)["state"])
 
+    def ends(self, job_id: str) -> set[str]:
+        """The states in which the job may come to rest: an order to cancel may meet it complete."""
+        return {"completed", "cancelled"} if job_id in self.cancelled else {"completed"}
+
     def rests(self, job_id: str, patience: float = PATIENCE) -> None:
-        """Waits until the job is complete, or cancelled."""
-        until(lambda: self.state(job_id) in {"completed", "cancelled"}, patience)
+        """Waits until the job is at one of its `ends`."""
+        until(lambda: self.state(job_id) in self.ends(job_id), patience)
 
     def hurry(self) -> None:
         """All that was to happen has happened: the rest of the job may go fast."""

@@ -52,9 +52,7 @@ def test_orders_act_within_two_seconds_on_every_worker_again_and_again(tmp_path:
         is_refused(made, "purge", job_id, "queued")
         # Its slices wait in the queue, and nobody has looked at one.
         ordered(made, "pause", job_id)
-        for _ in range(WORKERS):
-            made.work()
-        made.ready(WORKERS)
+        made.crew(WORKERS)
         made.rounds(2)
         assert api.sent == []
         all_send(api, ordered(made, "resume", job_id))
@@ -90,9 +88,7 @@ def test_orders_act_while_a_429_holds_everybody(tmp_path: Path, seconds: int) ->
         recorded(latency=20, retry_after=str(seconds)) as api,
         scene(tmp_path, rate=60, api=api) as made,
     ):
-        for _ in range(WORKERS):
-            made.work()
-        made.ready(WORKERS)
+        made.crew(WORKERS)
         job_id = made.stack.submit(new_ids(16 * IDS))
         all_send(api, time.monotonic(), within=WITHIN * 5)
         hold(made)
