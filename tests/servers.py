@@ -14,6 +14,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,12 @@ from tests.embedded.supervisors import ready_line, supervisor
 from worker.core.errors import BadInputError
 from worker.embedded.binary import find_server
 from worker.embedded.probe import connected
+
+
+def free_port() -> int:
+    """Of the loopback; whoever is quick may still take it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import pytest
 from tests.api.clients import ORG, parts
 from tests.api.servers import Talk, raw, says
 from tests.core.made import IDS, a_batch, ok
+from tests.servers import free_port
 from worker.core import answer as documented
 from worker.core.answer import MAX_BODY, classify
 from worker.core.policy import Policy, decide
@@ -149,9 +150,7 @@ async def server(talk: Talk | None) -> AsyncIterator[str]:
         async with raw(talk) as url:
             yield url
         return
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    yield f"http://127.0.0.1:{free_port()}"
 
 
 def test_the_table_and_these_cases_have_the_same_rows() -> None:

@@ -11,7 +11,6 @@ limit is looked at, so what nginx answers by itself stands behind a second serve
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import urllib.request
@@ -25,7 +24,7 @@ from urllib.parse import urlsplit
 from tests.e2e.stack import until
 from tests.embedded.supervisors import DEADLINE
 from tests.limits.arrivals import Arrival
-from tests.servers import missing
+from tests.servers import free_port, missing
 from worker.embedded.deathsig import ending_with_parent
 
 _TRIES: Final = 5
@@ -123,7 +122,7 @@ def _start(
     binary: str, home: Path, *, rate: int, burst: str, api: str
 ) -> tuple["subprocess.Popen[bytes]", str]:
     for _ in range(_TRIES):
-        port = _free_port()
+        port = free_port()
         config = home / "nginx.conf"
         config.write_text(_CONFIG.format(home=home, rate=rate, burst=burst, api=api, port=port))
         command = [binary, "-p", str(home), "-c", str(config), "-e", str(home / "error.log")]
@@ -140,11 +139,6 @@ def _start(
         process.kill()
         process.wait()
     raise AssertionError(f"nginx did not start: {(home / 'error.log').read_text()}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _is_ours(process: "subprocess.Popen[bytes]", url: str) -> bool:

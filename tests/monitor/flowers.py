@@ -2,7 +2,6 @@
 
 import base64
 import json
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.stack import CELERY, PATIENCE, environment, until
+from tests.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 COMMAND: Final = [
@@ -65,8 +65,7 @@ def flower(
     redis_url: str, log: Path, command: Sequence[str] = COMMAND, given: dict[str, str] = PASSWORD
 ) -> Iterator[Flower]:
     """Answers by the time it is given. `given`: what it finds in its environment."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    port = str(free_port())
     with log.open("ab") as out:
         process = subprocess.Popen(
             command,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.stack import PATIENCE, until
-from tests.monitor.scrapes import ROOT, free_port
-from tests.servers import missing
+from tests.monitor.scrapes import ROOT
+from tests.servers import free_port, missing
 
 SHIPPED: Final = ROOT / "deploy" / "prometheus"
 ITS_EXPORTER: Final = "127.0.0.1:9464"

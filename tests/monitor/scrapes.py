@@ -1,7 +1,6 @@
 """A real exporter, and what it tells, read as Prometheus reads it."""
 
 import json
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -13,14 +12,10 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.stack import BULK_ACTIVATE, PATIENCE, environment, until
+from tests.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 Labels = tuple[tuple[str, str], ...]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @dataclass(frozen=True)

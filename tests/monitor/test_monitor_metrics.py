@@ -8,8 +8,8 @@ import pytest
 
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, cli, new_ids, simulator, until
 from tests.monitor.promtool import promtool
-from tests.monitor.scrapes import Exporter, exporter, free_port
-from tests.servers import valkey9
+from tests.monitor.scrapes import Exporter, exporter
+from tests.servers import free_port, valkey9
 
 
 @pytest.fixture(scope="module")

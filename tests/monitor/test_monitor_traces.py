@@ -12,8 +12,7 @@ import pytest
 
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environment, new_ids, until
 from tests.monitor.collector import Collector, collector
-from tests.monitor.scrapes import free_port
-from tests.servers import valkey9
+from tests.servers import free_port, valkey9
 from worker.core.answer import Reply
 from worker.core.batch import Batch
 from worker.messages import QUEUE_NAMES

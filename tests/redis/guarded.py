@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any, Final, cast
 import redis
 
 from tests.e2e.stack import until
-from tests.servers import missing
+from tests.servers import free_port, missing
 
 PASSWORD: Final = "hunter2@:/%"
 """With all that has to be escaped in a URL."""
@@ -66,12 +65,6 @@ def _answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.RedisError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from tests.e2e.stack import ORG, Simulator, Stack, agree, new_ids, simulator, until
-from tests.redis.guarded import PASSWORD, Certificates, Process, certificates, free_port, redis_server
+from tests.redis.guarded import PASSWORD, Certificates, Process, certificates, redis_server
+from tests.servers import free_port
 from worker.messages import make_app
 from worker.settings import load
 
