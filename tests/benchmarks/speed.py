@@ -26,13 +26,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.commands import counted
-from tests.benchmarks.contestants import FULL_SPEED, Cost, Run, bare, echo, ours
+from tests.benchmarks.contestants import FULL_SPEED, Cost, Run, bare, echo, ours, warm_up
 from tests.benchmarks.ours import workers
 from tests.benchmarks.peers.queues import NEEDED, QUEUES, arq_environment, cookbook
 
 LATENCIES: Final = (0.0, 0.02)
-_WARM_UP: Final = 500
-"""Batches of a first job, which nobody measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def _told(side: Sequence[Cost]) -> str:
 def beside_the_bare_loop(given: Given) -> Iterator[Row]:
     for latency in LATENCIES:
         with echo(latency) as api, workers(api.url, 1, **FULL_SPEED) as worker:
-            ours(api, worker, _WARM_UP)
+            warm_up(api, worker)
             # What the worker has in flight where nothing else is set.
             right = partial(bare, api, given.batches, 32)
             found = pairs(partial(ours, api, worker, given.batches), right, given.pairs)
@@ -111,7 +109,7 @@ def processes(given: Given) -> Iterator[Row]:
         workers(api.url, 1, **FULL_SPEED) as one,
     ):
         for worker in (one, two):
-            ours(api, worker, _WARM_UP)
+            warm_up(api, worker)
         found = pairs(
             partial(ours, api, two, 2 * given.batches), partial(ours, api, one, given.batches), given.pairs
         )
@@ -128,7 +126,7 @@ def beside_peers(given: Given) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as made, arq_environment(given.arq or Path(made)) as arq:
         for latency in LATENCIES:
             with echo(latency) as api, workers(api.url, 1, **FULL_SPEED) as worker:
-                ours(api, worker, _WARM_UP)
+                warm_up(api, worker)
                 left = partial(ours, api, worker, given.batches)
                 rights: dict[str, Run] = {
                     name: partial(queue.measure, api, given.peer_batches, arq if queue.needs_arq else own)
