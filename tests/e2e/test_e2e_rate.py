@@ -1,5 +1,8 @@
 """The rate of all workers: ordered while they work, shared between jobs, learned where nobody knows it."""
 
+from statistics import median
+from typing import Any
+
 import pytest
 
 from tests.e2e.stack import ORG, Simulator, Stack, cli, new_ids, simulator, until
@@ -41,10 +44,18 @@ def test_a_rate_that_nobody_knows_is_found_and_kept_for_the_next_job(stack: Stac
     with simulator("--rate", "60", "--burst", "10", "--retry-after", "none") as api:
         job_id = stack.submit(new_ids(15 * 600))
         stack.worker(api, rate="auto", RATE_START="5")
-        until(lambda: stack.report(job_id)["state"] == "completed")
-        report = stack.report(job_id)
+        reports: list[dict[str, Any]] = []
+
+        def is_complete() -> bool:
+            reports.append(stack.report(job_id))
+            return bool(reports[-1]["state"] == "completed")
+
+        until(is_complete)
+        report = reports[-1]
         assert report["rate"]["configured"] == "auto"
-        assert 30 <= report["rate"]["current"] <= 75
+        # At any one moment, the last too, it may be looking for more.
+        found = [each["rate"]["current"] for each in reports if each["requests"]["throttled"]]
+        assert 30 <= median(found) <= 75
         assert report["requests"]["throttled"] <= 0.06 * report["requests"]["sent"]
         with sync_client(stack.redis_url) as client:
             host = api.url.removeprefix("http://")
