@@ -7,12 +7,16 @@ from typing import Any
 
 from tests.api.standin import stand_in
 from tests.api.waiting import until
-from tests.benchmarks.hostile import cost, differences
+from tests.benchmarks.hostile import REFUSED, cost, differences
 from tests.engine.fleet import fleet
 from tests.engine.jobs import Jobs
 from worker.core.job import Control
 from worker.reports.recount import recount
 from worker.simulator.faults import NAMES
+
+MOST_UNLUCKY = 2
+"""Active ids that made-up refusals alone may have left unknown: three in a row, each of 6 %, strike one id in
+5,000 that stands alone in doubt, and some 100 of the 3,000 do."""
 
 
 async def test_every_id_ends_as_the_api_says(jobs: Jobs, redis_url: str) -> None:
@@ -43,6 +47,9 @@ async def test_every_id_ends_as_the_api_says(jobs: Jobs, redis_url: str) -> None
             for name, row in jobs.rows(job).items()
         ]
         assert differences(rows, entries) == {}
+        # Three refusals in a row are a poisoned id's mark: a sound one meets them by ill luck only.
+        left_open = [row["id"] for row in rows if row["outcome"] == "unknown" and row["http_status"] in REFUSED]
+        assert sum(entries[name]["active"] for name in left_open) <= MOST_UNLUCKY
         assert recount(jobs.store, job.job_id).differences == []
         requests = jobs.report(job).requests
         assert cost({"requests": requests}, stats, len(job.ids))["within_a_quarter"]
