@@ -48,8 +48,8 @@ async def test_every_id_ends_as_the_api_says(jobs: Jobs, redis_url: str) -> None
         ]
         assert differences(rows, entries) == {}
         # Three refusals in a row are a poisoned id's mark: a sound one meets them by ill luck only.
-        left_open = [row["id"] for row in rows if row["outcome"] == "unknown" and row["http_status"] in REFUSED]
-        assert sum(entries[name]["active"] for name in left_open) <= MOST_UNLUCKY
+        unknown = [row for row in rows if row["outcome"] == "unknown" and row["http_status"] in REFUSED]
+        assert sum(entries[row["id"]]["active"] for row in unknown) <= MOST_UNLUCKY
         assert recount(jobs.store, job.job_id).differences == []
         requests = jobs.report(job).requests
         assert cost({"requests": requests}, stats, len(job.ids))["within_a_quarter"]
