@@ -33,9 +33,8 @@ class Account:
 
     def add(self, tally: Tally) -> None:
         """What a commit carried, once it is in the record."""
-        for settlement in tally.settlements:
-            self._codes.update(settlement.codes)
-        self._requests.update(tally.requests)
+        self._codes.update("".join([settlement.codes for settlement in tally.settlements]))
+        self._requests.update(tally.counters())
 
     @property
     def settled(self) -> int:

@@ -6,9 +6,9 @@ will be sent within about 100 ms, since each of them is marked in the record as 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from worker.core.rate.slots import Slot, slots_per_run
 from worker.core.rate.terms import Terms
@@ -21,13 +21,8 @@ from worker.store.claims import LONG_HOLD_MS
 MOST_AHEAD: Final = 128
 """Batches of a job let in ahead of sending, however high the rate."""
 
-_SPARE: Final = 4
-"""Senders per place: those that back off hold no place, and others send meanwhile."""
-
 _LOOK_UP: Final = 0.5
 """Seconds: how often a wait for room looks whether it still has a purpose."""
-
-Work = Callable[[], Awaitable[None]]
 
 
 class Rider(Protocol):
@@ -51,13 +46,13 @@ class Lane:
     def __init__(self, store: BudgetStore, terms: Terms, concurrency: int, patience: Patience) -> None:
         self.places = Places(concurrency)
         self.pacer = Pacer(store, terms, self.places, patience, self._wants, self._held)
-        self._most_senders = _SPARE * concurrency
         self._riders: set[Rider] = set()
         self._ahead: dict[str, int] = {}
         self._room = asyncio.Event()
-        self._work: asyncio.Queue[Work] = asyncio.Queue()
-        self._senders: set[asyncio.Task[None]] = set()
-        self._idle = 0
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
+        """The clock of slots and holds, in seconds."""
+        self._under_way: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def riding(self, rider: Rider) -> Iterator[None]:
@@ -99,18 +94,18 @@ class Lane:
         most = min(MOST_AHEAD, slots_per_run(self.pacer.rate))
         return most - self._ahead.get(job, 0), (most + 1) // 2
 
-    def put(self, work: Work) -> None:
-        """Hands `work` to a sender. `work` must deal with its own exceptions."""
-        self._work.put_nowait(work)
-        if self._idle < self._work.qsize() and len(self._senders) < self._most_senders:
-            self._senders.add(asyncio.create_task(self._send()))
+    def put(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begins `work`, which must deal with its own exceptions. It waits in `enter` for its turn."""
+        task = self._loop.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
-    async def enter(self, job: str, wanted: Callable[[], bool]) -> Slot | None:
+    def enter(self, job: str, wanted: Callable[[], bool]) -> Awaitable[Slot | None]:
         """Waits for a slot of the budget and a place among the requests in flight, which has to be left.
 
         None where `wanted` no longer holds; then nothing may be sent, and there is no place to be left.
         """
-        return await self.pacer.slot(job, wanted)
+        return self.pacer.slot(job, wanted)
 
     def leave(self) -> None:
         self.places.leave()
@@ -124,9 +119,9 @@ class Lane:
 
     async def close(self) -> None:
         """To be called when no work is left."""
-        for sender in self._senders:
-            sender.cancel()
-        await asyncio.gather(*self._senders, return_exceptions=True)
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         await self.pacer.close()
 
     def _wants(self) -> list[Want]:
@@ -136,12 +131,3 @@ class Lane:
             slots = rider.backlog + (so_far.slots if so_far else 0)
             backlog[rider.job_id] = Want(rider.job_id, rider.weight, slots)
         return list(backlog.values())
-
-    async def _send(self) -> None:
-        while True:
-            self._idle += 1
-            try:
-                work = await self._work.get()
-            finally:
-                self._idle -= 1
-            await work()

@@ -89,6 +89,11 @@ class Ledger:
         if amount:
             self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
 
+    def spent(self, name: str, seconds: float) -> None:
+        """Adds to where a batch's time went; `name` is one of `SECONDS`."""
+        took = self._tally.seconds
+        took[name] = took.get(name, 0.0) + seconds
+
     def sent(self, allowed: float) -> None:
         """One more request. `allowed`: the rate that the organization was allowed then."""
         self.count("sent")

@@ -120,16 +120,20 @@ class Pacer:
         """
         self._turns += 1
         waiter = _Waiter(self._loop.create_future(), wanted, self._turns)
+        is_first = not self._waiting
         self._waiting.setdefault(job, deque()).append(waiter)
+        if is_first:
+            # Where others wait it is known when to look next.
+            self._tick()
         while (slot := await self._given(waiter)) and self._slots.is_stale(slot, self._loop.time()):
             # The loop was busy with other things since.
             self._give_up()
             waiter = waiter._replace(given=self._loop.create_future())
             insort(self._waiting.setdefault(job, deque()), waiter, key=attrgetter("turn"))
+            self._tick()
         return slot
 
     async def _given(self, waiter: _Waiter) -> Slot | None:
-        self.poke()
         try:
             slot = await waiter.given
         except asyncio.CancelledError:

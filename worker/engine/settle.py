@@ -1,6 +1,5 @@
 """The heart: one batch, from its first request to the outcome of its last id."""
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -181,7 +180,7 @@ def _their_now(reply: Reply | NoReply) -> float:
 
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
-    clock = asyncio.get_running_loop().time
+    clock = run.lane.now
     while (entry := await run.gate.enter(run.goes_on, run.ledger.trouble)) is not None:
         slot = None
         asked, full = clock(), run.lane.places.full_seconds()
@@ -203,12 +202,12 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
         finally:
             if slot is not None:
                 run.lane.leave()
-        held = run.lane.pacer.held_between(asked, sent)
-        run.ledger.count("ms_held_by_429", round(1000 * held))
+        if held := run.lane.pacer.held_between(asked, sent):
+            run.ledger.spent("held_by_429", held)
         full = min(full, sent - asked - held)
-        run.ledger.count("ms_waiting_for_place", round(1000 * full))
-        run.ledger.count("ms_waiting_for_rate", round(1000 * (sent - asked - held - full)))
-        run.ledger.count("ms_in_flight", round(1000 * (answered - sent)))
+        run.ledger.spent("waiting_for_place", full)
+        run.ledger.spent("waiting_for_rate", sent - asked - held - full)
+        run.ledger.spent("in_flight", answered - sent)
         run.ledger.count(bucket_of(answered - sent))
         return Sent(reply, entry, slot, answered - sent)
     return None

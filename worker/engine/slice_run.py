@@ -94,7 +94,7 @@ class SliceRun:
         if self._end is End.RELEASE and self._ledger.going_on:
             self._end = End.SNOOZE
             self._ledger.snooze = seconds
-            self._ledger.count("ms_held_by_429", round(1000 * seconds))
+            self._ledger.spent("held_by_429", seconds)
             self._ledger.stop()
 
     def stop(self) -> None:
@@ -152,7 +152,7 @@ class SliceRun:
 
     def _put(self, batch: Batch, repeat: str, on_turn: Callable[[], None] = lambda: None) -> None:
         self._under_way += 1
-        self._lane.put(partial(self._deliver, batch, repeat, on_turn))
+        self._lane.put(self._deliver(batch, repeat, on_turn))
 
     async def _deliver(self, batch: Batch, repeat: str, on_turn: Callable[[], None]) -> None:
         try:
@@ -181,7 +181,7 @@ class SliceRun:
     async def _come_back(self, batch: Batch, delay: float, fault: Reason | None, repeat: str) -> None:
         try:
             await self._ledger.back_off(delay)
-            self._ledger.count("ms_backing_off", round(1000 * delay))
+            self._ledger.spent("backing_off", delay)
             if self._ledger.going_on:
                 self._again(batch, fault, repeat)
         except Exception as error:  # noqa: BLE001 -- as above; what waited is recorded already.

@@ -72,6 +72,13 @@ class Tally:
     """Why the API cannot be reached, while it cannot."""
     support: list[tuple[int, str]] = field(default_factory=list)
     """Statuses of exceptional answers, and the names that the API gave to these requests."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Where the time went, by the names of `worker.core.report.SECONDS`, summed over batches."""
+
+    def counters(self) -> dict[str, int]:
+        """What is added to the job's counters; times in milliseconds, rounded once for all requests."""
+        times = {f"ms_{name}": round(1000 * seconds) for name, seconds in self.seconds.items()}
+        return self.requests | {name: ms for name, ms in times.items() if ms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +224,7 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
         "settled": settled,
         "apart": apart,
         "reasons": reasons,
-        "requests": tally.requests,
+        "requests": tally.counters(),
         "timeline": timeline,
         "trouble": tally.trouble,
         "support": tally.support,
