@@ -42,7 +42,7 @@ async def test_every_id_ends_as_the_api_says(jobs: Jobs, redis_url: str) -> None
         await until(rests, deadline=60)
         stats, entries = await api.stats(), await api.world()
         assert stats["by_fault"].keys() == NAMES
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"id": name, "outcome": row.outcome, "reason": row.reason, "http_status": row.http_status}
             for name, row in jobs.rows(job).items()
         ]

@@ -157,7 +157,7 @@ class Commit:
 
     async def send(self, stores: Stores) -> Answer:
         settlements = [self._settlement(first, codes) for first, codes in self.batches]
-        tally = Tally(settlements, {"sent": 1}, sent=1)
+        tally = Tally(settlements, {}, sent=1)
         done = await stores.claims.commit(self.claim, self.seq, self.mark, tally, self.end, snooze=3600.0)
         return (done.code.value, done.go_on, done.probes_left, _numbers(done.queue))
 

@@ -58,7 +58,8 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     """The body, or a little more than `MAX_BODY` of it: an endless one is left where it is."""
     chunks: list[bytes] = []
     length = 0
-    async for chunk in response.content.iter_any():
+    # As `iter_any`, without a generator for what nearly always is one chunk.
+    while chunk := await response.content.readany():
         chunks.append(chunk)
         length += len(chunk)
         if length > MAX_BODY:

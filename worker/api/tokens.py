@@ -1,7 +1,7 @@
 """Access tokens: exchanged from an owner's API token, cached, renewed early, once for all who wait."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -55,8 +55,8 @@ class _Cached:
     """Whether the API has accepted the token since it was got."""
     objection: str | None = None
     """Why the API will refuse the token, by its own claims."""
-    api_token: SecretStr | None = None
-    """What it was exchanged for, to be taken out of whatever echoes it."""
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """The token and what it was exchanged for, to be taken out of whatever echoes them."""
     renew_at: float = 0.0
     failed: tuple[type[Exception], str] | None = None
     """How the last exchange that failed did so: those who waited for it share it, and do not ask again."""
@@ -89,7 +89,7 @@ class AccessTokens:
         cached = self._cached.setdefault(org_id, _Cached())
         if (given := self._settings.access_token) is not None:
             if cached.token is None:
-                _keep(cached, given, org_id)
+                _keep(cached, org_id, given)
         elif self._is_due(cached):
             known = cached.failed
             async with cached.lock:
@@ -118,11 +118,10 @@ class AccessTokens:
         if cached is not None and cached.token is not None and cached.token.get_secret_value() == token:
             cached.proven = True
 
-    def secrets(self, org_id: str) -> list[bytes]:
+    def secrets(self, org_id: str) -> Sequence[bytes]:
         """What no answer about the organization may be seen to hold."""
         cached = self._cached.get(org_id)
-        known = (cached.token, cached.api_token) if cached is not None else ()
-        return [secret.get_secret_value().encode() for secret in known if secret is not None]
+        return () if cached is None else cached.secrets
 
     def _is_due(self, cached: _Cached) -> bool:
         return cached.token is None or self._now() >= cached.renew_at
@@ -135,8 +134,7 @@ class AccessTokens:
         except (CredentialRejectedError, TokenUnavailableError) as error:
             cached.failed = (type(error), str(error))
             raise
-        _keep(cached, SecretStr(grant.access_token), org_id)
-        cached.api_token = api_token
+        _keep(cached, org_id, SecretStr(grant.access_token), api_token)
         cached.renew_at = asked_at + renew_after(grant.expires_in)
         log.info("access token renewed", org_id=org_id, expires_in=grant.expires_in)
 
@@ -188,8 +186,9 @@ class AccessTokens:
         )
 
 
-def _keep(cached: _Cached, token: SecretStr, org_id: str) -> None:
+def _keep(cached: _Cached, org_id: str, token: SecretStr, *exchanged: SecretStr) -> None:
     cached.token = token
+    cached.secrets = tuple(secret.get_secret_value().encode() for secret in (token, *exchanged))
     cached.proven = False
     cached.objection = objection(token.get_secret_value(), org_id)
 

@@ -80,11 +80,12 @@ def charges(verdict: Verdict, step: Step, batch: Batch) -> bool:
     A failure that may be an outage's is charged later, if at all (see `charge`). One that splits its batch
     never is, nor a probe, but to the id at fault once it stands alone.
     """
-    if isinstance(step, Split) or is_away(verdict) or not isinstance(verdict, Reconciled | Faulty | Rejected):
+    if isinstance(verdict, Reconciled):
+        return not batch.probe
+    if isinstance(step, Split) or is_away(verdict) or not isinstance(verdict, Faulty | Rejected):
         return False
     uncharged = isinstance(verdict, Rejected) and isinstance(step, Retry) and step.settlement is None
-    served = batch.probe and isinstance(verdict, Reconciled)
-    return not (uncharged or served or batch.is_free)
+    return not (uncharged or batch.is_free)
 
 
 def charge(policy: Policy, batch: Batch, fault: Reason) -> tuple[Settlement | None, Batch | None]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from enum import Enum, auto
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -41,14 +42,14 @@ class Gate:
         """
         told = False
         while wanted():
-            if self.breaker.admits(_now()):
+            if self.breaker.admits(monotonic()):
                 return Entry.NORMAL if self.breaker.phase is Phase.CLOSED else Entry.PROBE
             if not told:
                 told = True
                 waits(f"the API does not answer ({self.breaker.problem}); the job goes on when it is back")
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), min(self.breaker.wait(_now()), _LOOK_UP))
+                await asyncio.wait_for(self._changed.wait(), min(self.breaker.wait(monotonic()), _LOOK_UP))
         return None
 
     def still_good(self, entry: Entry) -> bool:
@@ -58,7 +59,7 @@ class Gate:
     def leave(self, entry: Entry) -> None:
         """What entered is not sent after all."""
         if entry is Entry.PROBE:
-            self.breaker.withdrawn(_now())
+            self.breaker.withdrawn(monotonic())
             self._changed.set()
 
     def note(self, verdict: Verdict, batch: Batch, entry: Entry) -> tuple[Batch, int | None]:
@@ -89,11 +90,7 @@ class Gate:
         status = verdict.reason.status
         problem = f"HTTP {status}" if status else verdict.reason.message or verdict.reason.name
         explained = bool(status) and self.breaker.explains(batch.witnessed)
-        number = self.breaker.failure(_now(), problem, probe=entry is Entry.PROBE, explained=explained)
+        number = self.breaker.failure(monotonic(), problem, probe=entry is Entry.PROBE, explained=explained)
         if status and batch.witnessed is None:
             batch = replace(batch, witnessed=self.breaker.successes)
         return batch, None if isinstance(verdict, Unreached) or batch.is_free else number
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

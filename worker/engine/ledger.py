@@ -62,16 +62,13 @@ class Ledger:
         self._end = End.KEEP
         self.snooze = 0.0
         """Seconds that a slice given back for a long hold is left alone."""
+        self.going_on = True
+        """False once nothing more is to be sent: the job rests, the claim is another's, or we stop."""
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        self._stopped.set()
+        self._send_no_more()
         self._wake.set()
-
-    @property
-    def going_on(self) -> bool:
-        """False once nothing more is to be sent: the job rests, the claim is another's, or we stop."""
-        return not self._stopped.is_set()
 
     async def back_off(self, seconds: float) -> None:
         """Waits, but not past the moment when nothing more is to be sent."""
@@ -96,7 +93,6 @@ class Ledger:
 
     def sent(self, allowed: float) -> None:
         """One more request. `allowed`: the rate that the organization was allowed then."""
-        self.count("sent")
         self._tally.sent += 1
         self._tally.allowed += allowed
         self._soon()
@@ -144,6 +140,10 @@ class Ledger:
             if end is not End.KEEP:
                 return
 
+    def _send_no_more(self) -> None:
+        self.going_on = False
+        self._stopped.set()
+
     def _soon(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GROUP_SECONDS, self._wake.set)
@@ -168,7 +168,7 @@ class Ledger:
             )
         except BaseException:
             # The record cannot be written: those who wait for the mark must not send, nor wait for ever.
-            self._stopped.set()
+            self._send_no_more()
             _let_go([*raised, *self._marks_wanted])
             raise
         if done.code in {Code.COMMITTED, Code.REPEATED}:
@@ -176,7 +176,7 @@ class Ledger:
         if done.code in {Code.FENCED, Code.NO_JOB} and end is End.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
-            self._stopped.set()
+            self._send_no_more()
         self.probes.committed(tally.requests.get("probes", 0), done.probes_left)
         _let_go(raised)
         if done.queue:

@@ -31,8 +31,9 @@ class Places:
 
     def answered(self, latency: float) -> None:
         self._crowd.answered(latency, self.taken, self._now())
-        self._limit = self._crowd.limit
-        self._note()
+        if self._crowd.limit != self._limit:
+            self._limit = self._crowd.limit
+            self._note()
 
     def full_seconds(self) -> float:
         """Seconds without a free place, ever: the difference between two looks is the time between them."""

@@ -63,6 +63,7 @@ class Tally:
 
     settlements: list[Settlement]
     requests: dict[str, int]
+    """What is added to the counters of the job's report, but for those below."""
     sent: int = 0
     throttled: int = 0
     held_ms: int = 0
@@ -78,7 +79,8 @@ class Tally:
     def counters(self) -> dict[str, int]:
         """What is added to the job's counters; times in milliseconds, rounded once for all requests."""
         times = {f"ms_{name}": round(1000 * seconds) for name, seconds in self.seconds.items()}
-        return self.requests | {name: ms for name, ms in times.items() if ms}
+        added = {"sent": self.sent, **self.requests, **times}
+        return {name: count for name, count in added.items() if count}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,14 @@ class Crowd:
         self._busiest = 0
         self._best = [float("inf"), float("inf")]
         self._since: float | None = None
-
-    @property
-    def limit(self) -> int:
-        return max(min(LEAST, self._most), int(self._limit))
+        self._note()
 
     def answered(self, latency: float, in_flight: int, now: float) -> None:
         """An answer came after `latency` seconds, `in_flight` requests being under way."""
         self._sum += latency
         self._count += 1
         self._busiest = max(self._busiest, in_flight)
-        if self._count < min(WINDOW, 2 * self.limit):
+        if self._count < self._enough:
             return
         mean = self._sum / self._count
         self._remember(mean, now)
@@ -50,6 +47,11 @@ class Crowd:
             # Only a limit that is used is worth raising.
             self._limit = min(self._most, self._limit + max(1.0, self._limit**0.5))
         self._sum, self._count, self._busiest = 0.0, 0, 0
+        self._note()
+
+    def _note(self) -> None:
+        self.limit = max(min(LEAST, self._most), int(self._limit))
+        self._enough = min(WINDOW, 2 * self.limit)
 
     def _remember(self, mean: float, now: float) -> None:
         if self._since is None or now - self._since > MEMORY / 2:
