@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 
 import pytest
 import structlog
@@ -287,6 +288,44 @@ async def test_of_a_rate_that_is_more_than_it_can_use_a_process_takes_little_mor
         await asyncio.gather(*(send() for _ in range(8)))
         assert store.reserved <= 5 * requests
         await mine.close()
+
+
+async def test_an_answer_that_is_read_late_moves_no_slot(jobs: Jobs, redis_url: str) -> None:
+    """They would lie among those of the worker that was given the next run."""
+    loop = asyncio.get_running_loop()
+    gap = 0.02
+
+    class Unheard(BudgetStore):
+        """From the fifth on each answer waits for two gaps and a half until the process gets to it."""
+
+        turn = 0
+
+        async def reserve(self, ask: Ask) -> Reserved:
+            told = await super().reserve(ask)
+            self.turn += 1
+            if self.turn > 4:
+                read = asyncio.Event()
+                loop.call_later(2.5 * gap, read.set)
+                await read.wait()
+            return told
+
+    async with async_client(redis_url) as client:
+        late = Unheard(client, "api.test", "an-organization", "late")
+        stores = late, BudgetStore(client, "api.test", "an-organization", "other")
+        terms = Terms(1 / gap, 1 / gap, 1 / gap)
+        pacers = [Pacer(store, terms, Places(PLACES), Patience(), plenty) for store in stores]
+        times: list[float] = []
+
+        async def send(mine: Pacer) -> None:
+            while late.turn < 18:
+                slot = await mine.slot(JOB, always)
+                assert slot is not None
+                times.append(slot.when)
+
+        await asyncio.gather(*(send(mine) for mine in pacers))
+        assert min(after - before for before, after in pairwise(sorted(times))) > 0.75 * gap
+        for mine in pacers:
+            await mine.close()
 
 
 async def test_a_rate_is_learned_and_shared(jobs: Jobs, redis_url: str) -> None:

@@ -16,6 +16,7 @@ from worker.core.rate.hold import hold_for
 from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.learning import begin, heard, next_look, refused, under
 from worker.core.rate.slots import RUN_SECONDS, Slot, Slots, usable
+from worker.core.rate.store_clock import StoreClock
 from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
 from worker.engine.places import Places
@@ -91,6 +92,7 @@ class Pacer:
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, deque[_Waiter]] = {}
         self._slots = Slots()
+        self._store_clock = StoreClock()
         self._heard = Heard()
         self._advice: tuple[float, float] | None = None
         self._decided: Decided | None = None
@@ -281,11 +283,11 @@ class Pacer:
         self._heard = Heard(self._heard.era)
         self._asked_at, self._used = asked_at, 0
         told = await self._patiently(lambda: self._store.reserve(ask))
-        # Counted from when the answer arrived: late by half a round trip rather than early.
         now = self._loop.time()
+        answered = self._store_clock.moment(told.at_us / 1e6, asked_at, now)
         decided = self._take_note(told)
         jobs = [wants[place].job for place in told.order]
-        self._slots.add(now + told.first, told.gap, jobs, told.era, at_least=RUN_SECONDS / most)
+        self._slots.add(answered + told.first, told.gap, jobs, told.era, at_least=RUN_SECONDS / most)
         apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
         self._ask_at = max(now + apart, asked_at + _ASK_APART)
         self.poke()

@@ -62,6 +62,8 @@ class Due(msgspec.Struct, frozen=True):
 class Reserved(msgspec.Struct, frozen=True):
     """A run of send times, in seconds from the moment the store answered; see `reserve.lua`."""
 
+    at_us: int
+    """That moment, on the store's clock."""
     first: float
     gap: float
     again: float

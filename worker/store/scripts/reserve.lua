@@ -10,9 +10,9 @@
 --                most: slots that it can use in the time of a run,
 --                heard: [era, passed, latency_us], decided: see `adopt`, or null,
 --                advice: [requests per second, seconds], or null}
--- Returns JSON: {first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
+-- Returns JSON: {at_us, first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
 --                due: {learned or '', ceiling, start, by_hand, evidence} or absent}
---   first: seconds from now to the first slot; gap: seconds between slots; order: whose each slot is
+--   at_us: now, as text; first: seconds from now to the first slot; gap: seconds between slots; order: whose each slot is
 --   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
 
 local HORIZON = 0.15e6   -- microseconds ahead of now within which a run may begin
@@ -132,6 +132,7 @@ for i, want in ipairs(wants) do
 end
 
 local reply = {
+  at_us = int(now),  -- As text: as a number it would lose its last digits.
   first = (first - now) / 1e6,
   gap = gap / 1e6,
   order = order,
