@@ -45,9 +45,9 @@ _LOOK_UP: Final = 0.5
 """Seconds: how often those who wait are asked whether it still has a purpose."""
 
 _FIRST_FEW: Final = 4
-"""Requests that a process has in flight until its first answer came; one more for two answers. A name has to
-be looked up, connections are made and code is run for the first time: all that is sent meanwhile would arrive
-as one burst."""
+"""Requests that a process has in flight until its first answer came, and one more for each answer. A name has
+to be looked up, connections are made and code is run for the first time: all that is sent meanwhile would
+arrive as one burst."""
 
 _OPENING: Final = 0.5
 """Seconds after which it waits for answers no longer: the API is slow, or its way is open."""
@@ -198,7 +198,11 @@ class Pacer:
         if now >= self._look_at:
             self._look_at = now + _LOOK_UP
             self._let_go_of_the_purposeless()
-        while self._is_free(now) and (slot := self._slots.due(now)) and (waiter := self._next(slot.job)):
+        while (
+            self._is_free(now)
+            and (slot := self._slots.due(now, at_first=not self._is_open(now)))
+            and (waiter := self._next(slot.job))
+        ):
             self._places.take()
             if self._open_at is None:
                 self._open_at = now + _OPENING
@@ -224,8 +228,10 @@ class Pacer:
 
     def _is_free(self, now: float) -> bool:
         """Whether one more may be in flight."""
-        is_open = self._open_at is not None and now >= self._open_at
-        return self._places.free and (is_open or self._places.taken < _FIRST_FEW + self._answers // 2)
+        return self._places.free and (self._is_open(now) or self._places.taken < _FIRST_FEW + self._answers)
+
+    def _is_open(self, now: float) -> bool:
+        return self._open_at is not None and now >= self._open_at
 
     def _come_back(self, when: float) -> None:
         """A look too many is harmless, and cheaper than a new timer at each."""

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from worker.core.rate.crowd import LEAST, WINDOW, Crowd
 from worker.core.rate.fairness import Standing, who_yields
 from worker.core.rate.hold import BASE, CAP, hold_for
-from worker.core.rate.slots import LATE, LEAST_USABLE, RUN_SECONDS, Slots, slots_per_run, usable
+from worker.core.rate.slots import (
+    LATE,
+    LATE_AT_FIRST,
+    LEAST_USABLE,
+    RUN_SECONDS,
+    Slots,
+    slots_per_run,
+    usable,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +59,15 @@ def test_a_slot_that_is_too_late_is_forfeited_not_caught_up(gap: float, late: fl
     assert slots.due(0.9 * late) is not None
     assert slots.due(1.1 * late) is None
     assert (slots.unused, slots.end) == (1, float("-inf"))
+
+
+@pytest.mark.parametrize(("gap", "late"), [(0.1, 0.1), (0.01, 0.01), (0.001, LATE_AT_FIRST)])
+def test_at_first_a_slot_may_hardly_be_late(gap: float, late: float) -> None:
+    slots = Slots()
+    slots.add(0.0, gap, ["a"], era=0)
+    assert slots.due(0.9 * late, at_first=True) is not None
+    assert slots.due(1.1 * late, at_first=True) is None
+    assert slots.unused == 1
 
 
 @pytest.mark.parametrize(("at_least", "stale"), [(0.0, True), (0.01, False)], ids=["kept", "spread"])

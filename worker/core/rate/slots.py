@@ -15,6 +15,10 @@ LATE_SLOTS: Final = 6
 NEVER_LATE: Final = 0.006
 """Seconds that it may be late in any case: a busy loop is, and above 1,000/s six slots are less than that."""
 
+LATE_AT_FIRST: Final = 0.002
+"""Seconds that it may be late, or one slot, while a process's way is being opened: each round of answers
+lets go what waited for it, and that must not be a burst."""
+
 STALE: Final = 0.004
 """Seconds on top of that which may pass between the moment a slot is handed out and its use."""
 
@@ -43,6 +47,7 @@ class Slots:
     def __init__(self) -> None:
         self._slots: deque[Slot] = deque()
         self._late = LATE
+        self._late_at_first = LATE
         self._strict = True
         self.unused = 0
         """Slots that were forfeited since the caller last set this to 0."""
@@ -59,15 +64,20 @@ class Slots:
             gap, first = at_least, max(first, self.end + at_least)
         self._strict = gap > at_least
         self._slots.extend(Slot(first + place * gap, job, era) for place, job in enumerate(jobs))
+        self._late_at_first = max(gap, LATE_AT_FIRST)
         self._late = max(gap, min(LATE, LATE_SLOTS * gap), NEVER_LATE)
 
     def void(self) -> None:
         """Nothing may be sent in them any more, and nothing is given back."""
         self._slots.clear()
 
-    def due(self, now: float) -> Slot | None:
-        """The earliest slot whose time has come, still in hand. Forfeits those that are too late."""
-        while self._slots and now - self._slots[0].when > self._late:
+    def due(self, now: float, *, at_first: bool = False) -> Slot | None:
+        """The earliest slot whose time has come, still in hand. Forfeits those that are too late.
+
+        `at_first`: the process's first answers are still to come.
+        """
+        late = self._late_at_first if at_first else self._late
+        while self._slots and now - self._slots[0].when > late:
             self._slots.popleft()
             self.unused += 1
         return self._slots[0] if self._slots and self._slots[0].when <= now + EARLY else None
