@@ -39,6 +39,12 @@ class Given:
     batches: int
     peer_batches: int
     arq: Path | None
+    in_flight: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of our worker."""
+        return FULL_SPEED | {"CONCURRENCY": str(self.in_flight)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +91,9 @@ def _told(side: Sequence[Cost]) -> str:
 
 def beside_the_bare_loop(given: Given) -> Iterator[Row]:
     for latency in LATENCIES:
-        with echo(latency) as api, workers(api.url, 1, **FULL_SPEED) as worker:
+        with echo(latency) as api, workers(api.url, 1, **given.settings) as worker:
             warm_up(api, worker)
-            # What the worker has in flight where nothing else is set.
-            right = partial(bare, api, given.batches, 32)
+            right = partial(bare, api, given.batches, given.in_flight)
             found = pairs(partial(ours, api, worker, given.batches), right, given.pairs)
             at = f"at {1000 * latency:.0f} ms"
             yield Row(f"CPU per batch / bare loop, {at}", cpu(found), "at most 1.15", told(found))
@@ -105,8 +110,8 @@ def beside_the_bare_loop(given: Given) -> Iterator[Row]:
 def processes(given: Given) -> Iterator[Row]:
     with (
         echo(LATENCIES[-1]) as api,
-        workers(api.url, 2, **FULL_SPEED) as two,
-        workers(api.url, 1, **FULL_SPEED) as one,
+        workers(api.url, 2, **given.settings) as two,
+        workers(api.url, 1, **given.settings) as one,
     ):
         for worker in (one, two):
             warm_up(api, worker)
@@ -125,7 +130,7 @@ def beside_peers(given: Given) -> Iterator[Row]:
     own = Path(sys.executable).parent
     with tempfile.TemporaryDirectory() as made, arq_environment(given.arq or Path(made)) as arq:
         for latency in LATENCIES:
-            with echo(latency) as api, workers(api.url, 1, **FULL_SPEED) as worker:
+            with echo(latency) as api, workers(api.url, 1, **given.settings) as worker:
                 warm_up(api, worker)
                 left = partial(ours, api, worker, given.batches)
                 rights: dict[str, Run] = {
@@ -157,6 +162,9 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=10_000, help="of our runs and the bare loop's")
     parser.add_argument("--peer-batches", type=int, default=1_500, help="of a peer's run")
     parser.add_argument("--arq", type=Path, help="folder of arq's environment, made if it is not there")
+    parser.add_argument(
+        "--in-flight", type=int, default=32, help="requests, of our worker and of the bare loop"
+    )
     options = vars(parser.parse_args())
     case = options.pop("case")
     made = Table("figure", "median", "lowest", "highest", "to reach", "ours | theirs")
