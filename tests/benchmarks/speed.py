@@ -29,6 +29,7 @@ from tests.benchmarks.commands import counted
 from tests.benchmarks.contestants import FULL_SPEED, Cost, Run, bare, echo, ours, warm_up
 from tests.benchmarks.ours import workers
 from tests.benchmarks.peers.queues import NEEDED, QUEUES, arq_environment, cookbook
+from worker.settings import Settings
 
 LATENCIES: Final = (0.0, 0.02)
 
@@ -162,9 +163,8 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=10_000, help="of our runs and the bare loop's")
     parser.add_argument("--peer-batches", type=int, default=1_500, help="of a peer's run")
     parser.add_argument("--arq", type=Path, help="folder of arq's environment, made if it is not there")
-    parser.add_argument(
-        "--in-flight", type=int, default=32, help="requests, of our worker and of the bare loop"
-    )
+    default = Settings.model_fields["concurrency"].default
+    parser.add_argument("--in-flight", type=int, default=default, help="of our worker and the bare loop")
     options = vars(parser.parse_args())
     case = options.pop("case")
     made = Table("figure", "median", "lowest", "highest", "to reach", "ours | theirs")

@@ -103,7 +103,6 @@ class Report(msgspec.Struct, frozen=True):
         return self.counts["total"] - self.counts[Outcome.PENDING] - self.counts[Outcome.AMBIGUOUS]
 
 
-@lru_cache(maxsize=1024)
 def timestamp(ms: float | None) -> str | None:
     """Milliseconds since the epoch as `2026-11-23T22:00:00.000Z`."""
     if ms is None:

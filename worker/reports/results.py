@@ -3,7 +3,6 @@
 import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
 import msgspec
@@ -133,7 +132,6 @@ def _are_plain(ids: Sequence[str | None]) -> bool:
     return min(texts) >= "0" and not "".join(texts).encode().translate(None, _PLAIN)
 
 
-@lru_cache(maxsize=1024)
 def _cell(text: str | None) -> str:
     """As it stands where that is harmless, else as `csv.writer` would quote it."""
     if not text:

@@ -12,7 +12,8 @@
 --                advice: [requests per second, seconds], or null}
 -- Returns JSON: {at_us, first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
 --                due: {learned or '', ceiling, start, by_hand, evidence} or absent}
---   at_us: now, as text; first: seconds from now to the first slot; gap: seconds between slots; order: whose each slot is
+--   at_us: now, as text; first: seconds from now to the first slot; gap: seconds between slots
+--   order: whose each slot is
 --   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
 
 local HORIZON = 0.15e6   -- microseconds ahead of now within which a run may begin
