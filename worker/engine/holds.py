@@ -29,19 +29,23 @@ class Holds:
         self._client = client
         self._tell = tell
         self.listening = asyncio.Event()
+        self._closed = False
         self._task = asyncio.create_task(self._listen())
 
     async def close(self) -> None:
+        # Told as well: the client can take a cancellation for the end of what it sends (`asyncio.wait_for` up to
+        # Python 3.11), and would look for news for ever.
+        self._closed = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _listen(self) -> None:
         attempt = 0
-        while True:
+        while not self._closed:
             with contextlib.suppress(RedisError):
                 async with self._client.pubsub(ignore_subscribe_messages=False) as channel:
                     await channel.subscribe(HOLDS)
-                    while True:
+                    while not self._closed:
                         message = await channel.get_message(timeout=_QUIET)
                         if message is None:
                             continue
