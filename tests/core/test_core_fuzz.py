@@ -66,6 +66,7 @@ def mutated(body: bytes, chance: random.Random) -> bytes:
     return body
 
 
+@pytest.mark.timeout(0)
 def test_no_mutated_body_escapes_or_leaves_an_id_without_a_meaning(request: pytest.FixtureRequest) -> None:
     bodies = int(request.config.getoption("--fuzz"))
     chance, policy = random.Random(4), Policy()

@@ -18,6 +18,7 @@ REST = 300.0
 """Seconds that a job may still take once all is mended. A job that does not end is a defect."""
 
 
+@pytest.mark.timeout(0)
 def test_the_report_is_true_after_any_number_of_faults(
     pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

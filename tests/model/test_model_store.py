@@ -32,6 +32,7 @@ AN_HOUR = 3_600_000
 """Milliseconds of a lease that runs out only where a history says so."""
 
 
+@pytest.mark.timeout(0)
 def test_the_store_does_what_its_model_does(pytestconfig: pytest.Config) -> None:
     with (
         valkey9(appendonly="no") as real,
