@@ -33,8 +33,8 @@ class Holds:
         self._task = asyncio.create_task(self._listen())
 
     async def close(self) -> None:
-        # Told as well: the client can take a cancellation for the end of what it sends (`asyncio.wait_for` up to
-        # Python 3.11), and would look for news for ever.
+        # Told as well: the client can take a cancellation for the end of what it sends (`asyncio.wait_for`
+        # up to Python 3.11), and would look for news for ever.
         self._closed = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
