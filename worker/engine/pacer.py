@@ -1,6 +1,7 @@
 """Gives this process's requests their send times, out of the budget that all workers share."""
 
 import asyncio
+import math
 import random
 from bisect import insort
 from collections import deque
@@ -105,7 +106,7 @@ class Pacer:
         self._held_from = 0.0
         self._held_until = 0.0
         self._strikes = 0
-        self._open_at: float | None = None
+        self._open_at = math.inf
         self._answers = 0
         self._turns = 0
         self.rate = terms.first
@@ -195,26 +196,26 @@ class Pacer:
     def _tick(self) -> None:
         """Hands out what is due, asks for more where it runs low, and comes again when there is a reason."""
         now = self._loop.time()
+        is_open = now >= self._open_at
         if now >= self._look_at:
             self._look_at = now + _LOOK_UP
             self._let_go_of_the_purposeless()
         while (
-            self._is_free(now)
-            and (slot := self._slots.due(now, at_first=not self._is_open(now)))
+            self._is_free(is_open)
+            and (slot := self._slots.due(now, at_first=not is_open))
             and (waiter := self._next(slot.job))
         ):
             self._places.take()
-            if self._open_at is None:
-                self._open_at = now + _OPENING
+            self._open_at = min(self._open_at, now + _OPENING)
             waiter.given.set_result(self._slots.take())
             self._used += 1
         if not self._waiting:
             return
         wakes = [self._look_at]
         # Without a free place nothing comes of a slot: whoever leaves one comes here.
-        if self._is_free(now) and (coming := self._slots.next_after(now)) is not None:
+        if self._is_free(is_open) and (coming := self._slots.next_after(now)) is not None:
             wakes.append(coming)
-        elif self._open_at is not None and self._open_at > now:
+        elif not is_open:
             wakes.append(self._open_at)
         if self._asking is None:
             runs_low = max(self._ask_at, self._slots.end - _AHEAD)
@@ -226,12 +227,9 @@ class Pacer:
                 wakes.append(runs_low)
         self._come_back(min(wakes))
 
-    def _is_free(self, now: float) -> bool:
-        """Whether one more may be in flight."""
-        return self._places.free and (self._is_open(now) or self._places.taken < _FIRST_FEW + self._answers)
-
-    def _is_open(self, now: float) -> bool:
-        return self._open_at is not None and now >= self._open_at
+    def _is_free(self, is_open: bool) -> bool:
+        """Whether one more may be in flight. `is_open`: it waits no longer for its first answers."""
+        return self._places.free and (is_open or self._places.taken < _FIRST_FEW + self._answers)
 
     def _come_back(self, when: float) -> None:
         """A look too many is harmless, and cheaper than a new timer at each."""
