@@ -14,7 +14,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from worker.core.batch import MAX_BATCH
 from worker.core.outcome import AT_REST, BY_CODE, Outcome
@@ -29,7 +31,7 @@ _NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
 # Bound once: a look at an enumeration's class costs more than the comparison.
 
 
-class Trial(NamedTuple):
+class Trial(msgspec.Struct, frozen=True):
     """How often, with which HTTP status and when an id or a batch was last settled."""
 
     attempts: int
@@ -47,7 +49,7 @@ class Stored:
     exceptions: bytes
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """What the record says of one id."""
 
     outcome: Outcome

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import accumulate
-from typing import Final, NamedTuple
+from itertools import accumulate, chain
+from typing import Final
 
 import msgspec
 
 from worker.core.job import AT_REST, State
 from worker.core.outcome import Outcome
 from worker.core.reason import Reason
-from worker.core.record import Stored, spans_of
+from worker.core.record import Stored, Trial, spans_of
 from worker.core.report import parse_reason, timestamp
 from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
     finished_at: str | None = None
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True):
     """Rows of lines that follow each other, alike but for line and id."""
 
     lines: Sequence[int]
@@ -68,7 +68,8 @@ def job_runs(
 ) -> Iterator[Run]:
     """Every line of the input once, in order."""
     known = {number: parse_reason(text) for number, text in reasons.items()}
-    ids = (run for part, stored in slices for run in _slice_runs(fields, known, part, stored))
+    # A chain, not a loop: the runs are many, and it hands them on without a frame of its own.
+    ids = chain.from_iterable(_slice_runs(fields, known, part, stored) for part, stored in slices)
     return merge(ids, map(_skipped, skipped), key=lambda run: run.lines[0])
 
 
@@ -90,7 +91,13 @@ def _slice_runs(
     ids, lines = part.ids, tuple(part.lines())
     # Where lines do not follow each other, others stand between that may be rows too.
     cuts = accumulate(count for _, count in part.runs)
-    for start, end, (outcome, trial, number) in spans_of(stored, len(ids), at_rest=at_rest, cuts=cuts):
+    told: Trial | None = None
+    finished_at: str | None = None
+    for start, end, entry in spans_of(stored, len(ids), at_rest=at_rest, cuts=cuts):
+        outcome, trial, number = entry.outcome, entry.trial, entry.reason
+        if trial is not told:
+            # Most runs of a batch have one trial: its time is put into text once.
+            told, finished_at = trial, timestamp(created_ms + trial.settled_ms) if trial else None
         reason = None if number is None else reasons.get(number)
         if reason is None and (outcome is _NOT_ATTEMPTED or outcome is _UNKNOWN):
             reason = ended
@@ -103,6 +110,6 @@ def _slice_runs(
             reason.text_for(ids[start]) if reason else None,
             (trial.status or None) if trial else None,
             trial.attempts if trial else 0,
-            timestamp(created_ms + trial.settled_ms) if trial else None,
+            finished_at,
         )
         yield Run(lines[start:end], ids[start:end], like)

@@ -9,7 +9,7 @@ import msgspec
 
 from worker.core.errors import BadInputError
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row, Run, alone, job_runs
+from worker.core.rows import COLUMNS, Row, Run, alone, job_runs, rows_of
 from worker.store.jobs import JobStore
 
 _FORMULA: Final = re.compile(r"'*[=+\-@]")
@@ -44,14 +44,12 @@ def job_results(
     return narrowed(job_runs(raw.fields, raw.reasons, slices, store.skipped(job_id)), outcomes, ids)
 
 
-def narrowed(runs: Iterable[Run], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Run]:
-    for run in runs:
-        if outcomes and run.like.outcome not in outcomes:
-            continue
-        if ids:
-            yield from (alone(row) for row in run.rows() if row.id in ids)
-        else:
-            yield run
+def narrowed(runs: Iterator[Run], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Run]:
+    if outcomes:
+        runs = (run for run in runs if run.like.outcome in outcomes)
+    if ids:
+        runs = (alone(row) for row in rows_of(runs) if row.id in ids)
+    return runs
 
 
 def parse_outcomes(text: str | None) -> frozenset[Outcome]:
