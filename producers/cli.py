@@ -1,6 +1,5 @@
 """The `bulk-activate` command. Each subcommand is imported when it is used, so that `--help` is fast."""
 
-import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -97,7 +96,3 @@ def _exit_code(arguments: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

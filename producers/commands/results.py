@@ -1,7 +1,8 @@
 """`results`: what happened to each id, a row each."""
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from worker.core.rows import Run
 from worker.reports.family import family_results
 from worker.reports.files import whole_file
 from worker.reports.parquet import require_parquet, write_parquet
-from worker.reports.results import job_results, parse_outcomes, write_csv, write_ndjson
+from worker.reports.results import Write, job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
 
 _SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
@@ -51,14 +52,22 @@ def command(
         if ids:
             rows = _seen(rows, missing)
         if output is None:
-            shape(rows, sys.stdout.buffer.write)
-            sys.stdout.buffer.flush()
+            _print(shape, rows)
         else:
             with whole_file(output) as file:
                 shape(rows, file.write)
     if missing:
         click.echo(f"Warning: no such row in job {job_id}: {', '.join(sorted(missing))}", err=True)
     return 0
+
+
+def _print(shape: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
+    try:
+        shape(rows, sys.stdout.buffer.write)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as `head` has. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _seen(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:

@@ -2,11 +2,13 @@
 
 import json
 import math
+import subprocess
 import urllib.request
 
 import pytest
 
 from tests.e2e.stack import (
+    BULK_ACTIVATE,
     CELERY,
     ORG,
     PATIENCE,
@@ -15,6 +17,7 @@ from tests.e2e.stack import (
     Stack,
     agree,
     cli,
+    environment,
     expected,
     new_ids,
     simulator,
@@ -202,3 +205,20 @@ def test_the_simulator_answers_on_loopback_alone() -> None:
     with simulator() as api, urllib.request.urlopen(f"{api.url}/stats") as answer:
         assert answer.status == 200
     assert cli("simulator", "--host", "0.0.0.0").code == 2
+
+
+def test_a_reader_of_the_results_may_stop_after_a_few_rows(stack: Stack) -> None:
+    """As `head` does: that is the end of the command, and no error."""
+    job_id = stack.submit(new_ids(20_000))
+    results = subprocess.Popen(
+        [BULK_ACTIVATE, "results", job_id],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment({"REDIS_URL": stack.redis_url}),
+    )
+    assert results.stdout is not None
+    assert results.stderr is not None
+    with results.stdout as out, results.stderr as err:
+        assert out.readline().startswith(b"line,")
+        out.close()
+        assert (err.read(), results.wait(PATIENCE)) == (b"", 0)
