@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from rich.console import Console
@@ -60,6 +61,23 @@ class Outcome:
         return sum(start <= at < end for at in self.passed_at) / (end - start)
 
 
+class _Worker:
+    """Counts what passed in an era, until it tells it with the next round trip."""
+
+    def __init__(self) -> None:
+        self._era = self._passed = 0
+
+    def passed(self, era: int) -> None:
+        if era == self._era:
+            self._passed += 1
+
+    def told(self, era: int) -> int:
+        """What passed since the last time, which is forgotten. Nothing of an era that is over."""
+        passed = self._passed if self._era == era else 0
+        self._era, self._passed = era, 0
+        return passed
+
+
 class Simulation:
     def __init__(
         self,
@@ -82,16 +100,15 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._now = 0.0
         self._learned = begin(terms)
-        self._tat = self._hold = self._hold_length = self._from = 0.0
+        self._tat = self._hold = self._hold_length = self._from = self._due = 0.0
         self._era = self._passed = self._refused = 0
         self._done = Outcome()
 
     def run(self, *, seconds: float = math.inf, batches: float = math.inf) -> Outcome:
         for number in range(self._workers):
-            self._at(number * ASK_APART / self._workers, self._ask)
+            self._at(number * ASK_APART / self._workers, partial(self._ask, _Worker()))
         for when, change in self._changes:
             self._at(when, change)
-        self._at(next_look(self._learned, self._latency), self._look)
         while self._done.passed < batches:
             self._now, _, act = heapq.heappop(self._events)
             if self._now > seconds:
@@ -104,8 +121,16 @@ class Simulation:
         self._count += 1
         heapq.heappush(self._events, (when, self._count, act))
 
-    def _ask(self) -> None:
-        """One worker asks for a run, and comes again when it is used up."""
+    def _ask(self, worker: "_Worker") -> None:
+        """One worker tells what it heard, asks for a run, and comes again when it is used up."""
+        self._passed += worker.told(self._era)
+        self._reserve(worker)
+        if self._now >= self._due:
+            # Who decides has its run by then.
+            self._look()
+
+    def _reserve(self, worker: "_Worker") -> None:
+        again = partial(self._ask, worker)
         gap = 1 / self._learned.rate
         first = max(self._now, self._tat, self._hold)
         ramp = min(RAMP_MOST, self._hold_length / 2)
@@ -113,31 +138,32 @@ class Simulation:
             gap /= RAMP_FROM + (1 - RAMP_FROM) * (first - self._hold) / ramp
         if first > self._now + HORIZON:
             wait = min(0.5, max(0.02, first - self._now - HORIZON))
-            self._at(self._now + max(ASK_APART, wait * (1 + 0.2 * self._chance.random())), self._ask)
+            self._at(self._now + max(ASK_APART, wait * (1 + 0.2 * self._chance.random())), again)
             return
         slots = slots_per_run(1 / gap)
         self._tat = first + slots * gap
         era = self._era
         for place in range(slots):
-            self._at(first + place * gap, lambda: self._send(era))
-        self._at(max(self._now + ASK_APART, self._tat - 0.06), self._ask)
+            self._at(first + place * gap, lambda: self._send(worker, era))
+        self._at(max(self._now + ASK_APART, self._tat - 0.06), again)
 
-    def _send(self, era: int) -> None:
+    def _send(self, worker: "_Worker", era: int) -> None:
         if era != self._era:
             return
         if self._now < self._hold - 1e-9:
             self._done.in_holds += 1
         wait = self._limiter.admit(self._now)
-        self._at(self._now + self._latency, lambda: self._answered(era, wait))
+        self._at(self._now + self._latency, lambda: self._answered(worker, era, wait))
 
-    def _answered(self, era: int, wait: float) -> None:
+    def _answered(self, worker: "_Worker", era: int, wait: float) -> None:
         if not wait:
             self._done.passed += 1
             self._done.passed_at.append(self._now)
-            self._passed += era == self._era
+            worker.passed(era)
             return
         self._done.throttled += 1
         self._refused += 1
+        self._passed += worker.told(self._era)
         asked = self._retry_after(wait)
         if era == self._era:
             self._cut(asked)
@@ -150,13 +176,13 @@ class Simulation:
         self._hold, self._hold_length = self._now + hold, hold
         self._tat = max(self._tat, self._hold)
         self._from = self._hold
+        self._due = self._hold + next_look(self._learned, self._latency)
         self._era += 1
         self._done.cuts += 1
 
     def _look(self) -> None:
-        if self._now >= self._from:
-            self._learned = heard(self._learned, self._evidence())
-        self._at(max(self._now, self._from) + next_look(self._learned, self._latency), self._look)
+        self._learned = heard(self._learned, self._evidence())
+        self._due = self._now + next_look(self._learned, self._latency)
 
     def _evidence(self) -> Evidence:
         evidence = Evidence(max(0.0, self._now - self._from), self._passed, self._refused, self._latency)
