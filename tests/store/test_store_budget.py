@@ -69,7 +69,7 @@ async def test_unused_time_is_not_saved_up(budget: Open) -> None:
 
 
 async def test_a_hold_moves_every_slot_behind_it(budget: Open) -> None:
-    told = await budget().throttle(0, 30.0, 0.1)
+    told = await budget().throttle(0, 30.0, 0.1, Heard())
     assert told.held == pytest.approx(30.0)
     given = await budget("other").reserve(ask())
     assert given.order == ()
@@ -77,14 +77,14 @@ async def test_a_hold_moves_every_slot_behind_it(budget: Open) -> None:
 
 
 async def test_a_hold_is_never_made_shorter(budget: Open) -> None:
-    await budget().throttle(0, 30.0, 0.1)
-    assert (await budget("other").throttle(0, 1.0, 0.1)).held > 20
+    await budget().throttle(0, 30.0, 0.1, Heard())
+    assert (await budget("other").throttle(0, 1.0, 0.1, Heard())).held > 20
 
 
 async def test_only_the_first_refusal_of_an_era_holds_by_itself_and_is_decided_on(budget: Open) -> None:
     await budget().reserve(ask())
-    first = await budget().throttle(0, None, 10.0)
-    second = await budget("other").throttle(0, None, 1000.0)
+    first = await budget().throttle(0, None, 10.0, Heard())
+    second = await budget("other").throttle(0, None, 1000.0, Heard())
     assert first.decide is not None
     assert second.decide is None
     assert second.held <= 10.0
@@ -94,10 +94,27 @@ async def test_a_refusal_is_decided_on_what_passed_in_the_time_before_it(budget:
     version = (await budget().reserve(ask())).version
     decided = Decided(version, 10.0, "{}", 60.0, new_era=False, strikes=0)
     await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 3, 30_000), decided))
-    told = await budget().throttle(0, 30.0, 0.1)
+    told = await budget().throttle(0, 30.0, 0.1, Heard())
     assert told.decide is not None
     assert told.decide.evidence.passed == 3
     assert told.decide.evidence.seconds > 0
+
+
+async def test_a_refusal_is_decided_on_what_its_worker_had_not_told_yet(budget: Open) -> None:
+    await budget().reserve(ask())
+    told = await budget().throttle(0, 30.0, 0.1, Heard(0, 3, 30_000))
+    assert told.decide is not None
+    assert told.decide.evidence.passed == 3
+    assert told.decide.evidence.latency == pytest.approx(0.01)
+
+
+async def test_what_a_worker_heard_in_an_older_era_is_no_evidence(budget: Open) -> None:
+    told = await budget().throttle(0, None, 0.1, Heard())
+    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
+    await budget("other").throttle(0, None, 0.1, Heard(0, 3, 30_000))
+    told = await budget().throttle(1, None, 0.1, Heard(1, 2, 0))
+    assert told.decide is not None
+    assert told.decide.evidence.passed == 2
 
 
 async def handed_out(budget: Open) -> Reserved:
@@ -115,7 +132,7 @@ async def test_a_refusal_while_a_decision_is_made_is_decided_on_all_that_passed(
     """And makes that decision void."""
     handed = await handed_out(budget)
     await budget("other").reserve(Ask(by_hand(10.0), [], 0, Heard(0, 4, 0)))
-    told = await budget("other").throttle(0, 30.0, 0.1)
+    told = await budget("other").throttle(0, 30.0, 0.1, Heard())
     assert told.decide is not None
     assert told.decide.evidence.passed == 7
     await budget().decide(Decided(handed.version, 99.0, "{}", 1.0, new_era=False, strikes=0))
@@ -133,23 +150,23 @@ async def test_what_is_heard_while_a_decision_is_made_counts_for_the_next(budget
 
 
 async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Open) -> None:
-    told = await budget().throttle(0, None, 0.5)
+    told = await budget().throttle(0, None, 0.5, Heard())
     await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
-    late = await budget("other").throttle(0, None, 1000.0)
+    late = await budget("other").throttle(0, None, 1000.0, Heard())
     assert late.decide is None
     assert late.held <= 0.5
 
 
 async def test_what_the_api_asks_for_counts_whatever_the_era(budget: Open) -> None:
-    told = await budget().throttle(0, None, 0.5)
+    told = await budget().throttle(0, None, 0.5, Heard())
     await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
-    assert (await budget("other").throttle(0, 20.0, 0.5)).held > 10
+    assert (await budget("other").throttle(0, 20.0, 0.5, Heard())).held > 10
 
 
 async def test_a_decision_on_old_evidence_is_void(budget: Open, client: redis.Redis) -> None:
     """One congestion event lowers the rate once, whoever decides first."""
     await budget().reserve(ask())
-    told = await budget().throttle(0, None, 0.1)
+    told = await budget().throttle(0, None, 0.1, Heard())
     await budget().decide(Decided(told.version, 5.0, "{}", 1.0, new_era=True, strikes=1))
     await budget("other").decide(Decided(told.version, 1.0, "{}", 1.0, new_era=True, strikes=2))
     assert client.hget(KEY, "rate") == b"5"
@@ -231,7 +248,7 @@ async def test_unused_slots_are_given_out_again_little_by_little(budget: Open) -
 
 
 async def test_organizations_do_not_share(budget: Open) -> None:
-    await budget(org="one").throttle(0, 30.0, 0.1)
+    await budget(org="one").throttle(0, 30.0, 0.1, Heard())
     assert (await budget(org="two").reserve(ask())).held == 0
 
 

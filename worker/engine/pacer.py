@@ -175,7 +175,8 @@ class Pacer:
     async def throttled(self, slot: Slot, asked: float | None) -> float:
         """A 429: nobody sends for this organization for a while. Returns the seconds."""
         hold = hold_for(asked, self._strikes, random.random())
-        told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold))
+        heard = self._take_heard()
+        told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold, heard))
         self._note_hold(told.held)
         self._slots.void()
         if told.decide is not None:
@@ -282,9 +283,10 @@ class Pacer:
         wants = [want for want in map(self._still_wanted, self._wants()) if want.slots > 0]
         asked_at = self._loop.time()
         most = usable(self._used, asked_at - self._asked_at)
-        ask = Ask(self._terms, wants, self._slots.unused, self._heard, self._decided, self._advice, most)
+        ask = Ask(
+            self._terms, wants, self._slots.unused, self._take_heard(), self._decided, self._advice, most
+        )
         self._slots.unused, self._decided, self._advice = 0, None, None
-        self._heard = Heard(self._heard.era)
         self._asked_at, self._used = asked_at, 0
         told = await self._patiently(lambda: self._store.reserve(ask))
         now = self._loop.time()
@@ -300,6 +302,11 @@ class Pacer:
         else:
             # At once: a climb takes many steps, and each would wait for the next round trip.
             await self._patiently(lambda: self._store.decide(decided))
+
+    def _take_heard(self) -> Heard:
+        """What is to be told now, and is counted anew from here on."""
+        heard, self._heard = self._heard, Heard(self._heard.era)
+        return heard
 
     def _still_wanted(self, want: Want) -> Want:
         """With those who wait for a slot by now, and without the slots in hand."""

@@ -152,11 +152,11 @@ class BudgetStore:
             await self._step(BudgetStep.RESERVE, self._keys, [self._worker, _encode(request)])
         )
 
-    async def throttle(self, era: int, asked: float | None, hold: float) -> Throttled:
+    async def throttle(self, era: int, asked: float | None, hold: float, heard: Heard) -> Throttled:
         """A 429 to a request of `era`: holds everyone for the seconds `asked`, at least for `hold` if it is
-        the era's first.
+        the era's first. `heard`: what came before it, and was not told yet.
         """
-        args = [era, "" if asked is None else round(1e6 * asked), round(1e6 * hold)]
+        args = [era, "" if asked is None else round(1e6 * asked), round(1e6 * hold), _encode(heard)]
         return _throttled.decode(await self._step(BudgetStep.THROTTLE, self._keys[:1], args))
 
     async def decide(self, decided: Decided) -> None:

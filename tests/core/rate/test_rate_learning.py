@@ -47,7 +47,7 @@ def test_a_climb_goes_to_the_ceiling_and_stays() -> None:
 
 
 def test_where_the_rate_is_not_what_limits_nothing_is_learned() -> None:
-    learned = begin(AUTO)
+    learned = a_state()
     idle = heard(learned, Evidence(10.0, 20))
     assert idle == msgspec.structs.replace(learned, age=10.0)
 
@@ -76,6 +76,16 @@ def test_a_test_that_is_refused_lowers_the_bracket() -> None:
     assert over.low < 40.0
 
 
+def test_what_other_workers_have_not_told_yet_lowers_no_bound() -> None:
+    """Soon after a refusal that is half of what passed: a guess of 200/s would end at 100/s."""
+    state = a_state(
+        phase=Phase.TEST, rate=300.0, low=200.0, high=400.0, ceiling=1000.0, held=0.06, seconds=0.06
+    )
+    met = refused(state, Evidence(0.2, 24, 1), 0.1)
+    assert met.low == 200.0
+    assert 200.0 < met.high < 300.0
+
+
 def test_a_steady_rate_climbs_when_its_time_has_come() -> None:
     waits = a_state(wait=2.0)
     assert heard(waits, used(waits)).phase is Phase.STEADY
@@ -98,6 +108,26 @@ def test_a_climb_that_a_burst_explains_goes_back_to_what_was_allowed() -> None:
 def test_a_limit_that_rose_is_searched_for_anew() -> None:
     state = a_state(phase=Phase.CLIMB, rate=200.0, ceiling=1000.0, beyond=100.0, seconds=3.0, passed=300.0)
     assert refused(state, Evidence(0.0, 0, 1), 0.1).phase is Phase.TEST
+
+
+def test_what_passes_in_a_climb_counts_though_its_last_step_is_not_in_force_yet() -> None:
+    """Slots that were given out before it are used first, and a refusal ends a look early."""
+    climbs = a_state(phase=Phase.CLIMB, rate=200.0, ceiling=1000.0, beyond=40.0)
+    looked = heard(climbs, Evidence(0.2, 15))
+    assert (looked.rate, looked.beyond) == (200.0, 45.0)
+    met = refused(looked, Evidence(0.1, 15, 1), 0.1)
+    assert (met.phase, met.low, met.beyond) == (Phase.TEST, 100.0, 55.0)
+
+
+@pytest.mark.parametrize(
+    ("hold", "peak", "phase"), [(1.0, 50.0, Phase.TEST), (0.1, 50.0, Phase.STEADY), (1.0, 30.0, Phase.STEADY)]
+)
+def test_after_a_fall_a_climb_that_was_dear_is_followed_by_a_search(
+    hold: float, peak: float, phase: Phase
+) -> None:
+    state = a_state(phase=Phase.CLIMB, rate=48.0, low=20.0, high=30.0, sure=True, peak=peak, seconds=4.0)
+    met = refused(msgspec.structs.replace(state, passed=60.0), Evidence(0.1, 3, 1), hold)
+    assert met.phase is phase
 
 
 def test_a_steady_rate_that_is_refused_falls_to_what_was_let_through() -> None:

@@ -61,22 +61,23 @@ def settle(learned: Learned) -> Learned:
     """Stays under `low` until it is time to look for more."""
     low = max(learned.low, LOWEST)
     rate = max(LOWEST, min(MARGIN * low, learned.ceiling))
-    fell = _fell(learned, rate)
-    wait = min(max(SHORTEST_WAIT_AFTER_FALL if fell else SHORTEST_WAIT, 0.12 * learned.age), LONGEST_WAIT)
+    has_fallen = fell(learned, rate)
+    shortest = SHORTEST_WAIT_AFTER_FALL if has_fallen else SHORTEST_WAIT
+    wait = min(max(shortest, 0.12 * learned.age), LONGEST_WAIT)
     # After a fall much may be won by a look, so that it may cost more.
-    wait = max(wait, 3 * learned.held if fell else learned.price)
-    step = FIRST_STEP_AFTER_FALL if fell else FIRST_STEP
+    wait = max(wait, 3 * learned.held if has_fallen else learned.price)
+    step = FIRST_STEP_AFTER_FALL if has_fallen else FIRST_STEP
     return msgspec.structs.replace(learned, phase=Phase.STEADY, low=low, rate=rate, wait=wait, step=step)
 
 
 def _test_of(learned: Learned, rate: float) -> float:
     """Seconds that a test at `rate` lasts: what a bucket got back in the hold has to be used up."""
-    if _fell(learned, rate):
+    if fell(learned, rate):
         return TESTED
     refilled = learned.held * learned.low
     return min(max(TESTED, refilled / (rate - learned.low)), LONGEST_TEST)
 
 
-def _fell(learned: Learned, rate: float) -> bool:
+def fell(learned: Learned, rate: float) -> bool:
     """Whether twice of `rate` was allowed not long ago, and may be again."""
     return rate < 0.5 * learned.peak

@@ -42,6 +42,8 @@ TRUST: Final = 15
 """Requests let through between two refusals before their rate means anything."""
 USED: Final = 0.7
 """Share of the allowed rate under which the rate is not what limits: then nothing is learned."""
+UNTOLD: Final = 0.1
+"""Seconds of which other workers had not told yet what they let through, at a refusal: a run's time."""
 FORGIVEN: Final = 4.0
 """Seconds without a refusal, after which the next may be chance again."""
 FORGET: Final = 60.0
@@ -84,7 +86,7 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
     """After a while without a refusal."""
     seconds, passed = evidence.seconds, evidence.passed
     if passed < USED * learned.rate * seconds:
-        return msgspec.structs.replace(learned, age=learned.age + seconds)
+        return msgspec.structs.replace(learned, age=learned.age + seconds, beyond=_beyond(learned, evidence))
     so_far = learned.passed + passed
     known = msgspec.structs.replace(
         learned,
@@ -97,10 +99,11 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
         strikes=0 if so_far >= TRUST else learned.strikes,
         lone=0 if learned.seconds > FORGIVEN else learned.lone,
         peak=max(learned.peak * math.exp(-seconds / FORGET), learned.rate),
+        beyond=_beyond(learned, evidence),
     )
     match known.phase:
         case Phase.CLIMB:
-            return _climb(known, passed - known.low * seconds)
+            return _climb(known)
         case Phase.TEST:
             return known if known.wait > 0 else narrow(known, low=known.rate, sure=True)
         case _:
@@ -123,11 +126,12 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         strikes=1 if trusted else learned.strikes + 1,
         age=age,
         price=max(PRICE * hold, PER_REFUSAL * evidence.refused / learned.rate),
+        beyond=_beyond(learned, evidence),
     )
     tried = learned.tried_seconds + evidence.seconds - evidence.latency
     bounds = Bounds(
         passed / max(seconds, 1e-3),
-        passed / max(seconds - learned.held, 1e-3),
+        passed / max(seconds - learned.held - UNTOLD, 1e-3),
         (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
         trusted,
         passed,
@@ -148,7 +152,13 @@ def _begin_climb(learned: Learned) -> Learned:
     return msgspec.structs.replace(learned, phase=Phase.CLIMB, rate=rate, step=2 * learned.step, beyond=0.0)
 
 
-def _climb(learned: Learned, beyond: float) -> Learned:
+def _beyond(learned: Learned, evidence: Evidence) -> float:
+    """What passed in a climb beyond `low`, also while its last step was not in force everywhere."""
+    more = evidence.passed - learned.low * evidence.seconds
+    return learned.beyond + max(0.0, more) if learned.phase is Phase.CLIMB else learned.beyond
+
+
+def _climb(learned: Learned) -> Learned:
     if learned.rate >= learned.ceiling:
         return _at_ceiling(learned, learned.ceiling)
     known = DOUBLING if learned.low else FIRST_CLIMB
@@ -157,7 +167,6 @@ def _climb(learned: Learned, beyond: float) -> Learned:
         learned,
         rate=min(learned.ceiling, learned.rate * (1 + learned.step)),
         step=min(most, 2 * learned.step),
-        beyond=learned.beyond + max(0.0, beyond),
     )
 
 

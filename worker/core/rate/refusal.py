@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.core.rate.bracket import DEAR, FIRST_STEP, narrow, settle
+from worker.core.rate.bracket import DEAR, FIRST_STEP, fell, narrow, settle
 from worker.core.rate.learned import Learned
 
 FAR: Final = 1.3
@@ -60,7 +60,8 @@ def refused_climbing(learned: Learned, bounds: Bounds) -> Learned:
         return narrow(_moved(learned), low=rate / 2, high=rate)
     if bounds.trusted and bounds.at_least > low:
         low = min(bounds.at_least, rate)
-    elif not learned.sure and rate > FAR * low:
+    elif rate > FAR * low and (not learned.sure or (learned.held > DEAR and fell(learned, low))):
+        # Where a climb is dear, a fall would take too many of them to be made good.
         return narrow(learned, high=rate)
     elif learned.beyond > 0 and bounds.at_most > 0.97 * low:
         low = min(ONE_STEP * low, rate)

@@ -46,6 +46,13 @@ local function keep_for_a_day()
   if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end
 
+-- What a worker heard since it told last: {era, answers that were no 429, their latency in microseconds}.
+local function hear(heard)
+  if heard[1] ~= number('era') then return end
+  put('passed', number('passed') + heard[2])
+  put('latency_us', number('latency_us') + heard[3])
+end
+
 -- The evidence since the last decision. It stays in the hash until what is decided on it is adopted: a refusal
 -- meanwhile is decided on all of it.
 local function evidence()

@@ -29,10 +29,7 @@ local worker, request = ARGV[1], cjson.decode(ARGV[2])
 local wants = request.wants
 
 if request.decided ~= cjson.null then adopt(request.decided) end
-if request.heard[1] == number('era') then
-  put('passed', number('passed') + request.heard[2])
-  put('latency_us', number('latency_us') + request.heard[3])
-end
+hear(request.heard)
 if request.advice ~= cjson.null then
   put('advice', request.advice[1])
   put('advice_us', int(now + 1e6 * request.advice[2]))

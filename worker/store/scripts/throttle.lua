@@ -4,12 +4,14 @@
 -- KEYS  1 the budget
 -- ARGV  1 era of the slot that was refused   2 microseconds that the API asked for, or ''
 --       3 microseconds to hold where it is the first refusal of its era
+--       4 JSON: what the worker heard before it, see `hear`
 -- Returns JSON: {held: seconds left of the hold in force, version, decide: {learned, evidence} or absent}
 --   decide: this is the first refusal of the era; who gets it decides, and hands it to `adopt`
 
 local DECIDING = 2e6  -- microseconds after which a worker that was to decide is taken for dead
 
 local era, asked = tonumber(ARGV[1]), tonumber(ARGV[2])
+hear(cjson.decode(ARGV[4]))
 put('refused', number('refused') + 1)
 local first = era == number('era')
   and (number('struck', -1) ~= era or now - number('struck_us') > DECIDING)
