@@ -16,8 +16,8 @@ things are learned from it:
 The same is told of TCP's ways of finding its window (slow start, AIMD, CUBIC: RFC 5681, RFC 9438), whose
 names do not fit here: nothing is retransmitted, and a limiter refuses at once instead of losing.
 
-Weakness: a limiter that has no burst at all, or asks for whole seconds of silence, costs up to a sixth of its
-rate in the first minute; `python -m tests.core.rate.simulation` shows what each kind of limiter costs.
+Weakness: a limiter that has no burst at all, or asks for whole seconds of silence, costs up to a fifth of its
+rate; `python -m tests.core.rate.simulation` shows what each kind of limiter costs.
 """
 
 import math

@@ -36,7 +36,8 @@ class Bounds(NamedTuple):
     at_least: float
     """What passed since the last refusal, over all the time: less than the limit where a bucket filled up."""
     at_most: float
-    """The same without the time held: more than the limit where the hold put something into the bucket."""
+    """The same without the time held, and that of which not all workers have told yet: more than the limit
+    where the hold put something into the bucket."""
     tried: float
     """What passed at the rate that was tested, over the time since it was set: more than the limit where a
     bucket was not empty then. Less was sent before, so that `at_most` may be too low."""
