@@ -48,8 +48,8 @@ def test_a_limit_that_falls_to_a_tenth_and_comes_back_is_followed() -> None:
         ("3,000 in any minute", silent, 0.85, 0.06),
         ("3,000 in each minute", silent, 0.93, 0.04),
         ("3,000 in each minute", whole_seconds, 0.93, 0.02),
-        ("5 s of penalty", silent, 0.60, 0.02),
-        ("5 s, anew at each call", silent, 0.60, 0.02),
+        ("5 s of penalty", silent, 0.80, 0.02),
+        ("5 s, anew at each call", silent, 0.70, 0.02),
     ],
     ids=lambda value: getattr(value, "__name__", None) or str(value),
 )
