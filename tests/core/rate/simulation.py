@@ -100,7 +100,8 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._now = 0.0
         self._learned = begin(terms)
-        self._tat = self._hold = self._hold_length = self._from = self._due = 0.0
+        self._tat = self._hold = self._hold_length = self._from = 0.0
+        self._due = next_look(self._learned, latency)
         self._era = self._passed = self._refused = 0
         self._done = Outcome()
 
@@ -121,7 +122,7 @@ class Simulation:
         self._count += 1
         heapq.heappush(self._events, (when, self._count, act))
 
-    def _ask(self, worker: "_Worker") -> None:
+    def _ask(self, worker: _Worker) -> None:
         """One worker tells what it heard, asks for a run, and comes again when it is used up."""
         self._passed += worker.told(self._era)
         self._reserve(worker)
@@ -129,7 +130,7 @@ class Simulation:
             # Who decides has its run by then.
             self._look()
 
-    def _reserve(self, worker: "_Worker") -> None:
+    def _reserve(self, worker: _Worker) -> None:
         again = partial(self._ask, worker)
         gap = 1 / self._learned.rate
         first = max(self._now, self._tat, self._hold)
@@ -147,7 +148,7 @@ class Simulation:
             self._at(first + place * gap, lambda: self._send(worker, era))
         self._at(max(self._now + ASK_APART, self._tat - 0.06), again)
 
-    def _send(self, worker: "_Worker", era: int) -> None:
+    def _send(self, worker: _Worker, era: int) -> None:
         if era != self._era:
             return
         if self._now < self._hold - 1e-9:
@@ -155,7 +156,7 @@ class Simulation:
         wait = self._limiter.admit(self._now)
         self._at(self._now + self._latency, lambda: self._answered(worker, era, wait))
 
-    def _answered(self, worker: "_Worker", era: int, wait: float) -> None:
+    def _answered(self, worker: _Worker, era: int, wait: float) -> None:
         if not wait:
             self._done.passed += 1
             self._done.passed_at.append(self._now)
