@@ -40,7 +40,7 @@ def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused
     # A request that a 429 turned away reached no token.
     again = sum(world[token_id]["admitted"] - 1 for token_id in ids)
     assert again <= twice, f"{again} ids were sent again, at most {twice} may be"
-    assert max(world[token_id]["activations"] for token_id in ids) <= 1
+    assert all(world[token_id]["activations"] <= 1 for token_id in ids)
     return {"sent_again": again, "confused": mistaken}
 
 
