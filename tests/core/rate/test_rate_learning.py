@@ -46,10 +46,11 @@ def test_a_climb_goes_to_the_ceiling_and_stays() -> None:
     assert heard(learned, used(learned, 10.0)).rate == 100.0
 
 
-def test_where_the_rate_is_not_what_limits_nothing_is_learned() -> None:
-    learned = a_state()
+@pytest.mark.parametrize(("learned", "beyond"), [(begin(AUTO), 20.0), (a_state(), 0.0)])
+def test_where_the_rate_is_not_what_limits_nothing_is_learned(learned: Learned, beyond: float) -> None:
+    """A climb only counts what passed."""
     idle = heard(learned, Evidence(10.0, 20))
-    assert idle == msgspec.structs.replace(learned, age=10.0)
+    assert idle == msgspec.structs.replace(learned, age=10.0, beyond=beyond)
 
 
 def test_a_refused_climb_is_searched_between_this_rate_and_half_of_it() -> None:

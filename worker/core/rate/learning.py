@@ -28,6 +28,7 @@ import msgspec
 from worker.core.rate.bracket import DOUBLING, FIRST_CLIMB, narrow, settle
 from worker.core.rate.learned import Evidence, Learned, Phase
 from worker.core.rate.refusal import Bounds, refused_climbing, refused_steady, refused_testing
+from worker.core.rate.slots import RUN_SECONDS
 from worker.core.rate.terms import Terms
 
 LOOK: Final = 0.2
@@ -42,8 +43,8 @@ TRUST: Final = 15
 """Requests let through between two refusals before their rate means anything."""
 USED: Final = 0.7
 """Share of the allowed rate under which the rate is not what limits: then nothing is learned."""
-UNTOLD: Final = 0.1
-"""Seconds of which other workers had not told yet what they let through, at a refusal: a run's time."""
+UNTOLD: Final = RUN_SECONDS
+"""Seconds before a refusal of which other workers have not told yet: they tell with each run."""
 FORGIVEN: Final = 4.0
 """Seconds without a refusal, after which the next may be chance again."""
 FORGET: Final = 60.0
