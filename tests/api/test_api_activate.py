@@ -9,7 +9,7 @@ from aiohttp import web
 from tests.api.clients import ORG, parts
 from tests.api.servers import AUTHORIZE, Recorder, recording
 from tests.api.standin import stand_in
-from worker.api.tokens import CredentialRejectedError
+from worker.api.credentials import CredentialRejectedError
 from worker.core.answer import NoReply, Reply
 
 IDS = ("one", "two", "ünicode-\N{SNOWMAN}")

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from tests.api.clients import ORG, SECRET, parts, settings_for
 from tests.api.servers import Recorder, raw, recording, says
-from worker.api.tokens import CredentialRejectedError, TokenUnavailableError
+from worker.api.credentials import CredentialRejectedError
+from worker.api.tokens import TokenUnavailableError
 from worker.core.answer import NoReply
 
 ACCESS = "an-opaque-access-token-that-nobody-may-see"

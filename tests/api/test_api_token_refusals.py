@@ -7,7 +7,8 @@ from aiohttp import web
 
 from tests.api.clients import ORG, parts
 from tests.api.servers import raw, recording, says
-from worker.api.tokens import CredentialRejectedError, TokenUnavailableError
+from worker.api.credentials import CredentialRejectedError
+from worker.api.tokens import TokenUnavailableError
 
 REFUSED = {"message": "invalid_grant: Invalid refresh token", "statusCode": 400}
 

@@ -2,14 +2,16 @@
 
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from msgspec.structs import replace
 
 from worker.api.session import post
-from worker.api.tokens import AccessTokens, TokenUnavailableError
+from worker.api.tokens import AccessTokens, NotOwnerError, TokenUnavailableError
 from worker.core.answer import NoReply, Reply
+from worker.core.ids import is_org_id
 
 _SHORTEST_SECRET: Final = 8
 """Bytes. Shorter is none of the API's, and could be a part of an id."""
@@ -28,14 +30,18 @@ class ActivationClient:
         """Asks for `ids`, at most 15, to be activated.
 
         Raises `CredentialRejectedError` where no access token can be had without a person's help, and
-        `NotOwnerError` where the token's own claims say that it will be refused; nothing is sent then.
+        `NotOwnerError` where the token's own claims say that it will be refused, or where `org_id` is none;
+        nothing is sent then.
         """
+        if not is_org_id(org_id):
+            # It comes out of a record that others may have written, and becomes part of an address.
+            raise NotOwnerError("the job names no organization's id: nothing is sent for it")
         try:
             token = await self._tokens.get(org_id)
         except TokenUnavailableError as error:
             return NoReply("TOKEN_UNAVAILABLE", str(error), sent=False)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        path = f"/csp/gateway/am/api/orgs/{org_id}/api-tokens/activate"
+        path = f"/csp/gateway/am/api/orgs/{quote(org_id, safe='')}/api-tokens/activate"
         reply = await post(self._session, path, _encode({"ids": ids}), headers)
         if isinstance(reply, NoReply):
             return reply

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
+from worker.api.credentials import CredentialRejectedError, api_token_of
 from worker.api.session import post
 from worker.core.answer import NoReply, Reply, error_message
 from worker.core.lifetime import renew_after
@@ -26,10 +26,6 @@ _REFUSALS: Final = frozenset(
 )
 
 log = structlog.get_logger(__name__)
-
-
-class CredentialRejectedError(Exception):
-    """The API token is missing or refused; a person has to mend it. The message holds no secret."""
 
 
 class NotOwnerError(Exception):
@@ -128,7 +124,7 @@ class AccessTokens:
 
     async def _renew(self, org_id: str, cached: _Cached) -> None:
         try:
-            api_token = await asyncio.to_thread(self._api_token, org_id)
+            api_token = await asyncio.to_thread(api_token_of, org_id, self._settings)
             asked_at = self._now()
             grant = await self._exchange(api_token)
         except (CredentialRejectedError, TokenUnavailableError) as error:
@@ -160,30 +156,6 @@ class AccessTokens:
     async def _ask(self, api_token: SecretStr) -> Reply | NoReply:
         body = urlencode({"api_token": api_token.get_secret_value()}).encode()
         return await post(self._session, PATH, body, _FORM)
-
-    def _api_token(self, org_id: str) -> SecretStr:
-        """The organization's own file, read anew each time, else the token that serves all."""
-        if (folder := self._settings.credentials_dir) is not None:
-            try:
-                if api_token := Path(folder, org_id).read_text(encoding="ascii").strip():
-                    return SecretStr(api_token)
-                raise CredentialRejectedError(
-                    f"the file of organization {org_id} in BULK_ACTIVATE_CREDENTIALS_DIR is empty:"
-                    " put the API token of an organization owner into it, then resume the job"
-                )
-            except FileNotFoundError:
-                pass
-            except (OSError, UnicodeDecodeError) as error:
-                raise CredentialRejectedError(
-                    f"cannot read the API token of organization {org_id} in BULK_ACTIVATE_CREDENTIALS_DIR"
-                    f" ({type(error).__name__}): make the file readable, then resume the job"
-                ) from None
-        if self._settings.api_token:
-            return self._settings.api_token
-        raise CredentialRejectedError(
-            f"no credential for organization {org_id}: set BULK_ACTIVATE_API_TOKEN for the worker"
-            " (or a file in BULK_ACTIVATE_CREDENTIALS_DIR), then resume the job"
-        )
 
 
 def _keep(cached: _Cached, org_id: str, token: SecretStr, *exchanged: SecretStr) -> None:

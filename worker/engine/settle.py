@@ -11,7 +11,8 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from worker.api.tokens import CredentialRejectedError, NotOwnerError
+from worker.api.credentials import CredentialRejectedError
+from worker.api.tokens import NotOwnerError
 from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify, request_id
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode

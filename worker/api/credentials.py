@@ -1,0 +1,127 @@
+"""An organization's API token: from its own file in `CREDENTIALS_DIR`, else the one that serves all.
+
+An organization's id comes out of a job's record, which others may have written. So no more than a small
+regular file *inside* the folder is ever read, found by a checked id, and opened without following a
+symlink out of it. Kubernetes shows a secret as `NAME -> ..data/NAME`: links that stay inside are followed.
+"""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from worker.core.ids import is_org_id
+from worker.settings import PREFIX, Settings
+
+MOST_READ: Final = 16 << 10
+"""Bytes. An API token has some dozens; a longer file is another one."""
+
+_FOLDER: Final = f"{PREFIX}CREDENTIALS_DIR"
+_TRIES: Final = 3
+"""Kubernetes changes all files of a secret at once: a path that was resolved just before is then gone."""
+
+
+class CredentialRejectedError(Exception):
+    """The API token is missing or refused; a person has to mend it. The message holds no secret."""
+
+
+def api_token_of(org_id: str, settings: Settings) -> SecretStr:
+    """The organization's own API token, else the one that serves all. Reads the file anew each time.
+
+    Raises `CredentialRejectedError`: there is neither, or the organization's own file cannot be used. That
+    is never passed over for the other token, which may be another account's.
+    """
+    if settings.credentials_dir is not None:
+        name = _name_in(settings.credentials_dir, org_id)
+        if name is not None:
+            return SecretStr(_token_in(settings.credentials_dir, name))
+    if settings.api_token:
+        return settings.api_token
+    raise CredentialRejectedError(
+        f"no credential for organization {org_id}: set {PREFIX}API_TOKEN for the worker"
+        f" (or a file in {_FOLDER}), then resume the job"
+    )
+
+
+def _name_in(folder: Path, org_id: str) -> str | None:
+    """The organization's file, whatever the case of its letters; None where it has none."""
+    if not is_org_id(org_id):
+        raise CredentialRejectedError("the job names no organization's id: no credential is looked for")
+    try:
+        names = [name for name in os.listdir(folder) if name.lower() == org_id.lower()]  # noqa: PTH208
+    except OSError as error:
+        raise CredentialRejectedError(
+            f"cannot read the folder {_FOLDER} ({error.strerror}): name one that can be read,"
+            " then resume the job"
+        ) from None
+    if len(names) > 1:
+        raise CredentialRejectedError(
+            f"the files {' and '.join(sorted(names))} in {_FOLDER} differ in the case of letters alone:"
+            " keep one of them, then resume the job"
+        )
+    return names[0] if names else None
+
+
+def _token_in(folder: Path, name: str) -> str:
+    try:
+        content = _read(folder, name)
+    except OSError as error:
+        raise _unusable(name, f"cannot be read ({error.strerror})", "make the file readable") from None
+    # Editors of some systems put a byte order mark before it. What is no UTF-8 is no ASCII either.
+    token = content.decode("utf-8-sig", "replace").strip()
+    if not token:
+        raise _unusable(name, "is empty", "put the API token of an organization owner into it")
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise _unusable(
+            name, "is no text of one word", "put the API token of an organization owner into it, alone"
+        )
+    return token
+
+
+def _read(folder: Path, name: str) -> bytes:
+    with os.fdopen(_opened(folder, name), "rb") as file:
+        _require_regular(name, os.fstat(file.fileno()))
+        content = file.read(MOST_READ + 1)
+    if len(content) > MOST_READ:
+        raise _unusable(name, f"is larger than {MOST_READ} bytes", "put the API token into it, alone")
+    return content
+
+
+def _opened(folder: Path, name: str) -> int:
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return _opened_inside(folder, name)
+    return _opened_inside(folder, name)
+
+
+def _opened_inside(folder: Path, name: str) -> int:
+    """A descriptor of the file that `name` leads to, opened step by step: no link is followed any more."""
+    # As `Path.resolve`, which raises no OSError at a loop of links.
+    home = Path(os.path.realpath(folder, strict=True))
+    target = Path(os.path.realpath(home / name, strict=True))
+    if not target.is_relative_to(home) or target == home:
+        raise _unusable(name, "is a link that leads out of the folder", "put the file itself there")
+    *ways, last = target.relative_to(home).parts
+    here = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for way in ways:
+            inner = os.open(way, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            os.close(here)
+            here = inner
+        # To open a device can have effects. A pipe that takes the file's place now must not be waited for.
+        _require_regular(name, os.stat(last, dir_fd=here, follow_symlinks=False))
+        return os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _require_regular(name: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _unusable(name, "is no regular file", "put a file with the API token in its place")
+
+
+def _unusable(name: str, problem: str, mend: str) -> CredentialRejectedError:
+    return CredentialRejectedError(f"the file {name} in {_FOLDER} {problem}: {mend}, then resume the job")
