@@ -31,11 +31,13 @@ no connection                          Unreached     not sent; sent again, charg
 An id in doubt is `ambiguous`. With its last attempt gone it is `unknown`.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -52,6 +54,8 @@ MAX_BODY: Final = 1 << 20
 
 _REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 """No format is published."""
+
+_HOST: Final = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -161,9 +165,36 @@ def request_id(reply: Reply) -> str | None:
 
 def _text(body: bytes, name: str) -> str:
     """A string of a JSON object; '' where it has none, or is none."""
-    try:
-        document: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    text = document.get(name) if isinstance(document, dict) else None
+    text = (document_of(body) or {}).get(name)
     return text if isinstance(text, str) else ""
+
+
+def document_of(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that `body` is, which alone is the API's word.
+
+    None for anything else (HTML, text, nothing, a JSON list): it says that the API was not reached, and
+    nothing of an id, a credential or an organization.
+    """
+    try:
+        try:
+            document: Any = msgspec.json.decode(body)
+        except msgspec.ValidationError:
+            # A number out of range, such as 1e999, is the fault of that number alone.
+            document = json.loads(body, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def redirect_host(reply: Reply) -> str | None:
+    """Where a redirect leads to, as `HOST` or `HOST:PORT`; None for what is none, or names no other host.
+
+    It is told and never followed: the new host would get the credential.
+    """
+    if not HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        return None
+    try:
+        host = urlsplit(reply.headers.get("Location", "")).netloc.rpartition("@")[2]
+    except ValueError:
+        return None
+    return host if _HOST.fullmatch(host) else None
