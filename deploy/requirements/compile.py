@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Writes the pinned and hashed requirement files beside this one, from `pyproject.toml`.
 
-Run it with CPython 3.11, our floor, on Linux, with pip-tools installed:
+Run it with CPython 3.11 or newer, with uv installed:
 
     python deploy/requirements/compile.py              # keeps pins that still fit
     python deploy/requirements/compile.py --upgrade    # takes the newest that fit
 
-Weakness: pip-tools resolves for the Python and the system that it runs on. What only another one needs
-is missing, and installing there stops with a message that names it.
+One file serves every Python from our floor on, and every system: what only some of them need carries the
+condition. (redis-py, for one, needs `async-timeout` below 3.11.3, and pip takes nothing without a hash.)
+Weakness: whether a release has a wheel for a machine is known only when it is installed there.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -30,20 +30,23 @@ EXTRAS: Final = {
 }
 HEADER: Final = "# Made by `python deploy/requirements/compile.py` from pyproject.toml. Do not edit.\n"
 
-PIP_COMPILE: Final = (
-    "--quiet",
-    "--generate-hashes",
-    "--no-header",
-    "--no-emit-options",
-    "--no-emit-index-url",
-    "--no-emit-find-links",
-    "--no-emit-trusted-host",
-    "--no-strip-extras",
-    "--allow-unsafe",
-)
+FLOOR: Final = "3.11.0"
+"""The oldest Python that may install them: markers are kept from here on."""
 
-PLAIN_PIP: Final = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
-"""Without local folders and indexes: they hold a few wheels of a release, and we want all its hashes."""
+PIN: Final = (
+    "--universal",
+    f"--python-version={FLOOR}",
+    # One version for all; else two where a newer one dropped a Python that we still serve.
+    "--fork-strategy=fewest",
+    "--generate-hashes",
+    "--no-strip-extras",
+    "--no-header",
+    "--quiet",
+    # Without local folders and indexes: they hold a few wheels of a release, and we want all its hashes.
+    "--no-config",
+    # The authorities that the machine trusts, as pip has them.
+    "--system-certs",
+)
 
 
 def direct(project: dict[str, Any], extras: Iterable[str]) -> list[str]:
@@ -63,14 +66,13 @@ def write(name: str, requirements: Sequence[str], options: Sequence[str]) -> Non
     """Pins `requirements` in NAME.txt. Raises `CalledProcessError` where they cannot be met together."""
     target = HERE / f"{name}.txt"
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "pyproject.toml.in")
+        source = Path(folder, "wanted.in")
         source.write_text("\n".join(requirements) + "\n", encoding="utf-8")
-        command = [sys.executable, "-m", "piptools", "compile", *PIP_COMPILE, *options]
+        command = ["uv", "pip", "compile", *PIN, *options]
         # What it would print is what it writes.
         subprocess.run(
             [*command, "--output-file", str(target), str(source)],
             check=True,
-            env=os.environ | PLAIN_PIP,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -89,4 +91,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except subprocess.CalledProcessError as error:
-        sys.exit(f"pip-compile failed:\n{error.stderr.decode(errors='replace')}")
+        sys.exit(f"uv failed:\n{error.stderr.decode(errors='replace')}")
