@@ -56,6 +56,8 @@ class Request:
     """The first of that family."""
     traceparent: str | None = None
     """The span of this submission, where it is traced."""
+    api_url: str | None = None
+    """The API that the job belongs to from the start; None for that of its first claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ def request_fields(request: Request) -> dict[str, str]:
         "max_failures": request.max_failures,
         "max_failure_ratio": request.max_failure_ratio,
         HEADER: request.traceparent,
+        "api_url": request.api_url,
     }
     fields |= {name: str(value) for name, value in optional.items() if value is not None}
     return fields

@@ -31,6 +31,7 @@ def retry(store: JobStore, parent_id: str, request: Request, outcomes: Collectio
         weight=int(fields.get("weight", 1)),
         parent_job_id=parent_id,
         root_job_id=fields.get("root_job_id", parent_id),
+        api_url=fields.get("api_url"),
     )
     job_id, _ = store.create(
         new_job_id(), request_fields(child), request_id=None, fingerprint="", fresh=False

@@ -57,6 +57,8 @@ def as_table(report: Report) -> None:
 def _facts(report: Report) -> Iterable[tuple[str, str]]:
     manifest, requests, progress = report.manifest, report.requests, report.progress
     yield "organization", report.org_id
+    if report.api_url:
+        yield "api", report.api_url
     yield (
         "list",
         (

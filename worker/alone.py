@@ -42,7 +42,7 @@ def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
 
 async def _work(ready: Settings, job_id: str, slice_no: int, nonce: str) -> None:
     app = messages.make_app(ready)
-    engine = Engine(ready, lambda its_job, tickets: messages.send(app, its_job, tickets))
+    engine = Engine(ready, lambda its_job, tickets: messages.send(app, its_job, tickets), only_job=job_id)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, engine.stop_soon)
     try:
         await engine.run_slice(job_id, slice_no, alone=nonce)

@@ -65,6 +65,13 @@ class _Process:
 _processes: dict[int, _Process] = {}
 """By process id: a fork inherits its parent's, and has no use for it."""
 _making = threading.Lock()
+_only_job: str | None = None
+
+
+def serve_only(job_id: str | None) -> None:
+    """Has this process work on one job alone; None for any. To be said before the worker starts."""
+    global _only_job  # noqa: PLW0603 -- as the app, one a process.
+    _only_job = job_id
 
 
 def _this_process() -> _Process:
@@ -76,7 +83,7 @@ def _this_process() -> _Process:
             gc.freeze()
             gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
             tracing = make_tracing(_settings)
-            _processes[pid] = _Process(Runtime(_settings, _send, tracing), tracing)
+            _processes[pid] = _Process(Runtime(_settings, _send, tracing, _only_job), tracing)
         return _processes[pid]
 
 

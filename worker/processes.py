@@ -38,8 +38,11 @@ _METRICS: Final = ("metrics",)
 )
 @click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
 @click.option("--name", default=None, help="Celery node name; default: a new one.")
+@click.option("--job", "only_job", default=None, metavar="JOB", help="Work on this job alone.")
 @click.option("--metrics/--no-metrics", default=True, help="Serve metrics where METRICS_PORT is set.")
-def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool) -> None:
+def command(
+    concurrency: int, with_parent: bool, name: str | None, only_job: str | None, metrics: bool
+) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C; slices in work are given back).
 
     Example: python -m worker worker --concurrency 2
@@ -61,17 +64,20 @@ def command(concurrency: int, with_parent: bool, name: str | None, metrics: bool
         end_with_parent()
     shows = metrics and ready.metrics_port is not None
     if concurrency == 1 and not shows:
-        _work(name or f"w{secrets.token_hex(3)}")
+        _work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.
-        named = ("--name", name) if name and concurrency == 1 else ()
+        named = [*(("--name", name) if name and concurrency == 1 else ())]
+        named += ("--job", only_job) if only_job else ()
         file = ready.heartbeat_file
         workers = [_Part((*_WORKER, *named), _own_beat(file, number)) for number in range(concurrency)]
         sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
 
 
-def _work(name: str) -> None:
-    from worker.celery import app  # noqa: PLC0415 -- it starts from settings that were checked above.
+def _work(name: str, only_job: str | None) -> None:
+    from worker.celery import app, serve_only  # noqa: PLC0415 -- from settings that were checked above.
+
+    serve_only(only_job)
 
     # Celery says goodbye on stdout, which is for data.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

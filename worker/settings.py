@@ -23,6 +23,7 @@ from worker.core.ids import is_org_id
 from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
 from worker.core.policy import Policy
 from worker.core.rate.terms import Terms
+from worker.core.scope import Scope
 
 PREFIX: Final = "BULK_ACTIVATE_"
 MOST_PER_SECOND: Final = 100_000
@@ -46,6 +47,13 @@ def _rate(value: Any) -> Any:
     if not 0 < rate <= MOST_PER_SECOND:
         raise ValueError(f"must be 'auto', or requests per second, more than 0, at most {MOST_PER_SECOND:,}")
     return rate
+
+
+def _orgs(value: Any) -> Any:
+    if isinstance(value, str):
+        # A stray comma must not open the list to every organization, so empty entries are no ids.
+        return tuple(org_id.strip().lower() for org_id in value.split(","))
+    return value
 
 
 def _lines(value: Any) -> Any:
@@ -72,6 +80,7 @@ class Settings(BaseSettings):
     api_url: str = "https://console.cloud.vmware.com"
     allow_plain_http: bool = False
     org_id: str | None = None
+    orgs: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_orgs)] = None
     api_token: SecretStr | None = None
     credentials_dir: Path | None = None
     access_token: SecretStr | None = None
@@ -121,7 +130,10 @@ class Settings(BaseSettings):
             raise ValueError("must be https://HOST, the scheme and host of the API")
         if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
             raise ValueError("must be scheme and host alone, without path, query or user")
-        return f"{parts.scheme}://{parts.netloc}"
+        # One text for one host, however it was written: jobs and budgets are bound to it.
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        default = {"http": 80, "https": 443}[parts.scheme]
+        return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
 
     @field_validator("org_id")
     @classmethod
@@ -129,6 +141,16 @@ class Settings(BaseSettings):
         if org_id is not None and not is_org_id(org_id):
             raise ValueError("must be an organization's id, a GUID")
         return org_id
+
+    @field_validator("orgs")
+    @classmethod
+    def _are_org_ids(cls, orgs: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for number, org_id in enumerate(orgs or (), 1):
+            if not is_org_id(org_id):
+                raise ValueError(
+                    f"must be ids of organizations, GUIDs, comma between; number {number} is not"
+                )
+        return orgs
 
     @field_validator("already_active")
     @classmethod
@@ -154,6 +176,10 @@ class Settings(BaseSettings):
     @property
     def api_host(self) -> str:
         return urlsplit(self.api_url).netloc
+
+    def scope(self, job_id: str | None = None) -> Scope:
+        """What a worker with these settings works on; on `job_id` alone where one is named."""
+        return Scope(self.api_url, frozenset(self.orgs or ()), job_id)
 
     @property
     def terms(self) -> Terms:

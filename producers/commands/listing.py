@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from producers import show
@@ -16,7 +17,7 @@ from worker.core.report import counts_of, timestamp
 from worker.settings import load
 from worker.store.jobs import JobStore
 
-_WIDTH: Final = 120
+_WIDTH: Final = 140
 """Columns that the table never has to do with less of."""
 
 
@@ -45,6 +46,7 @@ def _jobs(store: JobStore) -> Iterator[dict[str, Any]]:
         yield {
             "job_id": fields["id"],
             "org_id": fields["org_id"],
+            "api_url": fields.get("api_url"),
             "state": fields["state"],
             "created_at": timestamp(float(fields["created_ms"])),
             "created_by": fields.get("created_by", ""),
@@ -54,13 +56,15 @@ def _jobs(store: JobStore) -> Iterator[dict[str, Any]]:
 
 def _table(jobs: list[dict[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("job", "state", "ids", "activated", "failed", "created"):
+    for name in ("job", "state", "ids", "activated", "failed", "created", "api"):
         number = name in {"ids", "activated", "failed"}
-        table.add_column(name, no_wrap=True, justify="right" if number else "left")
+        # A long host is folded, nothing else.
+        folds = name == "api"
+        table.add_column(name, no_wrap=not folds, overflow="fold", justify="right" if number else "left")
     for job in jobs:
         counts = job["counts"]
         numbers = (f"{counts[name]:,}" for name in ("total", "activated", "failed"))
-        table.add_row(job["job_id"], job["state"], *numbers, job["created_at"])
+        table.add_row(job["job_id"], job["state"], *numbers, job["created_at"], escape(job["api_url"] or ""))
     console = Console(highlight=False)
     # An id is copied from here into the next command: no narrow terminal may cut it.
     console.width = max(console.width, _WIDTH)

@@ -6,7 +6,7 @@ from producers.connection import opened
 from producers.options import org_of
 from worker.core.errors import BadInputError
 from worker.core.rate.terms import AUTO
-from worker.settings import MOST_PER_SECOND, load
+from worker.settings import MOST_PER_SECOND, PREFIX, load
 
 DEFAULT = "default"
 
@@ -17,7 +17,8 @@ DEFAULT = "default"
 def command(org_id: str, rate: str) -> int:
     """Change the allowed requests per second of an organization, for every worker at once.
 
-    'auto' lets the workers find the rate; 'default' goes by their settings again.
+    The rate is that of the API at API_URL: each API has its own. 'auto' lets the workers find it; 'default'
+    goes by their settings again.
 
     Example: bulk-activate set-rate 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f 50
     """
@@ -25,10 +26,17 @@ def command(org_id: str, rate: str) -> int:
     org_id, order = org_of(org_id, "ORG"), order_of(rate)
     with opened(settings) as store:
         store.set_rate(settings.api_host, org_id, order)
+        in_use = store.apis_in_use()
     said = {AUTO: "is learned by the workers", DEFAULT: "is what the workers' settings say"}
-    click.echo(
-        f"the rate of {org_id} {said.get(order, f'is {order} requests per second')} from now on", err=True
-    )
+    told = said.get(order, f"is {order} requests per second")
+    click.echo(f"the rate of {org_id} at {settings.api_url} {told} from now on", err=True)
+    if settings.api_url not in in_use:
+        others = f" but {', '.join(sorted(in_use))}" if in_use else ""
+        click.echo(
+            f"Warning: no live worker and no unfinished job has {settings.api_url}{others}:"
+            f" if that is not the API you mean, set {PREFIX}API_URL and give the order again",
+            err=True,
+        )
     return 0
 
 

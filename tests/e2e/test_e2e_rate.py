@@ -60,3 +60,24 @@ def test_a_rate_that_nobody_knows_is_found_and_kept_for_the_next_job(stack: Stac
         with sync_client(stack.redis_url) as client:
             host = api.url.removeprefix("http://")
             assert JobStore(client).budget(host, ORG).rate == report["rate"]["current"]
+
+
+def test_an_order_names_its_api_and_warns_where_nobody_has_it(stack: Stack, api: Simulator) -> None:
+    """As an operator does who forgot to set API_URL as the workers have it."""
+    job_id = stack.submit(new_ids(15))
+    stack.worker(api)
+    until(lambda: stack.report(job_id)["state"] == "completed")
+    right = cli("set-rate", ORG, "50", REDIS_URL=stack.redis_url, API_URL=api.url)
+    assert (right.code, right.err.count("\n")) == (0, 1)
+    assert api.url in right.err
+    wrong = cli("set-rate", ORG, "50", REDIS_URL=stack.redis_url, API_URL="HTTPS://Console.example:443/")
+    assert wrong.code == 0
+    order, warning = wrong.err.splitlines()
+    assert "at https://console.example is 50" in order
+    assert warning.startswith("Warning: no live worker")
+    assert api.url in warning
+    done = stack.cli("status", job_id)
+    listed = stack.cli("list")
+    assert api.url in done.out
+    assert api.url in listed.out
+    assert stack.cli("list", "-o", "json").json()[0]["api_url"] == api.url

@@ -54,13 +54,14 @@ class Fleet:
         for job in jobs:
             self.send(job.job_id, job.tickets)
 
-    def engine(self, **settings: Any) -> Engine:
+    def engine(self, *, only_job: str | None = None, **settings: Any) -> Engine:
         """One that nobody hands messages to. It is for the caller to close it."""
         given = {"redis_url": self._redis_url, "rate": FAST, **settings}
-        return Engine(settings_for(self._api_url, **given), self.send)
+        url = given.pop("api_url", self._api_url)
+        return Engine(settings_for(url, **given), self.send, only_job=only_job)
 
-    def start(self, **settings: Any) -> Worker:
-        engine = self.engine(**settings)
+    def start(self, *, only_job: str | None = None, **settings: Any) -> Worker:
+        engine = self.engine(only_job=only_job, **settings)
         takers = [asyncio.create_task(self._take(engine)) for _ in range(SLICES_IN_FLIGHT)]
         worker = Worker(engine, takers)
         self._workers.append(worker)

@@ -16,6 +16,7 @@ from worker.api.client import ActivationClient
 from worker.core.answer import NoReply, Reply
 from worker.core.policy import Policy
 from worker.core.rate.terms import Terms
+from worker.core.scope import Scope
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
@@ -49,7 +50,7 @@ class Broken(ActivationClient):
 
 @asynccontextmanager
 async def slice_run(
-    redis_url: str, job: Job, api: ActivationClient, queued: list[Ticket]
+    redis_url: str, api_url: str, job: Job, api: ActivationClient, queued: list[Ticket]
 ) -> AsyncIterator[SliceRun]:
     """Slice 0 of `job`, claimed, with parts of its own."""
 
@@ -57,8 +58,8 @@ async def slice_run(
         queued.extend(tickets)  # type: ignore[arg-type]  # tickets, by the alias.
 
     async with async_client(redis_url) as client:
-        store = ClaimStore(client)
-        claim, _ = await store.claim(job.job_id, 0, nonce="n", worker="w", host="api.test")
+        store = ClaimStore(client, Scope(api_url))
+        claim, _ = await store.claim(job.job_id, 0, nonce="n", worker="w")
         assert isinstance(claim, Claim)
         patience = Patience()
         budget = BudgetStore(client, "api.test", ORG, "w")
@@ -73,7 +74,7 @@ async def test_a_defect_gives_the_slice_back_and_surfaces(jobs: Jobs, redis_url:
     queued: list[Ticket] = []
     job = jobs.put(15 * 100)
     async with stand_in(latency=5) as api, parts(api.url) as mine:
-        async with slice_run(redis_url, job, Broken(mine), queued) as run:
+        async with slice_run(redis_url, api.url, job, Broken(mine), queued) as run:
             with pytest.raises(DefectError):
                 await run.run()
         assert (jobs.claimed(job), jobs.mark(job), queued) == (0, 0, [Ticket(0, len(job.ids))])
@@ -93,7 +94,7 @@ async def test_another_worker_goes_on_after_a_defect_and_the_record_is_right(
 ) -> None:
     job = jobs.put(15 * 20)
     async with stand_in() as api, parts(api.url) as mine:
-        async with slice_run(redis_url, job, Broken(mine), []) as run:
+        async with slice_run(redis_url, api.url, job, Broken(mine), []) as run:
             with pytest.raises(DefectError):
                 await run.run()
         async with fleet(redis_url, api.url) as workers:

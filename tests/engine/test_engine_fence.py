@@ -8,6 +8,7 @@ from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
 from tests.engine.jobs import Job, Jobs
 from worker.core.outcome import Outcome
+from worker.core.scope import Scope
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore, End, Tally
 from worker.store.connect import async_client
@@ -19,7 +20,7 @@ async def take_over(jobs: Jobs, job: Job, store: ClaimStore) -> Claim:
     """Claims slice 0 as another worker does once its lease ran out."""
     while True:
         jobs.client.zadd(keys.job(job.job_id, "claimed"), {"0": 1})
-        claim, _ = await store.claim(job.job_id, 0, nonce="another", worker="another", host="api.test")
+        claim, _ = await store.claim(job.job_id, 0, nonce="another", worker="another")
         # Else the one that holds it renewed its lease in between.
         if isinstance(claim, Claim):
             return claim
@@ -28,7 +29,7 @@ async def take_over(jobs: Jobs, job: Job, store: ClaimStore) -> Claim:
 async def test_a_worker_that_lost_its_claim_stops_and_the_job_ends_well(jobs: Jobs, redis_url: str) -> None:
     client = async_client(redis_url)
     async with client, stand_in(latency=20) as api, fleet(redis_url, api.url) as workers:
-        store = ClaimStore(client)
+        store = ClaimStore(client, Scope(api.url))
         job = jobs.put(15 * 150)
         loser = workers.engine(rate=RATE)
         try:
@@ -67,7 +68,7 @@ async def test_a_worker_that_lost_its_claim_sends_no_more_than_it_had_marked(
             work = asyncio.create_task(loser.run_slice(job.job_id, 0))
             await until(lambda: jobs.settled(job) > 0)
             marked = [jobs.mark(job)]
-            await take_over(jobs, job, ClaimStore(client))
+            await take_over(jobs, job, ClaimStore(client, Scope(api.url)))
             await work
         finally:
             await loser.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tests.model.world import Answer, Job, World, sent
-from tests.store.steps import HOST, ORG
+from tests.store.steps import ORG
 from worker.core.batch import Batch, Settlement
 from worker.core.errors import NoSuchJobError, RequestIdTakenError, StateChangeError
 from worker.core.job import Control
@@ -128,7 +128,7 @@ class Take:
 
     async def send(self, stores: Stores) -> Answer:
         claim, queue = await stores.claims.claim(
-            self.job_id, self.number, nonce=self.nonce, worker="w", host=HOST, alone=self.alone
+            self.job_id, self.number, nonce=self.nonce, worker="w", alone=self.alone
         )
         if not isinstance(claim, Claim):
             return (claim.value,)

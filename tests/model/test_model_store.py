@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.acts import Stores
 from tests.model.machine import StoreMachine
 from tests.servers import valkey9
+from tests.store.steps import SCOPE
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client, sync_client
 from worker.store.jobs import JobStore
@@ -46,7 +47,9 @@ def test_the_store_does_what_its_model_does(pytestconfig: pytest.Config) -> None
             pass
 
         Machine.client = client
-        Machine.stores = [Stores(JobStore(sync_client(url)), ClaimStore(each, AN_HOUR)) for each in own]
+        Machine.stores = [
+            Stores(JobStore(sync_client(url)), ClaimStore(each, SCOPE, AN_HOUR)) for each in own
+        ]
         Machine.wait = staticmethod(runner.run)  # type: ignore[assignment]
         examples = pytestconfig.getoption("--model")
         bounds = settings(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.stack import cli
 from tests.servers import RealServer, missing
-from tests.store.steps import ORG, commit, settled, take
+from tests.store.steps import ORG, SCOPE, commit, settled, take
 from worker.core.errors import BadInputError
 from worker.core.job import Control
 from worker.core.skipped import SkippedLine
@@ -38,7 +38,7 @@ async def written(valkey: RealServer, tmp_path: Path) -> AsyncIterator[tuple[Job
         jobs.put_skipped(job_id, 0, skipped)
         jobs.launch(job_id, {"manifest": MANIFEST}, total=30, slices=1, deadline=None)
         own = async_client(valkey.server.url)
-        claims = ClaimStore(own)
+        claims = ClaimStore(own, SCOPE)
         claim = await take(claims, job_id)
         jobs.control(job_id, Control.CANCEL, code="user", message="enough", actor="me")
         await commit(claims, claim, 1, [settled(0, "A" * 14 + "F")], mark=0, end=End.RELEASE)

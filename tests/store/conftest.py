@@ -9,6 +9,7 @@ import redis
 import redis.asyncio
 
 from tests.servers import SERVERS
+from tests.store.steps import SCOPE
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client, sync_client
 from worker.store.jobs import JobStore
@@ -58,5 +59,5 @@ def jobs(client: redis.Redis) -> JobStore:
 @pytest.fixture
 async def claims(backend: Backend, client: redis.Redis) -> AsyncIterator[ClaimStore]:
     own = backend.asynchronous()
-    yield ClaimStore(own)
+    yield ClaimStore(own, SCOPE)
     await own.aclose()

@@ -6,12 +6,14 @@ from itertools import count
 from worker.core.batch import Batch, Settlement
 from worker.core.reason import Reason
 from worker.core.report import counts_of
+from worker.core.scope import Scope
 from worker.core.slices import Slice
 from worker.store.claims import Claim, ClaimStore, Committed, End, Tally
 from worker.store.jobs import JobStore
 
 ORG = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
 HOST = "api.example"
+SCOPE = Scope(f"https://{HOST}")
 _numbers = count()
 
 
@@ -31,7 +33,7 @@ def put_job(
 
 
 async def take(claims: ClaimStore, job_id: str, slice_no: int = 0, nonce: str = "n") -> Claim:
-    claim, _ = await claims.claim(job_id, slice_no, nonce=nonce, worker="w", host=HOST)
+    claim, _ = await claims.claim(job_id, slice_no, nonce=nonce, worker="w")
     assert isinstance(claim, Claim), claim
     return claim
 

@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
+from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore, End
 from worker.store.jobs import WINDOW, JobStore
@@ -26,7 +26,7 @@ async def test_a_claim_starts_the_job_and_hands_over_its_ids(jobs: JobStore, cla
 async def test_a_slice_has_one_worker_at_a_time(jobs: JobStore, claims: ClaimStore) -> None:
     job_id = put_job(jobs, 40)
     await take(claims, job_id, nonce="one")
-    assert await claims.claim(job_id, 0, nonce="two", worker="w", host=HOST) == (Code.TAKEN, [])
+    assert await claims.claim(job_id, 0, nonce="two", worker="w") == (Code.TAKEN, [])
 
 
 async def test_a_claim_that_is_repeated_is_the_same_claim(jobs: JobStore, claims: ClaimStore) -> None:
@@ -92,7 +92,7 @@ async def test_only_a_window_of_slices_waits_in_the_queue(jobs: JobStore, claims
     job_id = put_job(jobs, 2880 * 20)
     waiting = jobs.read(job_id).fields["next"]
     assert int(waiting) == WINDOW
-    claim, queue = await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST)
+    claim, queue = await claims.claim(job_id, 0, nonce="n", worker="w")
     assert isinstance(claim, Claim)
     assert [(ticket.slice_no, ticket.size) for ticket in queue] == [(WINDOW, 2880)]
 
@@ -101,9 +101,9 @@ async def test_a_done_slice_is_not_claimed_again(jobs: JobStore, claims: ClaimSt
     job_id = put_job(jobs, 2880 + 5)
     claim = await take(claims, job_id, 1)
     await commit(claims, claim, 1, [settled(0, "A" * 5)], mark=5, end=End.RELEASE)
-    assert (await claims.claim(job_id, 1, nonce="x", worker="w", host=HOST))[0] is Code.DONE
+    assert (await claims.claim(job_id, 1, nonce="x", worker="w"))[0] is Code.DONE
 
 
 @pytest.mark.parametrize("job_id", ["nowhere", "", "a}b", "ä"])
 async def test_no_job_no_claim(claims: ClaimStore, client: redis.Redis, job_id: str) -> None:
-    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] is Code.NO_JOB
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] is Code.NO_JOB

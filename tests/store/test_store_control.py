@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import redis
 
-from tests.store.steps import HOST, ORG, commit, counts, put_job, settled, state, take
+from tests.store.steps import ORG, commit, counts, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import ALLOWED_FROM, IN_FORCE, Control, State
 from worker.store import keys
@@ -47,7 +47,7 @@ async def test_a_paused_job_hands_out_nothing_and_resumes_with_its_slices(
     steer(jobs, job_id, Control.PAUSE)
     stopped = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
     assert (stopped.go_on, stopped.queue) == (False, [])
-    assert (await claims.claim(job_id, 0, nonce="x", worker="w", host=HOST))[0] is Code.RESTING
+    assert (await claims.claim(job_id, 0, nonce="x", worker="w"))[0] is Code.RESTING
     assert jobs.sweep(job_id) == []
     _, changed, tickets = jobs.control(job_id, Control.RESUME, code="user", message="", actor="me")
     assert changed
@@ -92,7 +92,7 @@ async def test_a_failing_job_stops_and_rests_when_its_claims_are_back(
     claim = await take(claims, job_id)
     await claims.control(job_id, Control.FAIL, code="organization_forbidden", message="403")
     assert state(jobs, job_id) == "running"
-    assert (await claims.claim(job_id, 0, nonce="x", worker="w", host=HOST))[0] is Code.RESTING
+    assert (await claims.claim(job_id, 0, nonce="x", worker="w"))[0] is Code.RESTING
     await commit(claims, claim, 1, mark=0, end=End.RELEASE)
     raw = jobs.read(job_id)
     assert raw.fields["state"] == "failed"
@@ -123,7 +123,7 @@ async def test_the_failure_ratio_waits_for_a_sample(jobs: JobStore, claims: Clai
 
 async def test_a_deadline_expires_the_job(jobs: JobStore, claims: ClaimStore) -> None:
     job_id = put_job(jobs, 60, deadline=0.001)
-    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] is Code.RESTING
     assert state(jobs, job_id) == "expired"
     assert counts(jobs, job_id) == {"not_attempted": 60}
 
@@ -155,7 +155,7 @@ async def test_a_late_message_or_sweep_moves_no_job_that_rests(
     jobs.control(job_id, control, code="user", message="", actor="me")
     client.hset(keys.job(job_id), "deadline_ms", 1)
     before = jobs.read(job_id)
-    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] is Code.RESTING
     assert jobs.sweep(job_id) == []
     after = jobs.read(job_id)
     assert (after.fields, after.history) == (before.fields, before.history)
@@ -163,5 +163,5 @@ async def test_a_late_message_or_sweep_moves_no_job_that_rests(
 
 async def test_a_message_before_its_time_ends_no_upload(jobs: JobStore, claims: ClaimStore) -> None:
     jobs.create("early", {"org_id": ORG}, request_id=None, fingerprint="f", fresh=False)
-    assert (await claims.claim("early", 0, nonce="n", worker="w", host=HOST))[0] is Code.RESTING
+    assert (await claims.claim("early", 0, nonce="n", worker="w"))[0] is Code.RESTING
     assert state(jobs, "early") == "preparing"

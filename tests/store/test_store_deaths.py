@@ -2,7 +2,7 @@
 
 import redis
 
-from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
+from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.rows import Row, rows_of
 from worker.reports.recount import recount
 from worker.reports.results import job_results
@@ -29,13 +29,13 @@ async def dies(jobs: JobStore, claims: ClaimStore, client: redis.Redis, job_id: 
 
 
 async def claim_alone(claims: ClaimStore, job_id: str) -> Claim:
-    claim, _ = await claims.claim(job_id, 0, nonce="lone", worker="w", host=HOST, alone=True)
+    claim, _ = await claims.claim(job_id, 0, nonce="lone", worker="w", alone=True)
     assert isinstance(claim, Claim)
     return claim
 
 
 async def ask(claims: ClaimStore, job_id: str) -> Code:
-    claim, _ = await claims.claim(job_id, 0, nonce="next", worker="w", host=HOST)
+    claim, _ = await claims.claim(job_id, 0, nonce="next", worker="w")
     return Code.CLAIMED if isinstance(claim, Claim) else claim
 
 

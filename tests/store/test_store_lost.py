@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from tests.store.steps import HOST, commit, counts, put_job, settled, state, take
+from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.errors import BulkActivateError
 from worker.core.job import Control
 from worker.reports.recount import recount
@@ -66,7 +66,7 @@ async def test_the_ids_of_a_slice(jobs: JobStore, claims: ClaimStore, client: re
     job_id, claim = await half_done(jobs, claims)
     await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30, end=End.RELEASE)
     client.delete(keys.job(job_id, "ids:1"))
-    code, _ = await claims.claim(job_id, 1, nonce="n", worker="w", host=HOST)
+    code, _ = await claims.claim(job_id, 1, nonce="n", worker="w")
     assert code == "RESTING"
     assert is_lost(jobs, job_id)
     # There is nothing to name its ids by.
@@ -133,7 +133,7 @@ async def test_a_late_message_or_sweep_changes_nothing_of_a_job_at_rest(
     client.hset(keys.job(job_id), "deadline_ms", 1)
     jobs.sweep(job_id)
     await claims.sweep(job_id)
-    assert (await claims.claim(job_id, 0, nonce="n", worker="w", host=HOST))[0] == "RESTING"
+    assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] == "RESTING"
     after = jobs.read(job_id)
     assert (after.history, {**after.fields, "deadline_ms": ""}) == (
         before.history,

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 import redis
 
-from tests.store.steps import HOST, ORG, commit, put_job, settled, state, take
+from tests.store.steps import ORG, commit, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import Control
 from worker.core.skipped import SkippedLine
@@ -99,7 +99,7 @@ async def test_a_late_worker_brings_nothing_back(
     jobs.sweep(job_id)
     jobs.purge(job_id)
     assert (await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15)).code is Code.NO_JOB
-    assert (await claims.claim(job_id, 0, nonce="x", worker="w", host=HOST))[0] is Code.NO_JOB
+    assert (await claims.claim(job_id, 0, nonce="x", worker="w"))[0] is Code.NO_JOB
     assert jobs.sweep(job_id) == []
     assert left(client) == set()
 

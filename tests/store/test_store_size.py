@@ -5,7 +5,7 @@ import uuid
 import redis
 
 from tests.servers import RealServer
-from tests.store.steps import ORG, commit, settled, take
+from tests.store.steps import ORG, SCOPE, commit, settled, take
 from worker.core.slices import IDS, Slice
 from worker.store.claims import ClaimStore, End
 from worker.store.connect import async_client, sync_client
@@ -26,7 +26,7 @@ async def test_guid_like_ids_and_all_their_outcomes_fit_in_30_bytes_each(valkey:
         jobs.put_slices("size", parts)
         jobs.launch("size", {}, total=IDS * _SLICES, slices=_SLICES, deadline=None)
         own = async_client(url)
-        claims = ClaimStore(own)
+        claims = ClaimStore(own, SCOPE)
         for number in range(_SLICES):
             claim = await take(claims, "size", number)
             batches = [

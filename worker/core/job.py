@@ -31,6 +31,12 @@ class ReasonCode(StrEnum):
     STORE_FULL = "store_full"
     STORE_READ_ONLY = "store_read_only"
     RECORD_LOST = "record_lost"
+    OTHER_API_HOST = "other_api_host"
+    """It was sent to another API before than those that the live workers have."""
+    ORGANIZATION_NOT_SERVED = "organization_not_served"
+    """The `ORGS` of the live workers leave its organization out."""
+    MALFORMED_ORGANIZATION = "malformed_organization"
+    """What its record names is no organization: somebody wrote to Redis."""
 
 
 class JobOutcome(StrEnum):

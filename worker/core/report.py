@@ -78,6 +78,8 @@ class Report(msgspec.Struct, frozen=True):
     parent_job_id: str | None
     root_job_id: str | None
     org_id: str
+    api_url: str | None
+    """Scheme and host of the API that it is sent to; None before its first claim."""
     labels: dict[str, str]
     created_by: str
     state: State
@@ -154,6 +156,7 @@ def make_report(
         parent_job_id=fields.get("parent_job_id"),
         root_job_id=fields.get("root_job_id"),
         org_id=fields["org_id"],
+        api_url=fields.get("api_url"),
         labels=msgspec.json.decode(fields.get("labels", "{}"), type=dict[str, str]),
         created_by=fields.get("created_by", ""),
         state=state,

@@ -49,6 +49,14 @@ SHOW_SECONDS: Final = 2.0
 SHOWN_AT_MOST: Final = 10
 """Times that a slice's progress is shown: at no rate more than one message for some twenty batches."""
 
+_NOT_SERVED: Final = {
+    Code.OTHER_HOST: "job left to others: it was sent to another API_URL before",
+    Code.OTHER_ORG: "job left to others: ORGS leaves its organization out",
+    Code.BAD_ORG: "job failed: its record names no organization, so somebody wrote to Redis",
+}
+_MOST_LEFT: Final = 1000
+"""Jobs that are remembered as told of."""
+
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -61,13 +69,20 @@ class Engine:
     """Everything of a worker process that lives on its loop."""
 
     def __init__(
-        self, settings: Settings, send_messages: SendMessages, tracing: Tracing | None = None
+        self,
+        settings: Settings,
+        send_messages: SendMessages,
+        tracing: Tracing | None = None,
+        only_job: str | None = None,
     ) -> None:
+        """`only_job`: other jobs are left exactly as they are."""
         self._settings = settings
+        self._scope = settings.scope(only_job)
+        self._left: set[str] = set()
         self._send_messages = send_messages
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._redis = async_client(settings.redis_url)
-        self._store = ClaimStore(self._redis)
+        self._store = ClaimStore(self._redis, self._scope)
         self._session = make_session(settings)
         tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
         self._api: Api = ActivationClient(self._session, tokens)
@@ -99,13 +114,16 @@ class Engine:
         """
         if self._stopping.is_set():
             raise StoppingError
+        if not self._scope.is_for(job_id):
+            log.debug("left alone: this worker is for another job", job_id=job_id)
+            return
         nonce = alone or secrets.token_hex(8)
         claim, queue = await self._patiently(partial(self._claim, job_id, slice_no, nonce, alone=bool(alone)))
         if claim is Code.ALONE:
             await self._run_alone(job_id, slice_no, nonce)
             return
         if not isinstance(claim, Claim):
-            log.debug("nothing to claim", why=claim)
+            self._not_claimed(job_id, claim)
             return
         with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
             await self._queue(job_id, queue)
@@ -131,10 +149,18 @@ class Engine:
     async def _claim(
         self, job_id: str, slice_no: int, nonce: str, *, alone: bool
     ) -> tuple[Claim | Code, list[Ticket]]:
-        host = self._settings.api_host
-        return await self._store.claim(
-            job_id, slice_no, nonce=nonce, worker=self._name, host=host, alone=alone
-        )
+        return await self._store.claim(job_id, slice_no, nonce=nonce, worker=self._name, alone=alone)
+
+    def _not_claimed(self, job_id: str, why: Code) -> None:
+        told = _NOT_SERVED.get(why)
+        if told is None:
+            log.debug("nothing to claim", why=why)
+        elif job_id not in self._left:
+            # Once a job: its messages come again and again.
+            if len(self._left) == _MOST_LEFT:
+                self._left.clear()
+            self._left.add(job_id)
+            log.warning(told, job_id=job_id, api_url=self._scope.api_url)
 
     async def _run_alone(self, job_id: str, slice_no: int, nonce: str) -> None:
         """Workers died of this slice, it seems: a process that does nothing else is to find out."""
@@ -219,12 +245,16 @@ class Runtime:
     """The loop's thread. One per process: a thread does not survive a fork, so it is made per pid."""
 
     def __init__(
-        self, settings: Settings, send_messages: SendMessages, tracing: Tracing | None = None
+        self,
+        settings: Settings,
+        send_messages: SendMessages,
+        tracing: Tracing | None = None,
+        only_job: str | None = None,
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
-        self._engine = self._call(_make(settings, send_messages, tracing))
+        self._engine = self._call(_make(settings, send_messages, tracing, only_job))
 
     def run_slice(
         self, job_id: str, slice_no: int, show: Callable[[Account], None] = lambda _account: None
@@ -258,5 +288,7 @@ class Runtime:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-async def _make(settings: Settings, send_messages: SendMessages, tracing: Tracing | None) -> Engine:
-    return Engine(settings, send_messages, tracing)
+async def _make(
+    settings: Settings, send_messages: SendMessages, tracing: Tracing | None, only_job: str | None
+) -> Engine:
+    return Engine(settings, send_messages, tracing, only_job)

@@ -37,6 +37,7 @@ def asked(report: Report) -> Iterator[str]:
     yield '<section class="facts" aria-labelledby="asked"><h2 id="asked">The list, and who asked</h2>'
     rows: list[tuple[Cell, ...]] = [
         ("organization", report.org_id),
+        ("API", report.api_url),
         ("asked by", report.created_by),
         ("created", report.created_at),
         ("started", report.started_at),

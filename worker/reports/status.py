@@ -5,8 +5,9 @@ from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
 from worker.core.timeline import read_timeline
+from worker.core.unserved import unserved
 from worker.reports.told import Told
-from worker.store.jobs import JobStore, RawBudget, RawJob
+from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob
 
 
 def read_report(store: JobStore, job_id: str) -> Report:
@@ -23,9 +24,13 @@ def read_told(store: JobStore, job_id: str) -> Told:
 def _report(store: JobStore, raw: RawJob) -> Report:
     budget = store.budget(raw.fields.get("host", ""), raw.fields["org_id"])
     fields = dict(raw.fields)
-    if fields["state"] in WORKABLE and (refusal := store.refuses_writes()) is not None:
-        code, message = refusal
-        fields |= {"reason_code": code, "reason_message": message, "reason_actor": "store"}
+    if fields["state"] in WORKABLE:
+        if (refusal := store.refuses_writes()) is not None:
+            code, message = refusal
+            fields |= {"reason_code": code, "reason_message": message, "reason_actor": "store"}
+        elif (left := unserved(fields, store.live_scopes(WORKERS_WITHIN_MS))) is not None:
+            code, message = left
+            fields |= {"reason_code": code, "reason_message": message, "reason_actor": "worker"}
     return make_report(fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
 
 

@@ -15,6 +15,7 @@ from worker.core.batch import MAX_BATCH, Settlement
 from worker.core.job import Control
 from worker.core.rate.fairness import Standing
 from worker.core.record import Stored
+from worker.core.scope import Scope
 from worker.core.slices import Slice, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
@@ -101,8 +102,12 @@ class Swept(NamedTuple):
 
 
 class ClaimStore:
-    def __init__(self, client: redis.asyncio.Redis, lease_ms: int = LEASE_MS) -> None:
+    """The record as a worker process of `scope` sees it."""
+
+    def __init__(self, client: redis.asyncio.Redis, scope: Scope, lease_ms: int = LEASE_MS) -> None:
         self._redis = client
+        self._scope = scope
+        self._serves = [scope.api_url, f" {' '.join(sorted(scope.orgs))} " if scope.orgs else ""]
         self._lease_ms = lease_ms
         self._scripts = {step: client.register_script(text(step)) for step in Step}
 
@@ -110,14 +115,16 @@ class ClaimStore:
         return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
 
     async def claim(
-        self, job_id: str, slice_no: int, *, nonce: str, worker: str, host: str, alone: bool = False
+        self, job_id: str, slice_no: int, *, nonce: str, worker: str, alone: bool = False
     ) -> tuple[Claim | Code, list[Ticket]]:
         """The claim, or why there is none; and the slices to send messages for.
 
         `alone`: this process does nothing else.
         """
         mode = "alone" if alone else ""
-        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, host, LONG_HOLD_MS, MESSAGE_LOST_MS, mode]
+        api_url, orgs = self._serves
+        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, api_url, LONG_HOLD_MS, MESSAGE_LOST_MS, mode]
+        args.append(orgs)
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
@@ -158,7 +165,8 @@ class ClaimStore:
         return code, tickets(queue)
 
     async def sweep(self, job_id: str) -> Swept:
-        code, rest = await self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS])
+        args = [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS, *self._serves]
+        code, rest = await self._step(Step.SWEEP, job_id, args)
         if code is Code.ABANDONED:
             await self.purge(job_id, 0)
         if code is not Code.SWEPT:
@@ -167,8 +175,9 @@ class ClaimStore:
         return Swept(Standing(waiting, claimed), tickets(queue))
 
     async def live_jobs(self) -> list[str]:
+        """Those that are to be looked after here."""
         members = cast("set[bytes]", await self._redis.smembers(keys.LIVE))
-        return [job_id.decode() for job_id in members]
+        return [job_id for member in members if self._scope.is_for(job_id := member.decode())]
 
     async def maybe_rested(self, rested_ms: int) -> list[str]:
         """Jobs that may have rested for `rested_ms`, and those whose removal began and did not end."""
@@ -192,6 +201,8 @@ class ClaimStore:
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(keys.WORKERS, {worker: now})
             pipe.zremrangebyscore(keys.WORKERS, "-inf", now - forget_ms)
+            pipe.zadd(keys.SCOPES, {self._scope.text(): now})
+            pipe.zremrangebyscore(keys.SCOPES, "-inf", now - forget_ms)
             await pipe.execute()
 
     async def leave(self, worker: str) -> None:

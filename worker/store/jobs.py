@@ -9,6 +9,7 @@ import redis
 from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTakenError, StateChangeError
 from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode
 from worker.core.record import Stored
+from worker.core.scope import Scope
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, holds_any, pack, unpack
 from worker.store import keys
@@ -178,7 +179,8 @@ class JobStore:
 
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
-        return tickets(self._step(Step.SWEEP, job_id, [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS]).rest[2:])
+        args: tuple[str | int, ...] = (WINDOW, MESSAGE_LOST_MS, ABANDONED_MS, "", "")
+        return tickets(self._step(Step.SWEEP, job_id, args).rest[2:])
 
     def settle_deadline(self, job_id: str) -> None:
         """Expires the job if its deadline passed, for the case that no worker is there to do it."""
@@ -314,6 +316,20 @@ class JobStore:
             blob = cast("bytes | None", self._redis.hget(key, str(chunk)))
             if blob is not None:
                 yield from unpack_skipped(blob)
+
+    def live_scopes(self, within_ms: int) -> list[Scope]:
+        """What the worker processes serve that gave a sign of life within the last `within_ms`."""
+        found = self._redis.zrangebyscore(keys.SCOPES, self.now_ms() - within_ms, "+inf")
+        return [Scope.parse(text.decode()) for text in cast("list[bytes]", found)]
+
+    def apis_in_use(self) -> set[str]:
+        """Scheme and host of each API that a live worker has, or a job that does not rest."""
+        live = cast("set[bytes]", self._redis.smembers(keys.LIVE))
+        with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in live:
+                pipe.hget(keys.job(job_id.decode()), "api_url")
+            bound = {api_url.decode() for api_url in pipe.execute() if api_url is not None}
+        return bound | {scope.api_url for scope in self.live_scopes(WORKERS_WITHIN_MS)}
 
     def live_workers(self, within_ms: int) -> int:
         """Worker processes that gave a sign of life within the last `within_ms`."""

@@ -28,6 +28,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:budget:HOST:ORG:workers       the terms that its live workers' settings give
     bulk:budget:HOST:ORG:jobs          its jobs' shares of late
     bulk:workers               zset    worker processes by their last heartbeat
+    bulk:scopes                zset    what worker processes serve, by the last heartbeat of one that does
 
 One channel: bulk:holds, on which each hold of a budget is told as it begins.
 """
@@ -40,6 +41,7 @@ PURGING: Final = "bulk:purging"
 UNTOLD: Final = "bulk:untold"
 TOTALS: Final = "bulk:totals"
 WORKERS: Final = "bulk:workers"
+SCOPES: Final = "bulk:scopes"
 
 PER_SLICE: Final = ("ids", "out", "bat", "why", "exc", "slice")
 PER_JOB: Final = (

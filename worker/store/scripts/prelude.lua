@@ -14,6 +14,8 @@
 --   lost              1 once keys of it were found deleted
 --   swept_ms          when a sweep last looked; interned: how many texts of reasons it has
 --   upload_ms         the last sign of life of the upload
+--   api_url           scheme and host of the API that it is sent to, from its first claim on, if not from its creation
+--   host              the host in it, which with the organization names the budget
 --   max_failures, max_failure_ratio, weight, org_id, manifest, labels ...
 -- Fields of a slice's hash, bulk:{JOB}:slice:N:
 --   claim, nonce, worker, seq, mark     who works on it, and below which place ids may have been sent
@@ -307,6 +309,31 @@ end
 -- 'N:SIZE', a slice for which a message is to be sent, and its number of ids.
 local function ticket(n)
   return n .. ':' .. size_of(n)
+end
+
+local function host_of(api_url)
+  return string.match(api_url, '^%a+://(.*)$') or api_url
+end
+
+-- Whether the job is sent to another API than `api_url`; '' for who sends nothing.
+local function is_of_other_host(api_url)
+  if api_url == '' then return false end
+  local bound, host = get('api_url'), get('host')
+  if bound then return bound ~= api_url end
+  -- Earlier versions noted the host alone.
+  return host ~= nil and host ~= host_of(api_url)
+end
+
+-- `orgs`: with spaces around each; '' for any.
+local function is_of_other_org(orgs)
+  if orgs == '' then return false end
+  return not string.find(orgs, ' ' .. string.lower(get('org_id') or '') .. ' ', 1, true)
+end
+
+-- As `worker.core.ids.is_org_id`: it becomes part of a URL, of a key and of a file's name.
+local function is_org_id(text)
+  return text ~= nil and #text >= 8 and #text <= 64
+    and string.match(text, '^[0-9A-Za-z][0-9A-Za-z%-]*[0-9A-Za-z]$') ~= nil
 end
 
 -- Keeps `window` slices waiting besides those claimed. Returns their tickets.

@@ -4,7 +4,9 @@
 -- KEYS  1 the job's hash
 -- ARGV  1 window   2 ms after which a message counts as lost
 --       3 ms of silence after which an upload counts as abandoned
+--       4 scheme and host of the worker's API   5 organizations that it serves; as in claim.lua, '' for any
 -- Returns {code, slices waiting, slices claimed, ticket ...}: SWEPT; NO_JOB, with nothing behind it;
+--   Who does not serve the job gets no tickets for it, and none of its slices: it settles what is due.
 --   ABANDONED, an upload whose submitter is gone: it is to be purged.
 
 if not get('state') then
@@ -22,6 +24,7 @@ check_limits(now)
 local GRACE = 6000
 local spare = was_away(now)
 redis.call('HSET', job, 'swept_ms', int(now))
+local serves = not is_of_other_host(ARGV[4]) and not is_of_other_org(ARGV[5])
 local queued = {}
 -- Those too whose lease has a moment left: the next sweep would find no silence any more.
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(spare and now + GRACE or now))) do
@@ -36,12 +39,18 @@ for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(sp
     -- Its holder was spared before, and has its lease.
   elseif claim and is_whole(n) then
     lose(now, n)
-    if workable() then queued[#queued + 1] = ticket(n) end
+    if not serves then
+      -- As if no message had been sent: the next sweep of one who serves the job sends it.
+      redis.call('ZADD', base .. 'waiting', 0, n)
+    elseif workable() then
+      queued[#queued + 1] = ticket(n)
+    end
   else
     lost_record(n)
   end
 end
 if settle_job(now) then return {'SWEPT', 0, 0} end
+if not serves then return {'SWEPT', 0, 0} end
 if workable() then
   for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '-inf', int(now - tonumber(ARGV[2])))) do
     redis.call('ZADD', base .. 'waiting', int(now), n)

@@ -1,0 +1,26 @@
+"""Why no live worker works on a job that waits for one."""
+
+from collections.abc import Mapping, Sequence
+
+from worker.core.job import ReasonCode
+from worker.core.scope import Scope
+
+
+def unserved(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[ReasonCode, str] | None:
+    """Code and message where workers live, and none of them serves the job; computed at each look, so that it
+    ends with the first one that does.
+    """
+    api_url, org_id = fields.get("api_url"), fields.get("org_id", "")
+    if not scopes or any(scope.serves_host(api_url) and scope.serves_org(org_id) for scope in scopes):
+        return None
+    if not any(scope.serves_host(api_url) for scope in scopes):
+        theirs = ", ".join(sorted({scope.api_url for scope in scopes}))
+        return ReasonCode.OTHER_API_HOST, (
+            f"this job was sent to {api_url}, and the live workers have {theirs}: start a worker with"
+            f" BULK_ACTIVATE_API_URL={api_url}; or, if that host was a mistake, cancel the job and submit its"
+            " list again"
+        )
+    return ReasonCode.ORGANIZATION_NOT_SERVED, (
+        "the BULK_ACTIVATE_ORGS of every live worker leaves out this job's organization:"
+        f" add {org_id} to it, or start a worker that serves it"
+    )
