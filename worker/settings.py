@@ -24,6 +24,7 @@ from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
 from worker.core.policy import Policy
 from worker.core.rate.terms import Terms
 from worker.core.scope import Scope
+from worker.core.url import port_of, split_url
 
 PREFIX: Final = "BULK_ACTIVATE_"
 MOST_PER_SECOND: Final = 100_000
@@ -125,10 +126,11 @@ class Settings(BaseSettings):
     @field_validator("api_url")
     @classmethod
     def _api_url(cls, url: str) -> str:
-        parts = urlsplit(url)
+        parts = split_url(url)
+        port_of(parts)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be https://HOST, the scheme and host of the API")
-        if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+        if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
             raise ValueError("must be scheme and host alone, without path, query or user")
         # One text for one host, however it was written: jobs and budgets are bound to it.
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -6,10 +6,13 @@
 User and password are the server's; sentinels are asked without. What would weaken TLS is no option here.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
+
+from worker.core.url import ESCAPE, shown_url, split_url
 
 TLS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 """The authorities that may sign the server's certificate, in place of the system's; a client's own."""
@@ -20,6 +23,7 @@ _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "unix": frozenset({"db"}),
     "sentinel": frozenset({"master"}),
 }
+_TELLING: Final = re.compile(r"ssl_[a-z_]{1,30}|db|master")
 SENTINEL_PORT: Final = 26379
 
 
@@ -45,20 +49,26 @@ def parse_address(url: str) -> Address:
         )
     if scheme not in _OPTIONS:
         raise ValueError("must begin with redis://, rediss://, unix:// or sentinel://")
-    parts = urlsplit(f"//{rest}")
+    parts = split_url(f"//{rest}")
+    if "#" in rest:
+        raise ValueError(f"must have no #: {ESCAPE}")
     login, _, places = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     options = dict(parse_qsl(parts.query))
     for name in options:
         if name not in _OPTIONS[scheme]:
             known = ", ".join(sorted(_OPTIONS[scheme]))
+            # What is no name of an option could be a part of a password.
+            named = f" {name!r}" if _TELLING.fullmatch(name) else ""
             raise ValueError(
-                f"must have no option {name!r}: with {scheme}:// expected {known};"
+                f"must have no option{named}: with {scheme}:// expected {known};"
                 " a certificate is always checked, as is the host that it names"
             )
     if scheme == "sentinel" and not options.get("master"):
         raise ValueError("must name what the sentinels watch: sentinel://HOST:26379/0?master=NAME")
     socket = unquote(parts.path) if scheme == "unix" else ""
+    if scheme == "unix" and (places or not socket):
+        raise ValueError("must be unix:///PATH, or unix://USER:PASSWORD@/PATH")
     return Address(
         scheme,
         unquote(user) or None,
@@ -70,6 +80,15 @@ def parse_address(url: str) -> Address:
     )
 
 
+def shown_address(url: str) -> str:
+    """`url` for a message: no user, password or option."""
+    try:
+        address = parse_address(url)
+    except ValueError:
+        return shown_url(url)
+    return f"unix://{address.path}" if address.scheme == "unix" else f"{shown_url(url)}/{address.db}"
+
+
 def sentinels_of(address: Address) -> list[tuple[str, int]]:
     return [(host, port or SENTINEL_PORT) for host, port in address.hosts]
 
@@ -77,7 +96,8 @@ def sentinels_of(address: Address) -> list[tuple[str, int]]:
 def _host(place: str) -> tuple[str, int | None]:
     host, _, port = place.rpartition(":") if not place.endswith("]") and ":" in place else (place, "", "")
     if port and not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65535):  # noqa: PLR2004 -- TCP.
-        raise ValueError(f"must have a port from 1 to 65535 after each host, found {port!r}")
+        # What is found could be a password without its host.
+        raise ValueError("must have a port from 1 to 65535 after each host, or none")
     return host.strip("[]"), int(port) if port else None
 
 

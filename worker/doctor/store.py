@@ -5,10 +5,11 @@ from typing import Final
 
 import redis
 
+from worker.core.address import shown_address
 from worker.core.errors import BulkActivateError, RedisUnreachableError
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
-from worker.store.connect import check_server, reachable, server_version, shown, sync_client
+from worker.store.connect import check_server, reachable, server_version, sync_client
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 
 _NEARLY_FULL: Final = 0.8
@@ -39,7 +40,7 @@ def _server(client: redis.Redis, url: str) -> Iterator[Check]:
         yield Check("redis", Status.FAILED, str(error))
         return
     version = ".".join(map(str, server_version(client.info("server"))))
-    yield Check("redis", Status.OK, f"version {version} at {shown(url)}")
+    yield Check("redis", Status.OK, f"version {version} at {shown_address(url)}")
     for warning in warnings:
         yield Check("redis", Status.WARNING, warning)
 

@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -28,7 +27,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from worker.core.address import Address, parse_address, sentinels_of
+from worker.core.address import Address, parse_address, sentinels_of, shown_address
 from worker.core.errors import BadSettingError, RedisUnreachableError
 
 FLOOR: Final = (6, 2)
@@ -94,13 +93,6 @@ def async_client(url: str) -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_pool(pool)
 
 
-def shown(url: str) -> str:
-    """`url` for a message: its user, password and query left out."""
-    parts = urlsplit(url)
-    place = parts.netloc.rsplit("@", 1)[-1]
-    return f"{parts.scheme}://{place}{parts.path}"
-
-
 @contextmanager
 def reachable(url: str) -> Iterator[None]:
     """Turns the faults of a connection into `RedisUnreachableError`, without the URL's password."""
@@ -108,27 +100,27 @@ def reachable(url: str) -> Iterator[None]:
         yield
     except AuthenticationError as error:
         raise RedisUnreachableError(
-            f"Redis at {shown(url)} refused the user or password: correct BULK_ACTIVATE_REDIS_URL"
+            f"Redis at {shown_address(url)} refused the user or password: correct BULK_ACTIVATE_REDIS_URL"
         ) from error
     except TRANSIENT as error:
         if (untrusted := _untrusted(error)) is not None:
             raise RedisUnreachableError(
-                f"Redis at {shown(url)} cannot be trusted ({untrusted.verify_message}): name a file with the"
-                " authority that signed its certificate, ?ssl_ca_certs=FILE, at the end of"
+                f"Redis at {shown_address(url)} cannot be trusted ({untrusted.verify_message}): name a file"
+                " with the authority that signed its certificate, ?ssl_ca_certs=FILE, at the end of"
                 " BULK_ACTIVATE_REDIS_URL, and the host that the certificate is for"
             ) from error
         raise RedisUnreachableError(
-            f"cannot reach Redis at {shown(url)} ({_why(error)}):"
+            f"cannot reach Redis at {shown_address(url)} ({_why(error)}):"
             " start it, or set BULK_ACTIVATE_REDIS_URL to where it is"
         ) from error
     except OutOfMemoryError as error:
         raise RedisUnreachableError(
-            f"Redis at {shown(url)} is full: raise its maxmemory, or remove jobs that rest"
+            f"Redis at {shown_address(url)} is full: raise its maxmemory, or remove jobs that rest"
         ) from error
     except ResponseError as error:
         if not is_mendable(error):
             raise
-        raise RedisUnreachableError(f"Redis at {shown(url)} refuses to work: {error}") from error
+        raise RedisUnreachableError(f"Redis at {shown_address(url)} refuses to work: {error}") from error
 
 
 def _untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
@@ -158,12 +150,12 @@ def check_server(client: redis.Redis, url: str) -> list[str]:
         if version < FLOOR:
             have = ".".join(map(str, version))
             raise BadSettingError(
-                f"Redis at {shown(url)} is version {have}, at least"
+                f"Redis at {shown_address(url)} is version {have}, at least"
                 f" {FLOOR[0]}.{FLOOR[1]} is needed: upgrade it, or use another server"
             )
         if server.get("redis_mode") == "cluster":
             raise BadSettingError(
-                f"Redis at {shown(url)} is a Redis Cluster, which Celery's transport cannot use:"
+                f"Redis at {shown_address(url)} is a Redis Cluster, which Celery's transport cannot use:"
                 " use one server, or sentinels (sentinel://HOST:26379/0?master=NAME)"
             )
         memory = client.info("memory")
