@@ -1,6 +1,6 @@
 """Flower's settings: it shows and does nothing, asks for a password, and listens on this machine alone.
 
-    FLOWER_BASIC_AUTH=user:password celery -A worker flower --conf=deploy/flowerconfig.py
+    FLOWER_BASIC_AUTH=user:password celery --workdir / -A worker flower --conf="$PWD/deploy/flowerconfig.py"
 
 What this file says wins over FLOWER_ variables, and the command line over both. Without a password Flower
 does not start. Its `/metrics` and `/healthcheck` ask for none; they hold names of workers and numbers.

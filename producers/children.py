@@ -22,13 +22,16 @@ _MOST_RESTARTS: Final = 5
 
 
 class Child:
-    """`python -m worker NAME ...`, its log in a file."""
+    """`python -P -m worker NAME ...`, its log in a file.
+
+    `-P`: nothing is imported from the current folder.
+    """
 
     def __init__(
         self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> None:
         self.name = name
-        self._command = [sys.executable, "-m", "worker", name, *arguments, "--with-parent"]
+        self._command = [sys.executable, "-P", "-m", "worker", name, *arguments, "--with-parent"]
         self._environment = dict(environment)
         self._log = log.absolute()
         self._restarts = 0

@@ -1,6 +1,7 @@
-"""`python -m worker ...`: the processes of the worker's side, for those who may not import them.
+"""`python -P -m worker ...`: the processes of the worker's side, for those who may not import them.
 
 The `bulk-activate` command starts these; its own process never holds the API client or the task's body.
+Without `-P` Python looks for modules in the current folder first, which others may be able to write to.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""`python -m worker slice`: works on one slice and ends. Workers start it where a slice may be deadly.
+"""`python -P -m worker slice`: works on one slice and ends. Workers start it where a slice may be deadly.
 
 The kernel then tells its starter how it ended, and no other slice ends with it.
 """

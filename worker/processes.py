@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Work on jobs until told to stop (SIGTERM or Ctrl-C; slices in work are given back).
 
-    Example: python -m worker worker --concurrency 2
+    Example: python -P -m worker worker --concurrency 2
     """
     try:
         ready = settings.load()
@@ -137,6 +137,6 @@ def _ended(code: int) -> int:
 
 def _start(part: _Part) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
-    command_line = [sys.executable, "-m", "worker", *part.arguments, "--with-parent"]
+    command_line = [sys.executable, "-P", "-m", "worker", *part.arguments, "--with-parent"]
     environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(part.beat)} if part.beat else {})
     return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=environment)

@@ -1,7 +1,8 @@
 """The settings, each with the prefix `BULK_ACTIVATE_`.
 
-Order: flag, environment, `.env`, file in `BULK_ACTIVATE_SECRETS_DIR`, default. An unknown name or a bad
-value stops the program with one line that names it; a secret is never in that line, nor in any `repr`.
+Order: flag, environment, the file that `BULK_ACTIVATE_ENV_FILE` names, file in `BULK_ACTIVATE_SECRETS_DIR`,
+default. No `.env` is read unasked. An unknown name or a bad value stops the program with one line that names
+it; a secret is never in that line, nor in any `repr`.
 """
 
 import os
@@ -12,9 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.core.address import TLS_FILES, parse_address
 from worker.core.duration import parse_duration
@@ -25,8 +25,11 @@ from worker.core.policy import Policy
 from worker.core.rate.terms import Terms
 from worker.core.scope import Scope
 from worker.core.url import port_of, split_url
+from worker.env_file import read_env_file
 
 PREFIX: Final = "BULK_ACTIVATE_"
+_ENV_FILE: Final = f"{PREFIX}ENV_FILE"
+_SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
 MOST_PER_SECOND: Final = 100_000
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -69,8 +72,6 @@ Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_duration)]
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
-        env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",  # Names we do not know are refused by `load`, in our own words.
         frozen=True,
@@ -102,17 +103,7 @@ class Settings(BaseSettings):
     metrics_address: str = "127.0.0.1"
     traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
     secrets_dir: Path | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the library's signature.
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, file_secret_settings
+    env_file: Path | None = None
 
     @field_validator("redis_url")
     @classmethod
@@ -199,29 +190,41 @@ class Settings(BaseSettings):
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
         secret = {"redis_url", "traces_url", "api_token", "access_token"}
-        places = {"secrets_dir", "credentials_dir", "state_dir", "heartbeat_file"}
+        places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file"}
         return self.model_dump(mode="json", exclude=secret | places)
 
 
 def load(**flags: Any) -> Settings:
     """The settings; a flag that is None was not given. Raises `BadSettingError`."""
+    environment = {name.upper(): value for name, value in os.environ.items() if value}
     _refuse_unknown(os.environ, "the environment")
-    _refuse_unknown(_dotenv(), ".env")
-    secrets_dir = os.environ.get(f"{PREFIX}SECRETS_DIR") or _dotenv().get(f"{PREFIX}SECRETS_DIR")
+    env_file = environment.get(_ENV_FILE)
+    from_file = {} if env_file is None else _from_file(Path(env_file), environment)
+    secrets_dir = environment.get(_SECRETS_DIR) or from_file.get("secrets_dir")
     if secrets_dir is not None and not Path(secrets_dir).is_dir():
-        raise BadSettingError(f"{PREFIX}SECRETS_DIR: {secrets_dir} is no folder: correct or unset it")
+        raise BadSettingError(f"{_SECRETS_DIR}: {secrets_dir} is no folder: correct or unset it")
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         # `_secrets_dir` is a documented argument of pydantic-settings; its types show fields only.
-        return Settings(_secrets_dir=secrets_dir, **given)  # type: ignore[call-arg]
+        return Settings(_secrets_dir=secrets_dir, **{**from_file, **given})  # type: ignore[call-arg]
     except ValidationError as error:
-        raise BadSettingError(_explain(error, given)) from None
+        raise BadSettingError(_explain(error, given, from_file)) from None
     except BadInputError as error:
         raise BadSettingError(str(error)) from None
 
 
-def _dotenv() -> Mapping[str, str | None]:
-    return dotenv_values(".env") if Path(".env").is_file() else {}
+def _from_file(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """What the environment leaves to the file, by the names of the fields."""
+    read = read_env_file(path, _ENV_FILE)
+    _refuse_unknown(read, str(path))
+    lines = {name.upper(): value for name, value in read.items() if value}
+    if _ENV_FILE in lines:
+        raise BadSettingError(f"{_ENV_FILE} in {path}: a file names no other: remove the line")
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in lines.items()
+        if name.startswith(PREFIX) and name not in environment
+    }
 
 
 def _refuse_unknown(names: Iterable[str], where: str) -> None:
@@ -234,10 +237,12 @@ def _refuse_unknown(names: Iterable[str], where: str) -> None:
             )
 
 
-def _explain(error: ValidationError, flags: Mapping[str, Any]) -> str:
+def _explain(error: ValidationError, flags: Mapping[str, Any], from_file: Mapping[str, str]) -> str:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     shown = f"--{name.replace('_', '-')}" if name in flags else PREFIX + name.upper()
+    if name in from_file and name not in flags:
+        shown += f" in the file that {_ENV_FILE} names"
     return f"{shown}: {first['msg'].removeprefix('Value error, ')}"
 
 

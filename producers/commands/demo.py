@@ -1,6 +1,5 @@
 """`demo`: `run` against the bundled simulator, with a made-up list."""
 
-import contextlib
 import os
 import secrets
 import tempfile
@@ -45,11 +44,9 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
 
     Example: bulk-activate demo --ids 1000
     """
-    home = make_home(load().state_dir.absolute() / "demo")
-    output = output and output.absolute()
+    home = make_home(load().state_dir / "demo")
     token = secrets.token_urlsafe(48)
-    # From another folder: a `.env` here may hold the real credential, which no simulator is to see.
-    with contextlib.chdir(home), tempfile.TemporaryDirectory(prefix="bulk-activate-demo-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="bulk-activate-demo-") as scratch:
         made_up = Path(scratch, "ids.txt")
         write_list(made_up, ids)
         environment = {**_bare(os.environ), "SIMULATOR_API_TOKEN": token}

@@ -13,7 +13,8 @@ def _command(name: str, help_text: str) -> click.Command:
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
         # The other side is another program: this one must not hold the API client.
-        os.execv(sys.executable, [sys.executable, "-m", "worker", name, *arguments])  # noqa: S606
+        # `-P`: nothing is imported from the current folder.
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "worker", name, *arguments])  # noqa: S606
 
     return command
 

@@ -20,12 +20,14 @@ def example(deploy: Path) -> str:
 
 @pytest.fixture
 def dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`.env` in the folder that we are in, with no setting in the environment."""
+    """The file that ENV_FILE names, with no other setting in the environment."""
     for name in os.environ:
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / ".env"
+    named = tmp_path / "settings"
+    named.touch(0o600)
+    monkeypatch.setenv(f"{PREFIX}ENV_FILE", str(named))
+    return named
 
 
 def in_force(example: str) -> str:
@@ -34,7 +36,8 @@ def in_force(example: str) -> str:
 
 
 def filled_in(example: str, folder: Path) -> str:
-    text = in_force(example)
+    # A file names no other.
+    text = re.sub(rf"^{PREFIX}ENV_FILE=.*$", "", in_force(example), flags=re.MULTILINE)
     for name in SECRETS:
         text = text.replace(f"{PREFIX}{name}=\n", f"{PREFIX}{name}=dummy-{name}\n")
     return re.sub(rf"^({PREFIX}SECRETS_DIR)=.*$", rf"\1={folder}", text, flags=re.MULTILINE)

@@ -176,11 +176,13 @@ def test_the_demo_shows_the_whole_job(tmp_path: Path) -> None:
         assert [int(row["line"]) for row in csv.DictReader(file)] == list(range(1, 1201))
 
 
-def test_a_demo_reads_no_settings_of_the_folder_it_is_started_in(
+def test_a_demo_lets_no_simulator_see_the_real_credential(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / ".env").write_text("BULK_ACTIVATE_ACCESS_TOKEN=a-real-one\nBULK_ACTIVATE_MAX_ATTEMPTS=1\n")
+    # With it the simulator would refuse everything.
+    (tmp_path / "real").write_text("BULK_ACTIVATE_ACCESS_TOKEN=a-real-one\n")
+    (tmp_path / "real").chmod(0o600)
     monkeypatch.chdir(tmp_path)
-    done = cli("demo", "--ids", "60", "--output", "out", "-o", "json", STATE_DIR=str(tmp_path / "state"))
+    done = cli("demo", "--ids", "60", "--output", "out", "-o", "json", STATE_DIR="state", ENV_FILE="real")
     assert done.json()["state"] == "completed", done.err
     assert (tmp_path / "out" / "results.csv").exists()

@@ -2,7 +2,7 @@
 
     BulkActivateError            1  unexpected
     ├── BadInputError            2  a file, an option or an id that cannot be used
-    │   ├── BadSettingError      2  an environment variable, a `.env` line or a secrets file
+    │   ├── BadSettingError      2  an environment variable, a line of ENV_FILE or a secrets file
     │   ├── StateChangeError     2  the job's state does not allow the change
     │   └── RequestIdTakenError  2  the same request id with another list
     ├── NoSuchJobError           5

@@ -1,4 +1,4 @@
-"""The command of the supervisor: `python -m worker.embedded --dir DIR [--with-parent]`."""
+"""The command of the supervisor: `python -P -m worker.embedded --dir DIR [--with-parent]`."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def command(folder: Path, server: Path | None, with_parent: bool) -> None:
 
     Prints one line of JSON when the server can be used. SIGTERM, SIGINT and SIGHUP stop it.
 
-    Example: python -m worker.embedded --dir ~/.local/state/bulk-activate/redis
+    Example: python -P -m worker.embedded --dir ~/.local/state/bulk-activate/redis
     """
     try:
         supervise(folder, server or find_server(), announce, with_parent=with_parent)

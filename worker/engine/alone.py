@@ -9,7 +9,7 @@ async def run_alone(job_id: str, slice_no: int, nonce: str, stopping: asyncio.Ev
 
     It is told to stop, and gives the slice back, once `stopping` is set; it ends with this process, too.
     """
-    arguments = ("-m", "worker", "slice", job_id, str(slice_no), nonce, "--with-parent")
+    arguments = ("-P", "-m", "worker", "slice", job_id, str(slice_no), nonce, "--with-parent")
     # Its own session: a Ctrl-C reaches it through this process alone.
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdin=asyncio.subprocess.PIPE, start_new_session=True

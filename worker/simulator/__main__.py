@@ -1,4 +1,4 @@
-"""The command of the simulator: `python -m worker.simulator`."""
+"""The command of the simulator: `python -P -m worker.simulator`."""
 
 import asyncio
 import ipaddress
@@ -73,7 +73,7 @@ def command(host: str, port: int, with_parent: bool, **options: Any) -> None:
     to 1. The API token it accepts is that in SIMULATOR_API_TOKEN; any, if unset. GET /world tells what
     became of each id, GET /stats what was counted; POST /control changes options while it runs.
 
-    Example: python -m worker.simulator --port 8080 --rate 30 --fail 0.01
+    Example: python -P -m worker.simulator --port 8080 --rate 30 --fail 0.01
     """
     # Here, so that --help stays fast.
     from worker.simulator.process import serve  # noqa: PLC0415 -- imports an HTTP server.
