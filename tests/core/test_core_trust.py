@@ -1,0 +1,126 @@
+"""What to do about a refused access token, as a table of what happened to it."""
+
+from itertools import pairwise
+
+import pytest
+
+from worker.core.trust import LONGEST, Then, Trust
+
+RENEW, AGAIN, GIVE_UP = Then.RENEW, Then.AGAIN, Then.GIVE_UP
+
+Told = list[tuple[float, str]]
+"""(second, what happened): `got` a new token, `served` a request, `ready` token from the settings, 401."""
+
+
+def live(told: Told) -> list[Then]:
+    """What each refusal leads to; a token is renewed the moment it is said so."""
+    trust = Trust()
+    then = []
+    for at, event in told:
+        match event:
+            case "got":
+                trust.got(at)
+            case "ready":
+                trust = Trust(renewable=False)
+            case "served":
+                trust.accepted()
+            case _:
+                then.append(trust.refused(at, 0.0))
+                if then[-1] is RENEW:
+                    trust.got(at)
+    return then
+
+
+@pytest.mark.parametrize(
+    ("told", "then"),
+    [
+        pytest.param([(0, "got"), (1, "401"), (2, "401"), (3, "served")], [AGAIN, AGAIN], id="nodes-late"),
+        pytest.param([(0, "got"), (1, "served"), (2, "401"), (2.1, "served")], [RENEW], id="revoked"),
+        pytest.param([(0, "got"), (70, "401"), (70.1, "served")], [RENEW], id="old"),
+        pytest.param(
+            [(0, "got"), (1, "served"), (2, "401"), (3, "served"), (4, "401"), (5, "served"), (6, "401")],
+            [RENEW, AGAIN, AGAIN],
+            id="half-of-the-nodes",
+        ),
+        pytest.param(
+            [(0, "got"), (1, "served"), (2, "401"), (3, "served"), (20, "401"), (21, "401"), (22.5, "401")],
+            [RENEW, AGAIN, AGAIN, RENEW],
+            id="ends-earlier-than-it-says",
+        ),
+        pytest.param(
+            [(0, "got"), (1, "served"), (2, "401"), (3, "served"), (400, "401")], [RENEW, RENEW], id="calm"
+        ),
+        pytest.param(
+            [(0, "got"), (1, "401"), (30, "401"), (60.9, "401"), (61, "401")],
+            [AGAIN, AGAIN, AGAIN, GIVE_UP],
+            id="never-good",
+        ),
+        pytest.param(
+            [(0, "got"), (100, "401"), (101, "401"), (159, "401"), (160, "401")],
+            [RENEW, AGAIN, AGAIN, GIVE_UP],
+            id="old-and-its-successor-never-good",
+        ),
+        pytest.param(
+            [(0, "got"), (1, "401"), (3600, "got"), (3601, "401")], [AGAIN, AGAIN], id="nobody-asked-between"
+        ),
+        pytest.param(
+            [(0, "got"), *((t, "401") for t in range(1, 62)), (62, "got"), (63, "401")],
+            [AGAIN] * 60 + [GIVE_UP, AGAIN],
+            id="resumed-after-a-person-was-asked",
+        ),
+        pytest.param([(0, "ready"), (1, "401"), (2, "401"), (3, "401")], [AGAIN, AGAIN, GIVE_UP], id="ready"),
+        pytest.param(
+            [(0, "ready"), (1, "served"), (9, "401"), (60, "401"), (69, "401")],
+            [AGAIN, AGAIN, GIVE_UP],
+            id="ready-and-served-others",
+        ),
+    ],
+)
+def test_a_refusal_leads_to(told: Told, then: list[Then]) -> None:
+    assert live(told) == then
+
+
+def test_where_nobody_is_served_requests_go_out_one_at_a_time_ever_more_rarely() -> None:
+    trust, now, tries = Trust(), 0.0, []
+    trust.got(now)
+    while trust.refused(now, 0.5) is not GIVE_UP:
+        for _ in range(31):
+            # The other requests that were in flight.
+            assert trust.refused(now, 0.5) is AGAIN
+        now += trust.wait(now)
+        assert trust.wait(now) == 0
+        trust.sent(now)
+        assert trust.wait(now) > 0
+        tries.append(now)
+        now += 0.05
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
+    assert gaps == pytest.approx(sorted(gaps))
+    assert len(tries) < 30
+    assert tries[-1] >= LONGEST - 5
+
+
+def test_while_others_are_served_nobody_waits() -> None:
+    trust = Trust()
+    trust.got(0.0)
+    assert trust.refused(1.0, 0.0) is AGAIN
+    assert trust.wait(1.0) > 0
+    trust.accepted()
+    assert trust.wait(1.0) == 0
+    trust.sent(1.0)
+    assert trust.wait(1.0) == 0
+
+
+def test_half_of_the_nodes_cost_few_exchanges_and_no_person() -> None:
+    trust, renewals = Trust(), 0
+    trust.got(0.0)
+    for number in range(40_000):
+        now = number / 10
+        if number % 2:
+            trust.accepted()
+            continue
+        then = trust.refused(now, 0.0)
+        assert then is not GIVE_UP
+        if then is RENEW:
+            renewals += 1
+            trust.got(now)
+    assert renewals == 1
