@@ -71,7 +71,9 @@ class Api:
 
     async def post(self, path: str, **request: Any) -> Reply:
         async with self._session.post(path, **request) as response:
-            return Reply(response.status, dict(response.headers), await response.json())
+            is_json = response.content_type == "application/json"
+            body = await (response.json() if is_json else response.text())
+            return Reply(response.status, dict(response.headers), body)
 
     async def control(self, **orders: Any) -> Reply:
         return await self.post("/control", json=orders)

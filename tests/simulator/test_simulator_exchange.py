@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.simulator.simulators import ORG, Clock, simulated
+from worker.simulator.config import BadConfigError, configured
+from worker.simulator.exchange_faults import EXCHANGE_FAULTS, LIFE_NAMES, ExchangeFault
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -104,3 +106,62 @@ async def test_exchange_can_be_refused_and_allowed_again() -> None:
         assert (await api.authorize(api_token="whatever")).status == 400
         await api.control(refuse_exchange=False)
         assert (await api.authorize(api_token="whatever")).status == 200
+
+
+@pytest.mark.parametrize("fault", EXCHANGE_FAULTS, ids=lambda fault: fault.name)
+async def test_every_exchange_can_go_wrong_and_well_again(fault: ExchangeFault) -> None:
+    async with simulated(api_token="any", exchange_fault=fault.name, exchange_retry_after="7") as api:
+        path = "/csp/gateway/am/api/auth/api-tokens/authorize"
+        reply = await api.post(path, data={"api_token": "any"}, allow_redirects=False)
+        assert reply.status == fault.status
+        assert isinstance(reply.body, dict) != fault.html
+        assert reply.headers.get("Location") == fault.headers.get("Location")
+        assert reply.headers.get("Retry-After") == ("7" if fault.status in {429, 503} else None)
+        await api.control(exchange_fault="none")
+        assert (await api.authorize(api_token="any")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("choice", "fields"),
+    [
+        ("true", {"expires_in": 90}),
+        ("string", {"expires_in": "90"}),
+        ("missing", {}),
+        ("null", {"expires_in": None}),
+        ("zero", {"expires_in": 0}),
+        ("negative", {"expires_in": -1799}),
+        ("nonsense", {"expires_in": "1799s"}),
+        ("huge", {"expires_in": 10**12}),
+    ],
+)
+async def test_the_life_of_a_token_can_be_told_in_many_ways(choice: str, fields: dict[str, Any]) -> None:
+    async with simulated(expires_in=choice, token_lifetime=90) as api:
+        body = (await api.authorize(api_token="any")).body
+    assert {name: body[name] for name in ("expires_in",) if name in body} == fields
+
+
+def test_each_way_to_tell_a_life_is_tried() -> None:
+    assert len(LIFE_NAMES) == 8
+
+
+async def test_a_new_access_token_can_be_refused_for_a_while() -> None:
+    clock = Clock()
+    async with simulated(now=clock, token_delay=2.0) as api:
+        assert (await api.activate("a")).status == 401
+        clock.at += 1.9
+        assert (await api.activate("a")).status == 401
+        clock.at += 0.1
+        assert (await api.activate("a")).status == 200
+
+
+async def test_a_share_of_the_nodes_can_know_no_token() -> None:
+    async with simulated(token_refusals=0.5) as api:
+        statuses = [(await api.activate(f"id-{number}")).status for number in range(60)]
+    assert {*statuses} == {200, 401}
+    assert 15 <= statuses.count(401) <= 45
+
+
+@pytest.mark.parametrize(("name", "value"), [("exchange_fault", "eror"), ("expires_in", "soon")])
+def test_a_name_that_is_none_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadConfigError, match=f"no such {name}: {value}"):
+        configured({name: value})

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from worker.simulator.config import BadConfigError, Config, configured
+from worker.simulator.exchange_faults import BY_NAME, EXCHANGE_FAULTS, LIFE_NAMES, NONE
 from worker.simulator.faults import FAULTS, NAMES
 
 TOKEN_VARIABLE: Final = "SIMULATOR_API_TOKEN"  # noqa: S105 -- the variable's name, not its value.
@@ -63,6 +64,30 @@ def loopback(_context: click.Context, _parameter: click.Parameter, host: str) ->
 @fault_options
 @click.option("--forbid", is_flag=True, help="403 to every request.")
 @click.option("--refuse-exchange", is_flag=True, help="Refuse every API token.")
+@click.option(
+    "--exchange-fault",
+    type=click.Choice([NONE, *BY_NAME]),
+    default=NONE,
+    help="What every exchange is answered: "
+    + " ".join(f"{fault.name}: {fault.help}" for fault in EXCHANGE_FAULTS),
+)
+@click.option(
+    "--exchange-retry-after", default=_DEFAULTS.exchange_retry_after, metavar="TEXT", help="With these."
+)
+@click.option(
+    "--expires-in",
+    type=click.Choice(sorted(LIFE_NAMES)),
+    default=_DEFAULTS.expires_in,
+    help="What is said of an access token's life.",
+)
+@click.option("--token-delay", type=float, default=0.0, help="Seconds that new access tokens are refused.")
+@click.option(
+    "--token-refusals",
+    metavar="F",
+    type=float,
+    default=0.0,
+    help="Fraction of requests refused with a good access token.",
+)
 @click.option("--org", "orgs", metavar="ID", multiple=True, help="Organization that exists; any, if none.")
 @click.option("--perm", "perms", multiple=True, default=_DEFAULTS.perms, help="In access tokens' claims.")
 @click.option("--token-lifetime", type=float, default=_DEFAULTS.token_lifetime, help="Seconds.")

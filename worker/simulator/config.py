@@ -1,10 +1,11 @@
 """How the simulator behaves: values that its options set at the start and `POST /control` changes later."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
 
+from worker.simulator.exchange_faults import BY_NAME, LIFE_NAMES, NONE, TRUE_LIFE
 from worker.simulator.faults import NAMES
 
 OWNER: Final = "csp:org_owner"
@@ -49,6 +50,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """403 to every request."""
     refuse_exchange: bool = False
     """Every API token is refused."""
+    exchange_fault: str = NONE
+    """What every exchange is answered, by name (see `exchange_faults`)."""
+    exchange_retry_after: Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]{1,64}\Z")] = NO_HEADER
+    """What an exchange that is throttled or unavailable says; `none` for no header."""
+    expires_in: str = TRUE_LIFE
+    """What is said of an access token's life, by name (see `exchange_faults`)."""
+    token_delay: NotNegative = 0.0
+    """Seconds that a new access token is refused, as by nodes that do not know it yet."""
+    token_refusals: Fraction = 0.0
+    """Of requests with a good access token: refused, as by nodes that never learn of it."""
     orgs: tuple[str, ...] = ()
     """The organizations that exist; none for any."""
     perms: tuple[str, ...] = (OWNER,)
@@ -72,9 +83,16 @@ def configured(values: Mapping[str, Any], base: Config | None = None) -> Config:
         raise BadConfigError(str(error)) from None
     if unknown := config.faults.keys() - NAMES:
         raise BadConfigError(f"no such fault: {min(unknown)} (known: {', '.join(sorted(NAMES))})")
+    _known("exchange_fault", config.exchange_fault, {NONE, *BY_NAME})
+    _known("expires_in", config.expires_in, LIFE_NAMES)
     _at_most_one("fail, active and poison", config.fail + config.active + config.poison)
     _at_most_one("the faults", sum(config.faults.values()))
     return config
+
+
+def _known(what: str, name: str, names: Collection[str]) -> None:
+    if name not in names:
+        raise BadConfigError(f"no such {what}: {name} (known: {', '.join(sorted(names))})")
 
 
 def _at_most_one(what: str, total: float) -> None:

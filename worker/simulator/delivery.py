@@ -39,7 +39,8 @@ async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
         _reset(request.transport)
     elif answer.way is not Way.ANSWER and request.transport is not None:
         request.transport.close()
-    return web.Response(status=answer.status, body=answer.body, headers=answer.headers, content_type=_JSON)
+    headers = {"Content-Type": _JSON, **answer.headers}
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 def _reset(transport: asyncio.Transport) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import msgspec
 
 from worker.simulator.answers import Answer, error_answer
+from worker.simulator.bodies import html
 from worker.simulator.config import Config
+from worker.simulator.exchange_faults import BY_NAME, said_of_life
 from worker.simulator.grants import Grants
+from worker.simulator.retry_after import retry_after
 
 
 class Exchange:
@@ -23,6 +26,13 @@ class Exchange:
 
     def authorize(self, form: Mapping[str, Any], config: Config) -> Answer:
         self._asked += 1
+        fault = BY_NAME.get(config.exchange_fault)
+        if fault is not None and fault.html:
+            headers = {**fault.headers, "Content-Type": "text/html"}
+            return Answer(fault.status, html(b""), headers)
+        if fault is not None and fault.status != HTTPStatus.BAD_REQUEST:
+            headers = retry_after(config.exchange_retry_after, 1.0, self._wall())
+            return error_answer(fault.status, fault.help, f"exchange-{self._asked}", headers=headers)
         given = form.get("api_token") or form.get("refresh_token")
         if not isinstance(given, str) or not self._accepted(given, config):
             # As the real one does: the end of what may be a secret, which a client must not log.
@@ -30,10 +40,11 @@ class Exchange:
             message = f"invalid_grant: Invalid refresh token: xxxxx...{tail}"
             return error_answer(HTTPStatus.BAD_REQUEST, message, f"exchange-{self._asked}")
         lifetime = config.token_lifetime
-        token = self.grants.give(_claims(config, self._wall()), lifetime, self._now())
+        now = self._now()
+        token = self.grants.give(_claims(config, self._wall()), lifetime, now, config.token_delay)
         grant = {
             "access_token": token,
-            "expires_in": int(lifetime) if lifetime.is_integer() else lifetime,
+            **said_of_life(config.expires_in, lifetime),
             "token_type": "bearer",
             "scope": "ALL_PERMISSIONS openid",
             "refresh_token": given,
@@ -41,7 +52,11 @@ class Exchange:
         return Answer(HTTPStatus.OK, msgspec.json.encode(grant))
 
     def _accepted(self, given: str, config: Config) -> bool:
-        return bool(given) and not config.refuse_exchange and self._api_token in {None, given}
+        return bool(given) and not self._refuses(config) and self._api_token in {None, given}
+
+    @staticmethod
+    def _refuses(config: Config) -> bool:
+        return config.refuse_exchange or config.exchange_fault == "refused"
 
 
 def _claims(config: Config, wall: float) -> dict[str, Any]:

@@ -12,20 +12,26 @@ class Grants:
 
     def __init__(self) -> None:
         self._ends: dict[str, float] = {}
+        self._known_at: dict[str, float] = {}
         self._given = 0
 
-    def give(self, claims: Mapping[str, Any], lifetime: float, now: float) -> str:
-        """A new access token, good for `lifetime` seconds. No two are the same."""
+    def give(self, claims: Mapping[str, Any], lifetime: float, now: float, delay: float = 0.0) -> str:
+        """A new access token, good for `lifetime` seconds but the first `delay`. No two are the same."""
         self._ends = {token: end for token, end in self._ends.items() if end > now}
+        self._known_at = {token: at for token, at in self._known_at.items() if at > now}
         self._given += 1
         token = _jwt({**claims, "jti": f"simulated-{self._given}"})
         self._ends[token] = now + lifetime
+        if delay:
+            self._known_at[token] = now + delay
         return token
 
     def good(self, authorization: str | None, now: float) -> bool:
         """Whether the value of an `Authorization` header holds a token that is good now."""
         scheme, _, token = (authorization or "").partition(" ")
-        return scheme.lower() == "bearer" and self._ends.get(token.strip(), now) > now
+        token = token.strip()
+        known = self._known_at.get(token, now) <= now
+        return scheme.lower() == "bearer" and known and self._ends.get(token, now) > now
 
     def revoke(self) -> None:
         """Ends every token at once."""

@@ -92,7 +92,7 @@ class Service:
     def _refusal(self, call: Call, now: float) -> Answer | None:
         """Why the request is turned away at the door, if it is."""
         config = self.config
-        if not self.exchange.grants.good(call.authorization, now):
+        if not self.exchange.grants.good(call.authorization, now) or self._forgets():
             return self._error(
                 HTTPStatus.UNAUTHORIZED, "Unauthorized: the access token is missing or invalid"
             )
@@ -112,6 +112,11 @@ class Service:
         if len(call.ids) > MOST_IDS:
             return self._error(HTTPStatus.BAD_REQUEST, f"{len(call.ids)} ids, at most {MOST_IDS} are allowed")
         return None
+
+    def _forgets(self) -> bool:
+        """Whether the node that has the request does not know a good access token."""
+        share = self.config.token_refusals
+        return share > 0 and self._dice.roll("node", str(self.stats.requests)) < share
 
     def _admitted(self, call: Call, ids: list[str], now: float) -> Answer:
         """The answer to a request that passed the door; `ids` hold no id twice."""
