@@ -8,7 +8,7 @@ import pytest
 from worker.core.errors import BulkActivateError
 from worker.core.outcome import CODES
 from worker.store import steps
-from worker.store.steps import BudgetStep, Code, Step, answer
+from worker.store.steps import BudgetStep, Code, ExchangeStep, Step, answer
 
 SHARED = {"prelude.lua", "budget.lua"}
 """What stands before the steps on a job, and before those on a budget."""
@@ -21,7 +21,7 @@ def _texts() -> dict[str, str]:
 
 
 def test_every_file_is_a_step_and_every_step_a_file() -> None:
-    named = {f"{step}.lua" for step in (*Step, *BudgetStep)} | SHARED
+    named = {f"{step}.lua" for step in (*Step, *BudgetStep, *ExchangeStep)} | SHARED
     assert set(_texts()) == named
 
 

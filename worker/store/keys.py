@@ -27,6 +27,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:budget:HOST:ORG       hash    the rate budget of an organization (see scripts/budget.lua)
     bulk:budget:HOST:ORG:workers       the terms that its live workers' settings give
     bulk:budget:HOST:ORG:jobs          its jobs' shares of late
+    bulk:exchange:HOST:ORG     hash    whose turn it is to exchange its API token (scripts/exchange_begin.lua)
     bulk:workers               zset    worker processes by their last heartbeat
     bulk:scopes                zset    what worker processes serve, by the last heartbeat of one that does
 
@@ -72,3 +73,7 @@ def request(request_id: str) -> str:
 
 def budget(host: str, org_id: str, part: str = "") -> str:
     return f"bulk:budget:{host}:{org_id}" + (f":{part}" if part else "")
+
+
+def exchange(host: str, org_id: str) -> str:
+    return f"bulk:exchange:{host}:{org_id.lower()}"

@@ -32,6 +32,11 @@ class BudgetStep(StrEnum):
     SET_RATE = "set_rate"
 
 
+class ExchangeStep(StrEnum):
+    BEGIN = "exchange_begin"
+    END = "exchange_end"
+
+
 class Code(StrEnum):
     CREATED = "CREATED"
     FOUND = "FOUND"
@@ -82,10 +87,12 @@ def tickets(raw: Sequence[bytes]) -> list[Ticket]:
 
 
 @cache
-def text(step: Step | BudgetStep) -> str:
+def text(step: Step | BudgetStep | ExchangeStep) -> str:
     """The script, with what all steps of its kind share before it."""
     folder = files(__package__).joinpath("scripts")
     body = folder.joinpath(f"{step}.lua").read_text()
+    if isinstance(step, ExchangeStep):
+        return body
     shared = "budget.lua" if isinstance(step, BudgetStep) else "prelude.lua"
     return folder.joinpath(shared).read_text() + body
 

@@ -1,0 +1,42 @@
+-- Asks for the turn to exchange an organization's API token: one at a time over all its workers. Who has the turn
+-- renews it by asking again; that of a worker that died ends by itself.
+--
+-- KEYS  1 bulk:exchange:HOST:ORG
+-- ARGV  1 who asks   2 microseconds that a turn lasts   3 microseconds that a pause lasts at most
+--       4 '1' to pass over a pause for a refused credential, by who has another
+-- Returns JSON: {pause: seconds that nobody is to ask, busy: seconds that another's turn lasts, kind, failures,
+--   tag, message}; kind, failures and so on of the last failure, see exchange_end. The turn is given where pause
+--   and busy are 0.
+
+local key, who, turn_us = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local known = {}
+do
+  local flat = redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do known[flat[i]] = flat[i + 1] end
+end
+
+-- Microseconds left. What lies further ahead than it can is believed to be nothing: others may write here, and
+-- clocks be set back.
+local function left(field, most)
+  local micros = (tonumber(known[field]) or 0) - now
+  return micros > 0 and micros <= most and micros or 0
+end
+
+local pause = left('until_us', tonumber(ARGV[3]))
+if known.kind == 'refused' and ARGV[4] == '1' then pause = 0 end
+local busy = known.holder ~= who and left('turn_us', turn_us) or 0
+if pause == 0 and busy == 0 then
+  redis.call('HSET', key, 'holder', who, 'turn_us', string.format('%.0f', now + turn_us))
+  redis.call('PEXPIRE', key, 86400000)
+end
+local failures = tonumber(known.failures) or 0
+return cjson.encode({
+  pause = pause / 1e6,
+  busy = busy / 1e6,
+  kind = known.kind or '',
+  failures = failures >= 0 and failures <= 1e6 and math.floor(failures) or 0,
+  tag = known.tag or '',
+  message = string.sub(known.message or '', 1, 4096),
+})

@@ -1,0 +1,29 @@
+-- Gives the turn to exchange back, and tells all workers how the exchange ended.
+--
+-- KEYS  1 bulk:exchange:HOST:ORG
+-- ARGV  1 who had the turn
+--       2 kind: 'granted'; 'served', with a token granted; 'refused', 'unavailable'; '' where nothing is known
+--       3 microseconds that nobody is to ask   4 failures of the kind in a row, with this one
+--       5 tag of the credential refused        6 what is to be told of it
+--       7 exchanges made without a turn, since Redis was away
+-- Returns nothing.
+
+local key, kind = KEYS[1], ARGV[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+
+if redis.call('HGET', key, 'holder') == ARGV[1] then redis.call('HDEL', key, 'holder', 'turn_us') end
+if kind == 'refused' or kind == 'unavailable' then
+  redis.call('HSET', key, 'kind', kind, 'until_us', string.format('%.0f', now + ARGV[3]), 'failures', ARGV[4],
+    'tag', ARGV[5], 'message', ARGV[6])
+elseif kind == 'granted' then
+  redis.call('HDEL', key, 'until_us')
+  -- That access tokens are granted is no sign yet that they are any good.
+  if redis.call('HGET', key, 'kind') ~= 'refused' then redis.call('HDEL', key, 'kind', 'failures', 'message') end
+elseif kind == 'served' then
+  redis.call('HDEL', key, 'until_us', 'kind', 'failures', 'tag', 'message')
+end
+redis.call('PEXPIRE', key, 86400000)
+
+if kind ~= '' and kind ~= 'served' then redis.call('HINCRBY', 'bulk:totals', 'x_' .. kind, 1) end
+if tonumber(ARGV[7]) > 0 then redis.call('HINCRBY', 'bulk:totals', 'x_unshared', ARGV[7]) end
