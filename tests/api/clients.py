@@ -1,17 +1,22 @@
 """The client's parts, put together for a test against the server at some URL."""
 
+import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+import redis.asyncio
 from pydantic import SecretStr
 
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.api.turns import SharedTurns, Turns
 from worker.settings import Settings
+from worker.store.exchanges import ExchangeStore
 
 ORG: Final = "0f2c1d6e-0000-4000-8000-000000000001"
 SECRET: Final = "AbCdEfGh-0123456789_the-api-token-of-an-owner"
@@ -40,9 +45,16 @@ def settings_for(url: str, **changed: Any) -> Settings:
     return Settings(**given)
 
 
+def shared_turns(client: redis.asyncio.Redis) -> SharedTurns:
+    """As a worker process of its own takes them; of all organizations at one host."""
+    return SharedTurns(ExchangeStore(client, "api.test", secrets.token_hex(8)), time.monotonic)
+
+
 @asynccontextmanager
-async def parts(url: str, now: Callable[[], float] | None = None, **changed: Any) -> AsyncIterator[Parts]:
+async def parts(
+    url: str, now: Callable[[], float] | None = None, turns: Turns | None = None, **changed: Any
+) -> AsyncIterator[Parts]:
     settings = settings_for(url, **changed)
     async with make_session(settings) as session:
-        tokens = AccessTokens(settings, session, now or Clock())
+        tokens = AccessTokens(settings, session, now or Clock(), turns)
         yield Parts(session, tokens, ActivationClient(session, tokens))

@@ -6,11 +6,12 @@ import re
 import pytest
 from aiohttp import web
 
-from tests.api.clients import ORG, parts
+from tests.api.clients import ORG, Clock, parts
 from tests.api.servers import AUTHORIZE, Recorder, recording
 from tests.api.standin import stand_in
 from worker.api.credentials import CredentialRejectedError
 from worker.core.answer import NoReply, Reply
+from worker.core.trust import Then
 
 IDS = ("one", "two", "ünicode-\N{SNOWMAN}")
 
@@ -71,11 +72,46 @@ async def test_every_status_is_an_answer_with_its_headers_and_its_body(status: i
 
 
 async def test_a_refused_access_token_is_renewed_before_the_next_call() -> None:
-    answers = (grant("first"), web.Response(status=401), grant("second"), web.Response())
+    served, refused = web.json_response({"successes": []}), web.json_response({"message": "no"}, status=401)
+    answers = (grant("first"), served, refused, grant("second"), served)
     async with recording(*answers) as api, parts(api.url) as mine:
+        replies = [await mine.client.activate(ORG, IDS) for _ in range(3)]
+    assert bearers(api) == ["Bearer first", "Bearer first", "Bearer second"]
+    assert [getattr(reply, "then", None) for reply in replies] == [Then.RENEW] * 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(text="<html>Login</html>", content_type="text/html"),
+        web.Response(status=429),
+        web.Response(status=503),
+        web.json_response({"message": "no"}, status=403),
+    ],
+    ids=["portal", "429", "503", "403"],
+)
+async def test_only_a_200_of_the_api_shows_that_a_token_is_good(answer: web.Response) -> None:
+    refused = web.json_response({"message": "no"}, status=401)
+    async with recording(grant("first"), answer, refused) as api, parts(api.url) as mine:
         await mine.client.activate(ORG, IDS)
+        reply = await mine.client.activate(ORG, IDS)
+    assert isinstance(reply, Reply)
+    assert reply.then is Then.AGAIN
+
+
+@pytest.mark.parametrize("word", [True, False], ids=["json", "html"])
+async def test_a_401_asks_for_a_person_only_in_the_words_of_the_api(word: bool) -> None:
+    body = '{"message": "no"}' if word else "<html>Unauthorized</html>"
+    refused = web.Response(status=401, text=body)
+    clock = Clock()
+    async with recording(grant("first"), refused) as api, parts(api.url, clock) as mine:
         await mine.client.activate(ORG, IDS)
-    assert bearers(api) == ["Bearer first", "Bearer second"]
+        clock.at += 55
+        await mine.client.activate(ORG, IDS)
+        clock.at += 5
+        reply = await mine.client.activate(ORG, IDS)
+    assert isinstance(reply, Reply)
+    assert reply.then is (Then.GIVE_UP if word else Then.AGAIN)
 
 
 async def test_without_an_access_token_nothing_is_sent() -> None:
@@ -86,16 +122,18 @@ async def test_without_an_access_token_nothing_is_sent() -> None:
 
 
 async def test_a_refused_credential_is_for_a_person_to_mend() -> None:
-    async with recording(web.Response(status=400)) as api, parts(api.url) as mine:
+    async with recording(web.json_response({}, status=400)) as api, parts(api.url) as mine:
         with pytest.raises(CredentialRejectedError):
             await mine.client.activate(ORG, IDS)
 
 
 async def test_a_ready_access_token_is_used_as_it_is() -> None:
-    async with recording(web.Response()) as api, parts(api.url, access_token="ready-made") as mine:
+    clock = Clock()
+    async with recording(web.Response()) as api, parts(api.url, clock, access_token="ready-made") as mine:
         await mine.client.activate(ORG, IDS)
         # Refused, there is no other to be had.
-        mine.tokens.refused(ORG, "ready-made")
+        await mine.tokens.refused(ORG, "ready-made")
+        clock.at += 1
         await mine.client.activate(ORG, IDS)
     assert bearers(api) == ["Bearer ready-made"] * 2
 

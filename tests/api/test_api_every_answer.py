@@ -117,7 +117,7 @@ CASES = [
     sent("200, too large", "", http(ALL + b" " * MAX_BODY), DOUBT),
     sent("other 1xx or 2xx", "202", http(ALL, status=202), DOUBT),
     sent("other 1xx or 2xx", "204", b"HTTP/1.1 204 Made up\r\n\r\n", DOUBT),
-    sent("401", "", http(b"{}", status=401), "Renew"),
+    sent("401", "", http(b"{}", status=401), "Retry"),
     sent("403", "", http(b"{}", status=403), "Halt organization_forbidden"),
     sent("404", "", http(b"{}", status=404), "Halt organization_not_found"),
     sent("409", "", http(b"{}", status=409), "Retry"),

@@ -9,7 +9,7 @@ from aiohttp import web
 from tests.api.clients import ORG, SECRET, parts, settings_for
 from tests.api.servers import Recorder, raw, recording, says
 from worker.api.credentials import CredentialRejectedError
-from worker.api.tokens import TokenUnavailableError
+from worker.api.exchanges import TokenUnavailableError
 from worker.core.answer import NoReply
 
 ACCESS = "an-opaque-access-token-that-nobody-may-see"
@@ -61,7 +61,7 @@ def test_the_settings_do_not_show_their_secrets() -> None:
         pytest.param(web.Response(status=503, text=SECRET), id="503"),
         pytest.param(web.Response(text=SECRET), id="200-that-is-no-grant"),
         pytest.param(web.json_response({"access_token": f"{ACCESS}\n", "expires_in": 9}), id="unusable"),
-        pytest.param(web.json_response({"access_token": ACCESS, "expires_in": "soon"}), id="no-life"),
+        pytest.param(web.json_response({"access_token": f"{ACCESS}\t", "message": SECRET}), id="message"),
     ],
 )
 async def test_an_exchange_that_failed_is_told_without_its_answer(answer: web.Response) -> None:

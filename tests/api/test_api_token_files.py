@@ -9,17 +9,18 @@ from urllib.parse import parse_qs
 import pytest
 from aiohttp import web
 
-from tests.api.clients import ORG, SECRET, parts
+from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import Recorder, recording
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
 
 OUTSIDE = "what-stands-outside-of-the-folder"
+A_LIFE = 90.0
 OTHER_ORG = "0f2c1d6e-0000-4000-8000-000000000002"
 
 
 def grant() -> web.Response:
-    return web.json_response({"access_token": "given", "expires_in": 0.001})
+    return web.json_response({"access_token": "given", "expires_in": A_LIFE})
 
 
 def shown(api: Recorder) -> list[str]:
@@ -38,13 +39,14 @@ async def test_an_organizations_own_file_wins_and_others_fall_back(tmp_path: Pat
 async def test_a_file_is_read_anew_at_every_exchange(tmp_path: Path) -> None:
     file = tmp_path / ORG
     file.write_text("first")
-    async with recording(grant()) as api, parts(api.url, credentials_dir=tmp_path) as mine:
+    clock = Clock()
+    async with recording(grant()) as api, parts(api.url, clock, credentials_dir=tmp_path) as mine:
         await mine.tokens.get(ORG)
         file.write_text("second")
-        mine.tokens.refused(ORG, "given")
+        clock.at += A_LIFE
         await mine.tokens.get(ORG)
         file.unlink()
-        mine.tokens.refused(ORG, "given")
+        clock.at += A_LIFE
         await mine.tokens.get(ORG)
     assert shown(api) == ["first", "second", SECRET]
 
@@ -183,11 +185,12 @@ async def test_files_as_kubernetes_shows_them_are_read_and_changed_at_once(tmp_p
         (tmp_path / f"..2026_{number}" / ORG).write_text(f"token-{number}")
     (tmp_path / "..data").symlink_to("..2026_1")
     (tmp_path / ORG).symlink_to(f"..data/{ORG}")
-    async with recording(grant()) as api, parts(api.url, credentials_dir=tmp_path) as mine:
+    clock = Clock()
+    async with recording(grant()) as api, parts(api.url, clock, credentials_dir=tmp_path) as mine:
         await mine.tokens.get(ORG)
         (tmp_path / "..new").symlink_to("..2026_2")
         (tmp_path / "..new").rename(tmp_path / "..data")
-        mine.tokens.refused(ORG, "given")
+        clock.at += A_LIFE
         await mine.tokens.get(ORG)
     assert shown(api) == ["token-1", "token-2"]
 

@@ -1,6 +1,7 @@
 """Access tokens: exchanged once for all who wait, renewed early, and anew where one was refused."""
 
 import asyncio
+import time
 from urllib.parse import parse_qs
 
 import pytest
@@ -10,7 +11,9 @@ from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import AUTHORIZE, recording
 from tests.api.standin import stand_in
 from tests.api.waiting import until
+from worker.api.exchanges import TokenUnavailableError
 from worker.core.answer import Reply
+from worker.core.trust import Then
 
 OTHER_ORG = "0f2c1d6e-0000-4000-8000-000000000002"
 
@@ -42,7 +45,7 @@ async def test_each_organization_has_a_token_of_its_own() -> None:
     assert len(api.seen) == 2
 
 
-@pytest.mark.parametrize(("lives", "renewed_after"), [(1799, 1739), (90, 60), (3, 2), (0.3, 0.2)])
+@pytest.mark.parametrize(("lives", "renewed_after"), [(1799, 1739), (90, 60), (3, 2), (1.5, 1)])
 async def test_a_token_is_renewed_early_by_a_margin_that_shrinks_with_its_life(
     lives: float, renewed_after: float
 ) -> None:
@@ -86,24 +89,71 @@ async def test_a_token_that_says_nothing_of_its_life_is_kept() -> None:
     assert len(api.seen) == 1
 
 
+@pytest.mark.parametrize(
+    "said", ["null", '"1799s"', "0", "-1799", '"soon"', "[]", "1e999", "1799000", "1e-9"]
+)
+async def test_an_unusable_life_costs_no_exchange_per_request_and_no_wait_for_ever(said: str) -> None:
+    body = f'{{"access_token": "given", "expires_in": {said}}}'
+    clock = Clock()
+    async with recording(web.Response(text=body)) as api, parts(api.url, clock) as mine:
+        for _ in range(10):
+            assert await mine.tokens.get(ORG) == "given"
+            clock.at += 170
+        assert len(api.seen) == 1
+        clock.at += 100
+        await mine.tokens.get(ORG)
+        assert len(api.seen) == 2
+
+
 async def test_a_refused_token_is_exchanged_once_however_many_say_so() -> None:
     async with recording(grant("first"), grant("second"), grant("third")) as api, parts(api.url) as mine:
         await mine.tokens.get(ORG)
+        await mine.tokens.accepted(ORG, "first")
         for _ in range(20):
-            mine.tokens.refused(ORG, "first")
+            assert await mine.tokens.refused(ORG, "first") is Then.RENEW
             assert await mine.tokens.get(ORG) == "second"
+            await mine.tokens.accepted(ORG, "second")
     assert len(api.seen) == 2
 
 
-async def test_a_refusal_tells_whether_others_were_served_with_the_token() -> None:
-    async with recording(grant("first"), grant("second")) as api, parts(api.url) as mine:
-        assert await mine.tokens.get(ORG) == "first"
-        mine.tokens.accepted(ORG, "another")
-        assert not mine.tokens.refused(ORG, "first")
+async def test_a_new_token_that_is_refused_is_tried_again_and_not_exchanged() -> None:
+    clock = Clock()
+    async with recording(grant("first"), grant("second")) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        for _ in range(9):
+            assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+            clock.at += 5
+            assert await mine.tokens.get(ORG) == "first"
+        await mine.tokens.accepted(ORG, "first")
+        assert len(api.seen) == 1
+
+
+async def test_a_token_refused_for_a_minute_is_given_up_and_a_person_asked() -> None:
+    clock = Clock()
+    async with recording(grant("first"), grant("second")) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+        clock.at += 59
+        assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+        clock.at += 1
+        assert await mine.tokens.refused(ORG, "first") is Then.GIVE_UP
+        # Who resumes at once waits a little; the next token is another.
+        with pytest.raises(TokenUnavailableError, match=r"refused.*HTTP 401"):
+            await mine.tokens.get(ORG)
+        clock.at += 5
         assert await mine.tokens.get(ORG) == "second"
-        mine.tokens.accepted(ORG, "second")
-        assert mine.tokens.refused(ORG, "second")
-        assert not mine.tokens.refused(ORG, "second")
+
+
+async def test_while_a_token_is_refused_requests_go_out_one_at_a_time() -> None:
+    async with recording(grant("first")) as api, parts(api.url, time.monotonic) as mine:
+        await mine.tokens.get(ORG)
+        assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+        waiting = [asyncio.create_task(mine.tokens.get(ORG)) for _ in range(20)]
+        await until(lambda: any(task.done() for task in waiting))
+        assert sum(task.done() for task in waiting) == 1
+        # The one that went out was served: so may all be.
+        await mine.tokens.accepted(ORG, "first")
+        assert await asyncio.gather(*waiting) == ["first"] * 20
 
 
 async def test_an_answer_shows_no_secret_that_it_was_asked_with() -> None:
@@ -121,7 +171,7 @@ async def test_a_late_refusal_of_the_old_token_leaves_the_new_one() -> None:
         await mine.tokens.get(ORG)
         clock.at += 61
         assert await mine.tokens.get(ORG) == "new"
-        mine.tokens.refused(ORG, "old")
+        assert await mine.tokens.refused(ORG, "old") is Then.RENEW
         assert await mine.tokens.get(ORG) == "new"
     assert len(api.seen) == 2
 
@@ -130,9 +180,9 @@ async def test_a_refusal_for_one_organization_leaves_the_other() -> None:
     async with recording(grant("first"), grant("second"), grant("third")) as api, parts(api.url) as mine:
         await mine.tokens.get(ORG)
         await mine.tokens.get(OTHER_ORG)
-        mine.tokens.refused(ORG, "second")
-        mine.tokens.refused(OTHER_ORG, "first")
-        mine.tokens.refused("0f2c1d6e-0000-4000-8000-000000000003", "first")
+        await mine.tokens.refused(ORG, "second")
+        await mine.tokens.refused(OTHER_ORG, "first")
+        await mine.tokens.refused("0f2c1d6e-0000-4000-8000-000000000003", "first")
         assert [await mine.tokens.get(ORG), await mine.tokens.get(OTHER_ORG)] == ["first", "second"]
 
 

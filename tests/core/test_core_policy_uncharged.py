@@ -5,9 +5,10 @@ import pytest
 from tests.core.made import a_batch
 from worker.core.answer import Faulty, JobFault, Throttled, Unauthorized, Unreached
 from worker.core.job import ReasonCode
-from worker.core.policy import Policy, decide
+from worker.core.policy import MOST_RENEWALS, Policy, decide
 from worker.core.reason import Reason
 from worker.core.step import Halt, Hold, Renew, Retry
+from worker.core.trust import Then
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4
@@ -40,15 +41,30 @@ def test_an_id_that_was_never_sent_is_not_in_doubt() -> None:
     assert step.settlement is None
 
 
-def test_a_401_renews_the_token_once_and_is_charged_to_nobody() -> None:
-    step = decide(POLICY, Unauthorized(BAD), a_batch(attempts=2), 0.0)
+def test_a_401_to_a_token_in_place_of_which_there_is_another_is_replayed_at_once_and_uncharged() -> None:
+    step = decide(POLICY, Unauthorized(BAD, Then.RENEW), a_batch(attempts=2), 0.0)
     assert step == Renew(a_batch(attempts=2, renewals=1), BAD)
 
 
-def test_a_401_to_the_renewed_token_halts_the_job() -> None:
-    renewed = decide(POLICY, Unauthorized(BAD), a_batch(), 0.0)
-    assert isinstance(renewed, Renew)
-    assert decide(POLICY, Unauthorized(BAD), renewed.batch, 0.0) == Halt(ReasonCode.CREDENTIAL_REJECTED, BAD)
+@pytest.mark.parametrize(
+    ("renewals", "delay"), [(0, 0.25), (1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 5.0), (29, 5.0)]
+)
+def test_a_401_to_a_token_that_may_be_good_is_tried_again_later_and_uncharged(
+    renewals: int, delay: float
+) -> None:
+    step = decide(POLICY, Unauthorized(BAD, Then.AGAIN), a_batch(attempts=SPENT, renewals=renewals), 0.0)
+    assert step == Retry(a_batch(attempts=SPENT, renewals=renewals + 1), delay)
+
+
+def test_a_token_that_is_given_up_halts_the_job() -> None:
+    step = decide(POLICY, Unauthorized(BAD, Then.GIVE_UP), a_batch(), 0.0)
+    assert step == Halt(ReasonCode.CREDENTIAL_REJECTED, BAD)
+
+
+@pytest.mark.parametrize("then", [Then.RENEW, Then.AGAIN])
+def test_a_batch_that_alone_gets_401s_halts_the_job_in_the_end(then: Then) -> None:
+    step = decide(POLICY, Unauthorized(BAD, then), a_batch(renewals=MOST_RENEWALS), 0.0)
+    assert step == Halt(ReasonCode.CREDENTIAL_REJECTED, BAD)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +75,8 @@ def test_a_401_to_the_renewed_token_halts_the_job() -> None:
         pytest.param(Faulty(BAD), False, id="an answer past the check of the token begins anew"),
     ],
 )
-def test_what_makes_a_second_401_one_in_a_row(between: Throttled | Unreached | Faulty, halts: bool) -> None:
-    step = decide(POLICY, between, a_batch(renewals=1), 0.0)
+def test_what_makes_another_401_one_in_a_row(between: Throttled | Unreached | Faulty, halts: bool) -> None:
+    step = decide(POLICY, between, a_batch(renewals=MOST_RENEWALS), 0.0)
     assert isinstance(step, Hold | Retry)
     again = decide(POLICY, Unauthorized(BAD), step.batch, 0.0)
     assert isinstance(again, Halt if halts else Renew)

@@ -1,5 +1,6 @@
 """What to do about a refused access token, as a table of what happened to it."""
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -43,8 +44,8 @@ def live(told: Told) -> list[Then]:
             id="half-of-the-nodes",
         ),
         pytest.param(
-            [(0, "got"), (1, "served"), (2, "401"), (3, "served"), (20, "401"), (21, "401"), (22.5, "401")],
-            [RENEW, AGAIN, AGAIN, RENEW],
+            [(0, "got"), (1, "served"), (2, "401"), (3, "served"), *((20 + n / 3, "401") for n in range(8))],
+            [RENEW, *[AGAIN] * 7, RENEW],
             id="ends-earlier-than-it-says",
         ),
         pytest.param(
@@ -99,6 +100,17 @@ def test_where_nobody_is_served_requests_go_out_one_at_a_time_ever_more_rarely()
     assert tries[-1] >= LONGEST - 5
 
 
+def test_without_a_word_of_the_api_no_person_is_asked_and_the_token_is_renewed_once_a_minute() -> None:
+    trust, told = Trust(), []
+    trust.got(0.0)
+    for second in range(600):
+        told.append(trust.refused(float(second), 0.0, by_api=False))
+        if told[-1] is RENEW:
+            trust.got(float(second))
+    assert GIVE_UP not in told
+    assert 5 <= told.count(RENEW) <= 10
+
+
 def test_while_others_are_served_nobody_waits() -> None:
     trust = Trust()
     trust.got(0.0)
@@ -110,17 +122,23 @@ def test_while_others_are_served_nobody_waits() -> None:
     assert trust.wait(1.0) == 0
 
 
-def test_half_of_the_nodes_cost_few_exchanges_and_no_person() -> None:
-    trust, renewals = Trust(), 0
-    trust.got(0.0)
-    for number in range(40_000):
-        now = number / 10
-        if number % 2:
+@pytest.mark.parametrize("per_second", [1, 10, 100])
+def test_half_of_the_nodes_cost_few_exchanges_little_time_and_no_person(per_second: int) -> None:
+    trust, renewals, now, waited = Trust(), 0, 0.0, 0.0
+    trust.got(now)
+    chance = random.Random(7)
+    for _ in range(20_000):
+        now += 1 / per_second
+        wait = trust.wait(now)
+        now, waited = now + wait, waited + wait
+        trust.sent(now)
+        if chance.random() < 0.5:
             trust.accepted()
             continue
-        then = trust.refused(now, 0.0)
+        then = trust.refused(now, 0.5)
         assert then is not GIVE_UP
         if then is RENEW:
             renewals += 1
             trust.got(now)
-    assert renewals == 1
+    assert renewals <= 2 + now / 100
+    assert waited < 0.3 * now

@@ -8,9 +8,10 @@ import aiohttp
 import msgspec
 from msgspec.structs import replace
 
+from worker.api.exchanges import TokenUnavailableError
 from worker.api.session import post
-from worker.api.tokens import AccessTokens, NotOwnerError, TokenUnavailableError
-from worker.core.answer import NoReply, Reply
+from worker.api.tokens import AccessTokens, NotOwnerError
+from worker.core.answer import NoReply, Reply, document_of
 from worker.core.ids import is_org_id
 
 _SHORTEST_SECRET: Final = 8
@@ -46,9 +47,11 @@ class ActivationClient:
         if isinstance(reply, NoReply):
             return reply
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            reply = replace(reply, proven=self._tokens.refused(org_id, token))
-        else:
-            self._tokens.accepted(org_id, token)
+            by_api = document_of(reply.body) is not None
+            reply = replace(reply, then=await self._tokens.refused(org_id, token, by_api=by_api))
+        elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
+            # Any other answer may be from somebody before the API, who looked at no token.
+            await self._tokens.accepted(org_id, token)
         return self._without_secrets(org_id, token, reply)
 
     def _without_secrets(self, org_id: str, token: str, reply: Reply) -> Reply:

@@ -17,7 +17,7 @@ what came back                         verdict       the ids
 200, cut short                         Faulty        in doubt, and sent again
 200, too large                         Faulty        in doubt, and sent again
 other 1xx or 2xx                       Faulty        in doubt, and sent again
-401                                    Unauthorized  not processed; sent again with a new access token
+401                                    Unauthorized  not processed; sent again, see `worker.core.trust`
 403                                    JobFault      not processed; the job fails
 404                                    JobFault      not processed; the job fails
 409                                    Rejected      not processed; sent again once, then taken apart
@@ -47,6 +47,7 @@ from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled, reconcile
 from worker.core.redact import redact
 from worker.core.retry_after import retry_after
+from worker.core.trust import Then
 
 MAX_BODY: Final = 1 << 20
 """Bytes. No honest answer about 15 ids comes near; the rest of a longer one is not read."""
@@ -64,8 +65,8 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
-    proven: bool = False
-    """Whether the API has accepted the access token of this request from others."""
+    then: Then = Then.RENEW
+    """What is to be done about the access token of this request, where that was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,7 @@ class Throttled:
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
     reason: Reason
-    proven: bool = False
-    """Others were served with the same access token."""
+    then: Then = Then.RENEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
         return Throttled(_asked(reply.headers, now))
     reason = Reason(f"HTTP_{status}", error_message(reply.body), status)
     if status == HTTPStatus.UNAUTHORIZED:
-        return Unauthorized(reason, reply.proven)
+        return Unauthorized(reason, reply.then)
     if status in _JOB_FAULTS:
         return JobFault(_JOB_FAULTS[status], reason)
     rejected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR

@@ -25,7 +25,7 @@ class Batch(msgspec.Struct, frozen=True):
     unreached: int = 0
     """Times in a row that no connection was to be had; charged to nobody."""
     renewals: int = 0
-    """Times that a 401 made the access token be renewed for it."""
+    """401s in a row that it met; charged to nobody."""
     conflicts: int = 0
     """409s that were taken for a twin of ours in flight; charged to nobody."""
     errors: int = 0
@@ -62,7 +62,7 @@ class Batch(msgspec.Struct, frozen=True):
         return replace(self, renewals=self.renewals + 1)
 
     def conflicted(self) -> "Batch":
-        return replace(self, conflicts=self.conflicts + 1, unreached=0, probe=False)
+        return replace(self, conflicts=self.conflicts + 1, unreached=0, renewals=0, probe=False)
 
     def met_error(self) -> "Batch":
         return replace(self, errors=self.errors + 1)

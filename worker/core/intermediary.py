@@ -26,6 +26,8 @@ def describe(reply: Reply) -> str:
         return "HTTP 407: a proxy on the way to the API asks for a login"
     if status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
         return "HTTP 511: the network asks for a login (a captive portal)"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "HTTP 429"
     if status in _NO_SUCH_PATH:
         return f"HTTP {status}, and not in the API's words: is {_API_URL} the API's host?"
     if status < HTTPStatus.MULTIPLE_CHOICES:

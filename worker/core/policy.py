@@ -21,6 +21,7 @@ from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
 from worker.core.reconcile import Plain, Reconciled
 from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
+from worker.core.trust import Then
 
 RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0
@@ -28,8 +29,11 @@ SPLIT_ERRORS: Final = 2
 """5xx to the same ids, from which on one of them is taken for the cause."""
 MOST_REFUSALS: Final = 3
 """Times that an id is refused alone before nothing more is expected of sending it again."""
-MOST_RENEWALS: Final = 5
-"""401s in a row after which a token is given up, even where others were served with it."""
+MOST_RENEWALS: Final = 30
+"""401s to a batch in a row, over some minutes, after which a person is asked even where others are served."""
+RENEWAL_BASE: Final = 0.25
+RENEWAL_CAP: Final = 5.0
+"""Seconds between tries of an access token that is refused."""
 UNREACHED_CAP: Final = 5.0
 """Seconds between tries to reach an API that is away: short, since such a try costs it nothing."""
 
@@ -54,10 +58,8 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
             return _reconciled(policy, verdict, batch, roll)
         case Throttled(hold):
             return Hold(batch, hold)
-        case Unauthorized(reason, proven) if batch.renewals >= (MOST_RENEWALS if proven else 1):
-            return Halt(ReasonCode.CREDENTIAL_REJECTED, reason)
-        case Unauthorized(reason):
-            return Renew(batch.renewed(), reason)
+        case Unauthorized(reason, then):
+            return _unauthorized(batch.renewed(), reason, then, roll)
         case JobFault(code, reason):
             return Halt(code, reason)
         case Unreached():
@@ -72,6 +74,14 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
             return _again(policy, batch.charged(0 if batch.is_free else 1).lost(), reason, roll)
         case _:
             assert_never(verdict)
+
+
+def _unauthorized(again: Batch, reason: Reason, then: Then, roll: float) -> Step:
+    if then is Then.GIVE_UP or again.renewals > MOST_RENEWALS:
+        return Halt(ReasonCode.CREDENTIAL_REJECTED, reason)
+    if then is Then.RENEW:
+        return Renew(again, reason)
+    return Retry(again, backoff(again.renewals, base=RENEWAL_BASE, cap=RENEWAL_CAP, roll=roll))
 
 
 def charges(verdict: Verdict, step: Step, batch: Batch) -> bool:

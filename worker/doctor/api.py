@@ -7,8 +7,9 @@ from typing import Final
 import aiohttp
 
 from worker.api.credentials import CredentialRejectedError
+from worker.api.exchanges import TokenUnavailableError
 from worker.api.session import make_session, no_reply
-from worker.api.tokens import AccessTokens, TokenUnavailableError
+from worker.api.tokens import AccessTokens
 from worker.core.ownership import Ownership, ownership
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings

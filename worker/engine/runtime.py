@@ -21,6 +21,7 @@ import structlog
 from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
+from worker.api.turns import SharedTurns
 from worker.core.liveness import consumer_is_stuck
 from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.account import Account
@@ -39,6 +40,7 @@ from worker.settings import Settings
 from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
+from worker.store.exchanges import ExchangeStore
 from worker.store.steps import Code, Ticket
 from worker.traces import Api, Tracing
 
@@ -84,7 +86,9 @@ class Engine:
         self._redis = async_client(settings.redis_url)
         self._store = ClaimStore(self._redis, self._scope)
         self._session = make_session(settings)
-        tokens = AccessTokens(settings, self._session, asyncio.get_running_loop().time)
+        now = asyncio.get_running_loop().time
+        turns = SharedTurns(ExchangeStore(self._redis, settings.api_host, secrets.token_hex(8)), now)
+        tokens = AccessTokens(settings, self._session, now, turns)
         self._api: Api = ActivationClient(self._session, tokens)
         if tracing is not None:
             self._api = tracing.traced(self._api)

@@ -13,7 +13,16 @@ from msgspec.structs import replace
 
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
-from worker.core.answer import NoReply, Reply, Throttled, Unreached, Verdict, classify, request_id
+from worker.core.answer import (
+    NoReply,
+    Reply,
+    Throttled,
+    Unauthorized,
+    Unreached,
+    Verdict,
+    classify,
+    request_id,
+)
 from worker.core.batch import Batch
 from worker.core.job import ReasonCode
 from worker.core.latency import bucket_of
@@ -25,6 +34,7 @@ from worker.core.reconcile import Reconciled
 from worker.core.retry_after import their_now
 from worker.core.split import Parts
 from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
+from worker.core.trust import Then
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
@@ -93,13 +103,19 @@ def _follow(step: Retry | Settle | Split, parts: Parts, run: Run, repeat: str) -
         parts.known(step.settlement)
         run.ledger.settle(step.settlement)
     if isinstance(step, Retry):
-        # What did not go out is no repeat of itself.
-        run.later(step.batch, step.delay, step.fault, repeat if step.batch.unreached else "retried")
+        run.later(step.batch, step.delay, step.fault, _repeats(step.batch, repeat))
     elif isinstance(step, Split):
         parts.refused(step.batch, step.reason)
     if parts.waiting and not run.ledger.probes.left():
         for settlement in parts.give_up():
             run.ledger.settle(settlement)
+
+
+def _repeats(batch: Batch, repeat: str) -> str:
+    """What the next request of a batch that waits repeats. What did not go out is no repeat of itself."""
+    if batch.unreached:
+        return repeat
+    return "replayed" if batch.renewals else "retried"
 
 
 async def _ask(
@@ -145,6 +161,8 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     if isinstance(verdict, Unreached):
         run.ledger.trouble(verdict.reason.message)
     else:
+        if isinstance(verdict, Unauthorized) and verdict.then is Then.AGAIN:
+            run.ledger.trouble("the access token is refused (HTTP 401); it is tried again for a while")
         _count(reply, repeat, allowed, run.ledger)
     if isinstance(verdict, Reconciled) and verdict.intruders:
         log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
