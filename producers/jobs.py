@@ -20,8 +20,11 @@ from producers.reading import (
     Piece,
     Source,
     Stretch,
+    Survey,
     check_no_secrets,
     read_list,
+    reading_of,
+    survey,
 )
 from worker.core.skipped import CHUNK, SkippedLine
 from worker.core.slices import IDS, Slice, runs_of
@@ -67,6 +70,8 @@ class Submitted:
     """False: the same request made this job before."""
     tickets: list[Ticket]
     """Slices for which messages are to be sent."""
+    surveyed: Survey | None = None
+    """What was seen of the list."""
 
 
 def submit(source: Source, request: Request, store: JobStore) -> Submitted:
@@ -75,6 +80,7 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
     Raises `BadInputError`, `RequestIdTakenError`, and what Redis raises.
     """
     check_no_secrets(source, request.options)
+    surveyed = survey(source, request.options)
     job_id, new = store.create(
         new_job_id(),
         request_fields(request),
@@ -83,10 +89,10 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
         fresh=request.fresh,
     )
     if not new and store.field(job_id, "state") != "preparing":
-        return Submitted(job_id, new=False, tickets=[])
-    pieces = read_list(source, request.options)
+        return Submitted(job_id, new=False, tickets=[], surveyed=surveyed)
+    pieces = read_list(source, request.options, surveyed)
     tickets = fill(store, job_id, request, pieces, source.sha256, new=new)
-    return Submitted(job_id, new=True, tickets=tickets)
+    return Submitted(job_id, new=True, tickets=tickets, surveyed=surveyed)
 
 
 def fill(
@@ -117,13 +123,8 @@ def fill(
 
 def fingerprint(source: Source, request: Request) -> str:
     """Names a request: the list's bytes, how they are read, and for whom."""
-    parts = (
-        source.sha256,
-        request.org_id,
-        request.options.column or "",
-        request.options.field or "",
-        request.fingerprint_extra,
-    )
+    reading = reading_of(source, request.options)
+    parts = (source.sha256, request.org_id, reading, request.fingerprint_extra)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

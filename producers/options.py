@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar, get_args
 
 import click
 
 from producers.completion import job_ids
 from producers.jobs import Request
-from producers.reading import InputOptions, Source
+from producers.reading import Format, InputOptions, Source
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
@@ -24,14 +25,21 @@ def reading_options(command: Command) -> Command:
             click.option(
                 "--format",
                 "input_format",
-                type=click.Choice(["auto", "lines", "csv", "ndjson"]),
+                type=click.Choice(["auto", *get_args(Format)]),
                 default="auto",
                 show_default=True,
                 help="How the list is written; auto goes by the file's extension.",
             ),
-            click.option("--column", metavar="NAME|N", help="The column of a CSV that holds the ids."),
+            click.option("--column", metavar="NAME|N", help="The column of a table that holds the ids."),
+            click.option("--delimiter", metavar="CHAR", help="What stands between the cells of a CSV."),
             click.option("--field", metavar="PATH", help="The field of NDJSON objects that holds the ids."),
+            click.option(
+                "--sheet", metavar="NAME|N", help="The sheet of an Excel workbook; default: the first."
+            ),
             click.option("--strict", is_flag=True, help="Refuse a list that has a malformed line."),
+            click.option(
+                "--allow-malformed", is_flag=True, help="Take a list most of whose lines are malformed."
+            ),
             click.option(
                 "--allow-token-like-ids",
                 is_flag=True,
@@ -88,13 +96,19 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
 
 def input_options(given: dict[str, Any]) -> InputOptions:
     """Takes the reading options out of a command's arguments."""
-    return InputOptions(
-        format=given.pop("input_format"),
-        column=given.pop("column"),
-        field=given.pop("field"),
-        strict=given.pop("strict"),
-        allow_token_like_ids=given.pop("allow_token_like_ids"),
-    )
+    names = [field.name for field in fields(InputOptions) if field.name != "format"]
+    return InputOptions(format=given.pop("input_format"), **{name: given.pop(name) for name in names})
+
+
+def as_arguments(options: InputOptions) -> list[str]:
+    """What to type for `options`: a list that is read in another way is another list."""
+    arguments = []
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value != field.default:
+            name = f"--{field.name.replace('_', '-')}"
+            arguments += [name] if value is True else [name, value]
+    return arguments
 
 
 def limits_of(given: dict[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,18 @@ from typing import Any, Final
 import click
 
 from producers import show
-from producers.options import input_options, open_source, output_option, reading_options
+from producers.options import as_arguments, input_options, open_source, output_option, reading_options
+from producers.planned import plan_of, show_advice
 from producers.reading import (
     InputOptions,
     Malformed,
     Manifest,
     ManifestCounter,
     Source,
+    Survey,
     check_no_secrets,
     read_list,
+    survey,
 )
 from worker.core.duration import show_duration
 from worker.core.estimate import Seconds, expected_seconds, requests_for
@@ -33,13 +36,15 @@ _MOST_SHOWN: Final = 10
 def command(file: str, rate: str | None, output_format: str, **given: Any) -> int:
     """Read and check a list without storing or sending any of it. Needs no Redis and no credential.
 
-    Hand the sha256 to `submit --plan`, which refuses a list that was changed since.
+    Hand the plan to `submit --plan`, which refuses a list that was changed since or is read in another way.
 
     Example: bulk-activate plan ids.txt --rate 50
     """
     settings = load(rate=rate)
+    options = input_options(given)
     with open_source(file) as source:
-        manifest, malformed = _read(source, input_options(given))
+        manifest, malformed, surveyed = _read(source, options)
+        plan = plan_of(source, options)
     requests = requests_for(manifest.unique)
     seconds = expected_seconds(requests, *_rates(settings))
     if output_format == "json":
@@ -48,11 +53,15 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
                 "manifest": manifest,
                 "requests": requests,
                 "seconds": {"low": round(seconds.low, 1), "high": round(seconds.high, 1)},
+                "plan": plan,
+                "first_id": surveyed.first or None,
+                "last_id": surveyed.last or None,
+                "warnings": surveyed.advice,
                 "malformed_lines": [{"line": row.line, "why": row.why} for row in malformed],
             }
         )
         return 0
-    for name, value in _facts(manifest, requests, seconds, settings):
+    for name, value in _facts(manifest, surveyed, requests, seconds, settings):
         click.echo(f"{name:<12} {value}")
     if malformed:
         click.echo("\nMalformed lines:")
@@ -60,16 +69,19 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
         click.echo(f"  line {row.line}: {row.why}")
     if manifest.malformed > len(malformed):
         click.echo(f"  and {manifest.malformed - len(malformed):,} more")
-    click.echo(f"\nNext: bulk-activate submit {shlex.quote(file)} --plan {manifest.sha256}", err=True)
+    show_advice(surveyed)
+    again = shlex.join([file, *as_arguments(options), "--plan", plan])
+    click.echo(f"\nNext: bulk-activate submit {again}", err=True)
     return 0
 
 
-def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malformed]]:
+def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malformed], Survey]:
     check_no_secrets(source, options)
+    surveyed = survey(source, options)
     counter = ManifestCounter()
 
     def bad_ones() -> Iterator[Malformed]:
-        for piece in read_list(source, options):
+        for piece in read_list(source, options, surveyed):
             counter.count(piece)
             if isinstance(piece, Malformed):
                 yield piece
@@ -78,7 +90,7 @@ def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malform
     first = list(islice(rows, _MOST_SHOWN))
     for _ in rows:
         pass  # Counted, not kept.
-    return counter.manifest(source.sha256), first
+    return counter.manifest(source.sha256), first, surveyed
 
 
 def _rates(settings: Settings) -> tuple[float, float]:
@@ -87,12 +99,14 @@ def _rates(settings: Settings) -> tuple[float, float]:
 
 
 def _facts(
-    manifest: Manifest, requests: int, seconds: Seconds, settings: Settings
+    manifest: Manifest, surveyed: Survey, requests: int, seconds: Seconds, settings: Settings
 ) -> Iterator[tuple[str, str]]:
     yield "lines", f"{manifest.lines:,}"
     yield "unique ids", f"{manifest.unique:,}"
     yield "duplicates", f"{manifest.duplicates:,} (each id is sent once)"
     yield "malformed", f"{manifest.malformed:,} (never sent)"
+    if surveyed.first:
+        yield "first, last", f"{surveyed.first}, {surveyed.last}"
     yield "requests", f"{requests:,}"
     slowest, fastest = _rates(settings)
     rate = f"{slowest:g} requests/s"

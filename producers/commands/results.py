@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ _SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_par
 @click.option("--merged", is_flag=True, help="The latest row of each id, over the job and its retries.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this id; repeatable.")
 @output_option("csv", "ndjson", "parquet")
+@click.option("--bom", is_flag=True, help="CSV with a byte order mark, by which Excel knows UTF-8.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def command(
     job_id: str,
@@ -34,6 +36,7 @@ def command(
     merged: bool,
     ids: tuple[str, ...],
     output_format: str,
+    bom: bool,
     output: Path | None,
 ) -> int:
     """Print one row for each line of the job's list, also while it runs.
@@ -42,6 +45,10 @@ def command(
     """
     outcomes = parse_outcomes(outcome)
     shape = _SHAPES[output_format]
+    if bom:
+        if output_format != "csv":
+            raise BadInputError(f"--bom: only CSV takes a byte order mark, not -o {output_format}")
+        shape = partial(write_csv, bom=True)
     if output_format == "parquet":
         require_parquet()
         if output is None and sys.stdout.isatty():

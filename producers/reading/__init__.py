@@ -1,20 +1,23 @@
-"""Reads a list of token ids: one id per line, CSV or NDJSON; a file or standard input; gzip or not.
+"""Reads a list of token ids: one id per line, CSV, TSV, NDJSON or XLSX, from a file or standard input.
 
     with Source.open(path) as source:
         check_no_secrets(source, options)
-        for piece in read_list(source, options):
+        surveyed = survey(source, options)
+        for piece in read_list(source, options, surveyed):
             counter.count(piece)
     manifest = counter.manifest(source.sha256)
 
 What a list is refused for is a BadInputError; a line is only ever a Malformed row.
 """
 
+from producers.reading.formats import reading_of
 from producers.reading.guard import check_no_secrets
 from producers.reading.manifest import ManifestCounter
 from producers.reading.options import Format, InputOptions
 from producers.reading.reader import read_list
 from producers.reading.rows import Duplicate, Malformed, Parsed, Piece, Stretch, Wellformed, gathered
 from producers.reading.source import Source
+from producers.reading.survey import Survey, survey
 from worker.core.report import Manifest
 
 __all__ = [
@@ -28,8 +31,11 @@ __all__ = [
     "Piece",
     "Source",
     "Stretch",
+    "Survey",
     "Wellformed",
     "check_no_secrets",
     "gathered",
     "read_list",
+    "reading_of",
+    "survey",
 ]

@@ -25,7 +25,7 @@ class Overlong(NamedTuple):
 
 
 def blocks(pieces: Iterable[bytes]) -> Iterator[Block | Overlong]:
-    """The lines of a stream of which `pieces` are consecutive parts, without its byte order mark."""
+    """The lines of a stream of which `pieces` are consecutive parts, without byte order marks before them."""
     cutter = _Cutter()
     for piece in pieces:
         yield from cutter.feed(piece)
@@ -63,8 +63,9 @@ class _Cutter:
     def _block(self, data: bytes) -> Block:
         first = self._line
         self._line += data.count(b"\n")
-        if first == 1:
-            data = data.removeprefix(_BOM)
+        if not data.isascii() and _BOM in data:
+            # Files joined by `cat` hold one at the head of each.
+            data = data.removeprefix(_BOM).replace(b"\n" + _BOM, b"\n")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
         return Block(first, data)

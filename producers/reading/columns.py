@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from producers.reading.dialect import is_our_header
 from worker.core.errors import BadInputError
 from worker.core.ids import looks_like_token_value
-from worker.core.rows import COLUMNS
 
 _ID_COLUMN: Final = "id"
 _HEADERS: Final = frozenset({"id", "ids", "tokenid", "tokenids", "apitokenid", "apitokenids"})
@@ -24,12 +24,14 @@ class Layout:
     """The first record is no row."""
     is_ours: bool
     """We wrote it: a `'` guards cells against being taken for formulas."""
+    header: tuple[str, ...]
+    """The first record."""
     width: int | None
     """Cells in the first record, where more would mean that the cells have shifted; None: any number."""
 
 
-def is_our_header(cells: Sequence[str]) -> bool:
-    return tuple(cells) == COLUMNS
+class UnreadableError(BadInputError):
+    """The ids of a table cannot be found: it is perhaps something else than it is read as."""
 
 
 def layout(cells: Sequence[str], column: str | None, name: str) -> Layout:
@@ -37,26 +39,31 @@ def layout(cells: Sequence[str], column: str | None, name: str) -> Layout:
 
     `column` is a column's name, exact or in other letter case, else its number from 1. By number, and in a
     single column without a name, the first record is a row unless it is a usual heading such as `id` or
-    `token_id`. Raises BadInputError if the column is not there, or there twice.
+    `token_id`. Raises UnreadableError if the column is not there, or there twice.
     """
-    ours = is_our_header(cells)
+    ours, header = is_our_header(cells), tuple(cells)
     if column is None and len(cells) == 1:
         if ";" in cells[0] or "\t" in cells[0]:
-            raise BadInputError(
+            raise UnreadableError(
                 f"{name}: expected cells parted by commas, found semicolons or tabs in the first row"
             )
-        return Layout(0, has_header=_is_heading(cells[0]), is_ours=False, width=1)
+        if cells[0].startswith("#TYPE "):
+            raise UnreadableError(
+                f"{name}: expected the names of columns in the first row, found {cells[0][:5]}"
+            )
+        return Layout(0, has_header=is_heading(cells[0]), is_ours=False, header=header, width=1)
     index = _named(cells, _ID_COLUMN if column is None else column, name)
     if index is not None:
-        return Layout(index, has_header=True, is_ours=ours, width=len(cells))
+        return Layout(index, has_header=True, is_ours=ours, header=header, width=len(cells))
     if column is None:
-        raise BadInputError(f"{name}: no column id; --column takes a name or a number; {_found(cells)}")
+        raise UnreadableError(f"{name}: no column id; --column takes a name or a number; {_found(cells)}")
     if not (column.isascii() and column.isdecimal()):
-        raise BadInputError(f"{name}: no column {column} (--column); {_found(cells)}")
+        raise UnreadableError(f"{name}: no column {column} (--column); {_found(cells)}")
     index = int(column) - 1 if len(column) < 6 else len(cells)  # noqa: PLR2004  No CSV is that wide.
     if not 0 <= index < len(cells):
-        raise BadInputError(f"{name}: no column number {column} (--column); {_found(cells)}")
-    return Layout(index, has_header=ours or _is_heading(cells[index]), is_ours=ours, width=None)
+        raise UnreadableError(f"{name}: no column number {column} (--column); {_found(cells)}")
+    headed = ours or is_heading(cells[index])
+    return Layout(index, has_header=headed, is_ours=ours, header=header, width=None)
 
 
 def _named(cells: Sequence[str], wanted: str, name: str) -> int | None:
@@ -64,11 +71,13 @@ def _named(cells: Sequence[str], wanted: str, name: str) -> int | None:
     close = exact or [index for index, cell in enumerate(cells) if cell.lower() == wanted.lower()]
     if len(close) > 1:
         numbers = ", ".join(str(index + 1) for index in close)
-        raise BadInputError(f"{name}: columns {numbers} are all called {wanted}; --column takes a number too")
+        raise UnreadableError(
+            f"{name}: columns {numbers} are all called {wanted}; --column takes a number too"
+        )
     return close[0] if close else None
 
 
-def _is_heading(cell: str) -> bool:
+def is_heading(cell: str) -> bool:
     return "".join(cell.lower().split()).replace("_", "").replace("-", "") in _HEADERS
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 from producers.reading.blocks import MAX_LINE, Block, Overlong
 
@@ -10,21 +11,33 @@ Record = tuple[int, list[str] | str]
 """The first physical line, and the cells; of a broken record each line, and why."""
 
 
-def csv_records(blocks: Iterable[Block | Overlong]) -> Iterator[Record]:
-    """The records, without empty lines.
+class NoText(str):
+    """A cell that holds something else than text, shown as text. No id, and `why`."""
+
+    __slots__ = ("why",)
+
+    def __new__(cls, shown: str, why: str) -> Self:
+        cell = super().__new__(cls, shown)
+        cell.why = why
+        return cell
+
+    why: str
+
+
+def csv_records(blocks: Iterable[Block | Overlong], delimiter: str) -> Iterator[Record]:
+    """The records, without empty lines. Bytes that are not UTF-8 come as lone surrogates (PEP 383): only
+    where they stand in an id do they matter.
 
     A broken record ends where the parser gave up: at a character after a closing quote, at the end of the
     file, or after `MAX_LINE` bytes when a quote is left open. Its lines are not read again one by one,
     since text from the middle of a cell could then pass for an id.
     """
     feed = _Feed(blocks)
-    reader = csv.reader(feed, strict=True, skipinitialspace=True)
+    reader = csv.reader(feed, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         try:
             for cells in reader:
-                if feed.fault is not None:
-                    yield from feed.broken(feed.fault)
-                elif cells:
+                if cells:
                     yield feed.first, cells
                 feed.next_record()
         except csv.Error:
@@ -40,13 +53,12 @@ class _Feed:
     def __init__(self, blocks: Iterable[Block | Overlong]) -> None:
         self._blocks = iter(blocks)
         self._lines: Iterator[str] = iter(())
-        self._has_faults = False
         self._size = 0
         self._line = 0
         self.first = 1
         """The line at which the present record begins."""
         self.fault: str | None = None
-        """Why the present record cannot be used, where the parser would not mind."""
+        """Why the present record cannot be used, where it is not for the parser to say."""
 
     def next_record(self) -> None:
         self.first = self._line + 1
@@ -69,8 +81,6 @@ class _Feed:
         self._size += len(line)
         if self._size > MAX_LINE + 1:
             raise self._too_long()
-        if self._has_faults and self.fault is None:
-            self.fault = _not_utf8(line)
         return line
 
     def _first_of_next_block(self) -> str:
@@ -78,23 +88,9 @@ class _Feed:
         if isinstance(block, Overlong):
             self._line += 1
             raise self._too_long()
-        try:
-            text = block.data.decode()
-            self._has_faults = False
-        except UnicodeDecodeError:
-            text = block.data.decode(errors="surrogateescape")
-            self._has_faults = True
-        self._lines = io.StringIO(text, newline="\n")
+        self._lines = io.StringIO(block.data.decode(errors="surrogateescape"), newline="\n")
         return next(self._lines)
 
     def _too_long(self) -> csv.Error:
         self.fault = f"a record longer than {MAX_LINE} bytes; is a quote left open?"
         return csv.Error(self.fault)
-
-
-def _not_utf8(line: str) -> str | None:
-    try:
-        line.encode()
-    except UnicodeEncodeError as error:
-        return f"not UTF-8 at byte {len(line[: error.start].encode()) + 1}"
-    return None

@@ -1,28 +1,26 @@
-"""Ids in a column of a CSV."""
+"""Ids in a column of a table: of a CSV, of a sheet."""
 
-import re
 from collections.abc import Iterable, Iterator
 
-from producers.reading.blocks import Block, Overlong
-from producers.reading.columns import Layout, layout
-from producers.reading.csvrecords import csv_records
+from producers.reading.columns import Layout, UnreadableError, layout
+from producers.reading.csvrecords import NoText, Record
+from producers.reading.dialect import is_directive
 from producers.reading.rows import Malformed, Row, checked, trimmed
-from worker.core.errors import BadInputError
-
-_GUARDED = re.compile(r"'+[=+\-@]")
+from worker.core.formulas import unguarded
 
 
-def csv_rows(blocks: Iterable[Block | Overlong], name: str, column: str | None) -> Iterator[Row]:
-    """The rows of the CSV called `name`; `column` names or numbers the one with the ids.
+def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iterator[Row]:
+    """The rows of the table called `name`; `column` names or numbers the one with the ids.
 
-    Raises BadInputError if it is not there, or if the first record is broken: it might be the header.
+    A record equal to the header is none: files joined by `cat` hold one each. Raises UnreadableError if the
+    column is not there, or if the first record is broken: it might be the header.
     """
     where: Layout | None = None
-    for line, cells in csv_records(blocks):
+    for line, cells in records:
         if where is None:
             if isinstance(cells, str):
-                raise BadInputError(f"{name}: line {line}, the first of the CSV: {cells}; mend it")
-            if _is_blank(cells):
+                raise UnreadableError(f"{name}: line {line}, the first of the CSV: {cells}; mend it")
+            if _is_blank(cells) or is_directive(cells):
                 continue
             where = layout([trimmed(cell) for cell in cells], column, name)
             if where.has_header:
@@ -34,17 +32,24 @@ def csv_rows(blocks: Iterable[Block | Overlong], name: str, column: str | None) 
 
 
 def _row(line: int, cells: list[str], where: Layout) -> Row | None:
-    """The row for a record; None for a blank one."""
-    text = trimmed(cells[where.index]) if len(cells) > where.index else ""
-    if not text and _is_blank(cells):
+    """The row for a record; None for a blank one, and for a header or directive of a file joined to this."""
+    cell = cells[where.index] if len(cells) > where.index else ""
+    text = trimmed(cell)
+    if is_directive(cells) or (not text and _is_blank(cells)):
         return None
     if len(cells) <= where.index:
         return Malformed(line, f"{len(cells)} cells, the id is expected in cell {where.index + 1}")
+    if where.has_header and text == where.header[where.index] and _is_header(cells, where):
+        return None
     if where.width is not None and len(cells) > where.width and not _is_blank(cells[where.width :]):
         return Malformed(line, f"{len(cells)} cells, at most {where.width} expected; is a quote missing?")
-    if where.is_ours and _GUARDED.match(text):
-        text = text[1:]
-    return checked(line, text)
+    if isinstance(cell, NoText):
+        return Malformed(line, cell.why)
+    return checked(line, unguarded(text) if where.is_ours else text)
+
+
+def _is_header(cells: list[str], where: Layout) -> bool:
+    return tuple(map(trimmed, cells)) == where.header
 
 
 def _is_blank(cells: list[str]) -> bool:

@@ -51,15 +51,6 @@ class Hashes:
         self._count = sum(map(len, self._buckets))
 
 
-def repeated_hashes(pieces: Iterable[Parsed]) -> set[int]:
-    """The first pass."""
-    hashes = Hashes()
-    for piece in pieces:
-        if not isinstance(piece, Malformed):
-            hashes.add(piece.ids)
-    return hashes.repeated()
-
-
 def without_duplicates(pieces: Iterable[Parsed], repeated: set[int]) -> Iterator[Piece]:
     """The second pass, over the same list: each id once, and a `Duplicate` for each other time."""
     first_line: dict[str, int] = {}

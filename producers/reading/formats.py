@@ -2,37 +2,50 @@
 
 from collections.abc import Iterator
 from pathlib import PurePath
+from typing import Final
+from urllib.parse import quote
 
-from producers.reading.blocks import Block
-from producers.reading.columns import is_our_header
-from producers.reading.csvrows import csv_rows
+from producers.reading.columns import UnreadableError
+from producers.reading.csvrecords import Record, csv_records
+from producers.reading.csvrows import table_rows
+from producers.reading.dialect import our_separator, separator_of
 from producers.reading.ndjson import ndjson_rows
 from producers.reading.options import Format, InputOptions
 from producers.reading.plain import plain_rows
 from producers.reading.rows import Parsed, gathered
+from producers.reading.signatures import likeness
 from producers.reading.source import Source
+from producers.reading.workbook import sheet_records
 from worker.core.errors import BadInputError
 
-_BY_SUFFIX: dict[str, Format] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+_BY_SUFFIX: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".xlsx": "xlsx",
+}
+_TABLES: Final = ("csv", "tsv", "xlsx")
 
 
 def parse(source: Source, options: InputOptions) -> Iterator[Parsed]:
     """A fresh pass over the rows of `source`; duplicates are not looked for.
 
-    Raises BadInputError for options that do not fit the format, and for a CSV without the column.
+    Raises BadInputError for options that do not fit the format, and for a table without the column.
     """
     kind = format_of(source, options)
-    if options.column is not None and kind != "csv":
-        raise BadInputError(f"--column: {source.name} is read as {kind}; --format csv reads it as CSV")
-    if options.field is not None and kind != "ndjson":
-        raise BadInputError(f"--field: {source.name} is read as {kind}; --format ndjson reads it as NDJSON")
+    _check_options(source, options, kind)
     match kind:
-        case "csv":
-            return gathered(csv_rows(source.lines(), source.name, options.column))
         case "ndjson":
             return gathered(ndjson_rows(source.lines(), options.field))
         case "lines":
             return plain_rows(source.lines())
+        case _:
+            return _told(
+                source,
+                kind,
+                gathered(table_rows(_records(source, options, kind), source.name, options.column)),
+            )
 
 
 def format_of(source: Source, options: InputOptions) -> Format:
@@ -40,20 +53,58 @@ def format_of(source: Source, options: InputOptions) -> Format:
         return options.format
     if (named := _BY_SUFFIX.get(_suffix(source.name))) is not None:
         return named
-    if options.column is not None:
+    if options.sheet is not None:
+        return "xlsx"
+    if options.column is not None or options.delimiter is not None:
         return "csv"
     if options.field is not None:
         return "ndjson"
-    return "csv" if _begins_with_our_header(source) else "lines"
+    return "csv" if our_separator(source) is not None else "lines"
+
+
+def reading_of(source: Source, options: InputOptions) -> str:
+    """In one word, how the list is read: `csv`, `csv,column=Token%20ID`. The same bytes read in another way
+    are another list.
+    """
+    how = {
+        "column": options.column,
+        "delimiter": options.delimiter,
+        "field": options.field,
+        "sheet": options.sheet,
+    }
+    given = (f"{name}={quote(value, safe='')}" for name, value in how.items() if value is not None)
+    return ",".join((format_of(source, options), *given))
+
+
+def _records(source: Source, options: InputOptions, kind: Format) -> Iterator[Record]:
+    if kind == "xlsx":
+        return sheet_records(source.sheet(options.sheet), from_column_a=options.column is not None)
+    separator = "\t" if kind == "tsv" else options.delimiter or separator_of(source)
+    return csv_records(source.lines(), separator)
+
+
+def _told(source: Source, kind: Format, rows: Iterator[Parsed]) -> Iterator[Parsed]:
+    """With what the file seems to be instead, where its ids cannot be found."""
+    try:
+        yield from rows
+    except UnreadableError as error:
+        raise BadInputError(f"{error}{likeness(source, kind)}") from None
+
+
+def _check_options(source: Source, options: InputOptions, kind: Format) -> None:
+    given = (
+        ("--column", options.column, _TABLES, "--format csv reads it as CSV"),
+        ("--delimiter", options.delimiter, ("csv",), "--format csv reads it as CSV"),
+        ("--field", options.field, ("ndjson",), "--format ndjson reads it as NDJSON"),
+        ("--sheet", options.sheet, ("xlsx",), "--format xlsx reads it as an Excel workbook"),
+    )
+    for option, value, kinds, cure in given:
+        if value is not None and kind not in kinds:
+            raise BadInputError(f"{option}: {source.name} is read as {kind}; {cure}")
+    if options.delimiter is not None and (len(options.delimiter) != 1 or options.delimiter in '"\r\n \0'):
+        raise BadInputError("--delimiter: expected one character, as in --delimiter ';'")
 
 
 def _suffix(name: str) -> str:
     path = PurePath(name.lower())
     return PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix
-
-
-def _begins_with_our_header(source: Source) -> bool:
-    first = next(source.lines(), None)
-    if not isinstance(first, Block):
-        return False
-    return is_our_header(first.data.partition(b"\n")[0].decode(errors="replace").split(","))

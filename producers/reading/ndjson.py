@@ -14,7 +14,8 @@ DEFAULT_FIELD = "id"
 
 
 def ndjson_rows(blocks: Iterable[Block | Overlong], field: str | None) -> Iterator[Row]:
-    """The rows of `blocks`; `field` is the path to the id. Without it a bare string is an id too.
+    """The rows of `blocks`; `field` is the key of the id, dots and all, else the path to it. Without it a
+    bare string is an id too.
 
     Raises BadInputError for a path with an empty step.
     """
@@ -40,13 +41,16 @@ def _row(line: int, raw: bytes, decode: Callable[[bytes], Any], path: list[str],
         return Malformed(line, _where_not_utf8(raw) or "not valid JSON")
     except RecursionError:
         return Malformed(line, "JSON nested too deeply")
-    if not (bare and isinstance(value, str)):
+    field = ".".join(path)
+    if isinstance(value, dict) and field in value:
+        value = value[field]
+    elif not (bare and isinstance(value, str)):
         for key in path:
             if not isinstance(value, dict) or key not in value:
-                return Malformed(line, f"no field {'.'.join(path)}")
+                return Malformed(line, f"no field {field}")
             value = value[key]
     if not isinstance(value, str):
-        return Malformed(line, f"field {'.'.join(path)} is not a string")
+        return Malformed(line, f"field {field} is not a string")
     return checked(line, trimmed(value))
 
 

@@ -9,20 +9,25 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from producers.reading.blocks import Block, Overlong, blocks
 from producers.reading.passes import PIECE, raw_pieces, unpacked_pieces
+from producers.reading.workbook import read_sheet
 from worker.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
 
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
 """No text begins so, in UTF-8 or any other encoding of it: knowing it is no guess about the content."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_HEAD = 64 * 1024
 
 
 class Source:
-    """A list that has been read once from end to end: it is whole, it is text, and its hash is known.
+    """A list that has been read once from end to end: it is whole, it is no UTF-16, and its hash is known.
 
     The file stays open, so that another file put in its place does no harm; one that is changed in place
     is found at the end of the pass. What cannot be read twice (standard input, a pipe) is kept in a
@@ -33,7 +38,7 @@ class Source:
     def open(cls, path: str, stdin: IO[bytes] | None = None) -> Self:
         """The file at `path`; for '-' what `stdin` holds, by default the process's.
 
-        Raises BadInputError if it cannot be read, is damaged gzip, or is no text.
+        Raises BadInputError if it cannot be read, is damaged gzip, or is text in UTF-16.
         """
         if path == STDIN:
             return cls("standard input", _spooled(stdin or sys.stdin.buffer, "standard input"))
@@ -52,6 +57,7 @@ class Source:
         self.name = name
         """For messages."""
         self._file = file
+        self._sheets: dict[str | None, CalamineSheet] = {}
         try:
             self._state = self._state_now()
             self.size = self._state[0]
@@ -60,7 +66,7 @@ class Source:
             self.is_gzip = packed
             self.sha256 = self._hash()
             """Hexadecimal, over the bytes as given."""
-            self._check_text()
+            self._check_whole()
         except BaseException:
             self.close()
             raise
@@ -75,6 +81,17 @@ class Source:
 
     def close(self) -> None:
         self._file.close()
+
+    def head(self) -> bytes:
+        """The first bytes of the text, or of whatever it is."""
+        return next(self._pieces(), b"")[:_HEAD]
+
+    def sheet(self, wanted: str | None) -> "CalamineSheet":
+        """The sheet of a workbook. Kept: reading it takes longer than all that is done with it."""
+        if wanted not in self._sheets:
+            self._sheets[wanted] = read_sheet(self._file, self.name, wanted)
+        self._check_unchanged()
+        return self._sheets[wanted]
 
     def lines(self) -> Iterator[Block | Overlong]:
         """A fresh pass over the text. Raises BadInputError at its end if the file was changed meanwhile."""
@@ -94,17 +111,17 @@ class Source:
             digest.update(piece)
         return digest.hexdigest()
 
-    def _check_text(self) -> None:
+    def _check_whole(self) -> None:
         if self.is_gzip and not self.size:
             raise BadInputError(f"{self.name}: the gzip data is cut short; copy or pack the file again")
-        offset = 0
-        for piece in self._pieces():
-            if not offset and piece.startswith(_UTF_16):
-                raise BadInputError(f"{self.name}: UTF-16 text, expected UTF-8; save it as UTF-8")
-            if (found := piece.find(b"\0")) >= 0:
-                at = offset + found + 1
-                raise BadInputError(f"{self.name}: no text (a NUL byte at byte {at}); expected ids in UTF-8")
-            offset += len(piece)
+        if self.head().startswith(_UTF_16):
+            raise BadInputError(
+                f"{self.name}: UTF-16 text, expected UTF-8; save it as UTF-8, in PowerShell with"
+                " `| Set-Content -Encoding utf8 FILE` in place of `> FILE`"
+            )
+        if self.is_gzip:
+            for _ in self._pieces():
+                pass  # Its end tells whether it is whole.
 
     def _check_unchanged(self) -> None:
         if self._state_now() != self._state:

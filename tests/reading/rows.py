@@ -1,14 +1,25 @@
 """A list row by row, as tests look at it; what reads one gets it in stretches."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from producers.reading import Duplicate, InputOptions, Malformed, Source, Stretch, Wellformed, read_list
+from producers.reading import (
+    Duplicate,
+    InputOptions,
+    Malformed,
+    Source,
+    Stretch,
+    Wellformed,
+    read_list,
+    survey,
+)
 
 Row = Wellformed | Malformed | Duplicate
 
 
 def read_rows(source: Source, options: InputOptions) -> Iterator[Row]:
-    for piece in read_list(source, options):
+    surveyed = survey(source, replace(options, allow_malformed=True))
+    for piece in read_list(source, options, surveyed):
         if isinstance(piece, Stretch):
             assert len(piece.lines) == len(piece.ids) > 0
             yield from map(Wellformed, piece.lines, piece.ids)

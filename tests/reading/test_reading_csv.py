@@ -59,7 +59,6 @@ def test_without_a_header_the_first_record_is_a_row(read: Read, data: bytes, col
         (b"Id,ID\nn,a\n", None, "columns 1, 2 are all called id"),
         (b"id;name\na;b\n", None, "found semicolons or tabs in the first row"),
         (b'"id\nx', None, "line 1, the first of the CSV: not valid CSV"),
-        (b"id,\xff\na,b\n", None, "line 1, the first of the CSV: not UTF-8 at byte 4"),
     ],
 )
 def test_a_csv_without_the_column_is_refused(
@@ -105,12 +104,12 @@ def test_a_csv_without_records_is_an_empty_list(read: Read, data: bytes) -> None
     [
         (b"n,", "empty id"),
         (b"n", "1 cells, the id is expected in cell 2"),
-        (b"n,a b,z", "white space or control character at column 2"),
+        (b"n,a b,z", "a space at column 2"),
         (b"n,a,z,more", "4 cells, at most 3 expected; is a quote missing?"),
         (b"n,a\rb", "not valid CSV: a quote or carriage return out of place"),
         (b'"n"n,a', "not valid CSV: a quote or carriage return out of place"),
-        (b"n\xff,a", "not UTF-8 at byte 2"),
-        (b"\xc3\xa4,a\xff", "not UTF-8 at byte 5"),
+        (b"\xc3\xa4,a\xff", "not UTF-8 at column 2"),
+        (b"n,a\0b", "a NUL byte at column 2"),
         (b"n,a," + b"x" * MAX_LINE, "a record longer than 65536 bytes; is a quote left open?"),
     ],
 )

@@ -13,8 +13,9 @@ from producers.reading import (
     Source,
     Stretch,
     read_list,
+    survey,
 )
-from producers.reading.dedupe import Hashes, repeated_hashes, without_duplicates
+from producers.reading.dedupe import Hashes, without_duplicates
 
 
 @settings(deadline=None)  # A busy machine is no failure.
@@ -28,7 +29,10 @@ def test_each_id_passes_once_and_each_other_time_names_its_first_line(
     placed = [pair for some in stretches for pair in zip(some.lines, some.ids, strict=True)]
     first = {id_: line for line, id_ in reversed(placed)}
     expected = [(line, id_, first[id_]) for line, id_ in placed]
-    assert list(flat(without_duplicates(stretches, repeated_hashes(stretches)))) == expected
+    hashes = Hashes()
+    for some in stretches:
+        hashes.add(some.ids)
+    assert list(flat(without_duplicates(stretches, hashes.repeated()))) == expected
 
 
 def flat(pieces: Iterable[Piece]) -> Iterator[tuple[int, str, int]]:
@@ -61,7 +65,8 @@ def test_the_manifest_counts_rows_and_neither_blank_nor_header_lines() -> None:
     data = b"id,note\n\na,x\nb,y\n,\na,z\nnot good,x\n\n,empty\na,again\n"
     counter = ManifestCounter()
     with Source.open("-", io.BytesIO(data)) as source:
-        for piece in read_list(source, InputOptions(format="csv")):
+        options = InputOptions(format="csv")
+        for piece in read_list(source, options, survey(source, options)):
             counter.count(piece)
         manifest = counter.manifest(source.sha256)
     assert manifest == Manifest(source.sha256, lines=6, unique=2, duplicates=2, malformed=2)

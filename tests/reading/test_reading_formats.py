@@ -33,7 +33,18 @@ OURS = b"line,id,outcome,reason,message,http_status,attempts,finished_at"
         ("ids.txt", OURS, InputOptions(), "csv"),
         ("ids.txt", OURS, InputOptions(format="lines"), "lines"),
         ("ids.ndjson", OURS, InputOptions(), "ndjson"),
-        ("ids.txt", OURS + b",more\n", InputOptions(), "lines"),
+        ("ids.txt", OURS + b",more\n", InputOptions(), "csv"),
+        ("ids.txt", b"sep=,\r\n" + OURS + b"\r\n", InputOptions(), "csv"),
+        ("ids.txt", b"\xef\xbb\xbf" + OURS, InputOptions(), "csv"),
+        ("ids.txt", b"sep=;\nmore;outcome;id;line\n", InputOptions(), "csv"),
+        ("ids.txt", b'"line"\t"id"\t"outcome"\n', InputOptions(), "csv"),
+        ("ids.txt", b"line,id\n", InputOptions(), "lines"),
+        ("ids.txt", b"a\n" + OURS, InputOptions(), "lines"),
+        ("ids.tsv", b"a", InputOptions(), "tsv"),
+        ("ids.TSV.gz", b"a", InputOptions(), "tsv"),
+        ("ids.xlsx", b"a", InputOptions(), "xlsx"),
+        ("-", b"a", InputOptions(sheet="2"), "xlsx"),
+        ("ids.txt", b"a", InputOptions(delimiter=";"), "csv"),
         ("ids.txt", b"id,name\na,b\n", InputOptions(), "lines"),
         ("ids.txt", b'{"id":"a"}\n', InputOptions(), "lines"),
         ("ids.txt", b"x" * 100_000, InputOptions(), "lines"),
@@ -54,6 +65,9 @@ def test_the_format_is_told_by_option_then_name_then_our_header(
         ("x.csv", {"field": "id"}, "--field: .*x.csv is read as csv; --format ndjson"),
         ("x", {"column": "id", "format": "lines"}, "--column: .*x is read as lines"),
         ("x", {"column": "id", "field": "id"}, "--field: .*x is read as csv"),
+        ("x.csv", {"sheet": "1"}, "--sheet: .*x.csv is read as csv; --format xlsx"),
+        ("x.tsv", {"delimiter": ";"}, "--delimiter: .*x.tsv is read as tsv"),
+        ("x.csv", {"delimiter": ";;"}, "--delimiter: expected one character"),
     ],
 )
 def test_an_option_of_another_format_is_refused(
@@ -66,9 +80,7 @@ def test_an_option_of_another_format_is_refused(
 def test_strict_stops_at_the_first_malformed_line_and_names_it(read: Read) -> None:
     with pytest.raises(BadInputError) as caught:
         read(b"a\n\na\nnot good\nb\n\xff\n", strict=True)
-    assert str(caught.value) == (
-        "standard input: line 4: white space or control character at column 4 (--strict)"
-    )
+    assert str(caught.value) == ("standard input: line 4: a space at column 4 (--strict)")
 
 
 def test_strict_does_not_mind_duplicates_and_blank_lines(read: Read) -> None:

@@ -38,11 +38,11 @@ def test_an_empty_list_has_no_rows(read: Read, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b"a b", "white space or control character at column 2"),
-        (b"a\tb", "white space or control character at column 2"),
-        (b"ab\rc", "white space or control character at column 3"),
-        (b"a\x0cb", "white space or control character at column 2"),
-        ("a\u00a0".encode(), "white space or control character at column 2"),
+        (b"a b", "a space at column 2"),
+        (b"a\tb", "a tab at column 2"),
+        (b"ab\rc", "a carriage return at column 3"),
+        (b"a\x0cb", "a control character (U+000C) at column 2"),
+        ("a\u00a0".encode(), "a no-break space at column 2"),
         (b"x" * 257, "257 characters, at most 256 allowed"),
         (b"ab\xffc", "not UTF-8 at byte 3"),
         (b"x" * (MAX_LINE + 1), "longer than 65536 bytes"),

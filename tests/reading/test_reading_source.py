@@ -114,9 +114,6 @@ PACKED = gzip.compress(random.Random(1).randbytes(50_000).hex().encode(), mtime=
         ("x.txt", PACKED[:1000] + bytes(1000) + PACKED[2000:], "not gzip, or damaged"),
         ("x.txt", "a\nb\n".encode("utf-16"), "UTF-16 text, expected UTF-8"),
         ("x.txt", b"\xfe\xff\x00a", "UTF-16 text, expected UTF-8"),
-        ("x.txt", "a\nb\n".encode("utf-16-le"), r"no text \(a NUL byte at byte 2\)"),
-        ("x.txt", b"a\n" * 1_000_000 + b"\0", r"no text \(a NUL byte at byte 2000001\)"),
-        ("x.gz", gzip.compress(b"ab\0", mtime=0), r"no text \(a NUL byte at byte 3\)"),
         ("x.gz", gzip.compress("a".encode("utf-16"), mtime=0), "UTF-16 text, expected UTF-8"),
     ],
     ids=[
@@ -131,9 +128,6 @@ PACKED = gzip.compress(random.Random(1).randbytes(50_000).hex().encode(), mtime=
         "hole inside",
         "UTF-16 with its mark",
         "big-endian UTF-16",
-        "UTF-16 without its mark",
-        "NUL far down",
-        "NUL in gzip",
         "UTF-16 in gzip",
     ],
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from producers.reading import InputOptions, Source, Wellformed
 from tests.reading.rows import read_rows
 from worker.core.errors import BadInputError
+from worker.core.formulas import guarded
 from worker.core.ids import malformed
 from worker.core.outcome import Outcome
 from worker.core.rows import COLUMNS, Row, Run, alone, rows_of
@@ -35,10 +36,23 @@ def test_the_columns_are_those_of_the_contract() -> None:
     assert tuple(Row.__struct_fields__) == COLUMNS
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "'=", "''@"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "'=", "''@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_no_cell_is_run_as_a_formula(start: str) -> None:
     line = csv_of(failed(f"{start}1+1", f"{start}cmd")).splitlines()[1]
     assert line == f"1,'{start}1+1,failed,REFUSED,'{start}cmd,200,1,2026-11-24T00:00:00.000Z"
+
+
+def test_no_part_of_a_cell_is_run_where_other_separators_are_used() -> None:
+    line = csv_of(failed("a;=1", "no,@x")).splitlines()[1]
+    assert line.startswith("""1,a;'=1,failed,REFUSED,"no,'@x",""")
+
+
+def test_excel_is_told_of_utf_8_and_the_file_still_goes_back_in() -> None:
+    out = io.BytesIO()
+    write_csv([alone(failed("=\u00e4"))], out.write, bom=True)
+    assert out.getvalue().startswith(b"\xef\xbb\xbfline,id,")
+    with Source.open("-", io.BytesIO(out.getvalue())) as source:
+        assert list(read_rows(source, InputOptions())) == [Wellformed(2, "=\u00e4")]
 
 
 def test_control_characters_become_visible() -> None:
@@ -90,7 +104,7 @@ def in_runs(rows: list[Row], size: int) -> list[Run]:
 def plain_cell(text: str | None) -> str | None:
     """As a cell is to be, before `csv.writer` quotes it."""
     shown = "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in text or "")
-    return f"'{shown}" if shown.lstrip("'")[:1] in set("=+-@") else shown or None
+    return guarded(shown) or None
 
 
 @given(st.lists(_ROWS, max_size=9), st.integers(1, 4))

@@ -5,6 +5,7 @@ secret; a list of values was pasted by mistake and must not be stored or sent.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from itertools import islice
 
@@ -14,7 +15,27 @@ MAX_ID_LENGTH = 256
 SECRET_SAMPLE = 1000
 """How many ids, from the top of a list, are looked at before any of it is stored."""
 
-_UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_INVISIBLE = (
+    "\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Characters that take no room or no ink: two ids that look alike would be different ones. All of Unicode's
+general category Cf, its Default_Ignorable_Code_Point, and the blank of Braille."""
+_TYPOGRAPHIC = (
+    "\u00ab\u00bb\u2018-\u201f\u2032\u2033\u2035\u2036\u2039\u203a\u300c-\u300f\u301d-\u301f\uff02\uff07"
+)
+"""Quotes that a word processor put where `"` or `'` was, or around the id."""
+_LOST = "\ufffd"
+"""Stands where a text was decoded wrongly: what was there is gone."""
+_UNSAFE = re.compile(rf"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}{_TYPOGRAPHIC}{_LOST}]")
+_NAMES = {
+    "\0": "NUL byte",
+    "\t": "tab",
+    "\n": "line feed",
+    "\r": "carriage return",
+    "\ufeff": "byte order mark",
+}
 _TOKEN_VALUE = re.compile(r"[A-Za-z0-9_-]{64}")
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ORG_ID = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]{6,62})[0-9A-Za-z]")
@@ -27,8 +48,19 @@ def malformed(text: str) -> str | None:
     if len(text) > MAX_ID_LENGTH:
         return f"{len(text)} characters, at most {MAX_ID_LENGTH} allowed"
     if (found := _UNSAFE.search(text)) is not None:
-        return f"white space or control character at column {found.start() + 1}"
+        return f"{_named(found[0])} at column {found.start() + 1}"
     return None
+
+
+def _named(char: str) -> str:
+    """What `char` is, with its article: most of these cannot be seen in a message."""
+    if "\ud800" <= char <= "\udfff":
+        return "not UTF-8"
+    name = _NAMES.get(char) or unicodedata.name(char, "").lower().replace("zero width", "zero-width")
+    if not name:
+        kind = "control" if unicodedata.category(char) == "Cc" else "reserved"
+        return f"a {kind} character (U+{ord(char):04X})"
+    return f"{'an' if name[0] in 'aeio' else 'a'} {name}"
 
 
 def looks_like_token_value(text: str) -> bool:

@@ -2,19 +2,17 @@
 
 import re
 import string
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, cast
 
 import msgspec
 
 from worker.core.errors import BadInputError
+from worker.core.formulas import guarded
 from worker.core.outcome import Outcome
 from worker.core.rows import COLUMNS, Row, Run, alone, job_runs, rows_of
 from worker.store.jobs import JobStore
-
-_FORMULA: Final = re.compile(r"'*[=+\-@]")
-"""A cell that begins so is run as a formula by spreadsheets; a `'` before it makes it text. One that has
-a `'` already gets another, so that whoever takes one off again has what was there."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -64,8 +62,10 @@ def parse_outcomes(text: str | None) -> frozenset[Outcome]:
     return frozenset(Outcome(name) for name in names)
 
 
-def write_csv(runs: Iterable[Run], write: Write) -> int:
-    """Writes a header and the rows; how many rows there were."""
+def write_csv(runs: Iterable[Run], write: Write, *, bom: bool = False) -> int:
+    """Writes a header and the rows; how many rows there were. `bom`: by it Excel knows UTF-8."""
+    if bom:
+        write(BOM_UTF8)
     write((",".join(COLUMNS) + "\n").encode())
     return _write_lines(runs, write, _CSV)
 
@@ -136,8 +136,7 @@ def _cell(text: str | None) -> str:
         return ""
     if _CONTROL.search(text):
         text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    if _FORMULA.match(text):
-        text = f"'{text}"
+    text = guarded(text)
     return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 

@@ -1,0 +1,37 @@
+"""What of a list's ids looks like a mistake, though each of them may be one."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from producers.reading.columns import is_heading
+from producers.reading.options import Format
+
+_SHOWN: Final = 4
+"""Characters of an id at each of its ends, at most."""
+_AROUND: Final = frozenset("\"'`,;[](){}<>")
+_WITHIN: Final = frozenset(",;|")
+
+
+def ends(id_: str) -> str:
+    """`6f1c…7d2e`: enough to know an id by, too little to use it. Of a short one less, at most half."""
+    shown = min(_SHOWN, len(id_) // 4)
+    return f"{id_[:shown]}…{id_[-shown:]}" if shown else f"{id_[: len(id_) // 2]}…"
+
+
+def advice(sample: Sequence[str], read_as: Format) -> Iterator[str]:
+    """`sample`: the first ids of the list."""
+    around = sum(id_[0] in _AROUND or id_[-1] in _AROUND for id_ in sample)
+    if 2 * around > len(sample):
+        cure = "; if they are JSON strings, --format ndjson reads them" if read_as == "lines" else ""
+        yield f"most ids begin or end with a quote, a bracket or a comma: is that part of them?{cure}"
+    elif 2 * sum(not _WITHIN.isdisjoint(id_) for id_ in sample) > len(sample):
+        yield "most ids hold a comma, a semicolon or a bar: is each line one id? --format csv reads CSV"
+    if sample and _is_heading(sample):
+        yield "the first id looks like a heading: is it one? It would be sent"
+
+
+def _is_heading(sample: Sequence[str]) -> bool:
+    """Known as one, or without a digit where most others have some."""
+    first, *others = sample
+    digits = sum(any(char.isdigit() for char in id_) for id_ in others)
+    return is_heading(first.strip("\"'")) or (not any(map(str.isdigit, first)) and 2 * digits > len(others))

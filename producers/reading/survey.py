@@ -1,0 +1,89 @@
+"""The first pass over a list: whether it can be taken for one, and what is needed for the second."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from producers.reading.advice import advice, ends
+from producers.reading.dedupe import Hashes
+from producers.reading.formats import format_of, parse
+from producers.reading.options import InputOptions
+from producers.reading.rows import Malformed
+from producers.reading.signatures import likeness
+from producers.reading.source import Source
+from worker.core.errors import BadInputError
+
+_SAMPLE: Final = 1000
+"""Ids, from the top of the list, that advice is drawn from."""
+_FAULTS: Final = 3
+"""Kinds of faults that a message tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    repeated: set[int]
+    """Hashes of ids that stand in the list more than once."""
+    first: str
+    """The first id, by its ends; '' where there is none."""
+    last: str
+    advice: tuple[str, ...]
+    """What about the list looks like a mistake, a sentence each."""
+
+
+def survey(source: Source, options: InputOptions) -> Survey:
+    """Reads the list once, before anything of it is stored.
+
+    Raises BadInputError where `parse` does, with `strict` at the first malformed line, and where most lines
+    are malformed, unless that is allowed.
+    """
+    hashes, faults = Hashes(), _Faults()
+    rows = 0
+    sample: list[str] = []
+    last = ""
+    for piece in parse(source, options):
+        if isinstance(piece, Malformed):
+            if options.strict:
+                raise BadInputError(f"{source.name}: line {piece.line}: {piece.why} (--strict)")
+            faults.add(piece)
+            continue
+        hashes.add(piece.ids)
+        rows += len(piece.ids)
+        last = piece.ids[-1]
+        if len(sample) < _SAMPLE:
+            sample += piece.ids[: _SAMPLE - len(sample)]
+    kind = format_of(source, options)
+    if faults.count > rows and not options.allow_malformed:
+        raise BadInputError(
+            f"{source.name}: {faults.count:,} of {rows + faults.count:,} lines are malformed, and nothing was"
+            f" stored or sent: {faults.commonest()}{likeness(source, kind)};"
+            " mend the list, or send the other lines alone with --allow-malformed"
+        )
+    return Survey(
+        hashes.repeated(),
+        ends(sample[0]) if sample else "",
+        ends(last) if last else "",
+        tuple(advice(sample, kind)),
+    )
+
+
+class _Faults:
+    """Malformed lines, by what is wrong with them, the numbers in it aside."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kinds: Counter[str] = Counter()
+        self._examples: dict[str, Malformed] = {}
+
+    def add(self, row: Malformed) -> None:
+        kind = _NUMBER.sub("#", row.why)
+        self.count += 1
+        self._kinds[kind] += 1
+        self._examples.setdefault(kind, row)
+
+    def commonest(self) -> str:
+        told = ((count, self._examples[kind]) for kind, count in self._kinds.most_common(_FAULTS))
+        return "; ".join(f"{count:,} as line {row.line}: {row.why}" for count, row in told)
+
+
+_NUMBER: Final = re.compile(r"\d+")
