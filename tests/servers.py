@@ -56,7 +56,7 @@ class RealServer:
     def __init__(self, name: str, binary: Path, home: Path, options: dict[str, str]) -> None:
         self._name = name
         self._binary = binary
-        self._home = home
+        self.home = home
         self._options = options
         self._supervisor: subprocess.Popen[str] | None = None
         self._server: Server | None = None
@@ -68,9 +68,9 @@ class RealServer:
 
     def start(self) -> Server:
         assert self._supervisor is None, "runs already"
-        self._supervisor = supervisor(self._home, "--server", str(self._binary))
+        self._supervisor = supervisor(self.home, "--server", str(self._binary))
         ready = ready_line(self._supervisor)
-        with connected(self._home / "redis.sock") as client:
+        with connected(self.home / "redis.sock") as client:
             for option, value in self._options.items():
                 client.config_set(option.replace("_", "-"), value)
         self._server = Server(self._name, ready.url, ready.version, ready.server_pid)
@@ -90,7 +90,7 @@ class RealServer:
 
     def written(self) -> dict[Path, int]:
         """How much stands in the files of its data now."""
-        return {path: path.stat().st_size for path in (self._home / "appendonlydir").glob("*.incr.aof")}
+        return {path: path.stat().st_size for path in (self.home / "appendonlydir").glob("*.incr.aof")}
 
     def lose_power(self, kept: Mapping[Path, int]) -> None:
         """Ends, and what was written since `kept` never reached the disk."""

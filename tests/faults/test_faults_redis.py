@@ -1,11 +1,13 @@
 """Redis stops, pauses, dies, fills up, forgets or refuses in the middle of a job."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.e2e.stack import ORG, new_ids, until
 from tests.faults.invariant import check
@@ -66,10 +68,51 @@ def replica(made: Scene) -> Iterator[None]:
         client.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
 
 
+@contextmanager
+def busy(made: Scene) -> Iterator[None]:
+    """Somebody else's script runs and runs."""
+    script = threading.Thread(target=run_for_ever, args=(made.real.server.url,))
+    with made.client() as client:
+        client.config_set("lua-time-limit", "50")
+        script.start()
+        yield
+        client.script_kill()
+    script.join()
+
+
+def run_for_ever(url: str) -> None:
+    # No time-out: the answer is that it was killed.
+    with redis.Redis.from_url(url, retry=None, socket_timeout=None) as client, suppress(redis.ResponseError):
+        client.eval("while true do end", 0)
+
+
+@contextmanager
+def unsaved(made: Scene) -> Iterator[None]:
+    """Its last snapshot failed, since a folder stands where the file belongs, and it takes no writes."""
+    obstacle = made.real.home / "dump.rdb"
+    with made.client() as client:
+        client.config_set("save", "3600 1")
+        client.config_set("stop-writes-on-bgsave-error", "yes")
+        obstacle.unlink(missing_ok=True)
+        obstacle.mkdir()
+        client.bgsave()
+        until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+        yield
+        obstacle.rmdir()
+        client.config_set("save", "")
+        client.config_set("stop-writes-on-bgsave-error", "no")
+
+
 @pytest.mark.parametrize(
     ("outage", "attempts", "another"),
     # A server that stands still answers nothing: a try ends by its time-out, of seconds.
-    [(stopped, 1, None), (killed, PATIENT, restarted), (full, PATIENT, replica)],
+    [
+        (stopped, 1, None),
+        (killed, PATIENT, restarted),
+        (full, PATIENT, replica),
+        (busy, PATIENT, None),
+        (unsaved, PATIENT, None),
+    ],
 )
 def test_what_workers_hold_outlives_an_outage_longer_than_a_lease_and_nothing_is_sent_twice(
     tmp_path: Path, outage: Outage, attempts: int, another: Outage | None

@@ -3,6 +3,7 @@
 TLS is always verified. Behind sentinels each new connection goes to whom they call the master by then.
 """
 
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,  # noqa: A004 -- redis-py's own name; the built-in is not used here.
     MasterDownError,
     NoPermissionError,
@@ -24,6 +26,7 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
     TimeoutError,  # noqa: A004 -- as above.
+    TryAgainError,
 )
 from redis.retry import Retry
 
@@ -40,14 +43,26 @@ TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError)
 """Faults that pass: the server restarts, loads its data, or is out of reach for a while."""
 
 
-_REFUSALS: Final = (OutOfMemoryError, ReadOnlyError, MasterDownError, NoPermissionError, AuthenticationError)
-_REFUSAL_CODES: Final = ("MISCONF", "NOREPLICAS", "NOAUTH")
-"""Those for which redis-py has no class of their own."""
+_REFUSALS: Final = (
+    OutOfMemoryError,
+    ReadOnlyError,
+    MasterDownError,
+    NoPermissionError,
+    AuthenticationError,
+    ClusterDownError,
+    TryAgainError,
+)
+_REFUSAL_CODES: Final = re.compile(
+    r"(?:(?:.*@user_script: ?\d+: )?-?(?:BUSY|MISCONF|NOREPLICAS|DENIED)"
+    r"|.*@user_script: ?\d+: -?(?:OOM|READONLY|LOADING|MASTERDOWN|NOPERM)) "
+)
+"""How a refusal begins for which redis-py has no class of its own. BUSY: somebody else's script runs for
+long. Redis 6.2 tells what a command in a script met behind words of its own."""
 
 
 def is_mendable(error: RedisError) -> bool:
     """Whether the fault may pass, or someone can mend the server, while we wait."""
-    return isinstance(error, (*TRANSIENT, *_REFUSALS)) or str(error).startswith(_REFUSAL_CODES)
+    return isinstance(error, (*TRANSIENT, *_REFUSALS)) or _REFUSAL_CODES.match(str(error)) is not None
 
 
 def _options(url: str) -> dict[str, Any]:
