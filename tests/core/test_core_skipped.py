@@ -1,8 +1,8 @@
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.core.errors import DamagedRecordError
 from worker.core.ids import MAX_ID_LENGTH
 from worker.core.skipped import CHUNK, SkippedLine, pack_skipped, unpack_skipped
 
@@ -32,5 +32,5 @@ def test_a_full_chunk_of_the_longest_ids_comes_back() -> None:
 
 
 def test_what_is_no_list_of_skipped_lines_is_refused() -> None:
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(DamagedRecordError):
         unpack_skipped(pack_skipped([SkippedLine("x", None, None, "")]))  # type: ignore[arg-type] # The point.

@@ -5,6 +5,7 @@
     │   ├── BadSettingError      2  an environment variable, a line of ENV_FILE or a secrets file
     │   ├── StateChangeError     2  the job's state does not allow the change
     │   └── RequestIdTakenError  2  the same request id with another list
+    ├── DamagedRecordError       1  what stands in Redis was not written by us, or was cut
     ├── NoSuchJobError           5
     ├── UnbalancedError          6  the record and the counters differ
     └── UnreachableError         7
@@ -35,6 +36,10 @@ class StateChangeError(BadInputError):
 
 
 class RequestIdTakenError(BadInputError):
+    pass
+
+
+class DamagedRecordError(BulkActivateError):
     pass
 
 

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from worker.core.batch import MAX_BATCH
+from worker.core.errors import DamagedRecordError
 from worker.core.outcome import AT_REST, BY_CODE, Outcome
 
 _BATCH: Final = struct.Struct(">BHBI")
@@ -26,6 +27,7 @@ _REASON: Final = struct.Struct(">HH")
 _EXCEPTION: Final = struct.Struct(">HBHBI")
 # Five bytes of time are one and four: there is no format of five.
 _ALIKE: Final = re.compile(r"(.)\1*")
+_CODES: Final = "".join(BY_CODE).encode()
 _PENDING: Final = Outcome.PENDING
 _NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
 # Bound once: a look at an enumeration's class costs more than the comparison.
@@ -47,6 +49,23 @@ class Stored:
     batches: bytes
     reasons: bytes
     exceptions: bytes
+
+
+def check_stored(stored: Stored, count: int) -> Stored:
+    """`stored`, of a slice of `count` ids. Raises `DamagedRecordError` where it was not written by us."""
+    whole = (
+        len(stored.outcomes) <= count
+        and not stored.outcomes.translate(None, _CODES)
+        and len(stored.batches) % _BATCH.size == 0
+        and len(stored.batches) <= -(-count // MAX_BATCH) * _BATCH.size
+        and len(stored.reasons) % _REASON.size == 0
+        and len(stored.exceptions) % _EXCEPTION.size == 0
+    )
+    if not whole:
+        raise DamagedRecordError(
+            "stored outcomes of a slice are damaged: look for who wrote to Redis, and submit the list again"
+        )
+    return stored
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -8,8 +8,14 @@ from typing import Final
 import msgspec
 import zstandard
 
+from worker.core.bounded import decompressed
+from worker.core.errors import DamagedRecordError
+
 CHUNK: Final = 4096
 """Rows in a chunk."""
+
+_MOST_BYTES: Final = CHUNK * 4096
+"""Of a chunk unpacked; a row is an id of 256 characters at its longest, or a sentence, and two numbers."""
 
 
 class SkippedLine(msgspec.Struct, frozen=True, array_like=True):
@@ -38,4 +44,10 @@ def pack_skipped(rows: list[SkippedLine]) -> bytes:
 
 
 def unpack_skipped(blob: bytes) -> list[SkippedLine]:
-    return _decoder.decode(zstandard.ZstdDecompressor().decompress(blob))
+    """Raises `DamagedRecordError` where `blob` is no chunk."""
+    try:
+        return _decoder.decode(decompressed(blob, _MOST_BYTES))
+    except msgspec.DecodeError as error:
+        raise DamagedRecordError(
+            "stored rows of skipped lines are damaged: look for who wrote to Redis, and submit the list again"
+        ) from error

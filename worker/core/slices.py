@@ -16,7 +16,9 @@ from typing import Final
 import zstandard
 
 from worker.core.batch import MAX_BATCH
-from worker.core.errors import BulkActivateError
+from worker.core.bounded import decompressed
+from worker.core.errors import DamagedRecordError
+from worker.core.ids import MAX_ID_LENGTH, malformed
 
 BATCHES: Final = 192
 IDS: Final = BATCHES * MAX_BATCH
@@ -25,6 +27,9 @@ classes there are 48, 56 and 64 KiB); smaller slices pay more per key, larger on
 worker."""
 
 _FORMAT: Final = b"1"
+
+_MOST_BYTES: Final = IDS * (4 * MAX_ID_LENGTH + 1) + 64 * IDS
+"""Of a slice unpacked: its ids at their longest, each on a line of its own run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +71,44 @@ def holds_any(blob: bytes, ids: Iterable[str]) -> bool:
     return any(f"\n{id_}\n".encode() in text for id_ in ids)
 
 
-def unpack(blob: bytes) -> Slice:
-    """Raises `BulkActivateError` where `blob` is no slice of a format that this version knows."""
-    head, *ids = _text(blob).decode().split("\n")
-    runs = [run.split("+") for run in head.split(",")] if head else []
-    return Slice(tuple(ids), tuple((int(first), int(count)) for first, count in runs))
+def unpack(blob: bytes, expected: int | None = None) -> Slice:
+    """`expected`: how many ids the job says that it has.
+
+    Raises `DamagedRecordError` where `blob` is no slice of a format that this version knows, or is not whole.
+    """
+    try:
+        head, *ids = _text(blob).decode().split("\n")
+        runs = tuple((int(first), int(count)) for first, count in _pairs(head))
+    except ValueError as error:
+        raise _not_whole("its text cannot be read") from error
+    if any(first < 1 or count < 1 for first, count in runs) or sum(count for _, count in runs) != len(ids):
+        raise _not_whole(f"its lines are not those of {len(ids)} ids")
+    if expected is not None and len(ids) != expected:
+        raise _not_whole(f"it has {len(ids)} ids, and its job says {expected}")
+    return Slice(tuple(ids), runs)
+
+
+def check_ids(part: Slice) -> None:
+    """To be asked before ids are sent. Raises `DamagedRecordError` where one of them can be none."""
+    for place, token_id in enumerate(part.ids):
+        if (why := malformed(token_id)) is not None:
+            raise _not_whole(f"its id {place + 1} is none ({why})")
+
+
+def _pairs(head: str) -> list[list[str]]:
+    return [run.split("+", 1) for run in head.split(",")] if head else []
+
+
+def _not_whole(what: str) -> DamagedRecordError:
+    return DamagedRecordError(
+        f"a stored slice is damaged: {what}; look for who wrote to Redis, and submit the list again"
+    )
 
 
 def _text(blob: bytes) -> bytes:
     if blob[:1] != _FORMAT:
-        raise BulkActivateError(
+        raise DamagedRecordError(
             f"a stored slice has format {blob[:1]!r}, this version reads {_FORMAT!r}:"
             " use the version that wrote it, or submit the list again"
         )
-    return zstandard.ZstdDecompressor().decompress(blob[1:])
+    return decompressed(blob[1:], _MOST_BYTES)
