@@ -20,7 +20,7 @@ def job_ids(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> lis
             return list(
                 islice(
                     (
-                        CompletionItem(fields["id"], help=fields["state"])
+                        CompletionItem(fields["id"], help=fields.get("state", "damaged"))
                         for fields in store.summaries()
                         if fields["id"].startswith(begun)
                     ),

@@ -38,7 +38,7 @@ class Heartbeat:
         self._file = file
         self._look = look
         self._was_well = True
-        self._rounds = Rounds(self._beat, BEAT_SECONDS)
+        self._rounds = Rounds("the heartbeat", self._beat, BEAT_SECONDS)
 
     async def close(self) -> None:
         await self._rounds.close()

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from worker.core.errors import NoSuchJobError
 from worker.core.job import AT_REST
 from worker.core.report import Report
+from worker.once import Once
 from worker.reports.status import read_report
 from worker.store.jobs import JobStore
 
@@ -36,6 +37,8 @@ class JobWatch:
         self._client = client
         self._store = JobStore(client)
         self._show = show
+        self._once = Once()
+        self._failed = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobwatch", daemon=True)
         self._thread.start()
@@ -56,11 +59,18 @@ class JobWatch:
                 # The sweeper beside us warns of it.
                 log.debug("cannot look at jobs, will try again", problem=str(error))
                 continue
+            except Exception:
+                if not self._failed:
+                    log.exception("a periodic task failed, and goes on", task="telling of jobs")
+                self._failed = True
+                continue
+            self._failed = False
             for job_id in untold:
                 try:
                     self._tell(job_id)
                 except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their telling.
-                    log.warning("cannot tell of a job, will try again", job_id=job_id, problem=str(error))
+                    if self._once.is_new(job_id):
+                        log.warning("cannot tell of a job, will try again", job_id=job_id, problem=str(error))
 
     def _tell(self, job_id: str) -> None:
         try:

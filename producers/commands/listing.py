@@ -1,6 +1,6 @@
 """`list`: jobs, newest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import click
@@ -43,15 +43,22 @@ def command(state: str | None, output_format: str) -> int:
 
 def _jobs(store: JobStore) -> Iterator[dict[str, Any]]:
     for fields in store.summaries():
-        yield {
-            "job_id": fields["id"],
-            "org_id": fields["org_id"],
-            "api_url": fields.get("api_url"),
-            "state": fields["state"],
-            "created_at": timestamp(float(fields["created_ms"])),
-            "created_by": fields.get("created_by", ""),
-            "counts": counts_of(fields),
-        }
+        try:
+            yield _job(fields)
+        except (KeyError, ValueError, OverflowError):
+            click.echo(f"Warning: job {fields.get('id')!r} is left out: its record is damaged", err=True)
+
+
+def _job(fields: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "job_id": fields["id"],
+        "org_id": fields["org_id"],
+        "api_url": fields.get("api_url"),
+        "state": State(fields["state"]),
+        "created_at": timestamp(float(fields["created_ms"])),
+        "created_by": fields.get("created_by", ""),
+        "counts": counts_of(fields),
+    }
 
 
 def _table(jobs: list[dict[str, Any]]) -> None:

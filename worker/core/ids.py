@@ -38,6 +38,9 @@ _NAMES = {
 }
 _TOKEN_VALUE = re.compile(r"[A-Za-z0-9_-]{64}")
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
+JOB_ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}\Z"
+"""A job's id stands inside keys of the store: nothing but what we make has a place there."""
+_JOB_ID = re.compile(JOB_ID)
 _ORG_ID = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]{6,62})[0-9A-Za-z]")
 
 
@@ -80,3 +83,8 @@ def is_list_of_token_values(ids: Iterable[str]) -> bool:
 def is_org_id(text: str) -> bool:
     """Whether `text` is GUID-like: 8 to 64 letters, digits and inner dashes, safe inside a URL path."""
     return _ORG_ID.fullmatch(text) is not None
+
+
+def is_job_id(text: str) -> bool:
+    """Whether `text` has the shape of a job's id, safe inside a key of the store."""
+    return _JOB_ID.match(text) is not None

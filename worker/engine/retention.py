@@ -8,8 +8,10 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
+from worker.once import Once
 from worker.rounds import Rounds
 from worker.store.claims import ClaimStore
+from worker.store.connect import is_mendable
 
 INTERVAL: Final = 60.0
 """Seconds between two looks, at most; a shorter retention is looked after as often as it is long."""
@@ -23,10 +25,11 @@ class Retention:
     def __init__(self, store: ClaimStore, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
-        self._rounds = Rounds(self._purge, min(INTERVAL, seconds))
+        self._once = Once()
+        self.rounds = Rounds("retention", self._purge, min(INTERVAL, seconds))
 
     async def close(self) -> None:
-        await self._rounds.close()
+        await self.rounds.close()
 
     async def _purge(self) -> None:
         rested_ms = round(self._seconds * 1000)
@@ -34,6 +37,8 @@ class Retention:
             for job_id in await self._store.maybe_rested(rested_ms):
                 await self._purge_one(job_id, rested_ms)
         except RedisError as error:
+            if not is_mendable(error):
+                raise
             log.warning("cannot remove old jobs, will try again", problem=str(error))
 
     async def _purge_one(self, job_id: str, rested_ms: int) -> None:
@@ -41,5 +46,8 @@ class Retention:
             if await self._store.purge(job_id, rested_ms):
                 log.info("job removed: it rested for longer than RETENTION", job_id=job_id)
         except ResponseError as error:
-            # One broken job must not keep the others here.
-            log.warning("cannot remove job, will try again", job_id=job_id, problem=str(error))
+            if is_mendable(error):
+                raise
+            # One damaged job must not keep the others here.
+            if self._once.is_new(job_id):
+                log.warning("cannot remove job, will try again", job_id=job_id, problem=str(error))

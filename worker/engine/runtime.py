@@ -22,6 +22,8 @@ from worker.api.client import ActivationClient
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
 from worker.api.turns import SharedTurns
+from worker.core.errors import DamagedRecordError
+from worker.core.job import Control, ReasonCode
 from worker.core.liveness import consumer_is_stuck
 from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.account import Account
@@ -122,7 +124,13 @@ class Engine:
             log.debug("left alone: this worker is for another job", job_id=job_id)
             return
         nonce = alone or secrets.token_hex(8)
-        claim, queue = await self._patiently(partial(self._claim, job_id, slice_no, nonce, alone=bool(alone)))
+        try:
+            claim, queue = await self._patiently(
+                partial(self._claim, job_id, slice_no, nonce, alone=bool(alone))
+            )
+        except DamagedRecordError as error:
+            await self._fail(job_id, slice_no, error)
+            return
         if claim is Code.ALONE:
             await self._run_alone(job_id, slice_no, nonce)
             return
@@ -149,6 +157,16 @@ class Engine:
             finally:
                 self._running.discard(run)
             log.info("slice ended", went_on=ledger.going_on, **account.line())
+
+    async def _fail(self, job_id: str, slice_no: int, error: DamagedRecordError) -> None:
+        """What cannot be read cannot be sent: the job ends, and its report says why."""
+        log.error("job stopped: its record is damaged", job_id=job_id, slice=slice_no, problem=str(error))
+        self._stop_job(job_id)
+        await self._patiently(
+            partial(
+                self._store.control, job_id, Control.FAIL, code=ReasonCode.RECORD_LOST, message=str(error)
+            )
+        )
 
     async def _claim(
         self, job_id: str, slice_no: int, nonce: str, *, alone: bool
@@ -202,9 +220,13 @@ class Engine:
         now = asyncio.get_running_loop().time()
         since, stopping = self._sweeper.redis_since, self._stopping.is_set()
         answers = "does not answer" if since is None else "answers"
+        stuck = consumer_is_stuck(now, self._heard, since, stopping=stopping)
+        parts = (self._sweeper.rounds, self._retention.rounds, self._holds)
+        ails = "".join(f"; {part.trouble}" for part in parts if part.trouble is not None)
+        # One that fails at each round goes on, and so would fail in another process; one that ended does not.
         return Vitals(
-            not consumer_is_stuck(now, self._heard, since, stopping=stopping),
-            f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}",
+            not stuck and not any(part.has_stopped for part in parts),
+            f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}{ails}",
         )
 
     def _stop_job(self, job_id: str) -> None:

@@ -13,8 +13,10 @@ from redis.exceptions import RedisError
 
 from worker.core.rate.fairness import Standing
 from worker.engine.ledger import Queue
+from worker.once import Once
 from worker.rounds import Rounds
 from worker.store.claims import ClaimStore
+from worker.store.connect import is_mendable
 
 BEAT_SECONDS: Final = 1.0
 FORGET_MS: Final = 15_000
@@ -34,16 +36,17 @@ class Sweeper:
         self._queue = queue
         self._share = share
         self._stopping = False
+        self._once = Once()
         self.redis_since: float | None = None
         """The loop's time since when Redis has answered without a break; None while it does not."""
-        self._rounds = Rounds(self._look, BEAT_SECONDS)
+        self.rounds = Rounds("the sweep", self._look, BEAT_SECONDS)
 
     def stop_sweeping(self) -> None:
         """What a stopping worker hands over is for others: its own message would come back to it."""
         self._stopping = True
 
     async def close(self) -> None:
-        await self._rounds.close()
+        await self.rounds.close()
         try:
             await self._store.leave(self._worker)
         except RedisError as error:
@@ -51,13 +54,29 @@ class Sweeper:
 
     async def _look(self) -> None:
         try:
-            await self._store.beat(self._worker, FORGET_MS)
+            await self._beat()
             self._answered()
             jobs = [(job_id, await self._sweep(job_id)) for job_id in await self._store.live_jobs()]
             self._share({job_id: standing for job_id, standing in jobs if standing is not None})
         except RedisError as error:
+            if not is_mendable(error):
+                # Of one job it would be met below: what all jobs share is spoilt.
+                raise
             self.redis_since = None
             log.warning("cannot sweep, will try again", problem=str(error))
+
+    async def _beat(self) -> None:
+        try:
+            await self._store.beat(self._worker, FORGET_MS)
+        except RedisError as error:
+            if is_mendable(error):
+                raise
+            # Nobody sees that this worker lives; the jobs are to go on all the same.
+            self._say_once(self._worker, "cannot show that this worker lives", error)
+
+    def _say_once(self, about: str, words: str, error: Exception, **more: str) -> None:
+        if self._once.is_new((about, type(error))):
+            log.warning(words, problem=str(error), **more)
 
     def _answered(self) -> None:
         if self.redis_since is None:
@@ -69,7 +88,10 @@ class Sweeper:
         try:
             swept = await self._store.sweep(job_id)
             await self._queue(job_id, swept.queue)
-        except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their sweep.
-            log.warning("cannot sweep job, will try again", job_id=job_id, problem=str(error))
+        except Exception as error:
+            if isinstance(error, RedisError) and is_mendable(error):
+                raise
+            # One damaged job must not cost the others their sweep.
+            self._say_once(job_id, "cannot sweep job, will try again", error, job_id=job_id)
             return None
         return swept.standing

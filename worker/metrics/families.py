@@ -15,8 +15,9 @@ from worker.core.job import AT_REST, ReasonCode, State
 from worker.core.latency import BOUNDS, BUCKETS
 from worker.core.outcome import COUNTED, FINAL
 from worker.core.report import SECONDS
+from worker.store import keys
 from worker.store.facts import Facts
-from worker.store.jobs import WORKERS_WITHIN_MS
+from worker.store.jobs import DROPPED, WORKERS_WITHIN_MS
 
 PREFIX: Final = "bulk_activate_"
 
@@ -31,6 +32,10 @@ _ENDS: Final = (
     f"{State.EXPIRED}:{ReasonCode.DEADLINE}",
     f"{State.CANCELLED}:{ReasonCode.USER}",
 )
+
+_ENDED: Final = frozenset(f"ended:{state}:{reason}" for state in AT_REST for reason in ("", *ReasonCode))
+
+SPOILT: Final = (keys.LIVE, keys.TOTALS, keys.WORKERS, "budget", "job", "queue")
 
 _KNOWN: Final = frozenset(str(int(status)) for status in HTTPStatus)
 
@@ -119,7 +124,7 @@ def _jobs(facts: Facts) -> Iterator[Metric]:
     yield _gauges("jobs", "Jobs not at rest, by state.", "state", states)
     reasons = {str(reason): facts.reasons[reason] for reason in ReasonCode}
     yield _gauges("jobs_reason", "Jobs not at rest that stand so for a reason.", "reason", reasons)
-    counted = {name[6:]: count for name, count in facts.totals.items() if name.startswith("ended:")}
+    counted = {name[6:]: count for name, count in facts.totals.items() if name in _ENDED}
     ended = dict.fromkeys(_ENDS, 0) | counted
     yield _counters("jobs_ended", "Jobs that came to rest.", "state reason", ended)
     yield _gauge("jobs_live", "Jobs not at rest. Other numbers are of 500 of them at most.", facts.jobs_live)
@@ -135,6 +140,8 @@ def _work(facts: Facts) -> Iterator[Metric]:
     alive = sum(1000 * beat <= WORKERS_WITHIN_MS for beat in facts.beats)
     yield _gauge("workers", "Worker processes that gave a sign of life in the last 10 s.", alive)
     beats = {"newest": min(facts.beats), "oldest": max(facts.beats)} if facts.beats else {}
+    told = "Messages in the queues that were none of ours, and were dropped."
+    yield CounterMetricFamily(PREFIX + "messages_dropped", told, value=facts.totals.get(DROPPED, 0))
     yield _gauges("worker_heartbeat_seconds", "Since the last sign of life of a worker.", "of", beats)
 
 
@@ -142,5 +149,7 @@ def _redis(facts: Facts) -> Iterator[Metric]:
     yield _gauge("redis_used_bytes", "Memory that Redis uses.", facts.used_bytes)
     told = "Memory that Redis may use; that of its machine where it has no limit."
     yield _gauge("redis_max_bytes", told, facts.most_bytes)
+    told = "What stands in Redis and was not written by us, or was spoilt, by where."
+    yield _gauges("redis_spoilt", told, "where", {where: facts.spoilt[where] for where in SPOILT})
     told = "Whether Redis failed to write its last data to disk."
     yield _gauge("redis_writes_failing", told, facts.writes_fail)

@@ -7,18 +7,21 @@ from worker.core.rows import job_end_reason
 from worker.core.timeline import read_timeline
 from worker.core.unserved import unserved
 from worker.reports.told import Told
-from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob
+from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob, damage
 
 
 def read_report(store: JobStore, job_id: str) -> Report:
-    """The report as it stands now. Raises `NoSuchJobError`."""
-    return _report(store, store.read(job_id))
+    """The report as it stands now. Raises `NoSuchJobError` and `DamagedRecordError`."""
+    raw = store.read(job_id)
+    with damage(job_id):
+        return _report(store, raw)
 
 
 def read_told(store: JobStore, job_id: str) -> Told:
     """The report and the timeline, as they stood at one moment."""
     raw = store.read(job_id)
-    return Told(_report(store, raw), read_timeline(raw.timeline))
+    with damage(job_id):
+        return Told(_report(store, raw), read_timeline(raw.timeline))
 
 
 def _report(store: JobStore, raw: RawJob) -> Report:

@@ -11,6 +11,7 @@ import redis.asyncio
 
 from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.terms import Terms
+from worker.core.retry_after import LONGEST
 from worker.store import keys
 from worker.store.steps import BudgetStep, text
 
@@ -110,10 +111,14 @@ HOLDS: Final = "bulk:holds"
 """The channel on which `throttle.lua` tells of each hold."""
 
 
-def read_hold(message: bytes) -> tuple[str, float]:
-    """The key of the budget that is held, and the seconds left."""
-    key, micros = message.decode().rsplit(" ", 1)
-    return key, float(micros) / 1e6
+def read_hold(message: bytes) -> tuple[str, float] | None:
+    """The key of the budget that is held, and the seconds left; None where no hold can be as it tells."""
+    try:
+        key, micros = message.decode().rsplit(" ", 1)
+        seconds = float(micros) / 1e6
+    except ValueError:
+        return None
+    return (key, seconds) if 0 <= seconds <= LONGEST else None
 
 
 _encode: Final = msgspec.json.encode

@@ -3,6 +3,7 @@
 Calls on the worker's event loop. Each may be sent twice by the client and counts once.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,11 +13,12 @@ import msgspec
 import redis.asyncio
 
 from worker.core.batch import MAX_BATCH, Settlement
+from worker.core.errors import DamagedRecordError
 from worker.core.job import Control
 from worker.core.rate.fairness import Standing
-from worker.core.record import Stored
+from worker.core.record import Stored, check_stored
 from worker.core.scope import Scope
-from worker.core.slices import Slice, unpack
+from worker.core.slices import Slice, check_ids, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
 from worker.store.jobs import ABANDONED_MS, MESSAGE_LOST_MS, WINDOW, control_args, purge_args
@@ -117,7 +119,7 @@ class ClaimStore:
     async def claim(
         self, job_id: str, slice_no: int, *, nonce: str, worker: str, alone: bool = False
     ) -> tuple[Claim | Code, list[Ticket]]:
-        """The claim, or why there is none; and the slices to send messages for.
+        """The claim, or why there is none; and the slices to send messages for. Raises `DamagedRecordError`.
 
         `alone`: this process does nothing else.
         """
@@ -128,9 +130,14 @@ class ClaimStore:
         code, rest = await self._step(Step.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
-        number, ids, outcomes, org_id, weight, batches, exceptions, *queue = rest
-        stored = Stored(outcomes, batches, b"", exceptions)
-        claim = Claim(job_id, slice_no, number, org_id.decode(), float(weight), unpack(ids), stored)
+        number, size, ids, outcomes, org_id, weight, batches, exceptions, *queue = rest
+        try:
+            part = unpack(ids, size)
+            check_ids(part)
+            stored = check_stored(Stored(outcomes, batches, b"", exceptions), size)
+            claim = Claim(job_id, slice_no, number, org_id.decode(), _weight(weight), part, stored)
+        except (DamagedRecordError, ValueError) as error:
+            raise DamagedRecordError(f"slice {slice_no}: {error}") from error
         return claim, tickets(queue)
 
     async def commit(
@@ -176,8 +183,8 @@ class ClaimStore:
 
     async def live_jobs(self) -> list[str]:
         """Those that are to be looked after here."""
-        members = cast("set[bytes]", await self._redis.smembers(keys.LIVE))
-        return [job_id for member in members if self._scope.is_for(job_id := member.decode())]
+        members = keys.job_ids(cast("set[bytes]", await self._redis.smembers(keys.LIVE)))
+        return [job_id for job_id in members if self._scope.is_for(job_id)]
 
     async def maybe_rested(self, rested_ms: int) -> list[str]:
         """Jobs that may have rested for `rested_ms`, and those whose removal began and did not end."""
@@ -185,7 +192,7 @@ class ClaimStore:
         # None can have ended before it was created, so most jobs need no look.
         old = await self._redis.zrangebyscore(keys.JOBS, "-inf", seconds * 1000 - rested_ms)
         begun = await self._redis.hkeys(keys.PURGING)
-        return [job_id.decode() for job_id in cast("list[bytes]", [*begun, *old])]
+        return keys.job_ids(cast("list[bytes]", [*begun, *old]))
 
     async def purge(self, job_id: str, rested_ms: int) -> bool:
         """Removes the job if it has rested for `rested_ms`; whether it was. Any number may do so at once."""
@@ -207,6 +214,13 @@ class ClaimStore:
 
     async def leave(self, worker: str) -> None:
         await self._redis.zrem(keys.WORKERS, worker)
+
+
+def _weight(stored: bytes) -> float:
+    weight = float(stored)
+    if not 0 < weight < math.inf:
+        raise ValueError("the weight of the job is no number that can be")
+    return weight
 
 
 def encode(tally: Tally, ids_in_slice: int) -> bytes:

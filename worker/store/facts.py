@@ -4,15 +4,18 @@ Sums over all jobs come from one hash that every commit adds to (`bulk:totals`):
 job that is removed does not make them fall. What stands now is read from the jobs that are not at rest.
 """
 
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar
 
 import redis
 
-from worker.core.job import WORKABLE
+from worker.core.ids import is_org_id
+from worker.core.job import WORKABLE, State
 from worker.store import keys
 from worker.store.jobs import BUDGET_FIELDS, raw_budget
 
@@ -23,7 +26,22 @@ MOST_ORGS: Final = 20
 """Organizations told apart. Each that there is needs a credential that a person put in place, so they are
 few; the cap holds whatever happens."""
 
-_FIELDS: Final = ("state", "org_id", "host", "reason_code", "created_ms", "active_since", "moved_ms")
+_FIELDS: Final = (
+    "state",
+    "org_id",
+    "host",
+    "reason_code",
+    "created_ms",
+    "active_since",
+    "moved_ms",
+    "n_pending",
+    "n_ambiguous",
+)
+_NAME: Final = re.compile(rb"[0-9A-Za-z_:.-]{1,100}")
+_COUNT: Final = re.compile(rb"[0-9]{1,18}")
+_MOST: Final = 2**53
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +75,26 @@ class Facts:
     used_bytes: int = 0
     most_bytes: int = 0
     writes_fail: bool = False
+    spoilt: Counter[str] = field(default_factory=Counter)
+    """What was not written by us, by where it stands: a key that all share, 'job', 'budget' or 'queue'."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    state: State
+    org_id: str
+    host: str
+    reason: str
+    created_ms: int
+    moved_ms: int
+    """When an id was settled last, or it began."""
+    still: Mapping[str, int]
+    """Ids not settled, by outcome."""
+    slices: Mapping[str, int]
 
 
 def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
-    """`queues`: the names of the broker's queues. Raises what Redis raises."""
+    """`queues`: the names of the broker's queues. Raises what Redis raises, but for what somebody spoilt."""
     with client.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.hgetall(keys.TOTALS)
@@ -70,66 +104,123 @@ def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
         pipe.info("persistence")
         for name in queues:
             pipe.llen(name)
-        (seconds, micros), totals, beats, live, memory, persistence, *lengths = pipe.execute()
+        (seconds, micros), totals, beats, live, memory, persistence, *lengths = _answers(pipe)
     now_ms = seconds * 1000 + micros / 1000
+    spoilt: Counter[str] = Counter()
+    job_ids = keys.job_ids(_or(set(), live, keys.LIVE, spoilt))
+    spoilt[keys.LIVE] += len(_or((), live, keys.LIVE, Counter())) - len(job_ids)
     facts = Facts(
-        totals={name.decode(): int(value) for name, value in totals.items()},
-        jobs_live=len(live),
-        beats=sorted((now_ms - beat) / 1000 for _, beat in beats),
-        queue=sum(lengths),
+        totals=_totals(_or({}, totals, keys.TOTALS, spoilt), spoilt),
+        jobs_live=len(job_ids),
+        beats=sorted((now_ms - beat) / 1000 for _, beat in _or((), beats, keys.WORKERS, spoilt)),
+        queue=sum(_or(0, length, "queue", spoilt) for length in lengths),
         used_bytes=memory["used_memory"],
         most_bytes=memory.get("maxmemory") or memory.get("total_system_memory", 0),
         writes_fail="err"
         in {persistence.get("aof_last_write_status"), persistence.get("rdb_last_bgsave_status")},
+        spoilt=spoilt,
     )
-    jobs = _jobs(client, [name.decode() for name in islice(sorted(live), MOST_JOBS)])
-    facts.orgs = _orgs(client, jobs, now_ms)
+    jobs = _jobs(client, sorted(job_ids)[:MOST_JOBS], spoilt)
+    facts.orgs = _orgs(client, jobs, now_ms, spoilt)
     for job in jobs:
         _add(facts, job, now_ms)
     return facts
 
 
-def _jobs(client: redis.Redis, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+def _answers(pipe: "redis.client.Pipeline") -> list[Any]:
+    """Of each command; an error in place of one where a key is not of the kind that it should be."""
+    found = pipe.execute(raise_on_error=False)
+    for one in found:
+        if isinstance(one, Exception) and not str(one).startswith("WRONGTYPE"):
+            raise one
+    return found
+
+
+def _or(instead: T, found: T | Exception, where: str, spoilt: Counter[str]) -> T:
+    """What was found; `instead` for an error, which is counted."""
+    if isinstance(found, Exception):
+        spoilt[where] += 1
+        return instead
+    return found
+
+
+def _totals(found: Mapping[bytes, bytes], spoilt: Counter[str]) -> dict[str, int]:
+    totals = {}
+    for name, value in found.items():
+        if _NAME.fullmatch(name) and _COUNT.fullmatch(value):
+            totals[name.decode()] = int(value)
+        else:
+            spoilt[keys.TOTALS] += 1
+    return totals
+
+
+def _jobs(client: redis.Redis, job_ids: Sequence[str], spoilt: Counter[str]) -> list[_Job]:
     with client.pipeline(transaction=False) as pipe:
         for job_id in job_ids:
-            pipe.hmget(keys.job(job_id), [*_FIELDS, "n_pending", "n_ambiguous"])
+            pipe.hmget(keys.job(job_id), _FIELDS)
             pipe.zcard(keys.job(job_id, "waiting"))
             pipe.zcard(keys.job(job_id, "claimed"))
-        found = pipe.execute()
+        found = _answers(pipe)
     jobs = []
     for values, waiting, claimed in zip(found[::3], found[1::3], found[2::3], strict=True):
-        texts = [None if value is None else value.decode() for value in values]
-        job = dict(zip((*_FIELDS, "pending", "ambiguous"), texts, strict=True))
-        if job["state"] is not None:
-            jobs.append({**job, "waiting": waiting, "claimed": claimed})
+        if not isinstance(values, Exception) and values[0] is None:
+            continue
+        try:
+            jobs.append(_job(values, waiting, claimed))
+        except (ValueError, TypeError):
+            spoilt["job"] += 1
     return jobs
 
 
-def _orgs(client: redis.Redis, jobs: Sequence[Mapping[str, Any]], now_ms: float) -> dict[str, Org]:
-    places = dict.fromkeys((job["org_id"], job["host"]) for job in jobs if job["host"])
+def _job(values: Sequence[bytes | None], waiting: int, claimed: int) -> _Job:
+    """Raises `ValueError` and `TypeError` where its record was not written by us."""
+    state, org_id, host, reason = ((value or b"").decode() for value in values[:4])
+    created, active, moved, pending, ambiguous = (_number(value) for value in values[4:])
+    if not is_org_id(org_id):
+        raise ValueError("no organization")
+    slices = {"waiting": _number(waiting), "claimed": _number(claimed)}
+    still = {"pending": pending, "ambiguous": ambiguous}
+    return _Job(State(state), org_id, host, reason, created, max(created, active, moved), still, slices)
+
+
+def _number(value: bytes | int | None) -> int:
+    number = float(value or 0)
+    if not 0 <= number <= _MOST:
+        raise ValueError("no number that can be")
+    return int(number)
+
+
+def _orgs(client: redis.Redis, jobs: Sequence[_Job], now_ms: float, spoilt: Counter[str]) -> dict[str, Org]:
+    places = dict.fromkeys((job.org_id, job.host) for job in jobs if job.host)
     chosen = list(islice(places, MOST_ORGS))
     with client.pipeline(transaction=False) as pipe:
         for org_id, host in chosen:
             pipe.hmget(keys.budget(host, org_id), BUDGET_FIELDS)
-        found = cast("list[list[bytes | None]]", pipe.execute())
+        found = _answers(pipe)
     orgs = {}
     for (org_id, _), values in zip(chosen, found, strict=True):
-        budget = raw_budget(values)
-        orgs[org_id] = Org(budget.rate, max(0.0, budget.held_until_ms - now_ms) / 1000)
+        try:
+            budget = raw_budget(values)
+            rate = None if budget.rate is None else _finite(budget.rate)
+            orgs[org_id] = Org(rate, max(0.0, _finite(budget.held_until_ms) - now_ms) / 1000)
+        except (ValueError, TypeError):
+            spoilt["budget"] += 1
     return orgs
 
 
-def _add(facts: Facts, job: Mapping[str, Any], now_ms: float) -> None:
-    facts.jobs[job["state"]] += 1
-    if job["reason_code"]:
-        facts.reasons[job["reason_code"]] += 1
-    for name in ("pending", "ambiguous"):
-        facts.ids_open[name] += int(job[name] or 0)
-    for name in ("waiting", "claimed"):
-        facts.slices[name] += job[name]
-    created = float(job["created_ms"])
-    facts.oldest_seconds = max(facts.oldest_seconds, (now_ms - created) / 1000)
-    org = facts.orgs.get(job["org_id"])
-    if job["state"] in WORKABLE and not (org and org.held_seconds):
-        moved = max(created, *(float(job[name] or 0) for name in ("active_since", "moved_ms")))
-        facts.idle_seconds = max(facts.idle_seconds, (now_ms - moved) / 1000)
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("no number that can be")
+    return number
+
+
+def _add(facts: Facts, job: _Job, now_ms: float) -> None:
+    facts.jobs[job.state] += 1
+    if job.reason:
+        facts.reasons[job.reason] += 1
+    facts.ids_open.update(job.still)
+    facts.slices.update(job.slices)
+    facts.oldest_seconds = max(facts.oldest_seconds, (now_ms - job.created_ms) / 1000)
+    org = facts.orgs.get(job.org_id)
+    if job.state in WORKABLE and not (org and org.held_seconds):
+        facts.idle_seconds = max(facts.idle_seconds, (now_ms - job.moved_ms) / 1000)

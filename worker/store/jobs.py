@@ -1,18 +1,27 @@
 """What producers and reports do with the record: make jobs, steer them, read them. Blocking calls."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import redis
+from redis.exceptions import ResponseError
 
-from worker.core.errors import BulkActivateError, NoSuchJobError, RequestIdTakenError, StateChangeError
+from worker.core.errors import (
+    BulkActivateError,
+    DamagedRecordError,
+    NoSuchJobError,
+    RequestIdTakenError,
+    StateChangeError,
+)
 from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode
-from worker.core.record import Stored
+from worker.core.record import Stored, check_stored
 from worker.core.scope import Scope
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, holds_any, pack, unpack
 from worker.store import keys
+from worker.store.connect import is_mendable
 from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
 
 WINDOW: Final = 8
@@ -28,6 +37,9 @@ ABANDONED_MS: Final = 600_000
 
 WORKERS_WITHIN_MS: Final = 10_000
 """A worker process beats each second; one that was silent for longer is not counted as alive."""
+
+DROPPED: Final = "dropped_messages"
+"""The field of `bulk:totals` that counts what came off the queue and was no message of ours."""
 
 PURGED_AT_ONCE: Final = 100
 """Slices whose keys one step removes: 600 keys, about 2 ms. A job of 10 million ids has 3,473 slices."""
@@ -184,9 +196,10 @@ class JobStore:
 
     def settle_deadline(self, job_id: str) -> None:
         """Expires the job if its deadline passed, for the case that no worker is there to do it."""
-        deadline = self.field(job_id, "deadline_ms")
-        if deadline is not None and self.now_ms() >= int(deadline):
-            self.sweep(job_id)
+        with damage(job_id):
+            deadline = self.field(job_id, "deadline_ms")
+            if deadline is not None and self.now_ms() >= int(deadline):
+                self.sweep(job_id)
 
     def now_ms(self) -> int:
         """The store's clock; no other clock counts."""
@@ -215,7 +228,7 @@ class JobStore:
     def untold(self, most: int, again_ms: int) -> list[str]:
         """Jobs that the caller is to tell of; each is handed out again after `again_ms`."""
         script = self._scripts[Step.UNTOLD]
-        return [job_id.decode() for job_id in answer(script(keys=[keys.UNTOLD], args=[most, again_ms])).rest]
+        return keys.job_ids(answer(script(keys=[keys.UNTOLD], args=[most, again_ms])).rest)
 
     def told(self, job_id: str) -> None:
         """There is nothing more to tell of a job: it rests, or is gone."""
@@ -223,11 +236,15 @@ class JobStore:
 
     def family(self, root_job_id: str) -> list[str]:
         """The jobs that `retry` made of a job and of its children, in the order of their launch."""
-        found = cast("list[bytes]", self._redis.lrange(keys.job(root_job_id, "family"), 0, -1))
-        return [job_id.decode() for job_id in found]
+        found = self._redis.lrange(keys.job(root_job_id, "family"), 0, -1)
+        return keys.job_ids(cast("list[bytes]", found))
 
     def read(self, job_id: str) -> RawJob:
-        """Everything about a job except its ids. Raises `NoSuchJobError`."""
+        """Everything about a job except its ids. Raises `NoSuchJobError` and `DamagedRecordError`."""
+        with damage(job_id):
+            return self._read(job_id)
+
+    def _read(self, job_id: str) -> RawJob:
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(keys.job(job_id))
             pipe.lrange(keys.job(job_id, "history"), 0, -1)
@@ -276,11 +293,16 @@ class JobStore:
         return None if value is None else value.decode()
 
     def summaries(self) -> Iterator[dict[str, str]]:
-        """The hash of every job, newest first."""
-        for job_id in cast("list[bytes]", self._redis.zrevrange(keys.JOBS, 0, -1)):
-            fields = cast("dict[bytes, bytes]", self._redis.hgetall(keys.job(job_id.decode())))
-            if b"state" in fields:
-                yield _text(fields)
+        """The hash of every job, newest first. Of one that is damaged, as little as can be read."""
+        for job_id in keys.job_ids(cast("list[bytes]", self._redis.zrevrange(keys.JOBS, 0, -1))):
+            try:
+                with damage(job_id):
+                    fields = _text(cast("dict[bytes, bytes]", self._redis.hgetall(keys.job(job_id))))
+            except DamagedRecordError:
+                fields = {"id": job_id}
+            # One that another is removing meanwhile has none.
+            if fields:
+                yield fields
 
     def slices_holding(self, job_id: str, count: int, ids: Collection[str]) -> Iterator[StoredSlice]:
         """Those of the first `count` slices that hold one of `ids`."""
@@ -307,7 +329,10 @@ class JobStore:
                             f"slice {number} of job {job_id} is gone from Redis: its record is lost;"
                             " look for who deleted keys, and submit the list again"
                         )
-                    yield StoredSlice(unpack(ids), Stored(*(value or b"" for value in values)))
+                    with damage(job_id):
+                        part = unpack(ids)
+                        stored = check_stored(Stored(*(value or b"" for value in values)), len(part.ids))
+                    yield StoredSlice(part, stored)
 
     def skipped(self, job_id: str) -> Iterator[SkippedLine]:
         """Duplicates and malformed lines, in the order of the input."""
@@ -315,20 +340,24 @@ class JobStore:
         for chunk in range(self._redis.hlen(key)):
             blob = cast("bytes | None", self._redis.hget(key, str(chunk)))
             if blob is not None:
-                yield from unpack_skipped(blob)
+                with damage(job_id):
+                    rows = unpack_skipped(blob)
+                yield from rows
 
     def live_scopes(self, within_ms: int) -> list[Scope]:
         """What the worker processes serve that gave a sign of life within the last `within_ms`."""
         found = self._redis.zrangebyscore(keys.SCOPES, self.now_ms() - within_ms, "+inf")
-        return [Scope.parse(text.decode()) for text in cast("list[bytes]", found)]
+        return [Scope.parse(text.decode(errors="replace")) for text in cast("list[bytes]", found)]
 
     def apis_in_use(self) -> set[str]:
         """Scheme and host of each API that a live worker has, or a job that does not rest."""
-        live = cast("set[bytes]", self._redis.smembers(keys.LIVE))
+        live = keys.job_ids(cast("set[bytes]", self._redis.smembers(keys.LIVE)))
         with self._redis.pipeline(transaction=False) as pipe:
             for job_id in live:
-                pipe.hget(keys.job(job_id.decode()), "api_url")
-            bound = {api_url.decode() for api_url in pipe.execute() if api_url is not None}
+                pipe.hget(keys.job(job_id), "api_url")
+            # One of a damaged job is an error, and tells nothing.
+            found = pipe.execute(raise_on_error=False)
+        bound = {api_url.decode(errors="replace") for api_url in found if isinstance(api_url, bytes)}
         return bound | {scope.api_url for scope in self.live_scopes(WORKERS_WITHIN_MS)}
 
     def live_workers(self, within_ms: int) -> int:
@@ -358,6 +387,21 @@ def must_rest(verb: str, job_id: str, state: str) -> StateChangeError:
 
 def _vanished(job_id: str) -> NoSuchJobError:
     return NoSuchJobError(f"job {job_id} vanished while its list was stored: submit it again")
+
+
+@contextmanager
+def damage(job_id: str) -> Iterator[None]:
+    """Turns what goes wrong with values that were not written by us into `DamagedRecordError`."""
+    try:
+        yield
+    except (DamagedRecordError, ResponseError, ValueError, KeyError, TypeError, OverflowError) as error:
+        if isinstance(error, ResponseError) and is_mendable(error):
+            raise
+        why = str(error) if isinstance(error, DamagedRecordError | ResponseError) else type(error).__name__
+        raise DamagedRecordError(
+            f"the record of job {job_id} is damaged ({why}): look for who wrote to Redis;"
+            " other jobs are not touched by it"
+        ) from error
 
 
 def no_such_job(job_id: str) -> NoSuchJobError:

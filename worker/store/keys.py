@@ -34,7 +34,10 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
 One channel: bulk:holds, on which each hold of a budget is told as it begins.
 """
 
+from collections.abc import Iterable
 from typing import Final
+
+from worker.core.ids import is_job_id
 
 JOBS: Final = "bulk:jobs"
 LIVE: Final = "bulk:live"
@@ -57,6 +60,14 @@ PER_JOB: Final = (
     "timeline",
     "family",
 )
+
+
+def job_ids(members: Iterable[bytes]) -> list[str]:
+    """Those of a set's members that can be ids of jobs: only these may stand in keys. The rest is no work of
+    ours, and is left where it is; the metrics count it.
+    """
+    texts = (member.decode(errors="replace") for member in members)
+    return [text for text in texts if is_job_id(text)]
 
 
 def job(job_id: str, part: str = "job") -> str:

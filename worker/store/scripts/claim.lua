@@ -8,7 +8,7 @@
 --       9 'alone' where the process works on this slice and nothing else, else ''
 --      10 organizations that the worker serves, spaces around each; '' for any
 -- Returns {code, ...}:
---   CLAIMED, claim number, packed ids, outcomes, org id, weight, batches, exceptions, ticket ...
+--   CLAIMED, claim number, ids in the slice, packed ids, outcomes, org id, weight, batches, exceptions, ticket ...
 --   TAKEN     another claim is live, or may be: the next sweep tells
 --   ALONE     workers died of it, it seems: to be claimed by a process that does nothing else
 --   DONE      nothing is left in it
@@ -17,7 +17,7 @@
 --             changes, but that one of those has the message sent again soon
 --   BAD_ORG   its record names nothing that can be an organization: the job has failed
 --   HELD      a 429 holds the organization for long: a sweep sends the message when that is over
---   NO_JOB    no such job, or a part of it is gone
+--   NO_JOB    no such job, or it has no such slice
 
 local n, nonce, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = now_ms()
@@ -47,6 +47,7 @@ if is_of_other_org(ARGV[10]) then
   return {'OTHER_ORG'}
 end
 local host = host_of(ARGV[6])
+if tonumber(n) >= number('slices') then return {'NO_JOB'} end
 local slice = base .. 'slice:' .. n
 local ids = redis.call('GET', base .. 'ids:' .. n)
 local ends = tonumber(redis.call('ZSCORE', base .. 'claimed', n) or '')
@@ -81,7 +82,7 @@ redis.call('ZREM', base .. 'waiting', n)
 redis.call('ZADD', base .. 'claimed', int(now + lease), n)
 if get('state') == 'queued' then change(now, 'running', '', '', '') end
 return {
-  'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), ids, redis.call('GET', base .. 'out:' .. n) or '',
+  'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), size_of(n), ids, redis.call('GET', base .. 'out:' .. n) or '',
   get('org_id'), get('weight') or '1', redis.call('GET', base .. 'bat:' .. n) or '', redis.call('GET', base .. 'exc:' .. n) or '',
   unpack(refill(now, tonumber(ARGV[5]))),
 }

@@ -131,7 +131,9 @@ local BUCKETS = 256
 local function note(values)
   local key = base .. 'timeline'
   local started = number('started_ms')
-  local width = tonumber(redis.call('HGET', key, 'width_ms') or '1000')
+  local width = tonumber(redis.call('HGET', key, 'width_ms') or '1000') or 1000
+  -- From less it would not grow to what is needed.
+  if not (width >= 1000) then width = 1000 end
   while (now - started) / width >= BUCKETS do
     local old, merged = redis.call('HGETALL', key), {}
     for i = 1, #old, 2 do
@@ -141,7 +143,7 @@ local function note(values)
         local place = 0
         for value in string.gmatch(old[i + 1], '%S+') do
           place = place + 1
-          sums[place] = tonumber(value) + ((merged[half] or {})[place] or 0)
+          sums[place] = (tonumber(value) or 0) + ((merged[half] or {})[place] or 0)
         end
         merged[half] = sums
       end
@@ -155,7 +157,7 @@ local function note(values)
   local old, sums, place = redis.call('HGET', key, bucket) or '', {}, 0
   for value in string.gmatch(old, '%S+') do
     place = place + 1
-    sums[place] = tonumber(value)
+    sums[place] = tonumber(value) or 0
   end
   for i = 1, #values do sums[i] = (sums[i] or 0) + values[i] end
   redis.call('HSET', key, bucket, table.concat(sums, ' '))

@@ -44,8 +44,15 @@ local function get(field)
   return redis.call('HGET', job, field) or nil
 end
 
+-- Slices of a job at most, 377 million ids: a loop over more would keep Redis busy for all.
+local MOST = {slices = 131072, slice_ids = 65535}
 local function number(field)
-  return tonumber(get(field) or 0)
+  local value = tonumber(get(field) or 0)
+  -- What is not equal to itself is no number.
+  if not value or value ~= value or math.abs(value) > (MOST[field] or 9007199254740992) then
+    error('the field ' .. field .. ' of the job is no number that can be: its record was not written by us')
+  end
+  return value
 end
 
 -- Lua writes large numbers as 1.7e+12 unless told otherwise.
@@ -53,9 +60,10 @@ local function int(value)
   return string.format('%.0f', value)
 end
 
--- Sums over all jobs, those removed too, for the metrics: they only ever grow.
+-- Sums over all jobs, those removed too, for the metrics: they only ever grow. What all jobs share is written
+-- by `pcall`: where somebody spoilt it, no job is to end for it.
 local function total(name, count)
-  if count > 0 then redis.call('HINCRBY', 'bulk:totals', name, count) end
+  if count > 0 then redis.pcall('HINCRBY', 'bulk:totals', name, count) end
 end
 
 local function change(now, to, code, message, actor)
@@ -74,7 +82,7 @@ local function change(now, to, code, message, actor)
   }))
   redis.call('LTRIM', base .. 'history', -HISTORY, -1)
   -- Whoever looks next tells of it.
-  redis.call('ZADD', 'bulk:untold', 0, get('id'))
+  redis.pcall('ZADD', 'bulk:untold', 0, get('id'))
 end
 
 local function rest(now, to, code, message, actor)
@@ -83,7 +91,7 @@ local function rest(now, to, code, message, actor)
   total('ended:' .. to .. ':' .. code, 1)
   redis.call('HDEL', job, 'ending')
   redis.call('DEL', base .. 'waiting', base .. 'claimed')
-  redis.call('SREM', 'bulk:live', get('id'))
+  redis.pcall('SREM', 'bulk:live', get('id'))
 end
 
 -- Ids of slice `n`.

@@ -12,6 +12,7 @@
 local PURGING = 'bulk:purging'
 local id = string.sub(base, 7, -3)
 local left = tonumber(redis.call('HGET', PURGING, id) or '')
+if left then left = left == left and math.max(0, math.min(left, MOST.slices)) or 0 end
 if not left then
   local state = get('state')
   if not state then return {'NO_JOB'} end
@@ -22,7 +23,9 @@ if not left then
     if not ended then return {'ILLEGAL', state} end
     if now_ms() - ended < tonumber(ARGV[1]) then return {'KEPT'} end
   end
-  left = number('slices')
+  -- As many as there can be, where its record was spoilt: there is no other way to be rid of it.
+  local known, slices = pcall(number, 'slices')
+  left = known and slices or MOST.slices
   redis.call('HSET', PURGING, id, left)
   redis.call('ZREM', 'bulk:jobs', id)
   redis.call('ZREM', 'bulk:untold', id)

@@ -1,0 +1,121 @@
+"""What somebody spoilt in Redis harms one job at most, and is said."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+
+import pytest
+import redis
+
+from tests.servers import valkey9
+from tests.store.spoilt import MEMBERS, TELLABLE, WAYS, litter, of_wrong_type, spoil_job
+from tests.store.steps import HOST, ORG, commit, counts, put_job, settled, take
+from worker.core.errors import DamagedRecordError
+from worker.metrics.families import families
+from worker.reports.status import read_report
+from worker.store import keys
+from worker.store.claims import ClaimStore, End
+from worker.store.facts import read_facts
+from worker.store.jobs import JobStore
+from worker.store.steps import Code
+
+GONE = MEMBERS[4].decode()
+SHARED = (keys.UNTOLD, keys.TOTALS, keys.LIVE)
+
+
+async def finish(jobs: JobStore, claims: ClaimStore, job_id: str) -> None:
+    claim = await take(claims, job_id)
+    done = await commit(claims, claim, 1, [settled(0, "A" * 15)], end=End.RELEASE, requests={"sent": 1})
+    assert done.code is Code.COMMITTED
+    assert counts(jobs, job_id) == {"activated": 15}
+    assert jobs.read(job_id).fields["state"] == "completed"
+
+
+async def test_a_job_goes_on_beside_litter(client: redis.Redis, jobs: JobStore, claims: ClaimStore) -> None:
+    job_id = put_job(jobs, 15)
+    litter(client)
+    assert set(await claims.live_jobs()) == {job_id, GONE}
+    assert set(jobs.untold(50, 1000)) == {job_id, GONE}
+    assert [fields["id"] for fields in jobs.summaries()] == [job_id]
+    for found in await claims.maybe_rested(0):
+        await claims.purge(found, 0)
+    await finish(jobs, claims, job_id)
+
+
+@pytest.mark.parametrize("key", SHARED)
+async def test_a_job_goes_on_where_what_all_share_is_of_another_type(
+    client: redis.Redis, jobs: JobStore, claims: ClaimStore, key: str
+) -> None:
+    job_id = put_job(jobs, 15)
+    of_wrong_type(client, key)
+    await claims.sweep(job_id)
+    await finish(jobs, claims, job_id)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_damaged_job_is_named_and_others_are_not_touched(
+    client: redis.Redis, jobs: JobStore, claims: ClaimStore, way: str
+) -> None:
+    good, bad = put_job(jobs, 15), put_job(jobs, 15)
+    WAYS[way](client, bad)
+    named = pytest.raises(DamagedRecordError, match=f"the record of job {bad} is damaged")
+    with nullcontext() if way in TELLABLE else named:
+        read_report(jobs, bad)
+    with suppress(redis.ResponseError):
+        await claims.sweep(bad)
+    assert {fields["id"] for fields in jobs.summaries()} == {good, bad}
+    await claims.sweep(good)
+    await finish(jobs, claims, good)
+
+
+async def test_a_damaged_job_can_be_removed(client: redis.Redis, jobs: JobStore) -> None:
+    job_id = put_job(jobs, 15)
+    spoil_job(client, job_id, {"slices": "1e15", "state": "completed", "ended_ms": "1"})
+    jobs.purge(job_id)
+    assert client.keys(f"bulk:{{{job_id}}}:*") == []
+
+
+async def test_a_slice_that_is_not_whole_is_said_at_its_claim(
+    client: redis.Redis, jobs: JobStore, claims: ClaimStore
+) -> None:
+    job_id = put_job(jobs, 15)
+    spoil_job(client, job_id, {"total": "14"})
+    with pytest.raises(DamagedRecordError, match=r"slice 0: .* 15 ids, and its job says 14"):
+        await take(claims, job_id)
+
+
+async def test_a_slice_that_the_job_does_not_have_costs_nothing(jobs: JobStore, claims: ClaimStore) -> None:
+    job_id = put_job(jobs, 15)
+    code, _ = await claims.claim(job_id, 7, nonce="n", worker="w")
+    assert code is Code.NO_JOB
+    await finish(jobs, claims, job_id)
+
+
+@pytest.fixture
+def real() -> Iterator[redis.Redis]:
+    with valkey9() as server, redis.Redis.from_url(server.server.url) as client:
+        yield client
+
+
+def test_the_metrics_answer_and_count_what_was_spoilt(real: redis.Redis) -> None:
+    jobs = JobStore(real)
+    good = put_job(jobs, 15)
+    litter(real)
+    for way in WAYS.values():
+        way(real, put_job(jobs, 15))
+    spoil_job(real, put_job(jobs, 15), {"org_id": "../../x"})
+    real.hset(keys.job(good), "host", HOST)
+    real.hset(keys.budget(HOST, ORG), mapping={"rate": "nan", "ceiling": "7"})
+    facts = read_facts(real, ["queue"])
+    names = [sample.name for family in families(facts) for sample in family.samples]
+    assert "bulk_activate_redis_spoilt" in names
+    assert facts.spoilt[keys.LIVE] == len(MEMBERS) - 1
+    assert facts.spoilt[keys.TOTALS] >= len(MEMBERS)
+    assert facts.spoilt["budget"] == 1
+    # Of the ways, two leave what the metrics ask for as it is.
+    assert facts.spoilt["job"] == len(WAYS) - 3 + 1
+    assert facts.jobs["queued"] == 1 + 3
+    for key in (keys.LIVE, keys.TOTALS, keys.WORKERS, "queue"):
+        of_wrong_type(real, key)
+    facts = read_facts(real, ["queue"])
+    assert [facts.spoilt[key] for key in (keys.LIVE, keys.TOTALS, keys.WORKERS, "queue")] == [1, 1, 1, 1]
+    assert list(families(facts))
