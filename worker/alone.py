@@ -15,6 +15,7 @@ from worker.core.errors import BulkActivateError
 from worker.engine.runtime import Engine, StoppingError
 from worker.lifeline import end_with_parent
 from worker.settings import Settings
+from worker.stacks import tame_signals
 
 
 @click.command(hidden=True)
@@ -33,6 +34,7 @@ def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     logs.configure(ready)
+    tame_signals()
     # What is written to stdout belongs to nobody.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if with_parent:

@@ -11,16 +11,17 @@ from functools import lru_cache
 from typing import Any, Final
 
 import structlog
-from celery import signals
+from celery import bootsteps, signals
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from worker import logs, messages, settings
+from worker import intake, logs, messages, settings
 from worker.core.slices import IDS
 from worker.engine.account import Account
 from worker.engine.runtime import Runtime, StoppingError
 from worker.flower import show_job, slice_event
 from worker.jobwatch import JobWatch
+from worker.stacks import tame_signals
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
@@ -33,6 +34,7 @@ SLICES_IN_FLIGHT: Final = 4
 log = structlog.get_logger(__name__)
 
 _settings = settings.load()
+intake.guard()
 app = messages.make_app(_settings)
 app.conf.update(
     # Threads share the process's one loop and end cleanly; more processes are more workers.
@@ -132,6 +134,16 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
     except StoppingError:
         log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
         return "left to another worker"
+
+
+class _OurSignals(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Begins after Celery has set its handlers, and before it takes messages."""
+
+    def start(self, _worker: Any) -> None:
+        tame_signals()
+
+
+app.steps["worker"].add(_OurSignals)
 
 
 @signals.setup_logging.connect

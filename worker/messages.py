@@ -10,12 +10,13 @@ from zlib import crc32
 from celery import Celery
 from kombu.entity import Queue
 
+from worker.core import envelope
 from worker.settings import Settings
 from worker.store.broker import broker_conf
 from worker.store.steps import Ticket
 from worker.traces.parent import HEADER
 
-TASK: Final = "bulk_activation.run_slice"
+TASK: Final = envelope.TASK
 QUEUE: Final = "bulk-activation"
 QUEUES: Final = 8
 """Each job's messages go into one of so many queues, which workers empty in turn: those of a small job
@@ -29,7 +30,8 @@ def make_app(settings: Settings) -> Celery:
     app.conf.update(
         **broker_conf(settings.redis_url),
         task_default_queue=QUEUE_NAMES[0],
-        task_queues=[Queue(name) for name in QUEUE_NAMES],  # type: ignore[no-untyped-call]
+        # Messages go straight to a queue's key: a table of bindings would be one more thing to be spoilt.
+        task_queues=[Queue(name, no_declare=True) for name in QUEUE_NAMES],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],

@@ -7,6 +7,7 @@ Each is a whole Celery worker of its own: it ends cleanly on SIGTERM, which a bu
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from worker import heartbeat, logs, settings
 from worker.core.errors import BulkActivateError
 from worker.lifeline import end_with_parent
 from worker.settings import PREFIX
+from worker.stacks import tame_signals
 from worker.store.connect import check_server, sync_client
 from worker.traces import check_tracing
 
@@ -52,6 +54,7 @@ def command(
         ready.require_credential()
         check_tracing(ready)
         logs.configure(ready)
+        tame_signals()
         if ready.heartbeat_file is not None:
             heartbeat.begin(ready.heartbeat_file)
         with sync_client(ready.redis_url) as client:
@@ -75,13 +78,29 @@ def command(
 
 
 def _work(name: str, only_job: str | None) -> None:
+    from celery import signals  # noqa: PLC0415 -- heavy, and needed by none but this process.
+
     from worker.celery import app, serve_only  # noqa: PLC0415 -- from settings that were checked above.
 
     serve_only(only_job)
 
     # Celery says goodbye on stdout, which is for data.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
+    # Not `app.worker_main`, which says nothing of how its worker ended.
+    worker = app.Worker(
+        hostname=f"{name}@{socket.gethostname()}", quiet=True, without_gossip=True, without_mingle=True
+    )
+    told: list[str] = []
+    signals.worker_shutting_down.connect(lambda sig, **_: told.append(sig), weak=False)
+    worker.start()
+    sys.exit(_worker_ended(worker.exitcode, told))
+
+
+def _worker_ended(code: object, told: list[str]) -> int:
+    """0 only where it was told to end, and did. `told`: by which signals; for Celery Ctrl-C is a failure."""
+    if not told:
+        return code if isinstance(code, int) and code else 1
+    return 0 if code == 0 or told == ["SIGINT"] else 1
 
 
 class _Part(NamedTuple):

@@ -16,7 +16,10 @@ def broker_conf(url: str) -> dict[str, Any]:
     login = login if len(login) > len(":@") else ""
     conf: dict[str, Any] = {
         "broker_transport_options": {
-            "visibility_timeout": 3600,
+            # Nothing is kept of messages that were taken: a lost one is sent again by a sweep, and what
+            # others leave in `unacked` would be put back into the queues as if it were ours.
+            "ack_emulation": False,
+            "priority_steps": [0],
             "socket_timeout": SOCKET_TIMEOUT,
             "socket_connect_timeout": CONNECT_TIMEOUT,
             "socket_keepalive": address.scheme != "unix",
