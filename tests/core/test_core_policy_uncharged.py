@@ -58,13 +58,17 @@ def test_a_401_to_a_token_that_may_be_good_is_tried_again_later_and_uncharged(
 
 def test_a_token_that_is_given_up_halts_the_job() -> None:
     step = decide(POLICY, Unauthorized(BAD, Then.GIVE_UP), a_batch(), 0.0)
-    assert step == Halt(ReasonCode.CREDENTIAL_REJECTED, BAD)
+    assert isinstance(step, Halt)
+    assert (step.code, step.reason.status) == (ReasonCode.CREDENTIAL_REJECTED, BAD.status)
+    assert "later" in step.reason.message
+    assert "then resume" in step.reason.message
 
 
 @pytest.mark.parametrize("then", [Then.RENEW, Then.AGAIN])
 def test_a_batch_that_alone_gets_401s_halts_the_job_in_the_end(then: Then) -> None:
     step = decide(POLICY, Unauthorized(BAD, then), a_batch(renewals=MOST_RENEWALS), 0.0)
-    assert step == Halt(ReasonCode.CREDENTIAL_REJECTED, BAD)
+    assert isinstance(step, Halt)
+    assert step.code is ReasonCode.CREDENTIAL_REJECTED
 
 
 @pytest.mark.parametrize(

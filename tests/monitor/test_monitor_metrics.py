@@ -48,6 +48,9 @@ def test_the_sums_are_those_of_the_reports_also_of_jobs_that_are_gone(stack: Sta
     assert buckets[-1] == sent
     seconds = sum(report["progress"]["seconds"]["in_flight"] for report in reports)
     assert found["bulk_activate_request_seconds_sum"][()] == pytest.approx(seconds)
+    exchanges = found["bulk_activate_token_exchanges_total"]
+    assert exchanges[("result", "granted"),] >= 1
+    assert exchanges[("result", "unshared"),] == 0
     ended = found["bulk_activate_jobs_ended_total"]
     assert ended[("reason", ""), ("state", "completed")] == 2
 

@@ -78,7 +78,11 @@ def decide(policy: Policy, verdict: Verdict, batch: Batch, roll: float) -> Step:
 
 def _unauthorized(again: Batch, reason: Reason, then: Then, roll: float) -> Step:
     if then is Then.GIVE_UP or again.renewals > MOST_RENEWALS:
-        return Halt(ReasonCode.CREDENTIAL_REJECTED, reason)
+        message = (
+            f"access tokens are refused (HTTP 401, {reason.message}): put a valid API token of an"
+            " organization owner in place, then resume the job"
+        )
+        return Halt(ReasonCode.CREDENTIAL_REJECTED, Reason(reason.name, message, reason.status))
     if then is Then.RENEW:
         return Renew(again, reason)
     return Retry(again, backoff(again.renewals, base=RENEWAL_BASE, cap=RENEWAL_CAP, roll=roll))

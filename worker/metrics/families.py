@@ -37,6 +37,8 @@ _ENDED: Final = frozenset(f"ended:{state}:{reason}" for state in AT_REST for rea
 
 SPOILT: Final = (keys.LIVE, keys.TOTALS, keys.WORKERS, "budget", "job", "queue")
 
+_EXCHANGES: Final = ("granted", "refused", "unavailable", "unshared")
+
 _KNOWN: Final = frozenset(str(int(status)) for status in HTTPStatus)
 
 
@@ -95,6 +97,9 @@ def _requests(facts: Facts) -> Iterator[Metric]:
     told = "Requests that repeat another, by why: a bad answer, a refusal taken apart, a renewed token."
     again = {kind: totals.get(f"r_{kind}", 0) for kind in ("retried", "probes", "replayed")}
     yield _counters("requests_again", told, "kind", again)
+    told = "API tokens exchanged, by how; unshared: without a turn among the workers, since Redis was away."
+    exchanges = {result: totals.get(f"x_{result}", 0) for result in _EXCHANGES}
+    yield _counters("token_exchanges", told, "result", exchanges)
     told = "Where the time of batches went, in seconds summed over them."
     spent = {phase: totals.get(f"r_ms_{phase}", 0) / 1000 for phase in SECONDS}
     yield _counters("batch_seconds", told, "phase", spent)
