@@ -129,7 +129,7 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
     done = typed(f"{export}; {run}", tmp_path, env)
     assert done.code == ROUND["run"], done.err
     files = {path.name for path in (tmp_path / "results").iterdir()}
-    assert files == {"results.csv", "failed.csv", "report.html", "manifest.json"}
+    assert files == {"results.csv", "failed.csv", "malformed.csv", "report.html", "manifest.json"}
     assert all(f"`{name}`" in README for name in files)
     (checked,) = re.findall(r"`(bulk-activate verify --folder results/)`", README)
     assert typed(checked, tmp_path, env).code == 0

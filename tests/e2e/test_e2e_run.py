@@ -51,7 +51,7 @@ def test_a_run_accounts_for_every_id(api: Simulator, tmp_path: Path, listed: tup
     assert manifest["input"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     for name, entry in manifest["files"].items():
         assert hashlib.sha256((output / name).read_bytes()).hexdigest() == entry["sha256"]
-    assert set(manifest["files"]) == {"results.csv", "failed.csv", "report.html"}
+    assert set(manifest["files"]) == {"results.csv", "failed.csv", "malformed.csv", "report.html"}
     assert str(output) in done.err
     assert cli("verify", "--folder", str(output)).code == 0
     assert hashlib.sha256((output / "manifest.json").read_bytes()).hexdigest() in done.err

@@ -1,5 +1,6 @@
 """A results folder can be kept as proof: the same record gives the same bytes, and a change is found."""
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from importlib.util import find_spec
@@ -54,6 +55,21 @@ def test_a_folder_that_was_just_written_holds(written: tuple[JobStore, str, Path
     assert (proof.differences, proof.job_id, proof.total) == ([], job_id, 30)
     assert (folder / "results.csv").read_text().count("\n") == 33
     assert (folder / "failed.csv").read_text().count("\n") == 17
+    assert (folder / "malformed.csv").read_text() == "line,why\n12,empty id\n"
+    assert json.loads((folder / "manifest.json").read_text())["verdict"].startswith(
+        "1 of 32 lines was malformed and never sent. 14 of 30 tokens are active"
+    )
+
+
+def test_a_folder_of_before_malformed_lines_had_a_file_still_holds(
+    written: tuple[JobStore, str, Path],
+) -> None:
+    folder = written[2]
+    (folder / "malformed.csv").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]["malformed.csv"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert check_proof(folder).differences == []
 
 
 def test_parquet_is_one_more_file_that_the_manifest_vouches_for(
@@ -78,6 +94,14 @@ def test_the_same_record_gives_the_same_bytes(written: tuple[JobStore, str, Path
 
 def _cut_last_line(path: Path) -> None:
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def _cut_malformed(folder: Path) -> None:
+    """With its new hash in the manifest: its rows are compared too."""
+    path, manifest = folder / "malformed.csv", folder / "manifest.json"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    _cut_last_line(path)
+    _change(manifest, before, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _change(path: Path, old: str, new: str) -> None:
@@ -112,6 +136,10 @@ def _count_one_more(folder: Path) -> None:
         (lambda folder: _change(folder / "failed.csv", "REFUSED", "refused"), "failed.csv: its rows"),
         (lambda folder: _change(folder / "results.csv", "line,id", "id,line"), "cannot be read"),
         (lambda folder: (folder / "results.csv").write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda folder: (folder / "malformed.csv").unlink(), "malformed.csv: missing"),
+        (lambda folder: _change(folder / "malformed.csv", "empty id", "fine"), "malformed.csv: its rows"),
+        (lambda folder: _change(folder / "malformed.csv", "line,why", "why,line"), "cannot be read"),
+        (_cut_malformed, "malformed.csv: its rows"),
         (_count_one_more, "activated: the manifest counts 15, the rows are 14"),
     ],
     ids=[
@@ -126,6 +154,10 @@ def _count_one_more(folder: Path) -> None:
         "failed changed",
         "header",
         "binary",
+        "malformed gone",
+        "malformed changed",
+        "malformed header",
+        "malformed cut",
         "manifest",
     ],
 )

@@ -25,7 +25,7 @@ FAILED = FailureGroup("TOKEN_NOT_FOUND", "Token <id> not found", 3, 200, ["id-1"
 
 def test_fifteen_ids_that_are_all_active() -> None:
     shown = Parsed(page_of(report(), timeline(1))).text
-    assert "All 15 tokens are active." in shown
+    assert "2 of 20 lines were malformed and never sent. All 15 tokens are active." in shown
     assert "too short a time for a curve" in shown
     assert "Why ids are not active" not in shown
     assert "ab" * 32 in shown

@@ -18,6 +18,9 @@ _MOST_BYTES: Final = CHUNK * 4096
 """Of a chunk unpacked; a row is an id of 256 characters at its longest, or a sentence, and two numbers."""
 
 
+MALFORMED: Final = "MALFORMED"
+
+
 class SkippedLine(msgspec.Struct, frozen=True, array_like=True):
     """A duplicate (`token_id` and `first_line` given) or a malformed line (neither, and `why`)."""
 
@@ -28,7 +31,7 @@ class SkippedLine(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def reason(self) -> str:
-        return "MALFORMED" if self.first_line is None else "DUPLICATE"
+        return MALFORMED if self.first_line is None else "DUPLICATE"
 
     @property
     def message(self) -> str:

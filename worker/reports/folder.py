@@ -14,13 +14,15 @@ from worker.core.report import Report
 from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.parquet import write_parquet
-from worker.reports.results import Write, job_results, write_csv
+from worker.reports.results import Write, job_results, write_csv, write_malformed
 from worker.reports.status import read_told
+from worker.reports.verdict import verdict
 from worker.store.jobs import JobStore
 
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.csv"
 FAILED: Final = "failed.csv"
+MALFORMED: Final = "malformed.csv"
 PAGE: Final = "report.html"
 PARQUET: Final = "results.parquet"
 """Only where it is asked for."""
@@ -55,6 +57,7 @@ def write_folder(
     files: dict[str, Callable[[Write], object]] = {
         RESULTS: lambda write: write_csv(job_results(store, job_id), write),
         FAILED: lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
+        MALFORMED: lambda write: write_malformed(store.skipped(job_id), write),
         PAGE: lambda write: write(page(report, [told]).encode()),
     }
     if parquet:
@@ -67,6 +70,7 @@ def write_folder(
         "org_id": report.org_id,
         "state": report.state,
         "outcome": report.outcome,
+        "verdict": verdict(report),
         "created_by": report.created_by,
         "created_at": report.created_at,
         "ended_at": report.ended_at,

@@ -7,7 +7,7 @@ too is told by the manifest's own sha256, which `run` prints: keep it elsewhere.
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +18,12 @@ from worker.core.errors import BadInputError
 from worker.core.outcome import COUNTED, UNSUCCESSFUL, Outcome
 from worker.core.report import Manifest
 from worker.core.rows import COLUMNS
-from worker.reports.folder import FAILED, MANIFEST, RESULTS
+from worker.core.skipped import MALFORMED as MALFORMED_REASON
+from worker.reports.folder import FAILED, MALFORMED, MANIFEST, RESULTS
+from worker.reports.results import MALFORMED_COLUMNS
 
 _PIECE: Final = 1024 * 1024
-_OUTCOME: Final = COLUMNS.index("outcome")
+_LINE, _OUTCOME, _REASON, _MESSAGE = map(COLUMNS.index, ("line", "outcome", "reason", "message"))
 
 
 class _File(msgspec.Struct):
@@ -100,7 +102,9 @@ def _recount(folder: Path, manifest: _FolderManifest) -> Iterator[str]:
     tally: Counter[str] = Counter()
     seen: set[int] = set()
     failed = _rows(folder / FAILED)
-    agree = True
+    # Folders of before it was written have none.
+    malformed = _rows(folder / MALFORMED, MALFORMED_COLUMNS) if MALFORMED in manifest.files else None
+    agree = told = True
     for row in _rows(folder / RESULTS):
         outcome = row[_OUTCOME]
         tally[outcome] += 1
@@ -108,12 +112,16 @@ def _recount(folder: Path, manifest: _FolderManifest) -> Iterator[str]:
             seen.add(hash(row[COLUMNS.index("id")]))
         if outcome in UNSUCCESSFUL:
             agree = agree and next(failed, None) == row
+        elif malformed is not None and row[_REASON] == MALFORMED_REASON:
+            told = told and next(malformed, None) == [row[_LINE], row[_MESSAGE]]
     yield from _differences(tally, manifest.counts, manifest.input)
     ids = sum(tally.values()) - tally[Outcome.SKIPPED]
     if len(seen) != ids:
         yield f"{RESULTS}: {ids - len(seen)} ids stand more than once"
     if not agree or next(failed, None) is not None:
         yield f"{FAILED}: its rows are not those of {RESULTS} that did not succeed"
+    if malformed is not None and (not told or next(malformed, None) is not None):
+        yield f"{MALFORMED}: its rows are not the malformed lines of {RESULTS}"
 
 
 def _differences(tally: Counter[str], counts: Mapping[str, int], given: Manifest) -> Iterator[str]:
@@ -130,10 +138,10 @@ def _differences(tally: Counter[str], counts: Mapping[str, int], given: Manifest
         yield f"{RESULTS}: {len(strange)} outcomes that there are not"
 
 
-def _rows(path: Path) -> Iterator[list[Any]]:
-    """Raises `csv.Error` where the header is not ours."""
+def _rows(path: Path, columns: Sequence[str] = COLUMNS) -> Iterator[list[Any]]:
+    """Raises `csv.Error` where the header is not `columns`."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file, strict=True)
-        if tuple(next(rows, ())) != COLUMNS:
+        if tuple(next(rows, ())) != columns:
             raise csv.Error
         yield from rows

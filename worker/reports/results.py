@@ -12,6 +12,7 @@ from worker.core.errors import BadInputError
 from worker.core.formulas import guarded
 from worker.core.outcome import Outcome
 from worker.core.rows import COLUMNS, Row, Run, alone, job_runs, rows_of
+from worker.core.skipped import SkippedLine
 from worker.store.jobs import JobStore
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -20,6 +21,8 @@ _PLAIN: Final = (string.ascii_letters + string.digits + "-_.").encode()
 
 _GROUP: Final = 2000
 """Rows written at once, at least."""
+
+MALFORMED_COLUMNS: Final = ("line", "why")
 
 Write = Callable[[bytes], object]
 
@@ -68,6 +71,14 @@ def write_csv(runs: Iterable[Run], write: Write, *, bom: bool = False) -> int:
         write(BOM_UTF8)
     write((",".join(COLUMNS) + "\n").encode())
     return _write_lines(runs, write, _CSV)
+
+
+def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
+    """Writes a header, and of each malformed line its number and why it was not sent."""
+    write((",".join(MALFORMED_COLUMNS) + "\n").encode())
+    for row in skipped:
+        if row.first_line is None:
+            write(f"{row.line},{_cell(row.why)}\n".encode())
 
 
 def write_ndjson(runs: Iterable[Run], write: Write) -> int:

@@ -6,6 +6,20 @@ from worker.core.report import Report
 
 
 def verdict(report: Report) -> str:
+    """What was never sent comes first: who reads on may take the rest for the whole list."""
+    return " ".join(filter(None, (never_sent(report), _verdict(report))))
+
+
+def never_sent(report: Report) -> str:
+    """How much of the list was malformed; '' where nothing was."""
+    lines, malformed = report.manifest.lines, report.manifest.malformed
+    if not malformed:
+        return ""
+    were = "was" if malformed == 1 else "were"
+    return f"{malformed:,} of {lines:,} line{'' if lines == 1 else 's'} {were} malformed and never sent."
+
+
+def _verdict(report: Report) -> str:
     if report.outcome is None:
         why = report.state_reason.message or report.state_reason.code
         return f"The job is {report.state}" + (f": {why}." if why else ".")
