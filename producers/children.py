@@ -4,6 +4,7 @@ Each gets a pipe as its standard input and ends when that ends, so that none out
 however it dies.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,8 @@ class Child:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
+            # One of an earlier version may be open to others.
+            os.fchmod(log.fileno(), 0o600)
             return subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
+from worker.confine import confine
 from worker.core.errors import BulkActivateError, UnreachableError
 
 _COMMANDS: Final = {
@@ -79,6 +80,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with the code of the public interface."""
+    confine()
     sys.exit(_exit_code(arguments))
 
 

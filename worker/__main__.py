@@ -10,6 +10,8 @@ from typing import Final
 
 import click
 
+from worker.confine import confine
+
 COMMANDS: Final = {
     "worker": "worker.processes",
     "metrics": "worker.metrics.__main__",
@@ -38,4 +40,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    confine()
     sys.exit(main(prog_name="python -m worker"))
