@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.core.address import Address, parse_address, sentinels_of
+from worker.core.address import Address, parse_address, sentinels_of, unprotected
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,27 @@ def test_no_password_is_shown() -> None:
 
 def test_sentinels_have_a_port_of_their_own() -> None:
     assert sentinels_of(parse_address("sentinel://a,b:7/0?master=m")) == [("a", 26379), ("b", 7)]
+
+
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("redis://jobs.example:6379/0", ("a password", "TLS")),
+        ("redis://:secret@jobs.example/0", ("TLS",)),
+        ("rediss://jobs.example/0", ("a password",)),
+        ("rediss://user:secret@jobs.example/0", ()),
+        ("rediss://jobs.example/0?ssl_certfile=c&ssl_keyfile=k", ()),
+        ("redis://10.0.0.7/0", ("a password", "TLS")),
+        ("redis://127.0.0.1.example/0", ("a password", "TLS")),
+        ("redis://127.0.0.1:6379/0", ()),
+        ("redis://127.8.9.1/0", ()),
+        ("redis://[::1]:6379/0", ()),
+        ("redis://[2001:db8::1]:6379/0", ("a password", "TLS")),
+        ("redis://LOCALHOST/0", ()),
+        ("unix:///run/redis.sock", ()),
+        ("sentinel://127.0.0.1:26379,10.0.0.7:26379/0?master=m", ("a password", "TLS")),
+        ("sentinel://127.0.0.1:26379,[::1]:26379/0?master=m", ()),
+    ],
+)
+def test_a_server_elsewhere_is_to_have_a_password_and_tls(url: str, lacks: tuple[str, ...]) -> None:
+    assert unprotected(parse_address(url)) == lacks

@@ -25,23 +25,34 @@ class Process:
     process: "subprocess.Popen[bytes]"
     home: Path
     password: str | None = None
+    user: str | None = None
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def admin(self) -> redis.Redis:
-        """The default user, by the socket, which no rule of the tests takes from it."""
-        return redis.Redis(unix_socket_path=str(self.home / "s"), password=self.password)
+        """Who may do all, by the socket: the default user where no other is named."""
+        return redis.Redis(
+            unix_socket_path=str(self.home / "s"),
+            username=self.user,
+            password=self.password,
+            socket_timeout=None,
+        )
 
 
 @contextmanager
-def redis_server(*lines: str, password: str | None = None, sentinel: bool = False) -> Iterator[Process]:
-    """A server of its own; `lines` are of its configuration. It is ended with the test."""
+def redis_server(
+    *lines: str, password: str | None = None, user: str | None = None, sentinel: bool = False
+) -> Iterator[Process]:
+    """A server of its own; `lines` are of its configuration. It is ended with the test.
+
+    `password` is the default user's, or that of `user`, who has to be in `lines` then.
+    """
     binary = shutil.which("redis-server") or missing("redis7")
     port = free_port()
     common = [f"port {port}", "bind 127.0.0.1", "unixsocket {home}/s", "dir {home}", "daemonize no"]
-    if password is not None:
+    if password is not None and user is None:
         common.append(f"requirepass {password}")
     with tempfile.TemporaryDirectory(prefix="red-", dir="/tmp") as folder:
         config = Path(folder) / "conf"
@@ -49,7 +60,7 @@ def redis_server(*lines: str, password: str | None = None, sentinel: bool = Fals
         config.write_text(text.replace("port ", "port 0\ntls-port ", 1) if "tls-cert" in text else text)
         command = [binary, str(config), *(["--sentinel"] if sentinel else [])]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        started = Process(port, process, Path(folder), password)
+        started = Process(port, process, Path(folder), password, user)
         try:
             with started.admin() as client:
                 until(lambda: _answers(client) or process.poll() is not None)

@@ -9,6 +9,7 @@ User and password are the server's; sentinels are asked without. What would weak
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -91,6 +92,21 @@ def shown_address(url: str) -> str:
 
 def sentinels_of(address: Address) -> list[tuple[str, int]]:
     return [(host, port or SENTINEL_PORT) for host, port in address.hosts]
+
+
+def unprotected(address: Address) -> tuple[str, ...]:
+    """What a server on another machine should be reached with and is not; nothing is asked of one on this."""
+    if all(_is_loopback(host) for host, _ in address.hosts):
+        return ()
+    known = address.password is not None or "ssl_certfile" in address.options
+    return ("a password",) * (not known) + ("TLS",) * (address.scheme != "rediss")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _host(place: str) -> tuple[str, int | None]:

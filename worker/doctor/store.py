@@ -5,11 +5,12 @@ from typing import Final
 
 import redis
 
+from worker.core import vulnerable
 from worker.core.address import shown_address
 from worker.core.errors import BulkActivateError, RedisUnreachableError
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
-from worker.store.connect import check_server, reachable, server_version, sync_client
+from worker.store.connect import check_server, product_of, reachable, sync_client
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 
 _NEARLY_FULL: Final = 0.8
@@ -39,8 +40,11 @@ def _server(client: redis.Redis, url: str) -> Iterator[Check]:
     except BulkActivateError as error:
         yield Check("redis", Status.FAILED, str(error))
         return
-    version = ".".join(map(str, server_version(client.info("server"))))
-    yield Check("redis", Status.OK, f"version {version} at {shown_address(url)}")
+    product, version = product_of(client.info("server"))
+    number = ".".join(map(str, version))
+    yield Check("redis", Status.OK, f"{product.title()} {number} at {shown_address(url)}")
+    if (known := vulnerable.warning(product, version, tls=url.startswith("rediss:"))) is not None:
+        yield Check("redis", Status.WARNING, known)
     for warning in warnings:
         yield Check("redis", Status.WARNING, warning)
 

@@ -30,8 +30,9 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from worker.core.address import Address, parse_address, sentinels_of, shown_address
+from worker.core.address import Address, parse_address, sentinels_of, shown_address, unprotected
 from worker.core.errors import BadSettingError, RedisUnreachableError
+from worker.core.vulnerable import Product, Version
 
 FLOOR: Final = (6, 2)
 """The oldest Redis whose commands we use; Celery's floor too."""
@@ -151,10 +152,32 @@ def _why(error: RedisError) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def server_version(server: Mapping[str, Any]) -> tuple[int, ...]:
+def server_version(server: Mapping[str, Any]) -> Version:
     """By what INFO tells of the server."""
-    text = str(server.get("redis_version", "0"))
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
+    return _version(server.get("redis_version", "0"))
+
+
+def _version(text: Any) -> Version:
+    return tuple(int(part) for part in str(text).split(".") if part.isdigit())
+
+
+def product_of(server: Mapping[str, Any]) -> tuple[Product, Version]:
+    """Which server it is, and its own version: as `redis_version` Valkey tells that of its ancestor."""
+    if server.get("server_name") == "valkey":
+        return "valkey", _version(server["valkey_version"])
+    return "redis", server_version(server)
+
+
+def _exposed(url: str) -> list[str]:
+    lacks = unprotected(parse_address(url))
+    if not lacks:
+        return []
+    words = (
+        f"Redis at {shown_address(url)} is on another host and reached without {' and '.join(lacks)}: who can"
+        " read or join that network sees and steers all jobs; give it users (deploy/redis/users.conf) and"
+        " TLS, and set BULK_ACTIVATE_REDIS_URL to rediss://USER:PASSWORD@HOST:6379/0?ssl_ca_certs=FILE"
+    )
+    return [words]
 
 
 def check_server(client: redis.Redis, url: str) -> list[str]:
@@ -175,7 +198,7 @@ def check_server(client: redis.Redis, url: str) -> list[str]:
             )
         memory = client.info("memory")
         persistence = client.info("persistence")
-    warnings = []
+    warnings = _exposed(url)
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         warnings.append(

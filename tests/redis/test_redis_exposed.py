@@ -1,0 +1,34 @@
+"""A Redis that others could read or break is told of, where somebody looks."""
+
+from tests.redis.guarded import redis_server
+from worker.core.vulnerable import warning
+from worker.doctor.store import check_store
+from worker.settings import load
+from worker.store import connect
+
+
+def test_a_worker_and_the_doctor_warn_of_a_redis_elsewhere_without_password_or_tls() -> None:
+    with redis_server("appendonly yes") as real, real.admin() as client:
+        near = f"redis://127.0.0.1:{real.port}/0"
+        assert connect.check_server(client, near) == []
+        # What a URL says decides; whose address this machine has does not.
+        (told,) = connect.check_server(client, "redis://jobs.example:6379/0")
+        assert "on another host and reached without a password and TLS" in told
+        assert "rediss://USER:PASSWORD@HOST" in told
+        (told,) = connect.check_server(client, "redis://:hunter2@jobs.example:6379/0")
+        assert "without TLS" in told
+        assert "hunter2" not in told
+
+
+def test_the_doctor_names_known_holes_of_the_server() -> None:
+    # Debian's has the number of a release with holes, which a distribution may have mended.
+    with redis_server("appendonly yes") as real, real.admin() as client:
+        product, version = connect.product_of(client.info("server"))
+        known = warning(product, version, tls=False)
+        settings = load(redis_url=f"redis://127.0.0.1:{real.port}/0")
+        warned = [check.message for check in check_store(settings) if check.status == "warning"]
+    assert product == "redis"
+    if version < (7, 2):
+        assert known is not None
+        assert "CVE-2025-49844 'RediShell'" in known
+    assert (known in warned) is (known is not None)
