@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from celery import Celery
+from celery.app.control import Control
 
 from worker.core.job import State
 from worker.core.outcome import COUNTED, FINAL
@@ -30,6 +31,17 @@ EVENTS: Final[dict[State, str]] = {
     State.EXPIRED: "task-failed",
 }
 """Flower's state of a row is what follows the dash, in capitals; SUCCESS and FAILURE for Celery's own."""
+
+
+class SilentControl(Control):  # type: ignore[misc] # Celery has no types.
+    """Celery's remote control for Flower's process: it sends workers nothing.
+
+    Whoever may send can also stop every worker. Flower asks for a heartbeat when it starts, and for what its
+    pages on one worker show; workers beat each two seconds anyway.
+    """
+
+    def broadcast(self, *_args: Any, **_options: Any) -> list[Any]:
+        return []
 
 
 def slice_event(account: Account) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from tests.e2e.stack import CELERY, PATIENCE, environment, until
 from tests.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
+CONFIG: Final = ROOT / "deploy" / "flowerconfig.py"
 COMMAND: Final = [
     CELERY,
     "-A",
     "worker",
     "--quiet",
     "flower",
-    f"--conf={ROOT / 'deploy' / 'flowerconfig.py'}",
+    f"--conf={CONFIG}",
 ]
 USER: Final = "watcher:a-made-up-password"
 PASSWORD: Final = {"FLOWER_BASIC_AUTH": USER}

@@ -1,5 +1,6 @@
 """What Flower shows while a job runs and once it rests, by its own HTTP API; and what it lets nobody do."""
 
+import runpy
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import psutil
 import pytest
 
 from tests.e2e.stack import ORG, TOKEN, Simulator, Stack, environment, new_ids, until
-from tests.monitor.flowers import COMMAND, Flower, flower
+from tests.monitor.flowers import COMMAND, CONFIG, Flower, flower
 from worker.flower import JOB
 from worker.messages import TASK
 
@@ -77,18 +78,33 @@ def test_nothing_can_be_done_even_with_it(shown: Flower, path: str) -> None:
     assert shown.status(f"/api/{path}", method="POST") == 403
 
 
-@pytest.mark.parametrize("given", [{}, {"FLOWER_BASIC_AUTH": "nobody"}], ids=["none", "no colon"])
-def test_without_a_password_it_does_not_start(given: dict[str, str], tmp_path: Path) -> None:
+def test_without_a_password_it_does_not_start(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*COMMAND, "--port=1"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment({}) | given,
-        check=False,
+        [*COMMAND, "--port=1"], capture_output=True, text=True, cwd=tmp_path, env=environment({}), check=False
     )
     assert done.returncode != 0
     assert "set FLOWER_BASIC_AUTH to user:password" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", ":", "nobody", "anna:", ":secret", "anna:secret,", ",anna:secret", "anna:secret,,otto:other"),
+        *("anna:secret,otto", "anna:secret,:", "anna:secret, otto:other", "anna:secret\n", "anna:sécret"),
+    ],
+)
+def test_an_entry_without_a_user_or_password_leaves_it_closed(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWER_BASIC_AUTH", given)
+    with pytest.raises(SystemExit, match="set FLOWER_BASIC_AUTH to user:password") as ended:
+        runpy.run_path(str(CONFIG))
+    assert "secret" not in str(ended.value)
+
+
+def test_several_users_and_passwords_with_colons_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWER_BASIC_AUTH", "anna:a:secret,otto:with space")
+    assert runpy.run_path(str(CONFIG))["basic_auth"] == ["anna:a:secret", "otto:with space"]
 
 
 def test_it_listens_on_this_machine_alone(shown: Flower) -> None:
