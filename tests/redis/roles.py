@@ -1,0 +1,114 @@
+"""What each Redis user of `deploy/redis/users.conf` is there for, done with its own rights."""
+
+import socket
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import redis
+from celery import Celery
+
+from tests.e2e.stack import CELERY, ORG, Simulator, Stack, new_ids, until
+from tests.monitor.flowers import Flower, flower
+from tests.monitor.scrapes import exporter
+from tests.redis.guarded import PASSWORD, Process
+from worker.messages import make_app
+from worker.settings import load
+
+ROLES: Final = ("submitter", "worker", "monitor")
+CONF: Final = Path(__file__).parents[2] / "deploy" / "redis" / "users.conf"
+DB: Final = 3
+
+
+def users() -> dict[str, str]:
+    """The line of each user, by its role, for the database of these tests."""
+    lines = [line for line in CONF.read_text().splitlines() if line.startswith("user ")]
+    filled = [line.replace(">CHANGE-ME", f">{PASSWORD}").replace("&/0.", f"&/{DB}.") for line in lines]
+    return {line.split()[1].removeprefix("bulk-"): line for line in filled}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A Redis on which each part has its own user."""
+
+    real: Process
+    home: Path
+    api: Simulator
+
+    def stack(self, role: str) -> Stack:
+        home = self.home / role
+        home.mkdir(exist_ok=True)
+        login = f"bulk-{role}:{quote(PASSWORD, safe='')}"
+        return Stack(home, f"redis://{login}@127.0.0.1:{self.real.port}/{DB}")
+
+    def admin(self) -> redis.Redis:
+        return self.real.admin()
+
+
+def done(stack: Stack, *words: str, **settings: str) -> str:
+    """What a command wrote. Fails with what it said where it fails."""
+    ran = stack.cli(*words, **settings)
+    assert ran.code == 0, ran.err
+    return ran.out.strip()
+
+
+def submits(scene: Scene) -> str:
+    """What is done with jobs before a worker takes them. The job that it leaves waits for one."""
+    stack = scene.stack("submitter")
+    ids = new_ids(60)
+    request = ("--request-id", uuid.uuid4().hex)
+    job = stack.submit([*ids, ids[0]], *request)
+    assert stack.submit([*ids, ids[0]], *request) == job
+    ended = stack.submit(new_ids(3))
+    for words in (("pause", job), ("resume", job), ("set-rate", ORG, "50"), ("cancel", ended), ("list",)):
+        done(stack, *words)
+    return job
+
+
+def works(scene: Scene, job: str) -> None:
+    """The job that waits is done, and the worker answers Celery's remote control."""
+    stack = scene.stack("worker")
+    worker = stack.worker(scene.api, "--name", "one")
+    until(lambda: any("job ended" in line and job in line for line in stack.log.read_text().splitlines()))
+    # With a name it ends at the answer, without one at the end of the time.
+    asked = ("--timeout", "60", "--destination", f"one@{socket.gethostname()}")
+    assert stack.start([CELERY, "-A", "worker", "inspect", *asked, "ping"]).wait() == 0
+    done(stack, "doctor", API_URL=scene.api.url)
+    worker.terminate()
+    assert worker.wait() == 0
+
+
+def takes_up(scene: Scene, job: str) -> None:
+    """What is done with a job that ended."""
+    stack = scene.stack("submitter")
+    child = done(stack, "retry", job)
+    done(stack, "report", child, "--merged", "--output", str(stack.home / "report.html"))
+    done(stack, "cancel", child)
+    for words in (("purge", child), ("verify", job), ("doctor",)):
+        done(stack, *words, API_URL=scene.api.url)
+    assert len(stack.rows(job)) == 61
+
+
+def looks_on(scene: Scene, job: str) -> None:
+    """What only looks: reports, numbers for Prometheus, and Flower, which draws what it is told."""
+    stack = scene.stack("monitor")
+    assert job in done(stack, "list")
+    assert '"completed"' in done(stack, "status", job, "-o", "json")
+    assert len(stack.rows(job)) == 61
+    with exporter(stack.redis_url) as shown:
+        assert shown.value("redis_up") == 1
+    with flower(stack.redis_url, stack.home / "flower.log") as page:
+        for path in ("/tasks", "/workers", "/broker"):
+            assert page.status(path) == 200
+        # Only Flower listens: somebody else has to tell.
+        with make_app(load(redis_url=scene.stack("worker").redis_url)) as app:
+            until(lambda: tells(app, page))
+
+
+def tells(app: Celery, page: Flower) -> bool:
+    """Whether Flower shows a job by now, of which it is told once more."""
+    with app.events.default_dispatcher(hostname="told@here") as dispatcher:
+        dispatcher.send("task-received", uuid="a-job", name="told", args="()", kwargs="{}")
+    return "a-job" in page.tasks()
