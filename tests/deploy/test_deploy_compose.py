@@ -15,7 +15,8 @@ from worker.settings import PREFIX, Settings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
 
-OURS = ("worker", "flower", "metrics")
+OURS = {"worker": "worker", "commands": "submitter", "flower": "monitor", "metrics": "monitor"}
+"""Our services, and whom each is to Redis."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_redis_is_on_a_network_without_a_way_out(compose: dict[str, Any], servic
     assert compose["networks"]["store"]["internal"] is True
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "flower", "metrics", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["redis", *OURS, "prometheus", "grafana"])
 def test_a_service_cannot_change_its_own_files_nor_gain_rights(services: dict[str, Any], name: str) -> None:
     service = services[name]
     assert service["read_only"] is True
@@ -78,9 +79,15 @@ def test_a_service_cannot_change_its_own_files_nor_gain_rights(services: dict[st
 def test_secrets_come_from_files_and_each_service_sees_its_own(
     compose: dict[str, Any], services: dict[str, Any]
 ) -> None:
-    assert services["worker"]["secrets"] == [f"{PREFIX}API_TOKEN".lower()]
-    assert services["worker"]["environment"][f"{PREFIX}SECRETS_DIR"] == "/run/secrets"
-    assert services["flower"]["secrets"] == ["flower_basic_auth"]
+    url = f"{PREFIX}REDIS_URL".lower()
+    for name, role in OURS.items():
+        of_redis = [{"source": f"{role}_redis_url", "target": url}, "redis_ca.pem"]
+        assert services[name]["secrets"][-2:] == of_redis
+        assert services[name]["environment"][f"{PREFIX}SECRETS_DIR"] == "/run/secrets"
+        own = {"worker": [f"{PREFIX}API_TOKEN".lower()], "flower": ["flower_basic_auth"]}
+        assert services[name]["secrets"][:-2] == own.get(name, [])
+    assert services["redis"]["secrets"] == ["redis.conf", "redis_cert.pem", "redis_key.pem", "redis_ca.pem"]
+    assert services["redis"]["command"][1] == "/run/secrets/redis.conf"
     assert services["grafana"]["secrets"] == ["grafana_admin_password"]
     assert "env_file" not in services["flower"]
     assert all(list(secret) == ["file"] for secret in compose["secrets"].values())
@@ -139,7 +146,8 @@ def test_what_is_not_needed_for_the_work_is_a_profile(services: dict[str, Any]) 
     profiles = {name: service.get("profiles") for name, service in services.items()}
     optional = {name for name, found in profiles.items() if found == ["monitoring"]}
     assert optional == {"metrics", "prometheus", "grafana"}
-    assert all(found is None for name, found in profiles.items() if name not in optional)
+    assert profiles["commands"] == ["commands"]
+    assert all(found is None for name, found in profiles.items() if name not in {*optional, "commands"})
 
 
 def test_secrets_in_their_folder_are_ignored_by_git(compose: dict[str, Any], deploy: Path) -> None:
@@ -162,3 +170,20 @@ def test_what_is_mounted_or_copied_is_there(services: dict[str, Any], deploy: Pa
             any(at.match(rule[1:]) or at.parts[0] == rule[1:] for rule in allowed if rule[0] == "!")
             or (deploy.parent / path).is_dir()
         ), path
+
+
+def test_images_of_others_are_pinned_by_what_the_registry_says(
+    services: dict[str, Any], deploy: Path, tmp_path: Path
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1 $2 $3" = "buildx imagetools inspect" ] && echo "sha256:of-$6"\n')
+    docker.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    command = ["/bin/sh", str(deploy / "pin-images.sh")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    pinned = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    others = {service["image"] for service in services.values() if service["image"].startswith("${")}
+    assert {image[2:].split(":-")[0] for image in others} | {"PYTHON_IMAGE"} == set(pinned)
+    assert all(re.fullmatch(r"(\S+:\S+)@sha256:of-\1", image) for image in pinned.values())
+    docker.write_text("#!/bin/sh\nexit 0\n")
+    assert subprocess.run(command, env=env, capture_output=True, check=False).returncode != 0

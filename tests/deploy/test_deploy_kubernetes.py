@@ -50,7 +50,7 @@ def worker(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_no_pod_may_more_than_it_needs(parts: list[dict[str, Any]]) -> None:
     found = list(pods(parts))
-    assert len(found) == 4
+    assert len(found) == 5
     for pod in found:
         assert pod["automountServiceAccountToken"] is False
         # Else a service named bulk-activate-... would be an unknown setting, and stop every worker.
@@ -72,6 +72,24 @@ def test_secrets_are_files_and_no_setting_is_unknown(
     mounts = {mount["name"]: mount["mountPath"] for mount in worker(parts)["volumeMounts"]}
     assert settings[f"{PREFIX}SECRETS_DIR"] == mounts["secrets"]
     assert not any("secretKeyRef" in str(pod) or "secretRef" in str(pod) for pod in pods(parts))
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("worker", "bulk-activate"), ("commands", "submitter"), ("flower", "monitor"), ("metrics", "monitor")],
+)
+def test_each_goes_to_redis_as_who_it_is(
+    parts: list[dict[str, Any]], settings: dict[str, str], name: str, secret: str
+) -> None:
+    pod = named(parts, "Deployment", name)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    folder = settings[f"{PREFIX}SECRETS_DIR"]
+    (volume,) = [mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == folder]
+    (found,) = [part["secret"]["secretName"] for part in pod["volumes"] if part["name"] == volume]
+    assert found == secret
+    assert f"{PREFIX}REDIS_URL" not in settings
+    given = str(container.get("env", container.get("envFrom")))
+    assert "SECRETS_DIR" in given or "configMapRef" in given
 
 
 def test_a_worker_has_the_time_for_its_soft_stop(parts: list[dict[str, Any]], deploy: Path) -> None:

@@ -31,7 +31,7 @@ def ours() -> list[list[str]]:
     found = [shlex.split(line)[1:] for line in begun_with(OURS)]
     found += [shlex.split(line.split(f"-- {OURS} ", 1)[1]) for line in LINES if f"-- {OURS} " in line]
     return found + [
-        shlex.split(line.split(" worker ", 1)[1]) for line in LINES if " run --rm worker " in line
+        shlex.split(line.split(" commands ", 1)[1]) for line in LINES if " run --rm commands " in line
     ]
 
 
@@ -139,12 +139,13 @@ def test_what_they_name_is_there(deploy: Path) -> None:
 
 
 def test_redis_takes_its_commands() -> None:
-    lines = begun_with("redis-cli", "-h", "REDIS_HOST")
+    options = ("--tls", "--cacert", "redis_ca.pem", "--user", "bulk-admin", "-h", "REDIS_HOST")
+    lines = begun_with("redis-cli", *options)
     assert lines == begun_with("redis-cli")
     with redis7() as real:
         socket = real.server.url.removeprefix("unix://").partition("?")[0]
         for line in lines:
-            words = shlex.split(line)[3:]
+            words = shlex.split(line)[1 + len(options) :]
             done = subprocess.run(
                 [tool("redis-cli"), "-e", "-s", socket, *words], capture_output=True, text=True, check=False
             )
