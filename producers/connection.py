@@ -5,25 +5,34 @@ from contextlib import contextmanager
 
 import click
 
+from producers.embedded_redis import local_redis
 from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
-from worker.store.jobs import JobStore
+from worker.store.jobs import JobStore, Where
 from worker.store.steps import Ticket
 
 
 @contextmanager
-def opened(settings: Settings, *, check: bool = False) -> Iterator[JobStore]:
-    """The store at `REDIS_URL`. Raises `RedisUnreachableError` for whatever the connection suffers.
+def opened(
+    settings: Settings, *, check: bool = False, local: bool = False, where: Where | None = None
+) -> Iterator[JobStore]:
+    """The store at `REDIS_URL`, or with `local` that of `run` in STATE_DIR; `where`: what messages call it.
+
+    Raises `RedisUnreachableError` for whatever the connection suffers, and `NoLocalJobsError`.
 
     `check`: look first whether the server is fit for jobs, and warn where it may lose them.
     """
+    if local:
+        with local_redis(settings) as (own, place), opened(own, where=place) as store:
+            yield store
+        return
     url = settings.redis_url
     with sync_client(url) as client, reachable(url):
         if check:
             for warning in check_server(client, url):
                 click.echo(f"Warning: {warning}", err=True)
         client.ping()
-        yield JobStore(client)
+        yield JobStore(client, where or Where())
 
 
 def wake_workers(

@@ -59,6 +59,8 @@ class Request:
     """The first of that family."""
     traceparent: str | None = None
     """The span of this submission, where it is traced."""
+    folder_due: bool = False
+    """Whether the job is to be remembered as one whose results folder is to be written."""
     api_url: str | None = None
     """The API that the job belongs to from the start; None for that of its first claim."""
 
@@ -214,6 +216,7 @@ def request_fields(request: Request) -> dict[str, str]:
         "max_failure_ratio": request.max_failure_ratio,
         HEADER: request.traceparent,
         "api_url": request.api_url,
+        "folder_due": 1 if request.folder_due else None,
     }
     fields |= {name: str(value) for name, value in optional.items() if value is not None}
     return fields

@@ -17,11 +17,11 @@ from worker.core.ids import is_org_id
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def reading_options(command: Command) -> Command:
+def reading_options(command: Command, *, required: bool = True) -> Command:
     """How the list is read: FILE and what belongs to it."""
     for option in reversed(
         (
-            click.argument("file", metavar="FILE|-"),
+            click.argument("file", metavar="FILE|-", required=required),
             click.option(
                 "--format",
                 "input_format",
@@ -91,6 +91,12 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
     """`-o`, of which the first format is the default."""
     return click.option(
         "-o", "output_format", type=click.Choice(formats), default=formats[0], show_default=True
+    )
+
+
+def local_option(command: Command) -> Command:
+    return click.option("--local", is_flag=True, help="A job of `run` in STATE_DIR, not one in REDIS_URL.")(
+        command
     )
 
 

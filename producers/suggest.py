@@ -2,10 +2,13 @@
 
 from worker.core.job import AT_REST, State
 from worker.core.report import Report
+from worker.store.jobs import Where
 
 
-def next_command(report: Report, *, workers: int | None = None) -> str:
+def next_command(report: Report, *, workers: int | None = None, where: Where = Where()) -> str:  # noqa: B008
     """What to type after a look at `report`, and why. `workers`: how many are alive, where that is known."""
+    if where.flag:
+        return _next_local(report, where)
     job = report.job_id
     if not report.balanced:
         return f"bulk-activate verify {job}   # the counters do not sum to the total"
@@ -24,6 +27,22 @@ def next_command(report: Report, *, workers: int | None = None) -> str:
     if workers == 0:
         return "bulk-activate worker   # none is alive: the job waits"
     return f"bulk-activate status {job} --watch"
+
+
+def _next_local(report: Report, where: Where) -> str:
+    """For a job of `run`."""
+    job = report.job_id
+    if not report.balanced:
+        return f"bulk-activate verify {job} --local   # the counters do not sum to the total"
+    if report.state in AT_REST:
+        if report.unsuccessful():
+            then = "trying again mends none of the reasons" if _is_hopeless(report) else "then run failed.csv"
+            chosen = "--outcome failed,unknown,not_attempted --output failed.csv"
+            return f"bulk-activate results {job} --local {chosen}   # {then}"
+        return f"bulk-activate report {job} --local --output report.html"
+    if where.at_work and report.state is not State.PAUSED:
+        return f"bulk-activate status {job} --local --watch"
+    return f"bulk-activate run --resume {job}   # or end it: bulk-activate cancel {job} --local"
 
 
 def _is_hopeless(report: Report) -> bool:

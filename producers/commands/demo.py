@@ -61,7 +61,9 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
             click.echo(f"Activating {ids:,} made-up ids against a simulated API.", err=True)
             with Source.open(str(made_up)) as source:
                 request = Request(org_id=str(uuid.uuid4()))
-                report, folder = run(source, request, load(**own), Place(home, output), environment)
+                report, folder = run(
+                    source, request, load(**own), Place(home, output, demo=True), environment
+                )
     return finish(report, folder, output_format)
 
 

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from producers import show
 from producers.connection import opened
-from producers.options import output_option
+from producers.embedded_redis import NoLocalJobsError
+from producers.options import local_option, output_option
 from worker.core.job import State
 from worker.core.report import counts_of, timestamp
 from worker.settings import load
@@ -24,13 +25,19 @@ _WIDTH: Final = 140
 @click.command()
 @click.option("--state", type=click.Choice([str(state) for state in State]), help="Only jobs in this state.")
 @output_option("table", "json", "ndjson")
-def command(state: str | None, output_format: str) -> int:
+@local_option
+def command(state: str | None, output_format: str, local: bool) -> int:
     """List jobs, newest first.
 
     Example: bulk-activate list --state running
     """
-    with opened(load()) as store:
-        jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
+    try:
+        with opened(load(), local=local) as store:
+            jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
+    except NoLocalJobsError as none:
+        # As an empty Redis: nothing to list is no error.
+        click.echo(str(none), err=True)
+        jobs = []
     if output_format == "json":
         show.as_json(jobs)
     elif output_format == "ndjson":

@@ -3,20 +3,21 @@
 import click
 
 from producers.connection import opened
-from producers.options import job_argument
+from producers.options import job_argument, local_option
 from worker.settings import load
 
 
 @click.command()
 @job_argument()
-def command(job_id: str) -> int:
+@local_option
+def command(job_id: str, local: bool) -> int:
     """Remove a job that rests, and everything it stored: its ids, outcomes and report.
 
     Write down what you need of it before: `results` and `report`.
 
     Example: bulk-activate purge 20261124-093000-1a2b3c4d
     """
-    with opened(load()) as store:
+    with opened(load(), local=local) as store:
         store.purge(job_id)
     click.echo(f"job {job_id} is removed", err=True)
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
-from producers.options import job_argument
+from producers.options import job_argument, local_option
 from worker.reports.family import read_family
 from worker.reports.files import whole_file
 from worker.reports.page import page
@@ -15,16 +15,17 @@ from worker.settings import load
 
 @click.command()
 @job_argument()
+@local_option
 @click.option(
     "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The HTML file to write."
 )
 @click.option("--merged", is_flag=True, help="The latest outcome of each id, over the job and its retries.")
-def command(job_id: str, output: Path, merged: bool) -> int:
+def command(job_id: str, output: Path, merged: bool, local: bool) -> int:
     """Write the report of a job as one page that can be read, printed and filed.
 
     Example: bulk-activate report 20261124-093000-1a2b3c4d --output report.html
     """
-    with opened(load()) as store:
+    with opened(load(), local=local) as store:
         if merged:
             text = page(*read_family(store, job_id))
         else:

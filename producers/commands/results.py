@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from producers.connection import opened
-from producers.options import job_argument, output_option
+from producers.options import job_argument, local_option, output_option
 from worker.core.errors import BadInputError
 from worker.core.rows import Run
 from worker.reports.family import family_results
@@ -24,6 +24,7 @@ _SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_par
 
 @click.command()
 @job_argument()
+@local_option
 @click.option("--outcome", metavar="LIST", help="Only these outcomes, as in failed,unknown.")
 @click.option("--merged", is_flag=True, help="The latest row of each id, over the job and its retries.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only this id; repeatable.")
@@ -35,6 +36,7 @@ def command(
     outcome: str | None,
     merged: bool,
     ids: tuple[str, ...],
+    local: bool,
     output_format: str,
     bom: bool,
     output: Path | None,
@@ -53,7 +55,7 @@ def command(
         require_parquet()
         if output is None and sys.stdout.isatty():
             raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
-    with opened(load()) as store:
+    with opened(load(), local=local) as store:
         rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
         missing = set(ids)
         if ids:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from producers.connection import opened
-from producers.options import job_argument
+from producers.options import job_argument, local_option
 from worker.core.errors import BadInputError, UnbalancedError
 from worker.core.outcome import COUNTED
 from worker.reports.proof import check_proof
@@ -15,13 +15,14 @@ from worker.settings import load
 
 @click.command()
 @job_argument(required=False)
+@local_option
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Check a results folder instead, offline.",
 )
-def command(job_id: str | None, folder: Path | None) -> int:
+def command(job_id: str | None, folder: Path | None, local: bool) -> int:
     """Recount a job from its per-id record and compare with the counters; exit 6 if they differ.
 
     With --folder, check a results folder of `run` instead: no Redis needed.
@@ -33,7 +34,7 @@ def command(job_id: str | None, folder: Path | None) -> int:
     if folder is not None:
         return _folder(folder)
     assert job_id is not None
-    with opened(load()) as store:
+    with opened(load(), local=local) as store:
         found = recount(store, job_id)
     if found.differences:
         raise UnbalancedError(f"job {job_id} does not balance: {'; '.join(found.differences)}")

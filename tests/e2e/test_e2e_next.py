@@ -15,6 +15,7 @@ from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
 from tests.servers import missing
 from worker.core.job import State
 from worker.core.report import FailureGroup
+from worker.store.jobs import Where
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,26 @@ def test_each_state_has_a_next_command(
     state: State, more: dict[str, object], workers: int, command: str
 ) -> None:
     assert command in next_command(made(job(state, **more)), workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "at_work", "command"),
+    [
+        (State.RUNNING, {"total": 1, "n_pending": 1}, True, "status J --local --watch"),
+        (State.RUNNING, {"total": 1, "n_pending": 1}, False, "run --resume J"),
+        (State.PAUSED, {"total": 1, "n_pending": 1}, True, "run --resume J"),
+        (State.COMPLETED, {"total": 1, "n_activated": 1}, False, "report J --local"),
+        (State.COMPLETED, {"total": 1, "n_failed": 1}, False, "results J --local"),
+        (State.COMPLETED, {"total": 2, "n_activated": 1}, False, "verify J --local"),
+    ],
+)
+def test_after_a_look_at_a_job_of_run_the_command_leads_there(
+    state: State, more: dict[str, object], at_work: bool, command: str
+) -> None:
+    where = Where("STATE_DIR", " --local", at_work)
+    assert next_command(made(job(state, **more)), workers=0, where=where).startswith(
+        f"bulk-activate {command}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
     (tmp_path / "owner-token").write_text(f"{TOKEN}\n")
     (tmp_path / "ids.txt").write_text("\n".join(new_ids(300)))
     env = shell(tmp_path, {"API_URL": owned.url, "RATE": "500"})
-    export, run = examples("One machine")
+    export, run, listed, resume, cancel = examples("One machine")
     done = typed(f"{export}; {run}", tmp_path, env)
     assert done.code == ROUND["run"], done.err
     files = {path.name for path in (tmp_path / "results").iterdir()}
@@ -133,6 +133,11 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
     assert all(f"`{name}`" in README for name in files)
     (checked,) = re.findall(r"`(bulk-activate verify --folder results/)`", README)
     assert typed(checked, tmp_path, env).code == 0
+    job_id = typed(listed, tmp_path, env).out.splitlines()[1].split()[0]
+    for line in (resume, cancel):
+        # That they work on a job that is left is shown in `test_e2e_local`.
+        done = typed(f"{export}; {line.replace('JOB', job_id)}", tmp_path, env)
+        assert (done.code, f"job {job_id}" in done.err, "is completed" in done.err) == (2, True, True)
 
 
 def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from worker.core.errors import BadInputError
 from worker.core.job import Control
 from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice
-from worker.reports.folder import write_folder
+from worker.reports.folder import check_folder, write_folder
 from worker.reports.proof import check_proof
 from worker.store.claims import ClaimStore, End
 from worker.store.connect import async_client, sync_client
@@ -191,3 +191,22 @@ def test_the_command_needs_no_redis_and_exits_by_what_it_found(written: tuple[Jo
     assert cli("verify", "--folder", str(folder), REDIS_URL=nowhere).code == 6
     assert cli("verify", "--folder", str(folder.parent), REDIS_URL=nowhere).code == 2
     assert cli("verify", REDIS_URL=nowhere).code == 2
+
+
+def test_a_folder_whose_writing_broke_off_is_still_the_jobs_and_no_proof(
+    written: tuple[JobStore, str, Path], tmp_path: Path
+) -> None:
+    jobs, job_id, _ = written
+    broken = tmp_path / "broken"
+    (broken / "failed.csv").mkdir(parents=True)
+    with pytest.raises(BadInputError, match="cannot write"):
+        write_folder(jobs, job_id, broken, {})
+    (broken / "failed.csv").rmdir()
+    assert (broken / "results.csv").exists()
+    check_folder(broken, job_id)
+    with pytest.raises(BadInputError, match="holds other files"):
+        check_folder(broken, "another")
+    with pytest.raises(BadInputError, match="no results folder"):
+        check_proof(broken)
+    write_folder(jobs, job_id, broken, {})
+    assert check_proof(broken).differences == []

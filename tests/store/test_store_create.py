@@ -31,9 +31,10 @@ def test_a_fresh_request_makes_a_new_job_once_the_old_one_rests(jobs: JobStore, 
     assert create(jobs, "two", fresh=True) == ("one", False)
     client.hset(keys.job("one"), "state", "completed")
     assert create(jobs, "two") == ("one", False)
-    assert jobs.unfinished_job_of("key") is None
+    assert jobs.job_of("key") == "one"
     assert create(jobs, "three", fresh=True) == ("three", True)
-    assert jobs.unfinished_job_of("key") == "three"
+    assert jobs.job_of("key") == "three"
+    assert jobs.job_of("another key") is None
 
 
 def test_no_worker_touches_a_job_before_its_launch(jobs: JobStore) -> None:

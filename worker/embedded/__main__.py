@@ -26,8 +26,14 @@ from worker.embedded.supervisor import Ready, supervise
     type=click.Path(exists=True, dir_okay=False, executable=True, path_type=Path),
     help="Server program, instead of the one that is found: Valkey, or Redis from 6.2 on.",
 )
+@click.option(
+    "--attach",
+    "may_attach",
+    is_flag=True,
+    help="Where its server runs already, name that one.",
+)
 @click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
-def command(folder: Path, server: Path | None, with_parent: bool) -> None:
+def command(folder: Path, server: Path | None, may_attach: bool, with_parent: bool) -> None:
     """Run a private Redis server on a unix socket until told to stop.
 
     Prints one line of JSON when the server can be used. SIGTERM, SIGINT and SIGHUP stop it.
@@ -35,7 +41,8 @@ def command(folder: Path, server: Path | None, with_parent: bool) -> None:
     Example: python -P -m worker.embedded --dir ~/.local/state/bulk-activate/redis
     """
     try:
-        supervise(folder, server or find_server(), announce, with_parent=with_parent)
+        binary = server or find_server()
+        supervise(folder, binary, announce, with_parent=with_parent, may_attach=may_attach)
     except BulkActivateError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)

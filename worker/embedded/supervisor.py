@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from worker.core.errors import RedisUnreachableError
+from worker.embedded.attach import attach
 from worker.embedded.config import url_of
 from worker.embedded.leftover import end_leftover
 from worker.embedded.lock import SERVER, Record, SupervisorLock, opened, supervisor_lock
@@ -30,6 +31,8 @@ class Ready(msgspec.Struct, frozen=True):
     server_pid: int
     version: str
     server: Literal["valkey", "redis"]
+    attached: bool = False
+    """It belongs to another supervisor, `pid`, and runs on when this one ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,27 @@ class Service:
 
 
 def supervise(
-    folder: Path, binary: Path, announce: Callable[[Ready], None], *, with_parent: bool = False
+    folder: Path,
+    binary: Path,
+    announce: Callable[[Ready], None],
+    *,
+    with_parent: bool = False,
+    may_attach: bool = False,
 ) -> None:
     """Runs the server program `binary` on the data in `folder` until this process is told to stop.
 
-    `announce` is called once the server can be used. `with_parent` stops it when stdin ends. Takes the
+    `announce` is called once the server can be used. `with_parent` stops it when stdin ends. `may_attach`:
+    where another supervisor runs the server already, that one is announced and left alone. Takes the
     process over (signals, stdin), so it wants the main thread. Raises `BadInputError` where the server
     may not or cannot start, `RedisUnreachableError` where it dies.
     """
     home = private_home(folder)
+
+    def announce_other(socket: Path, pid: int, found: Identity) -> None:
+        announce(Ready(url_of(socket), pid, found.pid, found.version, found.name, attached=True))
+
+    if may_attach and attach(home, announce_other, with_parent=with_parent):
+        return
     with supervisor_lock(home) as lock, opened(home / SERVER) as server_lock:
         before = lock.read()
         # The old server stays on record until it is known to be gone.

@@ -1,7 +1,7 @@
 """Writes a file whole or not at all."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,4 +24,6 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             f"cannot write {path} ({error.strerror}): name another place with --output"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        # Its folder may be gone, or read-only by now: that is told above.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The results folder of `run`: what happened to each id, in files that can be kept as proof."""
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -29,12 +30,23 @@ PARQUET: Final = "results.parquet"
 
 
 def check_folder(folder: Path, job_id: str | None) -> None:
-    """Raises `BadInputError` where `folder` holds anything but the files of job `job_id`."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise BadInputError(f"--output: {folder} is no folder: name another, or remove it")
-    if not any(folder.iterdir()):
+    """Makes `folder`, and tries to write in it.
+
+    Raises `BadInputError` where that fails, or where it holds anything but the files of job `job_id`.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise BadInputError(f"--output: {folder} is no folder: name another, or remove it")
+        folder.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(folder.iterdir())
+        # Not `os.access`, which asks for the real user and knows of no read-only file system or full disk.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".tried-") as tried:
+            tried.write(b"tried")
+    except OSError as error:
+        raise BadInputError(
+            f"--output: cannot write in {folder} ({error.strerror}): name another folder, or mend that one"
+        ) from error
+    if is_empty:
         return
     try:
         holder = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, Any]).get("job_id")
@@ -54,6 +66,9 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     told = read_told(store, job_id)
     report = told.report
+    if not (folder / MANIFEST).exists():
+        # Whose the files are, should the rest of them never be written.
+        _write(folder / MANIFEST, lambda write: write(msgspec.json.encode({"job_id": job_id})))
     files: dict[str, Callable[[Write], object]] = {
         RESULTS: lambda write: write_csv(job_results(store, job_id), write),
         FAILED: lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),

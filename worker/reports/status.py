@@ -1,6 +1,8 @@
 """The report of one job, as `status` shows it."""
 
-from worker.core.job import WORKABLE
+from collections.abc import Mapping
+
+from worker.core.job import WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
@@ -31,10 +33,15 @@ def _report(store: JobStore, raw: RawJob) -> Report:
         if (refusal := store.refuses_writes()) is not None:
             code, message = refusal
             fields |= {"reason_code": code, "reason_message": message, "reason_actor": "store"}
-        elif (left := unserved(fields, store.live_scopes(WORKERS_WITHIN_MS))) is not None:
+        elif (left := _unserved(store, fields)) is not None:
             code, message = left
             fields |= {"reason_code": code, "reason_message": message, "reason_actor": "worker"}
     return make_report(fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
+
+
+def _unserved(store: JobStore, fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
+    # The worker of a run serves its own job alone: another job there waits for nobody.
+    return None if store.where.flag else unserved(fields, store.live_scopes(WORKERS_WITHIN_MS))
 
 
 def _failures(raw: RawJob) -> list[FailureGroup]:

@@ -15,7 +15,7 @@ from worker.core.errors import (
     RequestIdTakenError,
     StateChangeError,
 )
-from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode
+from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode, State
 from worker.core.record import Stored, check_stored
 from worker.core.scope import Scope
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
@@ -83,6 +83,23 @@ class RawBudget:
     held_until_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which Redis a store is in, for messages that say what to do next."""
+
+    name: str = "this Redis"
+    flag: str = ""
+    """What leads a command there."""
+    at_work: bool = True
+    """Whether a job in it can move: False where only a command keeps it running."""
+
+    @property
+    def no_job(self) -> str:
+        """What to do where a job is not there."""
+        other = "" if self.flag else "; a job of `run` is reached with --local"
+        return f"`bulk-activate list{self.flag}` shows those that are there{other}"
+
+
 BUDGET_FIELDS: Final = ("override", "label", "ceiling", "rate", "hold_us")
 
 
@@ -97,8 +114,9 @@ def raw_budget(values: Sequence[bytes | None]) -> RawBudget:
 class JobStore:
     """The record, over one Redis client."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, where: Where = Where()) -> None:
         self._redis = client
+        self.where = where
         self._scripts: dict[Step, Callable[..., Any]] = {
             step: client.register_script(text(step)) for step in Step
         }
@@ -130,14 +148,19 @@ class JobStore:
             )
         return found, code is Code.CREATED
 
-    def unfinished_job_of(self, request_id: str) -> str | None:
-        """The job that `request_id` made, unless it is at rest."""
+    def job_of(self, request_id: str) -> str | None:
+        """The job that `request_id` made last, as long as it is there."""
         known = cast("bytes | None", self._redis.get(keys.request(request_id)))
-        if known is None:
-            return None
-        job_id = known.decode().split(" ")[0]
-        state = self.field(job_id, "state")
-        return None if state is None or state in AT_REST else job_id
+        job_id = None if known is None else known.decode().split(" ")[0]
+        return None if job_id is None or self.field(job_id, "state") is None else job_id
+
+    def owes_folder(self, job_id: str) -> bool:
+        """Whether a job of `run` ended by itself, and its results folder was never written."""
+        state, due = self.field(job_id, "state"), self.field(job_id, "folder_due")
+        return due is not None and state in AT_REST and state != State.CANCELLED
+
+    def folder_is_written(self, job_id: str) -> None:
+        self._redis.hdel(keys.job(job_id), "folder_due")
 
     def put_slices(self, job_id: str, parts: Sequence[tuple[int, Slice]]) -> None:
         """Raises `NoSuchJobError` where the job was removed meanwhile."""
@@ -180,10 +203,12 @@ class JobStore:
         found, rest = self._step(Step.CONTROL, job_id, control_args(control, code, message, actor))
         state = rest[0].decode()
         if found is Code.NO_JOB:
-            raise no_such_job(job_id)
+            raise no_such_job(job_id, self.where)
         if found is Code.ILLEGAL:
             allowed = " or ".join(sorted(ALLOWED_FROM[control]))
-            hint = f": `bulk-activate retry {job_id}` takes up what it left" if state in AT_REST else ""
+            hint = ""
+            if state in AT_REST and not self.where.flag:
+                hint = f": `bulk-activate retry {job_id}` takes up what it left"
             raise StateChangeError(
                 f"cannot {control} job {job_id}: it is {state}, and must be {allowed} for that{hint}"
             )
@@ -219,9 +244,9 @@ class JobStore:
         """
         code, rest = self._step(Step.PURGE, job_id, purge_args(0))
         if code is Code.NO_JOB:
-            raise no_such_job(job_id)
+            raise no_such_job(job_id, self.where)
         if code is Code.ILLEGAL:
-            raise must_rest("purge", job_id, rest[0].decode())
+            raise must_rest("purge", job_id, rest[0].decode(), self.where)
         while code is Code.PURGING:
             code, _ = self._step(Step.PURGE, job_id, purge_args(0))
 
@@ -253,7 +278,7 @@ class JobStore:
             pipe.time()
             fields, history, reasons, tally, samples, timeline, (seconds, micros) = pipe.execute()
         if b"state" not in fields:
-            raise no_such_job(job_id)
+            raise no_such_job(job_id, self.where)
         return RawJob(
             fields=_text(fields),
             history=[entry.decode() for entry in history],
@@ -377,11 +402,11 @@ def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | i
     return [rested_ms, PURGED_AT_ONCE, " ".join(keys.PER_JOB), " ".join(keys.PER_SLICE), abandoned_ms]
 
 
-def must_rest(verb: str, job_id: str, state: str) -> StateChangeError:
+def must_rest(verb: str, job_id: str, state: str, where: Where = Where()) -> StateChangeError:
     at_rest = ", ".join(sorted(AT_REST))
     return StateChangeError(
         f"cannot {verb} job {job_id}: it is {state}, and must be at rest for that ({at_rest}):"
-        f" wait, or `bulk-activate cancel {job_id}`"
+        f" wait, or `bulk-activate cancel {job_id}{where.flag}`"
     )
 
 
@@ -404,8 +429,8 @@ def damage(job_id: str) -> Iterator[None]:
         ) from error
 
 
-def no_such_job(job_id: str) -> NoSuchJobError:
-    return NoSuchJobError(f"no job {job_id!r} in this Redis: `bulk-activate list` shows those that are there")
+def no_such_job(job_id: str, where: Where) -> NoSuchJobError:
+    return NoSuchJobError(f"no job {job_id!r} in {where.name}: {where.no_job}")
 
 
 def _text(fields: Mapping[bytes, bytes]) -> dict[str, str]:

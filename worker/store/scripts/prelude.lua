@@ -16,6 +16,7 @@
 --   upload_ms         the last sign of life of the upload
 --   api_url           scheme and host of the API that it is sent to, from its first claim on, if not from its creation
 --   host              the host in it, which with the organization names the budget
+--   folder_due        1 for a job of `run` while its results folder is to be written
 --   max_failures, max_failure_ratio, weight, org_id, manifest, labels ...
 -- Fields of a slice's hash, bulk:{JOB}:slice:N:
 --   claim, nonce, worker, seq, mark     who works on it, and below which place ids may have been sent

@@ -1,0 +1,66 @@
+"""The embedded Redis of `run`: for a run, and for commands that look at its jobs with --local."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from producers.children import Child
+from worker.core.errors import NoSuchJobError
+from worker.settings import PREFIX, Settings
+from worker.store.jobs import Where
+
+_FLAG = " --local"
+
+
+class NoLocalJobsError(NoSuchJobError):
+    """STATE_DIR never held a job."""
+
+
+@contextmanager
+def embedded_redis(
+    settings: Settings, environment: Mapping[str, str], *, needs_jobs: bool = False
+) -> Iterator[tuple[Settings, Where]]:
+    """A server for this process alone; settings that lead to it, and what messages say of it.
+
+    `needs_jobs`: raises `NoLocalJobsError` where it could hold none. Raises `BadInputError`, naming the
+    process, where another uses it.
+    """
+    if needs_jobs:
+        _require_jobs(settings.state_dir)
+    with _server(settings, environment, []) as (own, _):
+        yield own, _where(settings, at_work=True)
+
+
+@contextmanager
+def local_redis(settings: Settings) -> Iterator[tuple[Settings, Where]]:
+    """The server of a run that is at work, else one for as long as this lasts, without a worker.
+
+    Raises `NoLocalJobsError`.
+    """
+    _require_jobs(settings.state_dir)
+    with _server(settings, os.environ, ["--attach"]) as (own, attached):
+        yield own, _where(settings, at_work=attached)
+
+
+@contextmanager
+def _server(
+    settings: Settings, environment: Mapping[str, str], options: list[str]
+) -> Iterator[tuple[Settings, bool]]:
+    home = settings.state_dir
+    arguments = ["--dir", str(home / "redis"), *options]
+    with Child("redis", arguments, environment, home / "redis-supervisor.log") as redis:
+        ready = redis.ready()
+        yield settings.model_copy(update={"redis_url": str(ready["url"])}), bool(ready.get("attached"))
+
+
+def _where(settings: Settings, *, at_work: bool) -> Where:
+    return Where(f"{PREFIX}STATE_DIR ({settings.state_dir})", _FLAG, at_work)
+
+
+def _require_jobs(home: Path) -> None:
+    if not (home / "redis" / "appendonlydir").exists() and not (home / "redis" / "appendonly.aof").exists():
+        raise NoLocalJobsError(
+            f"no job of `run` is in {home}: set {PREFIX}STATE_DIR to where it ran, or leave out --local for"
+            " jobs in REDIS_URL"
+        )

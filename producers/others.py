@@ -1,0 +1,57 @@
+"""Other jobs in the state folder of a run: left as they are, and named."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+import click
+
+from producers.jobs import whoami
+from worker.core.errors import NoSuchJobError, StateChangeError
+from worker.core.job import AT_REST, Control, ReasonCode, State
+from worker.core.report import counts_of
+from worker.store.jobs import JobStore
+
+_NAMED: Final = 5
+
+
+def leave_others(store: JobStore, own: str | None, *, demo: bool) -> None:
+    """Says on stderr which unfinished jobs there are besides `own`, and what takes them up or ends them.
+
+    Those of an earlier `demo` are made up, and are cancelled. An upload that its submitter left is removed.
+    """
+    unfinished = [
+        fields
+        for fields in store.summaries()
+        if fields.get("id") not in {None, own} and fields["state"] not in AT_REST
+    ]
+    left = [fields for fields in unfinished if not _is_ending(store, fields, demo=demo)]
+    for fields in left[:_NAMED]:
+        click.echo(_named(fields), err=True)
+    if len(left) > _NAMED:
+        more = len(left) - _NAMED
+        click.echo(f"{more} more unfinished jobs are left as they are: bulk-activate list --local", err=True)
+
+
+def _is_ending(store: JobStore, fields: Mapping[str, str], *, demo: bool) -> bool:
+    """Whether nobody is to go on with a job; it is then brought as far towards its end as it can be."""
+    job_id, state = fields["id"], fields["state"]
+    with suppress(StateChangeError, NoSuchJobError):
+        if state == State.PREPARING:
+            store.purge(job_id)
+        elif demo:
+            store.control(job_id, Control.CANCEL, code=ReasonCode.USER, message="demo", actor=whoami())
+        if state == State.CANCELLING:
+            store.sweep(job_id)
+    return demo or state in {State.PREPARING, State.CANCELLING}
+
+
+def _named(fields: Mapping[str, str]) -> str:
+    job_id, counts = fields["id"], counts_of(fields)
+    done = counts["total"] - counts["pending"] - counts["ambiguous"]
+    at = f" of {fields['api_url']}" if "api_url" in fields else ""
+    return (
+        f"Job {job_id}{at}, {done:,} of {counts['total']:,} ids done, is left {fields['state']}:"
+        f" `bulk-activate run --resume {job_id}` takes it up,"
+        f" `bulk-activate cancel {job_id} --local` ends it."
+    )

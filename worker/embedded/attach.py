@@ -1,0 +1,50 @@
+"""Uses the server that another supervisor runs in the same folder, and leaves it to that one."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from worker.core.errors import BadInputError
+from worker.embedded.lock import SUPERVISOR, Record, SupervisorLock, opened, try_lock
+from worker.embedded.mailbox import signals_as_mail
+from worker.embedded.probe import Identity, identify, is_ready
+from worker.lifeline import end_with_parent
+
+PATIENCE: Final = 10.0
+"""Seconds that a server which just starts may take to load its data."""
+_POLL: Final = 0.05
+
+
+def attach(home: Path, announce: Callable[[Path, int, Identity], None], *, with_parent: bool) -> bool:
+    """False where no supervisor is at work in `home`. Else its server is announced, by its socket and the
+    supervisor's process id, and this returns once we are told to stop; the server runs on.
+
+    Raises `BadInputError` where that server does not answer.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while (record := _holder(home)) is not None:
+        socket = None if record.socket is None else Path(record.socket)
+        identity = None if socket is None else identify(socket)
+        if socket is not None and identity is not None and identity.serves(home) and is_ready(socket):
+            with signals_as_mail() as mail:
+                if with_parent:
+                    end_with_parent()
+                announce(socket, record.pid, identity)
+                mail.take()
+            return True
+        if time.monotonic() >= deadline:
+            raise BadInputError(
+                f"{home} is in use by process {record.pid}, which does not answer: wait for it"
+            )
+        time.sleep(_POLL)
+    return False
+
+
+def _holder(home: Path) -> Record | None:
+    """Who is at work in `home`; None where nobody is."""
+    with opened(home / SUPERVISOR) as fd:
+        # Ours for a moment where nobody has it: whoever starts in that moment is told to try again.
+        if try_lock(fd):
+            return None
+        return SupervisorLock(fd).read() or Record(0)
