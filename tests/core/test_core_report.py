@@ -21,6 +21,7 @@ def test_a_job_being_prepared_has_a_report_already() -> None:
         "parent_job_id": None,
         "root_job_id": None,
         "org_id": "O",
+        "api_url": None,
         "labels": {},
         "created_by": "",
         "state": "preparing",
