@@ -23,7 +23,8 @@ def leave_others(store: JobStore, own: str | None, *, demo: bool) -> None:
     unfinished = [
         fields
         for fields in store.summaries()
-        if fields.get("id") not in {None, own} and fields["state"] not in AT_REST
+        # One whose record is damaged has no state that could be read.
+        if fields.get("id") not in {None, own} and fields.get("state") not in {None, *AT_REST}
     ]
     left = [fields for fields in unfinished if not _is_ending(store, fields, demo=demo)]
     for fields in left[:_NAMED]:
