@@ -1,5 +1,6 @@
 """The `bulk-activate` command. Each subcommand is imported when it is used, so that `--help` is fast."""
 
+import io
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -10,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from worker.confine import confine
 from worker.core.errors import BulkActivateError, UnreachableError
+from worker.core.visible import visible
 
 _COMMANDS: Final = {
     "run": ("run", "The whole job on this machine: no service needed."),
@@ -90,10 +92,13 @@ def _exit_code(arguments: list[str] | None) -> int:
         return int(code or 0)
     except BulkActivateError as error:
         hint = " (`bulk-activate doctor` looks further)" if isinstance(error, UnreachableError) else ""
-        click.echo(f"Error: {error}{hint}", err=True)
+        click.echo(f"Error: {visible(str(error))}{hint}", err=True)
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        # What was typed may have been pasted.
+        written = io.StringIO()
+        error.show(written)
+        click.echo("\n".join(map(visible, written.getvalue().split("\n"))), nl=False, err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

@@ -8,6 +8,7 @@ from click.shell_completion import CompletionItem
 
 from producers.connection import opened
 from worker.core.errors import BulkActivateError
+from worker.core.visible import visible
 from worker.settings import load
 
 _MOST: Final = 50
@@ -20,9 +21,10 @@ def job_ids(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> lis
             return list(
                 islice(
                     (
-                        CompletionItem(fields["id"], help=fields.get("state", "damaged"))
+                        CompletionItem(fields["id"], help=visible(fields.get("state", "damaged")))
                         for fields in store.summaries()
-                        if fields["id"].startswith(begun)
+                        # No other id is shown to a shell, which would put it into the command line.
+                        if fields["id"].startswith(begun) and visible(fields["id"]) == fields["id"]
                     ),
                     _MOST,
                 )

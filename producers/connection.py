@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import click
 
 from producers.embedded_redis import local_redis
+from worker.core.visible import visible
 from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
 from worker.store.jobs import JobStore, Where
@@ -30,7 +31,7 @@ def opened(
     with sync_client(url) as client, reachable(url):
         if check:
             for warning in check_server(client, url):
-                click.echo(f"Warning: {warning}", err=True)
+                click.echo(f"Warning: {visible(warning)}", err=True)
         client.ping()
         yield JobStore(client, where or Where())
 

@@ -16,6 +16,7 @@ from worker.core.job import ReasonCode, State
 from worker.core.outcome import Outcome
 from worker.core.reason import MAX_NAME
 from worker.core.report import Report
+from worker.core.visible import visible
 
 _SHOWN: Final = (
     (Outcome.ACTIVATED, "green"),
@@ -127,13 +128,10 @@ def _reasons(report: Report) -> Table:
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     # By name: rows that change places with every count are hard to read.
     for group in sorted(report.failures[:_REASONS], key=lambda group: group.reason):
-        table.add_row(f"{group.count:,}", Text(group.reason, style="red"), Text(visible(group.message)))
+        table.add_row(
+            f"{group.count:,}", Text(visible(group.reason), style="red"), Text(visible(group.message))
+        )
     hidden = len(report.failures) - _REASONS
     if hidden > 0:
         table.add_row("", Text(f"and {hidden} more reasons", style="bright_black"), "")
     return table
-
-
-def visible(text: str) -> str:
-    """Without what would move a terminal's cursor or change its colours."""
-    return "".join(char if char.isprintable() else " " for char in text)

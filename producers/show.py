@@ -13,6 +13,7 @@ from worker.core.bottleneck import bottleneck
 from worker.core.job import ReasonCode
 from worker.core.outcome import COUNTED
 from worker.core.report import Report
+from worker.core.visible import visible
 from worker.reports.verdict import verdict
 
 _WIDE: Final = 160
@@ -27,18 +28,23 @@ def as_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
+def shown(text: str) -> str:
+    """For a table: no markup, and nothing that a person would not see."""
+    return escape(visible(text))
+
+
 def as_table(report: Report) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDE
-    console.print(f"[bold]Job {escape(report.job_id)}[/bold]  {report.state}")
-    console.print(escape(verdict(report)))
+    console.print(f"[bold]Job {shown(report.job_id)}[/bold]  {report.state}")
+    console.print(shown(verdict(report)))
     console.print()
     facts = Table(box=None, padding=(0, 2), show_header=False)
     facts.add_column(min_width=12, no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in _facts(report):
-        facts.add_row(name, escape(value))
+        facts.add_row(name, shown(value))
     console.print(facts)
     console.print()
     counts = Table(box=None, padding=(0, 2), show_header=False)
@@ -107,7 +113,7 @@ def _failures(report: Report, *, stacked: bool) -> Table:
     if not stacked:
         table.add_column("message", overflow="fold")
     for group in report.failures:
-        reason, message = escape(group.reason), escape(group.message)
+        reason, message = shown(group.reason), shown(group.message)
         again = "yes" if group.retryable else "no"
         told = (
             f"{group.count:,}",

@@ -12,6 +12,7 @@ import click
 
 from worker import logs, messages, settings
 from worker.core.errors import BulkActivateError
+from worker.core.visible import visible
 from worker.engine.runtime import Engine, StoppingError
 from worker.lifeline import end_with_parent
 from worker.settings import Settings
@@ -31,7 +32,7 @@ def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
     try:
         ready = settings.load()
     except BulkActivateError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     logs.configure(ready)
     tame_signals()

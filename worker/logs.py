@@ -3,13 +3,15 @@
 No local variable is ever printed with a traceback: it could be a secret.
 """
 
+import io
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
+from worker.core.visible import visible
 from worker.place import here
 from worker.settings import Settings
 
@@ -17,6 +19,17 @@ from worker.settings import Settings
 def _add_place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # Before what else is bound: a sender has inherited that of whoever started it.
     return {**here(), **event}
+
+
+def _make_visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For a terminal: what the API or a list says may not move its cursor."""
+    return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _plain_traceback(stream: TextIO, found: structlog.typing.ExcInfo) -> None:
+    lines = io.StringIO()
+    structlog.dev.plain_traceback(lines, found)
+    stream.write("\n".join(map(visible, lines.getvalue().split("\n"))))
 
 
 def configure(settings: Settings) -> None:
@@ -34,8 +47,10 @@ def configure(settings: Settings) -> None:
     if as_json:
         rendered = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     else:
-        plain = structlog.dev.plain_traceback
-        rendered = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=_plain_traceback
+        )
+        rendered = [_make_visible, console]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

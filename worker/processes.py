@@ -19,6 +19,7 @@ import click
 
 from worker import heartbeat, logs, settings
 from worker.core.errors import BulkActivateError
+from worker.core.visible import visible
 from worker.lifeline import end_with_parent
 from worker.settings import PREFIX
 from worker.stacks import tame_signals
@@ -59,9 +60,9 @@ def command(
             heartbeat.begin(ready.heartbeat_file)
         with sync_client(ready.redis_url) as client:
             for warning in check_server(client, ready.redis_url):
-                click.echo(f"Warning: {warning}", err=True)
+                click.echo(f"Warning: {visible(warning)}", err=True)
     except BulkActivateError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     if with_parent:
         end_with_parent()

@@ -6,7 +6,6 @@ from typing import Any, Final
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from producers import show
@@ -78,7 +77,8 @@ def _table(jobs: list[dict[str, Any]]) -> None:
     for job in jobs:
         counts = job["counts"]
         numbers = (f"{counts[name]:,}" for name in ("total", "activated", "failed"))
-        table.add_row(job["job_id"], job["state"], *numbers, job["created_at"], escape(job["api_url"] or ""))
+        known = map(show.shown, (job["job_id"], job["state"]))
+        table.add_row(*known, *numbers, job["created_at"], show.shown(job["api_url"] or ""))
     console = Console(highlight=False)
     # An id is copied from here into the next command: no narrow terminal may cut it.
     console.width = max(console.width, _WIDTH)

@@ -23,6 +23,7 @@ from producers.reading import (
 )
 from worker.core.duration import show_duration
 from worker.core.estimate import Seconds, expected_seconds, requests_for
+from worker.core.visible import visible
 from worker.settings import Settings, load
 
 _MOST_SHOWN: Final = 10
@@ -62,7 +63,7 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
         )
         return 0
     for name, value in _facts(manifest, surveyed, requests, seconds, settings):
-        click.echo(f"{name:<12} {value}")
+        click.echo(f"{name:<12} {visible(str(value))}")
     if malformed:
         click.echo("\nMalformed lines:")
     for row in malformed:

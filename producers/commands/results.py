@@ -13,6 +13,7 @@ from producers.connection import opened
 from producers.options import job_argument, local_option, output_option
 from worker.core.errors import BadInputError
 from worker.core.rows import Run
+from worker.core.visible import visible
 from worker.reports.family import family_results
 from worker.reports.files import whole_file
 from worker.reports.parquet import require_parquet, write_parquet
@@ -66,7 +67,7 @@ def command(
             with whole_file(output) as file:
                 shape(rows, file.write)
     if missing:
-        click.echo(f"Warning: no such row in job {job_id}: {', '.join(sorted(missing))}", err=True)
+        click.echo(f"Warning: no such row in job {job_id}: {visible(', '.join(sorted(missing)))}", err=True)
     return 0
 
 

@@ -8,6 +8,7 @@ from producers.connection import opened
 from producers.options import job_argument, local_option
 from worker.core.errors import BadInputError, UnbalancedError
 from worker.core.outcome import COUNTED
+from worker.core.visible import visible
 from worker.reports.proof import check_proof
 from worker.reports.recount import recount
 from worker.settings import load
@@ -47,6 +48,8 @@ def _folder(folder: Path) -> int:
     proof = check_proof(folder)
     if proof.differences:
         raise UnbalancedError(f"{folder} does not hold together: {'; '.join(proof.differences)}")
-    click.echo(f"whole: {proof.total:,} ids of job {proof.job_id}, each once; every file as it was written")
+    click.echo(
+        f"whole: {proof.total:,} ids of job {visible(proof.job_id)}, each once; every file as it was written"
+    )
     click.echo(f"sha256 of manifest.json: {proof.manifest_sha256}")
     return 0

@@ -7,6 +7,8 @@ import re
 import string
 from typing import Final
 
+from worker.core.visible import UNSEEN
+
 MAX_MESSAGE: Final = 500
 """Characters kept of a message from the API."""
 
@@ -19,10 +21,7 @@ _SECRETS: Final = (
     re.compile(r"[*x•.]{3,}[\w-]{2,}"),
     re.compile(r"(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{64}(?![\w-])"),
 )
-# Whatever moves a cursor, turns a line around, or is not to be seen.
-_CONTROL: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+"
-)
+_UNSEEN: Final = re.compile(f"[{UNSEEN}]+")
 _MOST_READ: Final = 4 * MAX_MESSAGE
 _OF_SECRETS: Final = string.ascii_letters + string.digits + "_.~+/=-"
 
@@ -33,7 +32,7 @@ def redact(text: str) -> str:
     # too, since no pattern knows half a secret, and what is taken out before it can bring it into sight.
     if len(text) > _MOST_READ:
         text = text[:_MOST_READ].rstrip(_OF_SECRETS) + "[redacted]"
-    text = _CONTROL.sub(" ", text)
+    text = _UNSEEN.sub(" ", text)
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)
     return text.strip()[:MAX_MESSAGE]

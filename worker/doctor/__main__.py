@@ -10,6 +10,7 @@ import msgspec
 from worker import logs, settings
 from worker.core.errors import BadInputError, BulkActivateError
 from worker.core.ids import is_org_id
+from worker.core.visible import visible
 from worker.doctor.api import check_api
 from worker.doctor.check import Check, Status, exit_code
 from worker.doctor.store import check_store
@@ -34,7 +35,7 @@ def command(org_id: str | None, output_format: str) -> None:
             raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
         ready = settings.load(org_id=org_id)
     except BulkActivateError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     # Stdout is for what was found; that an access token was had is no news here.
     logs.configure(ready.model_copy(update={"log_level": "warning"}))
@@ -45,9 +46,8 @@ def command(org_id: str | None, output_format: str) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
     else:
         for check in checks:
-            click.echo(
-                f"{_SIGNS.get(check.status, check.status.upper()):<12} {check.name:<13} {check.message}"
-            )
+            sign = _SIGNS.get(check.status, check.status.upper())
+            click.echo(f"{sign:<12} {check.name:<13} {visible(check.message)}")
     sys.exit(code)
 
 

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from worker.core.errors import BulkActivateError
+from worker.core.visible import visible
 from worker.embedded.binary import find_server
 from worker.embedded.supervisor import Ready, supervise
 
@@ -44,7 +45,7 @@ def command(folder: Path, server: Path | None, may_attach: bool, with_parent: bo
         binary = server or find_server()
         supervise(folder, binary, announce, with_parent=with_parent, may_attach=may_attach)
     except BulkActivateError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         # A full disk, a read-only folder: the reader needs the cause, not where we met it.

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from worker import logs, settings
 from worker.core.errors import BadSettingError, BulkActivateError
+from worker.core.visible import visible
 from worker.lifeline import end_with_parent
 from worker.messages import QUEUE_NAMES
 from worker.metrics.exporter import RedisCollector
@@ -43,7 +44,7 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
             server.server_close()
             thread.join()
     except BulkActivateError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
 
 

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from typing import Final
 
 from worker.core.duration import show_duration
+from worker.core.visible import visible
 
 LONGEST: Final = 200
 """Characters of a text that came from elsewhere. `results` has it whole."""
@@ -34,12 +35,8 @@ Cell = str | int | float | None
 
 def text(value: object, longest: int = LONGEST) -> Html:
     """`value` for HTML. What no reader would see, or what would turn the text around, becomes visible."""
-    shown = "".join(char if char.isprintable() else _escaped(char) for char in str(value))
+    shown = visible(str(value))
     return Html(escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…"))
-
-
-def _escaped(char: str) -> str:
-    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"  # noqa: PLR2004 -- a byte.
 
 
 def table(
