@@ -1,6 +1,8 @@
 """No secret stands in a repr, an exception's text, a log line or a `NoReply`."""
 
+import base64
 import traceback
+from urllib.parse import unquote
 
 import pytest
 import structlog
@@ -10,11 +12,13 @@ from tests.api.clients import ORG, SECRET, parts, settings_for
 from tests.api.servers import Recorder, raw, recording, says
 from worker.api.credentials import CredentialRejectedError
 from worker.api.exchanges import TokenUnavailableError
-from worker.core.answer import NoReply
+from worker.core.answer import NoReply, Reply, classify, request_id
+from worker.core.reconcile import Plain, Reconciled
 
 ACCESS = "an-opaque-access-token-that-nobody-may-see"
 ECHO = {"message": f"invalid_grant: Invalid refresh token: {SECRET}"}
 TAIL = {"message": f"invalid_grant: Invalid refresh token: xxxxx...{SECRET[-6:]}"}
+HALF = {"message": f"invalid_grant: {SECRET[9:20]} and {base64.b64encode(SECRET.encode()).decode()}"}
 
 
 def grant() -> web.Response:
@@ -26,7 +30,7 @@ def whole(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + str(error)
 
 
-@pytest.mark.parametrize("document", [ECHO, TAIL], ids=["whole", "tail"])
+@pytest.mark.parametrize("document", [ECHO, TAIL, HALF], ids=["whole", "tail", "half-and-base64"])
 async def test_a_refusal_that_echoes_the_secret_is_told_without_it(document: dict[str, str]) -> None:
     with structlog.testing.capture_logs() as lines:
         async with recording(web.json_response(document, status=400)) as api, parts(api.url) as mine:
@@ -36,6 +40,8 @@ async def test_a_refusal_that_echoes_the_secret_is_told_without_it(document: dic
     assert "invalid_grant" in text
     assert SECRET not in text
     assert SECRET[-6:] not in text
+    assert SECRET[9:20] not in text
+    assert base64.b64encode(SECRET.encode()).decode()[4:16] not in text
 
 
 async def test_the_parts_do_not_show_what_they_hold() -> None:
@@ -100,3 +106,49 @@ async def test_a_redirect_gets_no_secret() -> None:
                 await mine.tokens.get(ORG)
     assert isinstance(elsewhere, Recorder)
     assert elsewhere.seen == []
+
+
+def tokens_in(text: str) -> list[str]:
+    """The parts of either token, of eight characters, that a text holds."""
+    known = (SECRET, ACCESS)
+    return [part[at : at + 8] for part in known for at in range(len(part) - 7) if part[at : at + 8] in text]
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 500])
+@pytest.mark.parametrize(
+    "echo",
+    [
+        pytest.param(ACCESS, id="whole"),
+        pytest.param(ACCESS[5:14], id="nine-characters"),
+        pytest.param(SECRET[-12:], id="tail-of-the-api-token"),
+        pytest.param("\u200b".join(ACCESS), id="split"),
+        pytest.param("".join(f"%{ord(char):02x}" for char in SECRET), id="percent"),
+        pytest.param(base64.b64encode(f"Bearer {ACCESS}".encode()).decode(), id="base64"),
+    ],
+)
+async def test_no_part_of_a_token_reaches_a_reason(status: int, echo: str) -> None:
+    refused = {
+        "message": f"no: {echo}!",
+        "failures": [{"id": "one", "message": f"no: {echo}!"}],
+        "successes": ["two"],
+    }
+    answer = web.json_response(refused, status=status, headers={"X-Request-Id": echo.replace("\u200b", "")})
+    async with recording(grant(), answer) as api, parts(api.url) as mine:
+        reply = await mine.client.activate(ORG, ("one", "two"))
+    assert isinstance(reply, Reply)
+    told = repr(classify(reply, ("one", "two"), 0.0)) + str(request_id(reply)) + repr(reply)
+    assert "[redacted]" in told
+    for text in (told, unquote(told), told.replace("\\u200b", "").replace("\u200b", "")):
+        assert tokens_in(text) == []
+    assert echo not in told
+
+
+async def test_an_id_with_a_part_of_a_token_is_settled_all_the_same() -> None:
+    token_id = f"id-{ACCESS[3:15]}"
+    said = {"successes": [token_id], "failures": [{"id": "two", "message": f"as {token_id}: {ACCESS}"}]}
+    async with recording(grant(), web.json_response(said)) as api, parts(api.url) as mine:
+        reply = await mine.client.activate(ORG, (token_id, "two"))
+    verdict = classify(reply, (token_id, "two"), 0.0)
+    assert isinstance(verdict, Reconciled)
+    assert verdict.said[0] is Plain.SUCCESS
+    assert ACCESS not in repr(verdict)

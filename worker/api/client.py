@@ -7,15 +7,14 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 from msgspec.structs import replace
+from multidict import CIMultiDict
 
 from worker.api.exchanges import TokenUnavailableError
 from worker.api.session import post
 from worker.api.tokens import AccessTokens, NotOwnerError
 from worker.core.answer import NoReply, Reply, document_of
 from worker.core.ids import is_org_id
-
-_SHORTEST_SECRET: Final = 8
-"""Bytes. Shorter is none of the API's, and could be a part of an id."""
+from worker.core.known_secrets import KnownSecrets
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -26,6 +25,8 @@ class ActivationClient:
     def __init__(self, session: aiohttp.ClientSession, tokens: AccessTokens) -> None:
         self._session = session
         self._tokens = tokens
+        self._made: dict[str, tuple[tuple[bytes, ...], KnownSecrets]] = {}
+        """By organization: what is to be hidden, and what hides it. Made when it is first needed."""
 
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
         """Asks for `ids`, at most 15, to be activated.
@@ -52,12 +53,29 @@ class ActivationClient:
         elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
             # Any other answer may be from somebody before the API, who looked at no token.
             await self._tokens.accepted(org_id, token)
-        return self._without_secrets(org_id, token, reply)
+        return reply if _shows_nothing(reply) else self._without_secrets(org_id, token, ids, reply)
 
-    def _without_secrets(self, org_id: str, token: str, reply: Reply) -> Reply:
+    def _without_secrets(self, org_id: str, token: str, ids: tuple[str, ...], reply: Reply) -> Reply:
         """The API may echo what it was sent. Here alone we know it whole; patterns know it by its looks."""
-        body = reply.body
-        for secret in (token.encode(), *self._tokens.secrets(org_id)):
-            if len(secret) >= _SHORTEST_SECRET:
-                body = body.replace(secret, b"[redacted]")
-        return reply if body is reply.body else replace(reply, body=body)
+        known = self._known(org_id, token)
+        text = reply.body.decode(errors="surrogateescape")
+        # An id that was sent is known to be one, and has to be found again.
+        shown = known.hide(text, keep=ids)
+        body = reply.body if shown is text else shown.encode(errors="surrogateescape")
+        headers = reply.headers
+        if any(known.hide(value) is not value for value in headers.values()):
+            headers = CIMultiDict((name, known.hide(value)) for name, value in headers.items())
+        return replace(reply, body=body, headers=headers)
+
+    def _known(self, org_id: str, token: str) -> KnownSecrets:
+        secrets = (token.encode(), *self._tokens.secrets(org_id))
+        if (made := self._made.get(org_id)) is None or made[0] != secrets:
+            made = (secrets, KnownSecrets(secret.decode() for secret in secrets))
+            self._made[org_id] = made
+        return made[1]
+
+
+def _shows_nothing(reply: Reply) -> bool:
+    """Whether no more is done with an answer than to compare its ids with those that were sent."""
+    # Zero bytes would be UTF-16, in which no key is found so.
+    return reply.status == HTTPStatus.OK and b'"message"' not in reply.body and b"\0" not in reply.body

@@ -26,6 +26,7 @@ from worker.api.session import post
 from worker.api.turns import Turns
 from worker.core.answer import NoReply, Reply
 from worker.core.exchange import Granted, Refused, Unavailable, pause, read_exchange
+from worker.core.known_secrets import KnownSecrets
 from worker.core.redact import redact
 from worker.core.retry_after import their_now
 from worker.store.exchanges import TURN_SECONDS, Ended, Kind, Turn
@@ -158,8 +159,8 @@ class Exchanges:
         said = read_exchange(reply, now)
         if isinstance(said, Refused) and isinstance(reply, Reply):
             # The API echoes at least the end of what it refuses; here we know the whole of it.
-            hidden = replace(reply, body=reply.body.replace(secret.encode(), b"[redacted]"))
-            said = read_exchange(hidden, now)
+            hidden = KnownSecrets((secret,)).hide(reply.body.decode(errors="surrogateescape"))
+            said = read_exchange(replace(reply, body=hidden.encode(errors="surrogateescape")), now)
         return said
 
     def _their_now(self, reply: Reply | NoReply) -> float:
