@@ -21,6 +21,7 @@ from worker import heartbeat, logs, settings
 from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
 from worker.lifeline import end_with_parent
+from worker.secret_files import exposed_secrets
 from worker.settings import PREFIX
 from worker.stacks import tame_signals
 from worker.store.connect import check_server, sync_client
@@ -58,9 +59,9 @@ def command(
         tame_signals()
         if ready.heartbeat_file is not None:
             heartbeat.begin(ready.heartbeat_file)
+        _warn(exposed_secrets(ready))
         with sync_client(ready.redis_url) as client:
-            for warning in check_server(client, ready.redis_url):
-                click.echo(f"Warning: {visible(warning)}", err=True)
+            _warn(check_server(client, ready.redis_url))
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
@@ -76,6 +77,11 @@ def command(
         file = ready.heartbeat_file
         workers = [_Part((*_WORKER, *named), _own_beat(file, number)) for number in range(concurrency)]
         sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        click.echo(f"Warning: {visible(warning)}", err=True)
 
 
 def _work(name: str, only_job: str | None) -> None:

@@ -30,6 +30,9 @@ from worker.env_file import read_env_file
 PREFIX: Final = "BULK_ACTIVATE_"
 _ENV_FILE: Final = f"{PREFIX}ENV_FILE"
 _SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
+SECRETS: Final = frozenset({"redis_url", "traces_url", "api_token", "access_token"})
+"""Fields that are secrets, or can hold one."""
+
 MOST_PER_SECOND: Final = 100_000
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -128,6 +131,14 @@ class Settings(BaseSettings):
         default = {"http": 80, "https": 443}[parts.scheme]
         return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
 
+    @field_validator("traces_url")
+    @classmethod
+    def _traces_url(cls, url: str | None) -> str | None:
+        # What a library could not read it would quote.
+        if url is not None:
+            port_of(split_url(url))
+        return url
+
     @field_validator("org_id")
     @classmethod
     def _org_id(cls, org_id: str | None) -> str | None:
@@ -189,9 +200,8 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
-        secret = {"redis_url", "traces_url", "api_token", "access_token"}
         places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file"}
-        return self.model_dump(mode="json", exclude=secret | places)
+        return self.model_dump(mode="json", exclude={*SECRETS, *places})
 
 
 def load(**flags: Any) -> Settings:

@@ -1,6 +1,7 @@
 """A trace leads from a job's submission over its slices to each request; off, it costs nothing."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections import Counter
@@ -142,3 +143,17 @@ async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() ->
         inner, outer = spans.spans("slice")
         assert [span.parent for span in spans.spans("activate")] == [outer.id, outer.id, ""]
         assert inner.trace != outer.trace
+
+
+@pytest.mark.parametrize("end", ["127.0.0.1:1", "no-such-host.invalid"])
+def test_a_collector_out_of_reach_is_told_of_without_its_key(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], end: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    tracing = OpenTelemetry(f"http://user:hunter2-password@{end}/v1/traces?key=hunter2-key")
+    with tracing.submitting():
+        pass
+    tracing.close()
+    told = caplog.text + "".join(capfd.readouterr())
+    assert "the collector was not reached" in told
+    assert "hunter2" not in told

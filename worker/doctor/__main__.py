@@ -14,6 +14,7 @@ from worker.core.visible import visible
 from worker.doctor.api import check_api
 from worker.doctor.check import Check, Status, exit_code
 from worker.doctor.store import check_store
+from worker.secret_files import exposed_secrets
 from worker.settings import Settings
 
 _SIGNS: Final = {Status.OK: "ok", Status.SKIPPED: "-"}
@@ -39,7 +40,8 @@ def command(org_id: str | None, output_format: str) -> None:
         sys.exit(error.exit_code)
     # Stdout is for what was found; that an access token was had is no news here.
     logs.configure(ready.model_copy(update={"log_level": "warning"}))
-    checks = [*check_store(ready), *asyncio.run(_api_checks(ready))]
+    exposed = [Check("secrets", Status.WARNING, warning) for warning in exposed_secrets(ready)]
+    checks = [*check_store(ready), *exposed, *asyncio.run(_api_checks(ready))]
     code = exit_code(checks)
     if output_format == "json":
         document = {"schema_version": 1, "exit_code": code, "checks": checks}

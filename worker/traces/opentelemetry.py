@@ -4,11 +4,13 @@ Its own OTEL_ variables hold too: OTEL_TRACES_SAMPLER to keep a share of the tra
 OTEL_EXPORTER_OTLP_HEADERS for a collector that asks for a key.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
+import requests
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -16,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from requests.adapters import HTTPAdapter
 
 from worker.core.answer import NoReply, Reply
 from worker.place import here
@@ -27,6 +30,26 @@ _PATIENCE: Final = 3.0
 _propagator: Final = TraceContextTextMapPropagator()
 
 
+class _Discreet(HTTPAdapter):  # type: ignore[misc]  # It has no types.
+    """Whoever logs a fault of the way to the collector logs its kind: the library's words quote the URL."""
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **more: Any) -> requests.Response:
+        try:
+            return super().send(request, *given, **more)
+        except requests.RequestException as error:
+            kind = type(error).__name__
+            raise requests.ConnectionError(f"the collector was not reached ({kind})") from None
+
+
+def _session() -> requests.Session:
+    # At its level of debugging it tells of each request with the whole of its URL.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Discreet())
+    return session
+
+
 class OpenTelemetry:
     """`url`: where the collector takes traces, as http://127.0.0.1:4318/v1/traces."""
 
@@ -35,7 +58,7 @@ class OpenTelemetry:
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": "bulk-activation-worker"}), shutdown_on_exit=False
         )
-        exporter = OTLPSpanExporter(endpoint=url, timeout=_PATIENCE)
+        exporter = OTLPSpanExporter(endpoint=url, timeout=_PATIENCE, session=_session())
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("worker")
         self._slices: dict[tuple[str, int], list[Context]] = {}

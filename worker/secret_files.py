@@ -1,0 +1,71 @@
+"""Which files with secrets somebody else could write or read: a weakness that is told, and stops nothing.
+
+Nothing is said of a file system that is mounted read-only, as containers and systemd are given their secrets:
+there a mode says nothing, and cannot be changed from here.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from worker.core.errors import BadSettingError
+from worker.core.file_mode import read_by_others, written_by_others
+from worker.core.ids import is_org_id
+from worker.env_file import read_env_file
+from worker.settings import PREFIX, SECRETS, Settings
+
+
+def exposed_secrets(settings: Settings) -> list[str]:
+    """A warning for each file or folder with secrets that others may write, or anybody may read."""
+    found = [
+        (path, problem)
+        for path in _places(settings)
+        if (problem := _problem(path)) is not None and not _is_read_only(path)
+    ]
+    return [
+        f"{path} holds secrets, and {problem}: make it yours alone (chown, chmod)" for path, problem in found
+    ]
+
+
+def _places(settings: Settings) -> Iterator[Path]:
+    if (folder := settings.secrets_dir) is not None:
+        yield from _inside(folder, lambda name: name.lower().startswith(PREFIX.lower()))
+    if (folder := settings.credentials_dir) is not None:
+        yield from _inside(folder, is_org_id)
+    if settings.env_file is not None and _holds_secrets(settings.env_file):
+        yield settings.env_file
+
+
+def _inside(folder: Path, is_read: Callable[[str], bool]) -> Iterator[Path]:
+    """The folder, and the files in it that are read by their names."""
+    yield folder
+    try:
+        yield from sorted(path for path in folder.iterdir() if is_read(path.name))
+    except OSError:
+        # Whoever needs a file of it will say so.
+        return
+
+
+def _holds_secrets(env_file: Path) -> bool:
+    secret = {f"{PREFIX}{name}".upper() for name in SECRETS}
+    try:
+        return any(value and name.upper() in secret for name, value in read_env_file(env_file, "").items())
+    except BadSettingError:
+        return False
+
+
+def _problem(path: Path) -> str | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if path.is_dir():
+        # Where it is sticky, as /tmp is, nobody can put another file in place of ours.
+        written = None if found.st_mode & stat.S_ISVTX else found.st_mode
+        return None if written is None else written_by_others(written, found.st_uid, os.geteuid())
+    return written_by_others(found.st_mode, found.st_uid, os.geteuid()) or read_by_others(found.st_mode)
+
+
+def _is_read_only(path: Path) -> bool:
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
