@@ -5,8 +5,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.made import all_well
-from worker.core.answer import Faulty, JobFault, Rejected, Throttled, Unauthorized, Unreached, Verdict
-from worker.core.breaker import FEW, FIRST_WAIT, LONG, LONGEST_WAIT, MANY, Breaker, Phase, is_away
+from worker.core.answer import (
+    Faulty,
+    Intercepted,
+    JobFault,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unreached,
+    Verdict,
+)
+from worker.core.breaker import (
+    FEW,
+    FIRST_WAIT,
+    LONG,
+    LONGEST_WAIT,
+    MANY,
+    PATIENCE,
+    STALE,
+    Breaker,
+    Phase,
+    is_away,
+)
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
 
@@ -23,9 +43,10 @@ def why(status: int, name: str = "SOME_NAME") -> Reason:
         pytest.param(Faulty(why(0, "CONNECTION_RESET")), True, id="a reset"),
         pytest.param(Faulty(why(500)), True, id="500"),
         pytest.param(Faulty(why(503)), True, id="503"),
-        pytest.param(Faulty(why(200)), False, id="an unreadable 200"),
-        pytest.param(Faulty(why(0, "ANSWER_TOO_LARGE")), False, id="too long an answer"),
-        pytest.param(Faulty(why(0, "BAD_ANSWER")), False, id="what is no HTTP"),
+        pytest.param(Faulty(why(200)), True, id="an unreadable 200"),
+        pytest.param(Faulty(why(0, "ANSWER_TOO_LARGE")), True, id="too long an answer"),
+        pytest.param(Faulty(why(0, "BAD_ANSWER")), True, id="what is no HTTP"),
+        pytest.param(Intercepted(why(403)), True, id="403 as text"),
         pytest.param(Throttled(None), False, id="429"),
         pytest.param(Unauthorized(why(401)), False, id="401"),
         pytest.param(JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, why(403)), False, id="403"),
@@ -72,7 +93,7 @@ def test_a_good_answer_ends_the_run() -> None:
     for _ in range(5):
         for _ in range(MANY - 1):
             fail(breaker)
-        breaker.success()
+        breaker.success(0.0)
     assert breaker.phase is Phase.CLOSED
 
 
@@ -100,7 +121,7 @@ def test_a_probe_that_fails_waits_twice_as_long_up_to_a_bound() -> None:
 def test_a_probe_that_succeeds_closes_it_and_the_waits_begin_anew() -> None:
     breaker = opened()
     assert breaker.admits(5.0)
-    breaker.success()
+    breaker.success(0.0)
     assert breaker.phase is Phase.CLOSED
     for _ in range(MANY):
         fail(breaker, 9.0)
@@ -125,32 +146,32 @@ def test_a_failure_is_charged_once_a_good_answer_shows_that_the_api_was_there() 
     breaker = Breaker()
     numbers = [fail(breaker) for _ in range(3)]
     assert [breaker.guilty(number) for number in numbers] == [None] * 3
-    breaker.success()
+    breaker.success(0.0)
     assert [breaker.guilty(number) for number in numbers] == [True] * 3
 
 
 def test_an_outage_is_charged_to_nobody_from_its_first_failure_to_its_last() -> None:
     breaker = Breaker()
     before = fail(breaker)
-    breaker.success()
+    breaker.success(0.0)
     during = [fail(breaker) for _ in range(MANY + 3)]
     assert {breaker.guilty(number) for number in during} == {False}
     assert breaker.admits(100.0)
     during.append(fail(breaker, 100.0, probe=True))
-    breaker.success()
+    breaker.success(0.0)
     after = fail(breaker)
-    breaker.success()
+    breaker.success(0.0)
     assert {breaker.guilty(number) for number in during} == {False}
     assert (breaker.guilty(before), breaker.guilty(after)) == (True, True)
 
 
 def test_an_id_that_spoils_its_requests_while_others_are_served_is_no_outage_and_is_charged() -> None:
     breaker = Breaker()
-    assert not breaker.explains(None)
+    assert not breaker.answered_since(None)
     witnessed = breaker.successes
-    assert not breaker.explains(witnessed)
-    breaker.success()
-    assert breaker.explains(witnessed)
+    assert not breaker.answered_since(witnessed)
+    breaker.success(0.0)
+    assert breaker.answered_since(witnessed)
     numbers = [fail(breaker, at, explained=True) for at in range(50)]
     assert breaker.phase is Phase.CLOSED
     assert {breaker.guilty(number) for number in numbers} == {True}
@@ -163,6 +184,44 @@ def test_what_is_explained_does_not_hide_a_run_that_is_not() -> None:
     assert {breaker.guilty(number) for number in numbers} == {False}
 
 
+def test_a_failure_that_asks_to_be_left_alone_opens_it_for_so_long() -> None:
+    breaker = Breaker()
+    breaker.failure(1.0, "HTTP 503", probe=False, explained=False, asked=30.0)
+    assert (breaker.phase, breaker.wait(1.0)) == (Phase.OPEN, 30.0)
+    assert not breaker.admits(30.9)
+    assert breaker.admits(31.0)
+    breaker.failure(31.0, "HTTP 503", probe=True, explained=False, asked=30.0)
+    assert breaker.wait(31.0) == 30.0
+
+
+def test_what_an_id_at_fault_asks_for_holds_nobody_up() -> None:
+    breaker = Breaker()
+    breaker.failure(1.0, "HTTP 503", probe=False, explained=True, asked=30.0)
+    assert breaker.phase is Phase.CLOSED
+
+
+def test_a_run_that_neither_grows_nor_ends_is_forgiven() -> None:
+    breaker = Breaker()
+    breaker.success(0.0)
+    lost = [fail(breaker, 1.0), fail(breaker, 1.0)]
+    fail(breaker, 2.0, explained=True)
+    assert breaker.guilty(lost[0]) is None
+    theirs = fail(breaker, 2.0 + STALE, explained=True)
+    assert [breaker.guilty(number) for number in (*lost, theirs)] == [False, False, True]
+
+
+def test_after_an_hour_what_fails_by_itself_keeps_it_open_no_more() -> None:
+    breaker = Breaker()
+    breaker.success(0.0)
+    for _ in range(MANY):
+        fail(breaker, 1.0)
+    assert breaker.admits(PATIENCE - 1)
+    fail(breaker, PATIENCE - 1, probe=True, explained=True)
+    assert breaker.admits(PATIENCE + 20)
+    number = fail(breaker, PATIENCE + 20, probe=True, explained=True)
+    assert (breaker.phase, breaker.guilty(number)) == (Phase.CLOSED, True)
+
+
 @given(st.lists(st.sampled_from(["ok", "fail", "explained", "late"]), max_size=300))
 def test_every_failure_is_judged_once_and_a_closed_breaker_sends(events: list[str]) -> None:
     breaker, now, numbers = Breaker(), 0.0, []
@@ -173,12 +232,12 @@ def test_every_failure_is_judged_once_and_a_closed_breaker_sends(events: list[st
         assert admitted or breaker.phase is not Phase.CLOSED
         probe = breaker.phase is Phase.HALF_OPEN and admitted
         if event == "ok":
-            breaker.success()
+            breaker.success(0.0)
         else:
             numbers.append(fail(breaker, now, probe=probe, explained=event == "explained"))
         for number in numbers[-60:]:
             verdict = breaker.guilty(number)
             if verdict is not None:
                 assert verdicts.setdefault(number, verdict) == verdict
-    breaker.success()
+    breaker.success(0.0)
     assert all(breaker.guilty(number) is not None for number in numbers)

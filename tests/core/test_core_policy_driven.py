@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.core.made import IDS, a_batch, all_well, answered, ok, refused
 from worker.core.answer import (
     Faulty,
+    Intercepted,
     JobFault,
     NoReply,
     Rejected,
@@ -156,7 +157,15 @@ UNCHARGED = st.sampled_from([Throttled(None), Throttled(0.0), Throttled(9.0), Un
 ANSWERS = st.one_of(
     UNCHARGED,
     st.sampled_from(
-        [Faulty(BAD), Faulty(LOST), Faulty(GARBLED), Rejected(NO), Rejected(CLASH), Unauthorized(BAD)]
+        [
+            Intercepted(NO),
+            Faulty(BAD),
+            Faulty(LOST),
+            Faulty(GARBLED),
+            Rejected(NO),
+            Rejected(CLASH),
+            Unauthorized(BAD),
+        ]
     ),
     st.lists(SAID, min_size=MAX_BATCH, max_size=MAX_BATCH).map(lambda said: Reconciled(tuple(said))),
 )

@@ -3,11 +3,11 @@
 import pytest
 
 from tests.core.made import a_batch
-from worker.core.answer import Faulty, JobFault, Throttled, Unauthorized, Unreached
+from worker.core.answer import Faulty, Intercepted, JobFault, Throttled, Unauthorized, Unreached
 from worker.core.job import ReasonCode
-from worker.core.policy import MOST_RENEWALS, Policy, decide
+from worker.core.policy import MOST_FORBIDDEN, MOST_INTERCEPTED, MOST_RENEWALS, Policy, decide
 from worker.core.reason import Reason
-from worker.core.step import Halt, Hold, Renew, Retry
+from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split
 from worker.core.trust import Then
 
 POLICY = Policy(max_attempts=5)
@@ -31,7 +31,7 @@ def test_an_api_that_cannot_be_reached_is_tried_for_ever_and_charged_to_nobody(
 ) -> None:
     batch = a_batch(attempts=SPENT, unreached=unreached)
     step = decide(POLICY, Unreached(BAD), batch, 0.0)
-    assert step == Retry(a_batch(attempts=SPENT, unreached=unreached + 1), delay)
+    assert step == Retry(a_batch(attempts=SPENT, unreached=unreached + 1), delay, went_out=False)
 
 
 def test_an_id_that_was_never_sent_is_not_in_doubt() -> None:
@@ -89,3 +89,43 @@ def test_what_makes_another_401_one_in_a_row(between: Throttled | Unreached | Fa
 @pytest.mark.parametrize("code", [ReasonCode.ORGANIZATION_FORBIDDEN, ReasonCode.ORGANIZATION_NOT_FOUND])
 def test_a_refused_organization_halts_the_job_at_the_first_answer(code: ReasonCode) -> None:
     assert decide(POLICY, JobFault(code, NO), a_batch(), 0.0) == Halt(code, NO)
+
+
+def test_a_refusal_that_is_not_believed_waits_some_seconds_uncharged() -> None:
+    fault = JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, NO)
+    step = decide(POLICY, fault, a_batch(attempts=SPENT, ambiguous=[1]), 0.0, believed=False)
+    assert step == Retry(a_batch(attempts=SPENT, ambiguous=[1], forbidden=1), 3.0)
+
+
+def test_a_refusal_of_the_same_ids_again_and_again_is_theirs() -> None:
+    fault = JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, NO)
+    step = decide(POLICY, fault, a_batch(forbidden=MOST_FORBIDDEN - 1), 0.0, believed=False)
+    assert step == Split(a_batch(forbidden=MOST_FORBIDDEN), NO)
+    alone = decide(POLICY, fault, a_batch(1, forbidden=MOST_FORBIDDEN), 0.0, believed=False)
+    assert isinstance(alone, Settle)
+    assert alone.settlement.codes == "F"
+
+
+@pytest.mark.parametrize("blamed", [False, True])
+def test_what_something_else_answers_is_charged_to_nobody(blamed: bool) -> None:
+    step = decide(POLICY, Intercepted(NO), a_batch(attempts=SPENT, ambiguous=[1]), 0.0, blamed=blamed)
+    again = a_batch(attempts=SPENT, ambiguous=[1], unreached=1, intercepted=int(blamed))
+    assert step == Retry(again, 0.5)
+
+
+def test_what_is_never_let_through_is_taken_apart_and_ends_unknown() -> None:
+    met = MOST_INTERCEPTED - 1
+    assert isinstance(decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0), Split)
+    assert isinstance(decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0, blamed=False), Retry)
+    alone = decide(POLICY, Intercepted(NO), a_batch(1, intercepted=met), 0.0)
+    assert isinstance(alone, Settle)
+    assert alone.settlement.codes == "U"
+
+
+def test_a_401_that_is_not_the_apis_renews_the_token_once_and_never_halts() -> None:
+    text = Intercepted(Reason("NOT_THE_API", "text", 401))
+    step = decide(POLICY, text, a_batch(), 0.0)
+    assert step == Renew(a_batch(renewals=1), text.reason)
+    for _ in range(9):
+        step = decide(POLICY, text, step.batch, 0.0)
+        assert isinstance(step, Retry)

@@ -3,11 +3,13 @@
 import time
 
 import pytest
+from aiohttp import web
 
 from tests.api.standin import StandIn, stand_in
 from tests.api.waiting import until
 from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
+from tests.engine.gateway import all_active, gateway
 from tests.engine.jobs import Job, Jobs
 from worker.core.breaker import MANY
 
@@ -128,13 +130,105 @@ async def test_ids_that_break_the_api_are_no_outage_and_harm_nobody(jobs: Jobs, 
 async def test_what_waits_to_be_sent_again_keeps_no_healthy_id_waiting(jobs: Jobs, redis_url: str) -> None:
     """More batches wait to be sent again than there are senders, and the others go out meanwhile."""
     senders = 4
-    async with stand_in(faults={"html": 1.0}) as api, fleet(redis_url, api.url) as workers:
+    silent = True
+
+    async def answer(ids: list[str]) -> web.Response:
+        return web.json_response({"successes": []}) if silent else all_active(ids)
+
+    async with gateway(answer) as url, fleet(redis_url, url) as workers:
         workers.start(concurrency=1)
         job = jobs.put(15 * 40)
         workers.submit(job)
         # All were sent once before one was sent twice: its first wait is half a second, at 1,000 a second.
         await until(lambda: jobs.report(job).counts["ambiguous"] == len(job.ids))
         assert jobs.report(job).requests["sent"] > 4 * senders
-        await api.control(faults={"html": 0.0})
+        silent = False
         await until(lambda: jobs.rests(job))
         assert {row.outcome for row in jobs.rows(job).values()} == {"activated"}
+
+
+@pytest.mark.parametrize(
+    ("outage", "told"),
+    [
+        ("redirect", "the API redirects (HTTP 302) to the path /login"),
+        ("login", "the API redirects to login.example: set BULK_ACTIVATE_API_URL"),
+        ("moved", "the API redirects to console.moved.example: set BULK_ACTIVATE_API_URL"),
+        ("html_403", "something between here and the API answered 403 as text, not the API"),
+        ("empty_400", "something between here and the API answered 400 with nothing, not the API"),
+        ("text_405", "answered 405 as text"),
+        ("proxy", "the proxy between here and the API"),
+        ("captive", "sign-in"),
+        ("html_200", "the API does not answer (HTTP 200)"),
+        ("error_200", "the API does not answer (HTTP 503)"),
+        ("busy", "the API does not answer (HTTP 503)"),
+    ],
+)
+async def test_what_stands_before_the_api_refuses_nothing(
+    jobs: Jobs, redis_url: str, outage: str, told: str
+) -> None:
+    """From the first request on, and later after good answers too: nobody pays, nothing is taken apart."""
+    async with stand_in(outage=outage) as api, fleet(redis_url, api.url) as workers:
+        workers.start(max_attempts=2)
+        job = jobs.put(15 * 40)
+        workers.submit(job)
+
+        def is_told() -> bool:
+            reason = jobs.report(job).state_reason
+            return reason.code == "api_unavailable" and told in (reason.message or "")
+
+        await until(is_told)
+        await until(lambda: jobs.report(job).requests["sent"] >= 3)
+        assert jobs.state(job) == "running"
+        counts = jobs.report(job).counts
+        assert counts["pending"] + counts["ambiguous"] == len(job.ids)
+        await api.control(outage=None)
+        await until(lambda: jobs.rests(job))
+        report = jobs.report(job)
+        assert (report.state, report.counts["activated"], report.requests["probes"]) == ("completed", 600, 0)
+        # Each of its 40 requests once, for the answer that settled it.
+        assert report.requests["charged"] == 40
+        stats = await api.stats()
+        # What may be the doing of an id is asked after one by one, where nobody else is answered.
+        assert set(stats["batch_sizes"]) <= ({"15", "1", "14"} if "HTTP" in told else {"15"})
+        await agrees(jobs, job, api)
+
+
+async def test_one_id_that_breaks_the_only_request_is_found(jobs: Jobs, redis_url: str) -> None:
+    """Nobody else is there whose good answers could tell that the API is not away."""
+    job = jobs.put(15)
+    culprit = job.ids[9]
+
+    async def answer(ids: list[str]) -> web.Response:
+        return web.Response(status=503) if culprit in ids else all_active(ids)
+
+    async with gateway(answer) as url, fleet(redis_url, url) as workers:
+        workers.start()
+        workers.submit(job)
+        await until(lambda: jobs.rests(job), deadline=90)
+        outcomes = jobs.outcomes(job)
+        assert outcomes.pop(culprit) == "unknown"
+        assert set(outcomes.values()) == {"activated"}
+        assert jobs.rows(job)[culprit].reason == "HTTP_503"
+        assert jobs.balances(job)
+
+
+async def test_a_refused_organization_is_believed_at_once_or_when_it_is_refused_again(
+    jobs: Jobs, redis_url: str
+) -> None:
+    async with stand_in(forbid=True) as api, fleet(redis_url, api.url) as workers:
+        workers.start(concurrency=1)
+        first = jobs.put(15 * 40)
+        workers.submit(first)
+        await until(lambda: jobs.rests(first))
+        assert jobs.state(first) == "failed"
+        refused_at_once = await api.requests()
+        assert refused_at_once <= 4
+        await api.control(forbid=False, latency=20)
+        second = jobs.put(15 * 400)
+        workers.submit(second)
+        await until(lambda: jobs.report(second).counts["activated"] > 0)
+        await api.control(forbid=True)
+        await until(lambda: jobs.report(second).requests["by_status"].get("403", 0) > 0)
+        await api.control(forbid=False)
+        await until(lambda: jobs.rests(second))
+        assert (jobs.state(second), jobs.report(second).counts["activated"]) == ("completed", 6000)

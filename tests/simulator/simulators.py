@@ -69,6 +69,21 @@ class Api:
         async with self._session.post(path, json={"ids": ids}, headers=headers) as response:
             return await response.read()
 
+    async def head_of(self, *ids: str) -> tuple[int, dict[str, str]]:
+        """The status and the headers of an answer, whatever they are."""
+        path = f"/csp/gateway/am/api/orgs/{ORG}/api-tokens/activate"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        request = self._session.post(
+            path,
+            json={"ids": ids},
+            headers=headers,
+            allow_redirects=False,
+            max_field_size=16_384,
+            max_headers=400,
+        )
+        async with request as response:
+            return response.status, dict(response.headers)
+
     async def post(self, path: str, **request: Any) -> Reply:
         async with self._session.post(path, **request) as response:
             is_json = response.content_type == "application/json"

@@ -14,9 +14,13 @@ from worker.simulator.lists import (
     honest,
     intruders,
     no_empty_list,
+    null_entries,
+    objects,
+    odd_messages,
     one_in_both,
     one_missing,
     one_twice,
+    other_letters,
 )
 
 BAD = Failure("c", "Token not found")
@@ -66,6 +70,17 @@ def test_names_are_unique() -> None:
             0.5,
             Lists(["a", "never-sent-0.500000"], [BAD, Failure("never-sent", "Token not found")]),
         ),
+        (odd_messages, Result(["a"], [BAD]), 0.0, Lists(["a"], [{"id": "c", "message": 404}])),
+        (odd_messages, Result(["a"], [BAD]), 0.6, Lists(["a"], [{"id": "c", "message": None}])),
+        (objects, Result(["a"], [BAD]), 0.0, Lists([{"id": "a"}], [BAD])),
+        (
+            null_entries,
+            Result(["a"], [BAD]),
+            0.0,
+            Lists([None, "a"], [BAD, {"message": "of nobody"}, None]),
+        ),
+        (other_letters, Result(["a"], [BAD]), 0.0, Lists(["A"], [Failure("C", "Token not found")])),
+        (other_letters, Result(["a"], []), 0.9, Lists([" a\n"], [])),
         (no_empty_list, Result(["a"], []), 0.0, Lists(["a"], None)),
         (no_empty_list, Result([], [BAD]), 0.9, Lists(msgspec.UNSET, [BAD])),
         (no_empty_list, Result(["a"], [BAD]), 0.9, Lists(["a"], [BAD])),

@@ -1,11 +1,13 @@
 """Faults over HTTP: what the client sees, and what was done nevertheless."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.simulator.simulators import Api, simulated
+from worker.simulator.config import BadConfigError, configured
 
 IDS = [f"id-{number}" for number in range(15)]
 
@@ -165,3 +167,61 @@ async def test_a_fault_can_be_switched_on_and_off() -> None:
         assert (await api.activate("a")).status == 500
         await api.control(faults={"error": 0})
         assert (await api.activate("a")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "told"),
+    [
+        ("redirect", 302, {"Location": "/login?from=activate"}),
+        ("login", 302, {"Location": "https://login.example/sign-in"}),
+        ("moved", 308, {"Location": "https://console.moved.example/csp/gateway"}),
+        ("empty_400", 400, {"Content-Type": "text/plain"}),
+        ("html_403", 403, {"Content-Type": "text/html; charset=utf-8"}),
+        ("html_404", 404, {"Content-Type": "text/html; charset=utf-8"}),
+        ("text_405", 405, {"Content-Type": "text/plain"}),
+        ("not_acceptable", 406, {}),
+        ("proxy", 407, {"Proxy-Authenticate": 'Basic realm="proxy"'}),
+        ("captive", 511, {}),
+        ("html_200", 200, {"Content-Type": "text/html; charset=utf-8"}),
+        ("error_200", 200, {"Content-Type": "application/json"}),
+        ("busy", 503, {"Retry-After": "0.2"}),
+    ],
+)
+@pytest.mark.parametrize("lasting", [False, True], ids=["now and then", "an outage"])
+async def test_something_else_than_the_api_answers(
+    fault: str, status: int, told: dict[str, str], lasting: bool
+) -> None:
+    options: dict[str, Any] = {"outage": fault} if lasting else {"faults": {fault: 1}}
+    async with simulated(**options) as api:
+        got, headers = await api.head_of(*IDS)
+        assert await active(api) == []
+        stats = await api.stats()
+    assert got == status
+    assert told.items() <= headers.items()
+    assert stats["by_fault"] == {fault: 1}
+
+
+async def test_an_outage_lasts_until_it_is_ended() -> None:
+    async with simulated(outage="html_403") as api:
+        assert (await api.head_of(*IDS))[0] == 403
+        await api.control(outage=None)
+        assert (await api.activate(*IDS)).status == 200
+
+
+@pytest.mark.parametrize("name", ["lose", "nonsense"])
+def test_what_does_the_work_is_no_outage(name: str) -> None:
+    with pytest.raises(BadConfigError, match="no such outage"):
+        configured({"outage": name})
+
+
+@pytest.mark.parametrize(
+    ("fault", "header"),
+    [("big_header", "X-Big"), ("many_headers", "X-199"), ("charset", "Content-Type")],
+)
+async def test_headers_go_with_the_answer(fault: str, header: str) -> None:
+    async with simulated(faults={fault: 1}) as api:
+        _, headers = await api.head_of(*IDS)
+        assert await active(api) == IDS
+    assert header in headers
+    if fault == "charset":
+        assert headers[header] == "application/json; charset=windows-1252"

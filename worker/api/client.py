@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from worker.api.exchanges import TokenUnavailableError
 from worker.api.session import post
 from worker.api.tokens import AccessTokens, NotOwnerError
-from worker.core.answer import NoReply, Reply, document_of
+from worker.core.answer import NoReply, Reply, document_of, is_refused_token
 from worker.core.ids import is_org_id
 from worker.core.known_secrets import KnownSecrets
 
@@ -47,7 +47,7 @@ class ActivationClient:
         reply = await post(self._session, path, _encode({"ids": ids}), headers)
         if isinstance(reply, NoReply):
             return reply
-        if reply.status == HTTPStatus.UNAUTHORIZED:
+        if is_refused_token(reply):
             by_api = document_of(reply.body) is not None
             reply = replace(reply, then=await self._tokens.refused(org_id, token, by_api=by_api))
         elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):

@@ -3,12 +3,14 @@
 Redirects are never followed, TLS is verified, bodies are bounded, cookies and proxies are not used.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from worker.core.answer import MAX_BODY, NoReply, Reply
 from worker.settings import Settings
@@ -16,6 +18,13 @@ from worker.settings import Settings
 _KEEP_ALIVE: Final = 30.0
 """Seconds that an idle connection is kept. Shorter than common servers' own limit (60 to 75 s), since a
 request on a connection that the server just closed is an answer lost."""
+
+_LONGEST_HEADER: Final = 16 << 10
+"""Bytes of a header's line. Gateways send some of 9 kB; aiohttp's own limit is 8,190."""
+_MOST_HEADERS: Final = 400
+
+_FIRST_SENTENCE: Final = re.compile(r"[^'\"\n:]*")
+"""Of what aiohttp says of an answer that it refuses: what follows quotes the answer."""
 
 _BEFORE_SENDING: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 """Faults after which the request cannot have reached the API."""
@@ -36,6 +45,9 @@ def make_session(settings: Settings) -> aiohttp.ClientSession:
         raise_for_status=False,
         trust_env=False,
         read_bufsize=MAX_BODY,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
+        max_headers=_MOST_HEADERS,
     )
 
 
@@ -92,7 +104,14 @@ def _message(error: Exception) -> str:
         return "the server's certificate could not be verified"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return type(error).__name__
+    # Of an answer that is cut short, or wrongly compressed, the cause says more.
+    for told in (error, error.__cause__):
+        if isinstance(told, aiohttp.ClientResponseError | HttpProcessingError):
+            sentence = _FIRST_SENTENCE.match(told.message)
+            return f"the answer cannot be read: {sentence[0].strip() if sentence else ''}".rstrip(": ")
+    return (
+        "the answer was cut short" if isinstance(error, aiohttp.ClientPayloadError) else type(error).__name__
+    )
 
 
 def _version() -> str:

@@ -8,26 +8,36 @@ what came back                         verdict       the ids
 200, an id in both lists               Reconciled    that id unknown, and sent no more; the others settled
 200, an id in neither list             Reconciled    that id in doubt, and sent again; the others settled
 200, an id twice in one list           Reconciled    as once; of two refusals the first message is kept
+200, an id in other case or spaced     Reconciled    as the one id sent that it can be; else as never sent
 200, ids that were never sent          Reconciled    these are logged, and nothing else; the others settled
+200, an odd entry in a list            Reconciled    read as far as it can be; the others settled
+200, odd bytes, a mark or a charset    Reconciled    as of its plain form; messages as far as they can be read
 200, compressed or in chunks           Reconciled    as of its plain form
 200, dripping but in time              Reconciled    as if it came at once
 200, dripping past the time-out        Faulty        in doubt, and sent again
-200, no JSON                           Faulty        in doubt, and sent again
-200, JSON of another shape             Faulty        in doubt, and sent again
+200, an error document                 its status's  as if it came with the status that it names
+200, no JSON                           Faulty        in doubt, and sent again; at the second taken apart
+200, JSON of another shape             Faulty        in doubt, and sent again; at the second taken apart
 200, cut short                         Faulty        in doubt, and sent again
-200, too large                         Faulty        in doubt, and sent again
-other 1xx or 2xx                       Faulty        in doubt, and sent again
-401                                    Unauthorized  not processed; sent again, see `worker.core.trust`
-403                                    JobFault      not processed; the job fails
-404                                    JobFault      not processed; the job fails
-409                                    Rejected      not processed; sent again once, then taken apart
+200, too large                         Faulty        in doubt, and sent again; at the second taken apart
+other 1xx or 2xx                       Faulty        in doubt, and sent again; at the second taken apart
+401, a JSON object                     Unauthorized  not processed; sent again, see `worker.core.trust`
+403, a JSON object                     JobFault      not processed; the job fails, if it is said twice
+404, a JSON object                     JobFault      not processed; the job fails, if it is said twice
+409, a JSON object                     Rejected      not processed; sent again once, then taken apart
 429                                    Throttled     not processed; sent again, charged to nobody
-any other 3xx or 4xx                   Rejected      not processed; taken apart until the culprit is alone
-5xx                                    Faulty        in doubt, and sent again; at the second taken apart
+any other 4xx, a JSON object           Rejected      not processed; taken apart until the culprit is alone
+4xx, no JSON object                    Intercepted   the API was not reached: sent again, charged to nobody
+3xx, 405, 406, 407 or 511              Intercepted   the API was not reached: sent again, charged to nobody
+any other 5xx                          Faulty        in doubt, and sent again; at the second taken apart
 no answer in time                      Faulty        in doubt, and sent again
 connection closed or reset             Faulty        in doubt, and sent again
+no HTTP                                Faulty        in doubt, and sent again; at the second taken apart
 no connection                          Unreached     not sent; sent again, charged to nobody
 
+Only a JSON object is the API's word: proxies, login pages and portals answer HTML, text or nothing. What
+may be an outage is charged to nobody and takes nothing apart until it is known to be none (see `blame`).
+A 403 or 404 is believed at once where the API has accepted nothing of the job (see `refusals`).
 An id in doubt is `ambiguous`. With its last attempt gone it is `unknown`.
 """
 
@@ -41,6 +51,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from worker.core.document import Document, plain, read_object, status_named
+from worker.core.intercepted import interception
 from worker.core.job import ReasonCode
 from worker.core.rate.advice import quota_of
 from worker.core.reason import Reason
@@ -102,8 +114,17 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Intercepted:
+    """Something else than the API answered, and let the request not through."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Faulty:
     reason: Reason
+    asked: float | None = None
+    """Seconds that it asks to be left alone, as a 503 may; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +132,22 @@ class Unreached:
     reason: Reason
 
 
-Verdict = Reconciled | Throttled | Unauthorized | JobFault | Rejected | Faulty | Unreached
+Verdict = Reconciled | Throttled | Unauthorized | JobFault | Rejected | Intercepted | Faulty | Unreached
 
 _JOB_FAULTS: Final[dict[int, ReasonCode]] = {
     HTTPStatus.FORBIDDEN: ReasonCode.ORGANIZATION_FORBIDDEN,
     HTTPStatus.NOT_FOUND: ReasonCode.ORGANIZATION_NOT_FOUND,
 }
+_NEVER_THE_API: Final = frozenset(
+    {
+        *range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST),
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED,
+    }
+)
+"""Statuses that the API has no use for, whatever the body."""
 
 
 def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdict:
@@ -127,20 +158,50 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
     if isinstance(reply, NoReply):
         reason = Reason(reply.name, redact(reply.message), 0)
         return Faulty(reason) if reply.sent else Unreached(reason)
-    status = reply.status
-    if status == HTTPStatus.OK:
-        return reconcile(reply.body, sent) or Faulty(
-            Reason("UNREADABLE_ANSWER", "The answer was no JSON object with the lists expected.", status)
-        )
+    if reply.status != HTTPStatus.OK:
+        document = read_object(reply.body, _content_type(reply))
+        return _refused(reply, reply.status, document, now)
+    read = reconcile(reply.body, sent, _content_type(reply))
+    if isinstance(read, Reconciled):
+        return read
+    if read is not None and (named := status_named(read)) is not None:
+        return _refused(reply, named, read, now)
+    text = "The answer was no JSON object with the lists expected."
+    return Faulty(Reason("UNREADABLE_ANSWER", f"{text} {_message(read)}".strip(), reply.status))
+
+
+def _refused(reply: Reply, status: int, document: Document | None, now: float) -> Verdict:
+    """The meaning of `status`, which is not 200; `document` is None where the body is no JSON object."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(_asked(reply.headers, now))
-    reason = Reason(f"HTTP_{status}", error_message(reply.body), status)
+    refuses = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if status in _NEVER_THE_API or (refuses and document is None):
+        return Intercepted(
+            interception(status, redirect_host(reply), reply.headers.get("Location", ""), reply.body)
+        )
+    reason = Reason(f"HTTP_{status}", _message(document), status)
     if status == HTTPStatus.UNAUTHORIZED:
         return Unauthorized(reason, reply.then)
     if status in _JOB_FAULTS:
         return JobFault(_JOB_FAULTS[status], reason)
-    rejected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return Rejected(reason) if rejected else Faulty(reason)
+    if refuses:
+        return Rejected(reason)
+    return Faulty(reason, retry_after(reply.headers.get("Retry-After"), now))
+
+
+def is_refused_token(reply: Reply) -> bool:
+    """Whether the access token was refused, be it by an error document in a 200."""
+    if reply.status != HTTPStatus.OK:
+        return reply.status == HTTPStatus.UNAUTHORIZED
+    # A look that costs nothing, before the body is read a second time.
+    if b'"status' not in reply.body or b"401" not in reply.body:
+        return False
+    document = read_object(reply.body, _content_type(reply))
+    return (
+        document is not None
+        and not document.keys() & {"successes", "failures"}
+        and status_named(document) == HTTPStatus.UNAUTHORIZED
+    )
 
 
 def _asked(headers: Mapping[str, str], now: float) -> float | None:
@@ -153,20 +214,25 @@ def _asked(headers: Mapping[str, str], now: float) -> float | None:
 
 def error_message(body: bytes) -> str:
     """The message of a `CspErrorResponse`, redacted; '' where there is none (HTML, empty, another shape)."""
-    return redact(_text(body, "message"))
+    return _message(read_object(body))
+
+
+def _message(document: Document | None) -> str:
+    return "" if document is None else redact(plain(document.get("message")))
 
 
 def request_id(reply: Reply) -> str | None:
     """The name that the API gave to an exceptional request, which its support asks for; None without one."""
-    given = _text(reply.body, "requestId") or reply.headers.get("X-Request-Id", "")
+    document = read_object(reply.body) or {}
+    given = document.get("requestId")
+    if not isinstance(given, str):
+        given = reply.headers.get("X-Request-Id", "")
     # What looks like a secret is redacted, and then no such name any more.
     return given if _REQUEST_ID.fullmatch(given) and redact(given) == given else None
 
 
-def _text(body: bytes, name: str) -> str:
-    """A string of a JSON object; '' where it has none, or is none."""
-    text = (document_of(body) or {}).get(name)
-    return text if isinstance(text, str) else ""
+def _content_type(reply: Reply) -> str:
+    return reply.headers.get("Content-Type", "")
 
 
 def document_of(body: bytes) -> dict[str, Any] | None:

@@ -29,13 +29,23 @@ class Batch(msgspec.Struct, frozen=True):
     conflicts: int = 0
     """409s that were taken for a twin of ours in flight; charged to nobody."""
     errors: int = 0
-    """5xx that these ids met together."""
+    """5xx and unreadable answers that these ids met together, and that were no outage's."""
+    unexplained: int = 0
+    """Such that may be an outage's."""
+    intercepted: int = 0
+    """Answers of something else than the API that these ids met while others were served."""
+    forbidden: int = 0
+    """403s and 404s that were not believed to be the job's."""
     refusals: int = 0
     """Times that an id was refused alone which an earlier request may have activated."""
     owed: tuple[int, ...] = ()
     """Failures not charged yet, by their number: charged once it is known that the API was not away."""
+    suspected: tuple[int, ...] = ()
+    """Bad answers of which it is not known yet whether one of these ids is at fault, by their number."""
     witnessed: int | None = None
-    """Good answers that the API had given when these ids first met a 5xx; None before."""
+    """Good answers that the API had given when these ids last met a failure; None before."""
+    served: bool = False
+    """The API has answered others well after a failure of these ids."""
     probe: bool = False
     """The request is made only because another was refused."""
     apart: bool = False
@@ -64,8 +74,16 @@ class Batch(msgspec.Struct, frozen=True):
     def conflicted(self) -> "Batch":
         return replace(self, conflicts=self.conflicts + 1, unreached=0, renewals=0, probe=False)
 
-    def met_error(self) -> "Batch":
-        return replace(self, errors=self.errors + 1)
+    def met_error(self, *, blamed: bool) -> "Batch":
+        if blamed:
+            return replace(self, errors=self.errors + 1)
+        return replace(self, unexplained=self.unexplained + 1)
+
+    def intercepted_once(self, *, blamed: bool) -> "Batch":
+        return replace(self, unreached=self.unreached + 1, intercepted=self.intercepted + blamed)
+
+    def forbidden_once(self) -> "Batch":
+        return replace(self, forbidden=self.forbidden + 1)
 
     def refused(self) -> "Batch":
         return replace(self, refusals=self.refusals + 1)

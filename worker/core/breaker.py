@@ -1,13 +1,16 @@
 """Circuit breaker: when an API is away, and when to look whether it is back.
 
 The pattern is M. Nygard's ('Release It!', 2007): closed, open, half-open with one request as its probe.
-What opens it is a run of failures that say the API is away: no connection, no answer in time, 5xx. Any
-other answer, a 429 or a 4xx too, shows that it is there.
+What opens it is a run of failures that say the API is away: no connection, no answer in time, 5xx, what
+cannot be read, what something else answered; or one 5xx that asks to be left alone. Any other answer, a 429
+or a 4xx of the API's own too, shows that it is there.
 
-An id of which a 5xx comes again and again is no sign of an outage: once the API has answered well since
-its first, its further ones do not count. Times are in seconds, on any clock that only goes forward.
+An id of which a 5xx comes again and again is no sign of an outage: once the API has answered well between
+two of its failures, they do not count (see `worker.core.blame`). Times are in seconds, on any clock that only
+goes forward.
 
     CLOSED     everything is sent                    a run long enough          -> OPEN
+    CLOSED     everything is sent                    a 5xx with `Retry-After`   -> OPEN
     OPEN       nothing is sent                       its time is over           -> HALF_OPEN
     HALF_OPEN  one real batch is out, as the probe   a good answer, of any      -> CLOSED
                                                      its failure, or withdrawn  -> OPEN
@@ -17,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from worker.core.answer import Faulty, Unreached, Verdict
+from worker.core.answer import Faulty, Intercepted, Unreached, Verdict
 
 MANY: Final = 10
 """Failures in a row that open it at once."""
@@ -25,15 +28,19 @@ FEW: Final = 3
 LONG: Final = 5.0
 """Seconds: so long a run opens it from `FEW` failures on, since a small job makes no more."""
 
+STALE: Final = 15.0
+"""Seconds after which a run that was too short to open it says nothing any more."""
+
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 15.0
 """Seconds between two probes; doubles from `FIRST_WAIT`."""
 
+PATIENCE: Final = 3600.0
+"""Seconds without one good answer after which what is left to send is taken for the cause itself, if the API
+has answered others well after a failure of it. Long: an outage is to cost no id an attempt."""
+
 _REMEMBERED: Final = 64
 """Outages back that a failure is still charged to nobody for."""
-
-_SERVER_ERROR: Final = 500
-_NOT_AWAY: Final = frozenset({"ANSWER_TOO_LARGE", "BAD_ANSWER"})
 
 
 class Phase(Enum):
@@ -43,13 +50,8 @@ class Phase(Enum):
 
 
 def is_away(verdict: Verdict) -> bool:
-    """Whether the answer, or its absence, says that nobody is there to answer."""
-    if isinstance(verdict, Unreached):
-        return True
-    if not isinstance(verdict, Faulty):
-        return False
-    reason = verdict.reason
-    return reason.status >= _SERVER_ERROR or (not reason.status and reason.name not in _NOT_AWAY)
+    """Whether the answer, or its absence, may say that the API is not there to answer."""
+    return isinstance(verdict, Faulty | Intercepted | Unreached)
 
 
 @dataclass(slots=True)
@@ -66,9 +68,11 @@ class Breaker:
     _run_first: int = 1
     """The number of the first of them, or of the next failure."""
     _run_since: float = 0.0
+    _run_last: float = 0.0
     _openings: int = 0
     """In a row."""
     _until: float = 0.0
+    _last_success: float | None = None
     _outages: list[range] = field(default_factory=list)
 
     def admits(self, now: float) -> bool:
@@ -82,25 +86,37 @@ class Breaker:
         """Seconds until `admits` may say something else of its own."""
         return max(0.0, self._until - now) if self.phase is Phase.OPEN else LONGEST_WAIT
 
-    def success(self) -> None:
-        if self.phase is not Phase.CLOSED:
-            self._outages = [*self._outages, range(self._run_first, self._failures + 1)][-_REMEMBERED:]
-        self.phase = Phase.CLOSED
+    def success(self, now: float) -> None:
+        self._close()
         self.successes += 1
-        self._run = self._openings = 0
-        self._run_first = self._failures + 1
+        self._last_success = now
 
-    def failure(self, now: float, problem: str, *, probe: bool, explained: bool) -> int:
-        """The number of this failure. `explained`: its ids, rather than the API, may be the cause."""
+    def failure(
+        self, now: float, problem: str, *, probe: bool, explained: bool, asked: float | None = None
+    ) -> int:
+        """The number of this failure. `explained`: its ids, rather than the API, are the cause; `asked`:
+        seconds that the answer asks to be left alone.
+        """
+        if explained and probe and self.is_patience_over(now):
+            # Nothing but what fails by itself is left that could find out whether the API is back.
+            self._close()
         self._failures += 1
         self.problem = problem
+        if explained and self._run and self.phase is Phase.CLOSED and now - self._run_last > STALE:
+            # Neither a good answer nor a further failure came: what was owed for the run is forgiven.
+            self._outages = [*self._outages, range(self._run_first, self._failures)][-_REMEMBERED:]
+            self._run = 0
         if explained and not self._run:
             self._run_first = self._failures + 1
         elif not explained:
             self._run_since = self._run_since if self._run else now
+            self._run_last = now
             self._run += 1
-        if probe or (self.phase is Phase.CLOSED and self._is_long(now)):
+        if (probe and self.phase is Phase.HALF_OPEN) or (self.phase is Phase.CLOSED and self._is_long(now)):
             self._open(now)
+        if asked and not explained:
+            self._until = max(self._until, now + asked)
+            self.phase = Phase.OPEN if self.phase is Phase.CLOSED else self.phase
         return self._failures
 
     def withdrawn(self, now: float) -> None:
@@ -108,15 +124,25 @@ class Breaker:
         self.phase = Phase.OPEN
         self._until = now
 
-    def explains(self, witnessed: int | None) -> bool:
+    def answered_since(self, witnessed: int | None) -> bool:
         """Whether the API has answered well since it had given `witnessed` good answers."""
         return witnessed is not None and self.successes > witnessed
+
+    def is_patience_over(self, now: float) -> bool:
+        return self._last_success is not None and now - self._last_success >= PATIENCE
 
     def guilty(self, number: int) -> bool | None:
         """Whether failure `number` is to be charged: not in an outage; None while that is open."""
         if number < self._run_first:
             return not any(number in outage for outage in self._outages)
         return None if self.phase is Phase.CLOSED else False
+
+    def _close(self) -> None:
+        if self.phase is not Phase.CLOSED:
+            self._outages = [*self._outages, range(self._run_first, self._failures + 1)][-_REMEMBERED:]
+        self.phase = Phase.CLOSED
+        self._run = self._openings = 0
+        self._run_first = self._failures + 1
 
     def _is_long(self, now: float) -> bool:
         return self._run >= MANY or (self._run >= FEW and now - self._run_since >= LONG)

@@ -84,7 +84,9 @@ def joined(pieces: Sequence[Batch]) -> Batch:
         ambiguous=tuple(chain.from_iterable(piece.ambiguous for piece in pieces)),
         attempts=tuple(chain.from_iterable(piece.attempts for piece in pieces)),
         errors=max(piece.errors for piece in pieces),
-        witnessed=min(witnessed, default=None),
+        unexplained=max(piece.unexplained for piece in pieces),
+        witnessed=max(witnessed, default=None),
+        served=all(piece.served for piece in pieces),
     )
 
 
@@ -93,7 +95,11 @@ def may_be_packed(batch: Batch) -> bool:
 
     A whole request gains nothing by it; what was taken apart, or is still owed for, goes on its own.
     """
-    return len(batch.ids) < MAX_BATCH and all(batch.ambiguous) and not batch.apart and not batch.owed
+    return (
+        len(batch.ids) < MAX_BATCH
+        and all(batch.ambiguous)
+        and not (batch.apart or batch.owed or batch.suspected)
+    )
 
 
 @dataclass(slots=True)

@@ -7,13 +7,17 @@ the id stands in               and so it is
 both                           CONTRADICTION: sent no more
 neither                        missing: it may be active, and is sent again
 an id that was not sent        an intruder: logged, and nothing else
+in other case, spaces around   as the one id sent that it can be; an intruder where that is none or several
 one list, twice                as once; of two refusals the first message is kept
 """
 
+from collections.abc import Iterable
 from enum import Enum, auto
 
 import msgspec
 
+from worker.core.document import Document, read_object
+from worker.core.odd_lists import Lists, read_lists
 from worker.core.reason import Reason, refusal
 
 
@@ -33,6 +37,8 @@ class Reconciled(msgspec.Struct, frozen=True):
 
     said: tuple[Said | None, ...]
     intruders: int = 0
+    odd: tuple[tuple[str, int], ...] = ()
+    """What of it was not as documented, by kind."""
 
 
 class _Failure(msgspec.Struct):
@@ -48,22 +54,52 @@ class _Body(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Body).decode
 
 
-def reconcile(body: bytes, sent: tuple[str, ...]) -> Reconciled | None:
-    """What `body` says of the ids `sent`; None where it is not JSON of the documented shape."""
+def reconcile(body: bytes, sent: tuple[str, ...], content_type: str = "") -> Reconciled | Document | None:
+    """What `body` says of the ids `sent`; the JSON object that it is instead; None where it is none."""
     try:
         answer = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    successes = answer.successes or ()
-    failures = answer.failures or ()
-    if not failures and tuple(successes) == sent:
+        return _oddly(body, sent, content_type)
+    successes, failures = answer.successes, answer.failures
+    if not failures and successes is not None and tuple(successes) == sent:
         return Reconciled((Plain.SUCCESS,) * len(sent))
+    if successes is None and failures is None:
+        return _oddly(body, sent, content_type)
+    refused = [(failure.id, failure.message or "") for failure in failures or ()]
+    return _compared(Lists(successes or [], refused), sent)
+
+
+def _oddly(body: bytes, sent: tuple[str, ...], content_type: str) -> Reconciled | Document | None:
+    document = read_object(body, content_type)
+    lists = None if document is None else read_lists(document)
+    return document if lists is None else _compared(lists, sent)
+
+
+def _compared(lists: Lists, sent: tuple[str, ...]) -> Reconciled:
     messages: dict[str, str] = {}
-    for failure in failures:
-        messages.setdefault(failure.id, failure.message or "")
-    succeeded = set(successes)
+    for name, message in lists.failures:
+        messages.setdefault(name, message)
+    succeeded = set(lists.successes)
+    strangers = (succeeded | messages.keys()).difference(sent)
+    if strangers and (meant := _meant(strangers, succeeded | messages.keys(), sent)):
+        strangers = strangers.difference(meant)
+        succeeded = {meant.get(name, name) for name in succeeded}
+        messages = {meant.get(name, name): message for name, message in reversed(messages.items())}
     said = tuple(_said(token_id, succeeded, messages) for token_id in sent)
-    return Reconciled(said, len((succeeded | messages.keys()).difference(sent)))
+    return Reconciled(said, len(strangers), lists.odd)
+
+
+def _meant(strangers: Iterable[str], named: set[str], sent: tuple[str, ...]) -> dict[str, str]:
+    """The id that each stranger can only be: one that was sent, alike but for case and space around it."""
+    alike: dict[str, list[str]] = {}
+    for token_id in sent:
+        alike.setdefault(_folded(token_id), []).append(token_id)
+    found = {name: alike.get(_folded(name), []) for name in strangers}
+    return {name: ids[0] for name, ids in found.items() if len(ids) == 1 and ids[0] not in named}
+
+
+def _folded(token_id: str) -> str:
+    return token_id.strip().casefold()
 
 
 def _said(token_id: str, succeeded: set[str], messages: dict[str, str]) -> Said | None:

@@ -42,8 +42,19 @@ _HINTS: Final = frozenset(
         "UNEXPECTED",
     }
 )
-_OURS: Final = frozenset({"CONTRADICTORY_ANSWER", "MISSING_FROM_ANSWER", "UNREADABLE_ANSWER", "PROBES_SPENT"})
-"""Reasons that we gave, since no answer did."""
+_OURS: Final = frozenset(
+    {
+        "CONTRADICTORY_ANSWER",
+        "MISSING_FROM_ANSWER",
+        "NETWORK_SIGN_IN",
+        "NOT_THE_API",
+        "PROBES_SPENT",
+        "PROXY_AUTHENTICATION",
+        "REDIRECTED",
+        "UNREADABLE_ANSWER",
+    }
+)
+"""Reasons that we gave, since no answer of the API did."""
 
 
 def is_retryable(reason: Reason) -> bool:

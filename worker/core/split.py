@@ -23,6 +23,9 @@ in a hundred ids."""
 
 
 _UNSAID: Final = Reason("REFUSED")
+_NO_SUCCESS: Final = 300
+"""The first HTTP status that is none."""
+_ACTIVATED: Final = CODES[Outcome.ACTIVATED]
 
 
 @dataclass(slots=True)
@@ -33,9 +36,16 @@ class Parts:
     culprits: int = 0
     why: Reason = _UNSAID
     """Of the last refusal."""
+    _halves: tuple[Batch, ...] = ()
+    """Of what was taken apart last."""
 
     def take(self) -> Batch | None:
         return self.waiting.pop(0) if self.waiting else None
+
+    def scouted(self, part: Batch) -> Batch:
+        """The first id of `part`, to go alone; the others wait for what becomes of it."""
+        self.waiting.insert(0, part.part(range(1, len(part.ids))))
+        return part.part([0])
 
     def refused(self, part: Batch, why: Reason) -> None:
         """`part`, of several ids, holds one at fault."""
@@ -44,17 +54,36 @@ class Parts:
         if one_by_one:
             self.waiting = [single for waiting in self.waiting for single in waiting.singles()]
         pieces = part.singles() if one_by_one else part.halves()
-        self.waiting = [*(replace(piece, probe=True, apart=True) for piece in pieces), *self.waiting]
+        # Each begins anew: what the whole met says that one of them is at fault, and not which.
+        new = [
+            replace(
+                piece, probe=True, apart=True, errors=0, unexplained=0, intercepted=0, owed=(), suspected=()
+            )
+            for piece in pieces
+        ]
+        self._halves = () if one_by_one else tuple(new)
+        self.waiting = [*new, *self.waiting]
+
+    def probing(self) -> bool:
+        """Whether something waits that is sent only because of a split."""
+        return any(part.probe for part in self.waiting)
 
     def known(self, settlement: Settlement) -> None:
         """What an answer made of a part: an id that was refused alone is a culprit."""
         alone = len(settlement.batch.ids) == 1
-        self.culprits += alone and settlement.status >= 300  # noqa: PLR2004 -- the first that is no success.
+        self.culprits += alone and settlement.status >= _NO_SUCCESS
+        if self._halves and settlement.batch.indices == self._halves[0].indices:
+            first, second = self._halves
+            self._halves = ()
+            if settlement.codes == _ACTIVATED * len(first.ids) and self.waiting[:1] == [second]:
+                # Then it can only be in the other half.
+                self.waiting[0] = replace(second, errors=1, served=True)
 
     def give_up(self) -> list[Settlement]:
         """No probe is left: what still waits may hold an id at fault, and is `unknown`."""
-        waiting, self.waiting = self.waiting, []
-        return [_unsplit(part, self.why) for part in waiting]
+        probes = [part for part in self.waiting if part.probe]
+        self.waiting = [part for part in self.waiting if not part.probe]
+        return [_unsplit(part, self.why) for part in probes]
 
 
 def _unsplit(batch: Batch, why: Reason) -> Settlement:

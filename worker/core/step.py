@@ -18,6 +18,8 @@ class Retry(msgspec.Struct, frozen=True):
     """What is known by now, to be recorded meanwhile."""
     fault: Reason | None = None
     """Why its ids are in doubt, if they are; see `charge`."""
+    went_out: bool = True
+    """False: it did not reach the API, so that it will be no repeat of itself."""
 
 
 @dataclass(frozen=True, slots=True)

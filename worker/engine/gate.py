@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from msgspec.structs import replace
 
-from worker.core.answer import Faulty, Unreached, Verdict
+from worker.core.answer import Verdict
 from worker.core.batch import Batch
-from worker.core.breaker import Breaker, Phase, is_away
+from worker.core.blame import Noted, is_to_be_scouted, noted, settled
+from worker.core.breaker import Breaker, Phase
 
 _LOOK_UP: Final = 0.5
 """Seconds: how often a wait looks whether it still has a purpose."""
@@ -46,7 +46,7 @@ class Gate:
                 return Entry.NORMAL if self.breaker.phase is Phase.CLOSED else Entry.PROBE
             if not told:
                 told = True
-                waits(f"the API does not answer ({self.breaker.problem}); the job goes on when it is back")
+                waits(f"{self.breaker.problem}; the job goes on when it is back")
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), min(self.breaker.wait(monotonic()), _LOOK_UP))
@@ -62,35 +62,18 @@ class Gate:
             self.breaker.withdrawn(monotonic())
             self._changed.set()
 
-    def note(self, verdict: Verdict, batch: Batch, entry: Entry) -> tuple[Batch, int | None]:
-        """Learns from the answer to `batch`; the number of the failure, where one is owed for it."""
+    def note(self, verdict: Verdict, batch: Batch, entry: Entry) -> Noted:
+        """Learns from the answer to `batch`, and says whose fault it was, as far as that is known."""
         before = self.breaker.phase
-        owed = None
-        if is_away(verdict):
-            batch, owed = self._failed(verdict, batch, entry)
-        else:
-            self.breaker.success()
+        known = noted(self.breaker, verdict, batch, monotonic(), probe=entry is Entry.PROBE)
         if self.breaker.phase is not before:
             self._changed.set()
             log.warning("circuit breaker", phase=self.breaker.phase.name, problem=self.breaker.problem)
-        return batch, owed
+        return known
 
     def settled(self, batch: Batch) -> tuple[Batch, int]:
-        """The batch with what it owes charged or forgiven, as far as that is known; how much was charged."""
-        if not batch.owed:
-            return batch, 0
-        known = {number: self.breaker.guilty(number) for number in batch.owed}
-        guilty = sum(verdict is True for verdict in known.values())
-        if guilty:
-            batch = batch.charged(guilty)
-        return replace(batch, owed=tuple(n for n, verdict in known.items() if verdict is None)), guilty
+        """See `worker.core.blame.settled`."""
+        return settled(self.breaker, batch)
 
-    def _failed(self, verdict: Verdict, batch: Batch, entry: Entry) -> tuple[Batch, int | None]:
-        assert isinstance(verdict, Faulty | Unreached)
-        status = verdict.reason.status
-        problem = f"HTTP {status}" if status else verdict.reason.message or verdict.reason.name
-        explained = bool(status) and self.breaker.explains(batch.witnessed)
-        number = self.breaker.failure(monotonic(), problem, probe=entry is Entry.PROBE, explained=explained)
-        if status and batch.witnessed is None:
-            batch = replace(batch, witnessed=self.breaker.successes)
-        return batch, None if isinstance(verdict, Unreached) or batch.is_free else number
+    def wants_a_scout(self, batch: Batch) -> bool:
+        return is_to_be_scouted(self.breaker, batch)

@@ -7,7 +7,7 @@ the record cannot be written nothing is marked, so nothing is sent beyond what w
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -26,6 +26,10 @@ RENEW_SECONDS: Final = LEASE_MS / 1000 / 4
 
 MOST_TOLD: Final = 3
 """Exceptional answers of each status that a claim tells of: an API in trouble is not to fill the log too."""
+
+_OF_THE_API: Final = frozenset(
+    CODES[outcome] for outcome in (Outcome.ACTIVATED, Outcome.ALREADY_ACTIVE, Outcome.FAILED)
+)
 
 Queue = Callable[[str, Sequence[Ticket]], Awaitable[None]]
 """Sends the messages for slices of a job."""
@@ -53,7 +57,10 @@ class Ledger:
         self.probes = probes or Probes()
         self._account = account or Account()
         self._account.begin(claim)
+        if not _OF_THE_API.isdisjoint(claim.stored.outcomes.decode("ascii")):
+            self.probes.refusals.accept()
         self._exceptional: Counter[int] = Counter()
+        self._odd: Counter[str] = Counter()
         self._seq = 0
         self._mark = 0
         self._marks_wanted: list[asyncio.Future[None]] = []
@@ -109,6 +116,18 @@ class Ledger:
         if first and request_id is not None:
             self._tally.support.append((status, request_id))
         return first
+
+    def odd(self, kinds: Iterable[tuple[str, int]]) -> bool:
+        """Counts what of an answer was not as documented; whether there is a kind that is new here."""
+        new = False
+        for kind, count in kinds:
+            new = new or kind not in self._odd
+            self._odd[kind] += count
+        return new
+
+    @property
+    def odd_by_kind(self) -> dict[str, int]:
+        return dict(self._odd)
 
     def trouble(self, message: str) -> None:
         """The API cannot be reached; the job's report shows it until an answer comes."""
@@ -178,6 +197,8 @@ class Ledger:
         if not done.go_on:
             self._send_no_more()
         self.probes.committed(tally.requests.get("probes", 0), done.probes_left)
+        if done.accepted:
+            self.probes.refusals.accept()
         _let_go(raised)
         if done.queue:
             await self._queue(self._claim.job_id, done.queue)

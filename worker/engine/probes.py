@@ -1,5 +1,6 @@
-"""What a job has left of its budget of probes, as one process knows it."""
+"""What one process knows of a job beyond its slices: its budget of probes, and whether it is accepted."""
 
+from worker.core.refusals import Refusals
 from worker.core.split import FREE_PROBES
 
 
@@ -13,6 +14,7 @@ class Probes:
     def __init__(self) -> None:
         self._left = FREE_PROBES
         self._uncommitted = 0
+        self.refusals = Refusals()
 
     def left(self) -> bool:
         return self._left > self._uncommitted

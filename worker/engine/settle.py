@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from time import monotonic
 from typing import Final
 
 import msgspec
@@ -14,6 +15,8 @@ from msgspec.structs import replace
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
 from worker.core.answer import (
+    Intercepted,
+    JobFault,
     NoReply,
     Reply,
     Throttled,
@@ -24,9 +27,11 @@ from worker.core.answer import (
     request_id,
 )
 from worker.core.batch import Batch
+from worker.core.blame import owing
+from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
 from worker.core.latency import bucket_of
-from worker.core.policy import Policy, charges, decide
+from worker.core.policy import Policy, charges, decide, is_to_be_split
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
@@ -78,15 +83,27 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 async def settle(
-    batch: Batch, run: Run, *, repeat: str = "", on_turn: Callable[[], None] = lambda: None
+    batch: Batch,
+    run: Run,
+    *,
+    repeat: str = "",
+    why: Reason | None = None,
+    on_turn: Callable[[], None] = lambda: None,
 ) -> None:
     """Sends `batch` until each of its ids is settled or has to wait, or the job goes on no more.
 
-    `repeat` names what the next request repeats, for the report's counters; '' for a first request.
+    `repeat` names what the next request repeats, for the report's counters; '' for a first request; `why`:
+    what the last was answered.
     `on_turn` is called whenever a request has its turn.
     """
     parts = Parts([batch])
+    if why is not None and is_to_be_split(batch):
+        parts = Parts([])
+        parts.refused(batch, why)
+        repeat = "probes"
     while (part := parts.take()) is not None:
+        if run.gate.wants_a_scout(part):
+            part = parts.scouted(part)
         step, repeat = await _ask(part, run, repeat, on_turn)
         if step is None:
             return
@@ -94,7 +111,7 @@ async def settle(
             await run.halt(step)
             return
         _follow(step, parts, run, repeat)
-        repeat = "probes"
+        repeat = "probes" if parts.probing() else "retried"
 
 
 def _follow(step: Retry | Settle | Split, parts: Parts, run: Run, repeat: str) -> None:
@@ -103,19 +120,19 @@ def _follow(step: Retry | Settle | Split, parts: Parts, run: Run, repeat: str) -
         parts.known(step.settlement)
         run.ledger.settle(step.settlement)
     if isinstance(step, Retry):
-        run.later(step.batch, step.delay, step.fault, _repeats(step.batch, repeat))
+        run.later(step.batch, step.delay, step.fault, _repeats(step, repeat))
     elif isinstance(step, Split):
         parts.refused(step.batch, step.reason)
-    if parts.waiting and not run.ledger.probes.left():
+    if parts.probing() and not run.ledger.probes.left():
         for settlement in parts.give_up():
             run.ledger.settle(settlement)
 
 
-def _repeats(batch: Batch, repeat: str) -> str:
+def _repeats(step: Retry, repeat: str) -> str:
     """What the next request of a batch that waits repeats. What did not go out is no repeat of itself."""
-    if batch.unreached:
+    if not step.went_out:
         return repeat
-    return "replayed" if batch.renewals else "retried"
+    return "replayed" if step.batch.renewals else "retried"
 
 
 async def _ask(
@@ -147,7 +164,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         return Halt(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("NOT_OWNER", str(error)))
     if sent is None:
         return None
-    reply, entry = sent.reply, sent.entry
+    reply = sent.reply
     now = _their_now(reply)
     verdict = classify(reply, batch.ids, now)
     allowed = run.lane.pacer.rate
@@ -156,26 +173,52 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
     elif isinstance(reply, Reply):
         _passed(sent, reply, now, run)
-    batch, owed = run.gate.note(verdict, batch, entry)
-    batch, guilty = run.gate.settled(batch)
-    if isinstance(verdict, Unreached):
+    if isinstance(verdict, Intercepted | Unreached):
         run.ledger.trouble(verdict.reason.message)
-    else:
-        if isinstance(verdict, Unauthorized) and verdict.then is Then.AGAIN:
-            run.ledger.trouble("the access token is refused (HTTP 401); it is tried again for a while")
-        _count(reply, repeat, allowed, run.ledger)
-    if isinstance(verdict, Reconciled) and verdict.intruders:
-        log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
-    step = decide(run.policy, verdict, batch, random.random())
+    if isinstance(verdict, Unauthorized) and verdict.then is Then.AGAIN:
+        run.ledger.trouble("the access token is refused (HTTP 401); it is tried again for a while")
+    # Before and after: what it owes may have become known while it waited, and by this answer.
+    batch, guilty = run.gate.settled(batch)
+    batch, owed, blamed = run.gate.note(verdict, batch, sent.entry)
+    batch, more = run.gate.settled(batch)
+    if not isinstance(verdict, Unreached):
+        # What may be an outage's takes nothing from the budget of probes.
+        spared = repeat == "probes" and is_away(verdict) and not blamed
+        _count(reply, "retried" if spared else repeat, allowed, run.ledger)
+    believed = _believed(verdict, run)
+    step = decide(run.policy, verdict, batch, random.random(), blamed=blamed, believed=believed)
+    now_charged = charges(verdict, step, batch)
     if isinstance(step, Retry) and owed is not None:
-        step = replace(step, batch=replace(step.batch, owed=(*step.batch.owed, owed)))
-    run.ledger.count("charged", guilty + charges(verdict, step, batch))
+        step, now_charged = _owing(step, verdict, owed, blamed=blamed)
+    run.ledger.count("charged", guilty + more + now_charged)
     return step
+
+
+def _owing(step: Retry, verdict: Verdict, owed: int, *, blamed: bool) -> tuple[Retry, bool]:
+    """What goes again after a failure, and whether it was charged: if not, that is owed."""
+    batch = step.batch
+    if blamed:
+        return replace(step, batch=batch.charged()), True
+    return replace(step, batch=owing(batch, verdict, owed)), False
+
+
+def _believed(verdict: Verdict, run: Run) -> bool:
+    """Whether a refusal of the organization is the job's; notes good answers, which speak against it."""
+    refusals = run.ledger.probes.refusals
+    if isinstance(verdict, Reconciled):
+        refusals.answered()
+    return isinstance(verdict, JobFault) and refusals.believed(monotonic())
 
 
 def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:
     """Logs an exceptional answer, with what the API's support asks for; of each status a few."""
-    if isinstance(verdict, Reconciled | Throttled):
+    if isinstance(verdict, Reconciled):
+        if verdict.intruders:
+            log.warning("the answer names ids that were not sent: ignored", intruders=verdict.intruders)
+        if verdict.odd and ledger.odd(verdict.odd):
+            log.warning("the answer is not as documented: read as far as it can be", odd=dict(verdict.odd))
+        return
+    if isinstance(verdict, Throttled):
         return
     status = reply.status if isinstance(reply, Reply) else 0
     name = request_id(reply) if isinstance(reply, Reply) else None

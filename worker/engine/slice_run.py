@@ -116,6 +116,8 @@ class SliceRun:
             await keeper
             # It names methods of this object: a cycle, which would keep the slice's ids until a collection.
             del self._run
+        if odd := self._ledger.odd_by_kind:
+            log.warning("answers were not as documented: read as far as they can be", odd=odd)
         if self._problem is not None:
             raise self._problem
 
@@ -150,13 +152,21 @@ class SliceRun:
             fed += admitted
             self._unfed -= admitted
 
-    def _put(self, batch: Batch, repeat: str, on_turn: Callable[[], None] = lambda: None) -> None:
+    def _put(
+        self,
+        batch: Batch,
+        repeat: str,
+        on_turn: Callable[[], None] = lambda: None,
+        why: Reason | None = None,
+    ) -> None:
         self._under_way += 1
-        self._lane.put(self._deliver(batch, repeat, on_turn))
+        self._lane.put(self._deliver(batch, repeat, on_turn, why))
 
-    async def _deliver(self, batch: Batch, repeat: str, on_turn: Callable[[], None]) -> None:
+    async def _deliver(
+        self, batch: Batch, repeat: str, on_turn: Callable[[], None], why: Reason | None
+    ) -> None:
         try:
-            await settle(batch, self._run, repeat=repeat, on_turn=on_turn)
+            await settle(batch, self._run, repeat=repeat, why=why, on_turn=on_turn)
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
             # A defect of ours, not of the API: the slice is given back, and its task fails loudly.
             self._break(error)
@@ -201,7 +211,7 @@ class SliceRun:
         if left is None:
             return
         if not may_be_packed(left):
-            self._put(left, repeat)
+            self._put(left, repeat, why=fault)
             return
         self._pool.add(left)
         for full in self._pool.full():

@@ -10,7 +10,7 @@ import click
 
 from worker.simulator.config import BadConfigError, Config, configured
 from worker.simulator.exchange_faults import BY_NAME, EXCHANGE_FAULTS, LIFE_NAMES, NONE
-from worker.simulator.faults import FAULTS, NAMES
+from worker.simulator.faults import FAULTS, NAMES, OUTAGES
 
 TOKEN_VARIABLE: Final = "SIMULATOR_API_TOKEN"  # noqa: S105 -- the variable's name, not its value.
 _DEFAULTS: Final = Config()
@@ -62,6 +62,9 @@ def loopback(_context: click.Context, _parameter: click.Parameter, host: str) ->
 )
 @click.option("--poison-status", type=int, default=_DEFAULTS.poison_status, help="Status of such a request.")
 @fault_options
+@click.option(
+    "--outage", type=click.Choice(sorted(OUTAGES)), help="A fault that strikes every request at the door."
+)
 @click.option("--forbid", is_flag=True, help="403 to every request.")
 @click.option("--refuse-exchange", is_flag=True, help="Refuse every API token.")
 @click.option(

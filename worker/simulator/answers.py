@@ -8,6 +8,7 @@ import msgspec
 
 from worker.simulator.faults import Way
 from worker.simulator.lists import Lists
+from worker.simulator.pages import JSON, Page
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -21,6 +22,7 @@ class Answer:
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     way: Way = Way.ANSWER
+    content_type: str = JSON
 
 
 class CspErrorResponse(msgspec.Struct, frozen=True, rename="camel"):
@@ -34,6 +36,11 @@ class CspErrorResponse(msgspec.Struct, frozen=True, rename="camel"):
 
 def lists_answer(lists: Lists) -> Answer:
     return Answer(HTTPStatus.OK, _encode(lists))
+
+
+def page_answer(status: int, page: Page) -> Answer:
+    """Of something that stands before the API."""
+    return Answer(status, page.body, dict(page.headers), content_type=page.content_type)
 
 
 def error_answer(

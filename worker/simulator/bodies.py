@@ -22,6 +22,16 @@ def other_shape(body: bytes) -> bytes:
     return b"[" + body + b"]"
 
 
+def marked(body: bytes) -> bytes:
+    """Behind a byte order mark, which JSON does not allow."""
+    return b"\xef\xbb\xbf" + body
+
+
+def western(body: bytes) -> bytes:
+    """With a field in windows-1252, which is no UTF-8."""
+    return body[:-1] + b',"note":"caf\xe9"}'
+
+
 def huge(body: bytes) -> bytes:
     """The honest answer behind megabytes of white space, which JSON allows."""
     return b" " * _HUGE + body

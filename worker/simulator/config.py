@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from worker.simulator.exchange_faults import BY_NAME, LIFE_NAMES, NONE, TRUE_LIFE
-from worker.simulator.faults import NAMES
+from worker.simulator.faults import NAMES, OUTAGES
 
 OWNER: Final = "csp:org_owner"
 
@@ -46,6 +46,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     poison_status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 400
     faults: dict[str, Fraction] = {}
     """Of requests, by name of fault."""
+    outage: str | None = None
+    """The name of a fault that strikes every request before anything is looked at, until it is ended."""
     forbid: bool = False
     """403 to every request."""
     refuse_exchange: bool = False
@@ -85,6 +87,8 @@ def configured(values: Mapping[str, Any], base: Config | None = None) -> Config:
         raise BadConfigError(f"no such fault: {min(unknown)} (known: {', '.join(sorted(NAMES))})")
     _known("exchange_fault", config.exchange_fault, {NONE, *BY_NAME})
     _known("expires_in", config.expires_in, LIFE_NAMES)
+    if config.outage is not None and config.outage not in OUTAGES:
+        raise BadConfigError(f"no such outage: {config.outage} (known: {', '.join(sorted(OUTAGES))})")
     _at_most_one("fail, active and poison", config.fail + config.active + config.poison)
     _at_most_one("the faults", sum(config.faults.values()))
     return config

@@ -39,7 +39,7 @@ async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
         _reset(request.transport)
     elif answer.way is not Way.ANSWER and request.transport is not None:
         request.transport.close()
-    headers = {"Content-Type": _JSON, **answer.headers}
+    headers = {"Content-Type": answer.content_type, **answer.headers}
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 

@@ -1,20 +1,37 @@
 """What can go wrong with a request, as a table. A new fault is a new row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from worker.simulator.bodies import Spoiling, html, huge, intact, other_shape
+from worker.simulator.bodies import Spoiling, html, huge, intact, marked, other_shape, western
 from worker.simulator.lists import (
     Distortion,
     honest,
     intruders,
     no_empty_list,
+    null_entries,
+    objects,
+    odd_messages,
     one_in_both,
     one_missing,
     one_twice,
+    other_letters,
+)
+from worker.simulator.pages import (
+    BLOCKED,
+    BUSY,
+    DENIED,
+    EMPTY,
+    ERROR_DOCUMENT,
+    LOGIN,
+    LOGIN_ELSEWHERE,
+    MAINTENANCE,
+    MOVED,
+    PROXY,
+    Page,
 )
 
 
@@ -55,6 +72,10 @@ class Fault:
     spoil: Spoiling = intact
     echo: bool = False
     """The message of the error holds the credential of the request."""
+    page: Page | None = None
+    """What is answered in place of the API's own document."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with the API's own lists."""
 
 
 SOUND: Final = Fault("none", "Nothing goes wrong.", done=True)
@@ -81,10 +102,41 @@ FAULTS: Final = (
     Fault("both", "Done, but one id is in both lists.", done=True, distort=one_in_both),
     Fault("twice", "Done; one id stands twice in its list.", done=True, distort=one_twice),
     Fault("intruder", "Done; ids that were never sent are in the lists.", done=True, distort=intruders),
+    Fault("redirect", "302 to a path; nothing is done.", done=False, status=302, page=LOGIN),
+    Fault("login", "302 to a login page elsewhere.", done=False, status=302, page=LOGIN_ELSEWHERE),
+    Fault("moved", "308 to another host; nothing is done.", done=False, status=308, page=MOVED),
+    Fault("empty_400", "400 with nothing; nothing is done.", done=False, status=400, page=EMPTY),
+    Fault("html_403", "403 as HTML; nothing is done.", done=False, status=403, page=BLOCKED),
+    Fault("html_404", "404 as HTML; nothing is done.", done=False, status=404, page=BLOCKED),
+    Fault("text_405", "405 as text; nothing is done.", done=False, status=405, page=DENIED),
+    Fault("not_acceptable", "406 as HTML; nothing is done.", done=False, status=406, page=BLOCKED),
+    Fault("proxy", "407 of a proxy; nothing is done.", done=False, status=407, page=PROXY),
+    Fault("captive", "511 of a portal; nothing is done.", done=False, status=511, page=BLOCKED),
+    Fault("html_200", "200 as HTML; nothing is done.", done=False, page=MAINTENANCE),
+    Fault("error_200", "200 that says 503; nothing is done.", done=False, page=ERROR_DOCUMENT),
+    Fault("busy", "503 with Retry-After; nothing is done.", done=False, status=503, page=BUSY),
+    Fault("odd_message", "Done; messages are no text.", done=True, distort=odd_messages),
+    Fault("objects", "Done; successes are objects.", done=True, distort=objects),
+    Fault("null_entries", "Done; nulls among the entries.", done=True, distort=null_entries),
+    Fault("letters", "Done; ids in upper case, or spaces around.", done=True, distort=other_letters),
+    Fault("mark", "Done; the answer begins with a byte order mark.", done=True, spoil=marked),
+    Fault("bytes", "Done; the answer holds bytes that are no UTF-8.", done=True, spoil=western),
+    Fault(
+        "charset",
+        "Done; the same, and the charset is declared.",
+        done=True,
+        spoil=western,
+        headers={"Content-Type": "application/json; charset=windows-1252"},
+    ),
+    Fault("big_header", "Done; a header of 9 kB.", done=True, headers={"X-Big": "x" * 9000}),
+    Fault("many_headers", "Done; 200 headers.", done=True, headers={f"X-{n}": "y" for n in range(200)}),
     Fault("nulls", "Done; an empty list is left out or null.", done=True, distort=no_empty_list),
 )
 
-NAMES: Final = frozenset(fault.name for fault in FAULTS)
+BY_NAME: Final = {fault.name: fault for fault in FAULTS}
+NAMES: Final = frozenset(BY_NAME)
+OUTAGES: Final = frozenset(fault.name for fault in FAULTS if not fault.done)
+"""What may also be answered to everybody for a while."""
 
 
 class Faults:

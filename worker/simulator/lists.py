@@ -5,7 +5,7 @@ A way is a function of the honest lists and a number in [0, 1) that says which i
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -16,10 +16,10 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lists(msgspec.Struct, frozen=True):
-    """What a 200 carries. Either may be null or missing."""
+    """What a 200 carries. Either may be null or missing, and an entry may be odd."""
 
-    successes: list[str] | msgspec.UnsetType | None
-    failures: list[Failure] | msgspec.UnsetType | None
+    successes: list[Any] | msgspec.UnsetType | None
+    failures: list[Any] | msgspec.UnsetType | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,31 @@ def no_empty_list(result: Result, chance: float) -> Lists:
     """An empty list is left out, or null in its place."""
     nothing = None if chance < 0.5 else msgspec.UNSET  # noqa: PLR2004 -- heads or tails.
     return Lists(result.successes or nothing, result.failures or nothing)
+
+
+_ODD_MESSAGES: Final = (404, {"code": 7, "text": "gone"}, ["gone"], None, True, 1e300)
+
+
+def odd_messages(result: Result, chance: float) -> Lists:
+    """Messages that are no text, one kind in each answer."""
+    odd = _ODD_MESSAGES[int(chance * len(_ODD_MESSAGES))]
+    return Lists(result.successes, [{"id": failure.id, "message": odd} for failure in result.failures])
+
+
+def objects(result: Result, _chance: float) -> Lists:
+    """Ids of successes as objects."""
+    return Lists([{"id": token_id} for token_id in result.successes], result.failures)
+
+
+def null_entries(result: Result, _chance: float) -> Lists:
+    """A null, and what names no id, among the ids."""
+    return Lists([None, *result.successes], [*result.failures, {"message": "of nobody"}, None])
+
+
+def other_letters(result: Result, chance: float) -> Lists:
+    """Ids in upper case, or with white space around."""
+    changed = str.upper if chance < 0.5 else " {}\n".format  # noqa: PLR2004 -- heads or tails.
+    return Lists(
+        [changed(token_id) for token_id in result.successes],
+        [Failure(changed(failure.id), failure.message) for failure in result.failures],
+    )

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final
 
-from worker.simulator.answers import Answer, error_answer, lists_answer
+from worker.simulator.answers import Answer, error_answer, lists_answer, page_answer
 from worker.simulator.call import MOST_IDS, Call
 from worker.simulator.chance import Dice
 from worker.simulator.config import BadConfigError, Config, configured
 from worker.simulator.exchange import Exchange
-from worker.simulator.faults import SOUND, WHOLE, Fault, Faults, Way
+from worker.simulator.faults import BY_NAME, SOUND, WHOLE, Fault, Faults, Way
 from worker.simulator.limiter import Limit, TokenBucket
 from worker.simulator.retry_after import retry_after
 from worker.simulator.stats import NO_ANSWER, Stats
@@ -69,7 +69,11 @@ class Service:
         now = self._now()
         self.stats.enter(now)
         self._note(call.org, call.ids)
-        answer = self._refusal(call, now) or self._admitted(call, list(dict.fromkeys(call.ids)), now)
+        answer = (
+            self._outage(call)
+            or self._refusal(call, now)
+            or self._admitted(call, list(dict.fromkeys(call.ids)), now)
+        )
         self.stats.by_status[str(answer.status) if answer.way in WHOLE else NO_ANSWER] += 1
         return answer, self._delay()
 
@@ -88,6 +92,13 @@ class Service:
         stats.over_limit += len(ids) > MOST_IDS
         # In the order of the request, not of the set: `GET /world` shows it.
         stats.ids_sent_again += self._worlds[org].receive(dict.fromkeys(ids), self._nature)
+
+    def _outage(self, call: Call) -> Answer | None:
+        """What is answered to everybody, before the API itself is asked, while it is away."""
+        if self.config.outage is None:
+            return None
+        self.stats.by_fault[self.config.outage] += 1
+        return self._faulty(BY_NAME[self.config.outage], call)
 
     def _refusal(self, call: Call, now: float) -> Answer | None:
         """Why the request is turned away at the door, if it is."""
@@ -133,7 +144,7 @@ class Service:
         if fault.status != HTTPStatus.OK or fault.way in {Way.CLOSE, Way.RESET}:
             return self._faulty(fault, call)
         answer = lists_answer(fault.distort(result, self._dice.roll("struck", subject)))
-        return replace(answer, body=fault.spoil(answer.body), way=fault.way)
+        return replace(answer, body=fault.spoil(answer.body), way=fault.way, headers=dict(fault.headers))
 
     def _roll(self, subject: str) -> Fault:
         if not self.config.faults:
@@ -144,6 +155,8 @@ class Service:
         return fault
 
     def _faulty(self, fault: Fault, call: Call) -> Answer:
+        if fault.page is not None:
+            return page_answer(fault.status, fault.page)
         message = f"{fault.help} {call.authorization}" if fault.echo else fault.help
         return error_answer(fault.status, message, self._request_id(), way=fault.way)
 

@@ -93,6 +93,8 @@ class Committed:
     """False: the job is paused, ending or at rest, or the claim is lost: send nothing more."""
     probes_left: int
     """Of the job's budget for taking refused requests apart."""
+    accepted: bool
+    """The API has accepted an id of the job, or refused one for itself, wherever that was heard."""
     queue: list[Ticket]
     """Slices of the job for which messages are to be sent."""
 
@@ -160,7 +162,8 @@ class ClaimStore:
             round(1000 * snooze) - MESSAGE_LOST_MS,
         ]
         code, rest = await self._step(Step.COMMIT, claim.job_id, args)
-        return Committed(code, go_on=bool(rest[1]), probes_left=int(rest[2]), queue=tickets(rest[3:]))
+        _, go_on, probes_left, accepted, *queue = rest
+        return Committed(code, bool(go_on), int(probes_left), bool(accepted), tickets(queue))
 
     async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
         """A fault of the whole job. A job that is past it already is left as it is."""

@@ -17,7 +17,8 @@
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
 --       11 ms from now at which a message for a snoozed slice is to count as sent
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
--- Returns {code, state, 1 if the worker should go on else 0, probes left, ticket ...}
+-- Returns {code, state, 1 if the worker should go on else 0, probes left,
+--          1 if the API has settled an id of the job else 0, ticket ...}
 --   COMMITTED, or REPEATED for a seq seen before
 --   FENCED    the claim is another's by now, or keys of the slice are gone: nothing was recorded
 --   NO_JOB
@@ -25,19 +26,22 @@
 local n, claim, seq = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local slice = base .. 'slice:' .. n
 local state = get('state')
-if not state then return {'NO_JOB', '', 0, 0} end
-if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0} end
+if not state then return {'NO_JOB', '', 0, 0, 0} end
+if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0, 0} end
 local function probes_left()
   return tonumber(ARGV[10]) + number('n_activated') - number('r_probes')
 end
+local function accepted()
+  return number('n_activated') + number('n_already_active') + number('n_failed') > 0 and 1 or 0
+end
 local seen = tonumber(redis.call('HGET', slice, 'seq'))
-if seq <= seen then return {'REPEATED', state, workable() and 1 or 0, probes_left()} end
-if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0} end
+if seq <= seen then return {'REPEATED', state, workable() and 1 or 0, probes_left(), accepted()} end
+if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0, 0} end
 local now = now_ms()
 if not is_whole(n) then
   lost_record(n)
   settle_job(now)
-  return {'FENCED', get('state'), 0, 0}
+  return {'FENCED', get('state'), 0, 0, 0}
 end
 local doc = cjson.decode(ARGV[8])
 local age = now - number('created_ms')
@@ -198,4 +202,4 @@ local rests = settle_job(now)
 if not rests and not hands_over then
   for _, next in ipairs(refill(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
 end
-return {'COMMITTED', get('state'), workable() and 1 or 0, probes_left(), unpack(queued)}
+return {'COMMITTED', get('state'), workable() and 1 or 0, probes_left(), accepted(), unpack(queued)}

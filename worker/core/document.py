@@ -1,0 +1,78 @@
+"""Reads a body as a JSON object however it was encoded. Only a JSON object is the API's word.
+
+A byte order mark, a declared charset, bytes of another encoding, half a surrogate pair and raw control
+characters are let through: they can stand in a message alone, and there they are made harmless.
+"""
+
+import codecs
+import json
+import re
+from typing import Any, Final, TypeAlias
+
+Document: TypeAlias = dict[str, Any]
+"""As `json` reads it, but for numbers, which stay the text that they are: they may be ids, or of any size."""
+
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE | re.ASCII)
+_KNOWN: Final = re.compile(
+    r"utf[_-]?(8|16|32)([_-]?[bl]e)?|us-ascii|ascii|latin-?1|iso-8859-\d{1,2}|(windows-|cp)\d{3,4}"
+    r"|shift_jis|gbk|gb2312|gb18030|big5|euc-(jp|kr)|koi8-[ru]",
+    re.IGNORECASE | re.ASCII,
+)
+"""Encodings of text. Python knows others besides, among them some that are slow on purpose."""
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MOST_KEPT: Final = 8000
+"""Characters of a message. Far more than is shown of it in the end, so that what is cut there is cut well."""
+
+_STRAY_BYTE: Final = re.compile("[\udc80-\udcff]")
+
+_decoder: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
+
+
+def read_object(body: bytes, content_type: str = "") -> Document | None:
+    """The JSON object that `body` is; None where it is none."""
+    try:
+        document = _decoder.decode(_text(body, content_type))
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def plain(value: object) -> str:
+    """A message as text, whatever it is: that of an object, else JSON; '' for null."""
+    if isinstance(value, dict) and isinstance(value.get("message"), str):
+        value = value["message"]
+    if not isinstance(value, str):
+        value = "" if value is None else json.dumps(value, ensure_ascii=False)
+    return _STRAY_BYTE.sub(_western, value[:_MOST_KEPT])
+
+
+def status_named(document: Document) -> int | None:
+    """The HTTP status that an error document names; None where it names none."""
+    for name in ("statusCode", "status"):
+        given = document.get(name)
+        if isinstance(given, str) and re.fullmatch(r"[45]\d\d", given, re.ASCII):
+            return int(given)
+    return None
+
+
+def _text(body: bytes, content_type: str) -> str:
+    for mark, encoding in _MARKS:
+        if body.startswith(mark):
+            return body.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
+    declared = _CHARSET.search(content_type)
+    if declared is not None and _KNOWN.fullmatch(declared[1]):
+        try:
+            return body.decode(declared[1])
+        except (UnicodeError, LookupError):
+            pass  # It was declared wrongly.
+    return body.decode("utf-8", "surrogateescape")
+
+
+def _western(stray: re.Match[str]) -> str:
+    """A byte that is no UTF-8 as the most common of other encodings has it."""
+    return bytes([ord(stray[0]) - 0xDC00]).decode("cp1252", "replace")
