@@ -69,7 +69,7 @@ def command(
         end_with_parent()
     shows = metrics and ready.metrics_port is not None
     if concurrency == 1 and not shows:
-        _work(name or f"w{secrets.token_hex(3)}", only_job)
+        work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.
         named = [*(("--name", name) if name and concurrency == 1 else ())]
@@ -84,7 +84,7 @@ def _warn(warnings: list[str]) -> None:
         click.echo(f"Warning: {visible(warning)}", err=True)
 
 
-def _work(name: str, only_job: str | None) -> None:
+def work(name: str, only_job: str | None) -> None:
     from celery import signals  # noqa: PLC0415 -- heavy, and needed by none but this process.
 
     from worker.celery import app, serve_only  # noqa: PLC0415 -- from settings that were checked above.
@@ -100,10 +100,10 @@ def _work(name: str, only_job: str | None) -> None:
     told: list[str] = []
     signals.worker_shutting_down.connect(lambda sig, **_: told.append(sig), weak=False)
     worker.start()
-    sys.exit(_worker_ended(worker.exitcode, told))
+    sys.exit(worker_ended(worker.exitcode, told))
 
 
-def _worker_ended(code: object, told: list[str]) -> int:
+def worker_ended(code: object, told: list[str]) -> int:
     """0 only where it was told to end, and did. `told`: by which signals; for Celery Ctrl-C is a failure."""
     if not told:
         return code if isinstance(code, int) and code else 1
