@@ -117,6 +117,21 @@ async def test_what_a_worker_heard_in_an_older_era_is_no_evidence(budget: Open) 
     assert told.decide.evidence.passed == 2
 
 
+async def test_late_answers_of_the_last_era_are_told_as_such_until_the_next(budget: Open) -> None:
+    """By one who knows of the new era, and by one who does not yet."""
+    told = await budget().throttle(0, None, 0.1, Heard())
+    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
+    await budget("other").throttle(0, None, 0.1, Heard(0, 3, 30_000))
+    told = await budget().throttle(1, None, 0.1, Heard(1, 2, 0, 1))
+    assert told.decide is not None
+    assert (told.decide.evidence.passed, told.decide.evidence.late) == (2, 4)
+    await budget().decide(Decided(told.version, 4.0, "", 1.0, new_era=True, strikes=1))
+    # What is older still says nothing.
+    told = await budget().throttle(2, None, 0.1, Heard(0, 1, 0))
+    assert told.decide is not None
+    assert told.decide.evidence.late == 0
+
+
 async def handed_out(budget: Open) -> Reserved:
     """With three answers as the evidence, to a worker that decides."""
     version = (await budget().reserve(ask())).version

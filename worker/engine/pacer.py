@@ -160,6 +160,8 @@ class Pacer:
         if slot.era == self._heard.era:
             self._heard.passed += 1
             self._heard.latency_us += round(1e6 * latency)
+        elif slot.era == self._heard.era - 1:
+            self._heard.late += 1
 
     def hear_of_hold(self, left: float) -> None:
         """Nobody sends for `left` seconds from now."""

@@ -32,6 +32,8 @@ class Heard(msgspec.Struct, array_like=True):
     """Answers that were no 429."""
     latency_us: int = 0
     """Summed over them."""
+    late: int = 0
+    """Such answers to requests of the era before: something passed, if at another rate."""
 
 
 class Decided(msgspec.Struct, frozen=True, array_like=True):

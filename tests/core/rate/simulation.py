@@ -1,6 +1,7 @@
 """Hours of sending in a moment: workers, the shared budget and a limiter, on a clock of their own.
 
-    python -m tests.core.rate.simulation     prints what each kind of limiter costs
+    python -m tests.core.rate.simulation         prints what each kind of limiter costs
+    python -m tests.core.rate.simulation low     the same for limits of a few requests per second
 
 The budget is a model of `worker/store/scripts/reserve.lua`: runs of a tenth of a second, reserved one after
 another and not far ahead, void after a refusal, slower at first after a hold. What is decided is the real
@@ -10,9 +11,13 @@ thing: `worker.core.rate`.
 import heapq
 import math
 import random
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
+from statistics import mean
 from typing import Final
 
 from rich.console import Console
@@ -62,20 +67,18 @@ class Outcome:
 
 
 class _Worker:
-    """Counts what passed in an era, until it tells it with the next round trip."""
+    """Counts what passed by the era it was sent in, until it tells it with the next round trip."""
 
     def __init__(self) -> None:
-        self._era = self._passed = 0
+        self._passed: Counter[int] = Counter()
 
     def passed(self, era: int) -> None:
-        if era == self._era:
-            self._passed += 1
+        self._passed[era] += 1
 
-    def told(self, era: int) -> int:
-        """What passed since the last time, which is forgotten. Nothing of an era that is over."""
-        passed = self._passed if self._era == era else 0
-        self._era, self._passed = era, 0
-        return passed
+    def told(self, era: int) -> tuple[int, int]:
+        """What passed of `era` and of the one before since the last time, which is forgotten."""
+        told, self._passed = self._passed, Counter()
+        return told[era], told[era - 1]
 
 
 class Simulation:
@@ -102,7 +105,7 @@ class Simulation:
         self._learned = begin(terms)
         self._tat = self._hold = self._hold_length = self._from = 0.0
         self._due = next_look(self._learned, latency)
-        self._era = self._passed = self._refused = 0
+        self._era = self._passed = self._refused = self._late = 0
         self._done = Outcome()
 
     def run(self, *, seconds: float = math.inf, batches: float = math.inf) -> Outcome:
@@ -124,11 +127,16 @@ class Simulation:
 
     def _ask(self, worker: _Worker) -> None:
         """One worker tells what it heard, asks for a run, and comes again when it is used up."""
-        self._passed += worker.told(self._era)
+        self._hear(worker)
         self._reserve(worker)
         if self._now >= self._due:
             # Who decides has its run by then.
             self._look()
+
+    def _hear(self, worker: _Worker) -> None:
+        passed, late = worker.told(self._era)
+        self._passed += passed
+        self._late += late
 
     def _reserve(self, worker: _Worker) -> None:
         again = partial(self._ask, worker)
@@ -164,7 +172,7 @@ class Simulation:
             return
         self._done.throttled += 1
         self._refused += 1
-        self._passed += worker.told(self._era)
+        self._hear(worker)
         asked = self._retry_after(wait)
         if era == self._era:
             self._cut(asked)
@@ -179,6 +187,7 @@ class Simulation:
         self._from = self._hold
         self._due = self._hold + next_look(self._learned, self._latency)
         self._era += 1
+        self._late = 0
         self._done.cuts += 1
 
     def _look(self) -> None:
@@ -186,7 +195,9 @@ class Simulation:
         self._due = self._now + next_look(self._learned, self._latency)
 
     def _evidence(self) -> Evidence:
-        evidence = Evidence(max(0.0, self._now - self._from), self._passed, self._refused, self._latency)
+        evidence = Evidence(
+            max(0.0, self._now - self._from), self._passed, self._refused, self._latency, self._late
+        )
         self._from, self._passed, self._refused = self._now, 0, 0
         return evidence
 
@@ -220,6 +231,44 @@ def unknown(burst: int, seed: int = 1, retry_after: RetryAfter = silent, workers
     return made.run(batches=1500)
 
 
+LOW_LIMITS: Final = (0.5, 0.7, 1.0, 2.0, 3.0, 5.0)
+STARTS: Final = (1.0, 10.0, 100.0)
+
+
+def low_limit(
+    about: float, burst: int, start: float, seed: int, retry_after: RetryAfter
+) -> tuple[Simulation, float]:
+    """At a limit within a tenth of `about`, another for each seed: no round number is what fits."""
+    limit = about * (0.9 + 0.2 * random.Random(seed).random())
+    terms = Terms(None, start, 1000.0)
+    return Simulation(TokenBucket(limit, burst), terms, retry_after=retry_after, seed=seed), limit
+
+
+def low(about: float, burst: int, start: float, seed: int, retry_after: RetryAfter) -> float:
+    """How many times the ideal 60 requests take, which is (60 - burst) / limit seconds. At most 20."""
+    made, limit = low_limit(about, burst, start, seed, retry_after)
+    ideal = (60 - burst) / limit
+    return made.run(seconds=20 * ideal, batches=60).seconds / ideal
+
+
+def main_low(seeds: int = 20, hour: float = 3600.0) -> None:
+    title = (
+        f"{seeds} seeds: times the ideal of 60 requests, mean and worst; least share of the limit in an hour"
+    )
+    table = Table("burst", "start", "Retry-After", *(f"{about:g}/s" for about in LOW_LIMITS), title=title)
+    for burst, start, says in product((1, 10), STARTS, (silent, whole_seconds)):
+        cells = []
+        for about in LOW_LIMITS:
+            took = [low(about, burst, start, seed, says) for seed in range(seeds)]
+            shares = []
+            for seed in range(seeds):
+                made, limit = low_limit(about, burst, start, seed, says)
+                shares.append(made.run(seconds=hour).passed / limit / hour)
+            cells.append(f"{mean(took):.2f} {max(took):.2f} {min(shares):.0%}")
+        table.add_row(str(burst), f"{start:g}", says.__name__, *cells)
+    Console().print(table)
+
+
 def main() -> None:
     table = Table("limiter", "Retry-After", "share of the limit", "429s")
     for name, kind in KINDS.items():
@@ -239,4 +288,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main_low() if sys.argv[1:] == ["low"] else main()

@@ -47,10 +47,44 @@ def test_a_climb_goes_to_the_ceiling_and_stays() -> None:
 
 
 @pytest.mark.parametrize(("learned", "beyond"), [(begin(AUTO), 20.0), (a_state(), 0.0)])
-def test_where_the_rate_is_not_what_limits_nothing_is_learned(learned: Learned, beyond: float) -> None:
-    """A climb only counts what passed."""
+def test_where_the_rate_is_not_what_limits_only_what_passed_counts(learned: Learned, beyond: float) -> None:
+    """In no more time than it takes at the rate: an idle minute would make it look slow."""
     idle = heard(learned, Evidence(10.0, 20))
-    assert idle == msgspec.structs.replace(learned, age=10.0, beyond=beyond)
+    taken = 20 / learned.rate
+    assert idle == msgspec.structs.replace(learned, age=10.0, beyond=beyond, passed=20.0, seconds=taken)
+
+
+def test_a_ramp_is_evidence_that_something_passed() -> None:
+    """A refusal after it is none since which nothing passed, whoever looked in between."""
+    state = a_state(phase=Phase.TEST, rate=10.0, low=5.0, high=20.0, strikes=4, held=2.0, seconds=2.0)
+    ramp = heard(state, Evidence(0.5, 1))
+    met = refused(ramp, Evidence(0.1, 0, 1), 0.5)
+    assert met.strikes == 3
+    assert met.low < 1.0
+
+
+def test_what_passed_before_the_last_refusal_was_known_keeps_holds_from_growing() -> None:
+    """At a high rate the one good answer comes after the 429s. It tells nothing of the rate since."""
+    state = a_state(strikes=4, held=2.0, seconds=2.0)
+    late = refused(state, Evidence(0.1, 0, 1, late=1), 0.5)
+    blocked = refused(state, Evidence(0.1, 0, 1), 0.5)
+    assert (late.strikes, blocked.strikes) == (3, 5)
+
+
+@pytest.mark.parametrize(("peak", "is_low"), [(0.0, True), (15.0, True), (60.0, False)])
+def test_three_refusals_with_little_between_them_are_a_low_limit_where_no_more_was_borne(
+    peak: float, is_low: bool
+) -> None:
+    state = a_state(phase=Phase.TEST, rate=70.0, high=90.0, strikes=3, held=1.0, seconds=1.2, peak=peak)
+    met = refused(state, Evidence(0.1, 1, 1), 0.5)
+    assert (met.low < 1.0) is is_low
+
+
+def test_a_slow_climb_goes_on_after_two_requests() -> None:
+    slow = begin(Terms(None, 1.0, 100.0))
+    assert next_look(slow, 0.05) == pytest.approx(1.8)
+    assert heard(slow, Evidence(2.0, 2)).rate == pytest.approx(1.8)
+    assert next_look(begin(AUTO), 0.05) == pytest.approx(0.3)
 
 
 def test_a_refused_climb_is_searched_between_this_rate_and_half_of_it() -> None:

@@ -67,3 +67,6 @@ class Evidence(msgspec.Struct, frozen=True):
     refused: int = 0
     latency: float = 0.0
     """Mean seconds to an answer."""
+    late: int = 0
+    """Answers that were no 429 to requests sent before the last refusal was known: something passed then,
+    though it says nothing of the rate since."""

@@ -16,6 +16,9 @@ things are learned from it:
 The same is told of TCP's ways of finding its window (slow start, AIMD, CUBIC: RFC 5681, RFC 9438), whose
 names do not fit here: nothing is retransmitted, and a limiter refuses at once instead of losing.
 
+* *How long to keep away.* Holds grow where nothing passed since the last refusal, and only there: at a limit
+  of one in two seconds little passes between two of them, and it is the rate that is too high.
+
 Weakness: a limiter that has no burst at all, or asks for whole seconds of silence, costs up to a fifth of its
 rate; `python -m tests.core.rate.simulation` shows what each kind of limiter costs.
 """
@@ -27,7 +30,14 @@ import msgspec
 
 from worker.core.rate.bracket import DOUBLING, FIRST_CLIMB, narrow, settle
 from worker.core.rate.learned import Evidence, Learned, Phase
-from worker.core.rate.refusal import Bounds, refused_climbing, refused_steady, refused_testing
+from worker.core.rate.refusal import (
+    A_BURST,
+    Bounds,
+    refused_climbing,
+    refused_often,
+    refused_steady,
+    refused_testing,
+)
 from worker.core.rate.slots import RUN_SECONDS
 from worker.core.rate.terms import Terms
 
@@ -42,9 +52,17 @@ PER_REFUSAL: Final = 100.0
 TRUST: Final = 15
 """Requests let through between two refusals before their rate means anything."""
 USED: Final = 0.7
-"""Share of the allowed rate under which the rate is not what limits: then nothing is learned."""
+"""Share of the allowed rate under which the rate is not what limits: then no rate is tested by it."""
 UNTOLD: Final = RUN_SECONDS
 """Seconds before a refusal of which other workers have not told yet: they tell with each run."""
+SLOW: Final = 8.0
+"""Requests per second under which the first climb is slow for want of requests: it goes on after fewer."""
+ENOUGH: Final = 3.0
+"""Requests between two decisions, at least."""
+ENOUGH_WHERE_SLOW: Final = 1.8
+"""The same in a slow climb: a look that comes just before the third request does not wait for it."""
+A_FEW: Final = 2
+"""Refusals in a row that may be chance. More of them, with nothing let through, are none."""
 FORGIVEN: Final = 4.0
 """Seconds without a refusal, after which the next may be chance again."""
 FORGET: Final = 60.0
@@ -64,7 +82,8 @@ def begin(terms: Terms) -> Learned:
 def next_look(learned: Learned, latency: float) -> float:
     """Seconds until the next decision: late enough for the answers to tell of the last one."""
     waits = min(learned.wait, 1.0) if learned.rate < learned.ceiling else 1.0
-    return max(LOOK, 2 * latency, 3 / learned.rate, waits if learned.phase is Phase.STEADY else 0.0)
+    few = ENOUGH_WHERE_SLOW if _climbs_slowly(learned) else ENOUGH
+    return max(LOOK, 2 * latency, few / learned.rate, waits if learned.phase is Phase.STEADY else 0.0)
 
 
 def under(learned: Learned, terms: Terms) -> Learned:
@@ -86,8 +105,10 @@ def under(learned: Learned, terms: Terms) -> Learned:
 def heard(learned: Learned, evidence: Evidence) -> Learned:
     """After a while without a refusal."""
     seconds, passed = evidence.seconds, evidence.passed
-    if passed < USED * learned.rate * seconds:
-        return msgspec.structs.replace(learned, age=learned.age + seconds, beyond=_beyond(learned, evidence))
+    # In a slow climb a slot or two of the step before are still to be used.
+    used = USED / (1 + FIRST_CLIMB) if _climbs_slowly(learned) else USED
+    if passed < used * learned.rate * seconds:
+        return _unused(learned, evidence)
     so_far = learned.passed + passed
     known = msgspec.structs.replace(
         learned,
@@ -116,15 +137,16 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
     seconds, passed = learned.seconds + evidence.seconds, learned.passed + evidence.passed
     age = learned.age + evidence.seconds
     trusted = passed >= TRUST
-    if not trusted and not evidence.passed:
+    if not passed and not evidence.late:
         return _still_blocked(learned, seconds, passed, age, hold)
+    is_low = learned.peak <= max(learned.low, A_BURST)  # As far as anybody knows.
     known = msgspec.structs.replace(
         learned,
         seconds=hold,
         passed=0.0,
         held=hold,
         held_before=learned.held,
-        strikes=1 if trusted else learned.strikes + 1,
+        strikes=1 if trusted else _strikes(learned.strikes),
         age=age,
         price=max(PRICE * hold, PER_REFUSAL * evidence.refused / learned.rate),
         beyond=_beyond(learned, evidence),
@@ -137,6 +159,8 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         trusted,
         passed,
     )
+    if not trusted and learned.strikes >= A_FEW and is_low:
+        return refused_often(known, bounds, blocked=learned.strikes > A_FEW)
     match learned.phase:
         case Phase.CLIMB:
             return refused_climbing(known, bounds)
@@ -144,6 +168,28 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
             return refused_testing(known, bounds)
         case _:
             return refused_steady(known, bounds)
+
+
+def _unused(learned: Learned, evidence: Evidence) -> Learned:
+    """After a ramp, or a time with little to send: what passed counts, in no more time than it takes."""
+    taken = min(evidence.seconds, evidence.passed / learned.rate)
+    return msgspec.structs.replace(
+        learned,
+        seconds=learned.seconds + taken,
+        passed=learned.passed + evidence.passed,
+        age=learned.age + evidence.seconds,
+        beyond=_beyond(learned, evidence),
+    )
+
+
+def _climbs_slowly(learned: Learned) -> bool:
+    """Whether nothing was refused yet, at a rate so low that each step of the climb takes seconds."""
+    return learned.phase is Phase.CLIMB and not learned.low and learned.rate < SLOW
+
+
+def _strikes(so_far: int) -> int:
+    """After a refusal since which something passed, if little: holds shrink again, but for the first two."""
+    return so_far + 1 if so_far < A_FEW else max(A_FEW, so_far - 1)
 
 
 def _begin_climb(learned: Learned) -> Learned:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.core.rate.bracket import DEAR, FIRST_STEP, fell, narrow, settle
+from worker.core.rate.bracket import DEAR, FIRST_CLIMB, FIRST_STEP, fell, narrow, settle
 from worker.core.rate.learned import Learned
 
 FAR: Final = 1.3
@@ -28,6 +28,8 @@ BORNE: Final = 0.04
 """Seconds' worth of requests between two refusals, under which the second is no chance."""
 GUESS: Final = 0.1
 """Of the rate, as the lower end of a bracket where nothing better is known."""
+TWO_STEPS: Final = (1 + FIRST_CLIMB) ** 2
+"""Of the first climb."""
 
 
 class Bounds(NamedTuple):
@@ -51,12 +53,24 @@ class Bounds(NamedTuple):
         return math.sqrt(self.at_least * self.at_most)
 
 
+def refused_often(learned: Learned, bounds: Bounds, *, blocked: bool) -> Learned:
+    """Refused three times in a row with little let through between them, where no more was ever borne.
+
+    The limit is far lower. `blocked`: nothing passed after one of the holds, so that none of them filled a
+    bucket, and what passed over all the time is what is allowed.
+    """
+    low = bounds.at_least if blocked else bounds.middle
+    return narrow(_moved(learned), low=min(low, learned.rate), high=learned.rate)
+
+
 def refused_climbing(learned: Learned, bounds: Bounds) -> Learned:
     """Refused while looking for more than `low`."""
     rate, low = learned.rate, learned.low
     if not low:
         # Two steps ago it was half; a burst may have borne even that.
-        return narrow(_moved(learned), low=min(rate / 2, bounds.at_most), high=rate)
+        # Where a hold takes more than a burst would bring, two steps are taken back in full.
+        back = TWO_STEPS if learned.held > DEAR and rate < A_BURST else 2.0
+        return narrow(_moved(learned), low=rate / back, high=rate)
     if rate > VERY_FAR * low and learned.beyond > max(A_BURST, low):
         return narrow(_moved(learned), low=rate / 2, high=rate)
     if bounds.trusted and bounds.at_least > low:

@@ -9,6 +9,7 @@
 --   struck, struck_us the last era of which a refusal was handed to a worker to decide on, and when
 --   due_us            when the next decision is due; from_us, where its evidence begins
 --   passed, refused, latency_us     evidence since then
+--   late                            answers to requests of the era before that were no 429, in this era
 --   told_us, told_passed...         how much of it was handed to the worker that decides
 --   strikes           refusals in a row, as decided last
 --   ceiling, start, label                    the terms in force, of all live workers; see `terms`
@@ -46,9 +47,13 @@ local function keep_for_a_day()
   if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end
 
--- What a worker heard since it told last: {era, answers that were no 429, their latency in microseconds}.
+-- What a worker heard since it told last: {era, answers that were no 429, their latency in microseconds, such
+-- answers to requests of the era before}. Those of a worker that knows of no later era come late likewise.
 local function hear(heard)
-  if heard[1] ~= number('era') then return end
+  local behind = number('era') - heard[1]
+  local late = behind == 0 and (heard[4] or 0) or behind == 1 and heard[2] or 0
+  if late > 0 then put('late', number('late') + late) end
+  if behind ~= 0 then return end
   put('passed', number('passed') + heard[2])
   put('latency_us', number('latency_us') + heard[3])
 end
@@ -64,6 +69,7 @@ local function evidence()
     seconds = math.max(0, now - from) / 1e6,
     passed = number('passed'),
     refused = number('refused'),
+    late = number('late'),
     latency = number('passed') > 0 and number('latency_us') / number('passed') / 1e6 or 0,
   }
 end
@@ -84,6 +90,7 @@ local function adopt(decided)
     put('era', number('era') + 1)
     put('passed', 0)
     put('latency_us', 0)
+    put('late', 0)
   end
   return true
 end

@@ -8,7 +8,7 @@
 -- ARGV  1 worker
 --       2 JSON: {terms: [ceiling, most, start, label], wants: [[job, weight, slots]...], unused: slots,
 --                most: slots that it can use in the time of a run,
---                heard: [era, passed, latency_us], decided: see `adopt`, or null,
+--                heard: [era, passed, latency_us, late], decided: see `adopt`, or null,
 --                advice: [requests per second, seconds], or null}
 -- Returns JSON: {at_us, first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
 --                due: {learned or '', ceiling, start, by_hand, evidence} or absent}

@@ -15,6 +15,7 @@ if tonumber(order) then redis.call('HDEL', key, 'learned', 'rate') end
 -- Slots reserved at the old rate are void, and so is what is being decided on old evidence.
 put('version', number('version') + 1)
 put('era', number('era') + 1)
+put('late', 0)
 put('tat_us', int(now))
 put('due_us', 0)
 redis.call('HDEL', key, 'label')
