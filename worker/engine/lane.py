@@ -1,7 +1,8 @@
 """The way of one organization through a worker process: bounded places, slots of the shared budget.
 
 Batches come in from several slices of several jobs. Only as many of a job are let in ahead of sending as
-will be sent within about 100 ms, since each of them is marked in the record as possibly sent.
+will be sent within about 100 ms, since each of them is marked in the record as possibly sent; where Redis is
+far away, also those that are sent while a mark is raised.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from worker.core.rate.slots import Slot, slots_per_run
+from worker.core.rate.slots import RUN_SECONDS, Slot, slots_per_run
 from worker.core.rate.terms import Terms
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
@@ -19,7 +20,9 @@ from worker.store.budget import BudgetStore, Want
 from worker.store.claims import LONG_HOLD_MS
 
 MOST_AHEAD: Final = 128
-"""Batches of a job let in ahead of sending, however high the rate."""
+"""Batches of a job let in ahead of sending, however high the rate, near Redis."""
+MOST_MARKED: Final = 48
+"""Batches let in, and so marked, in one step at full speed, near Redis."""
 
 _LOOK_UP: Final = 0.5
 """Seconds: how often a wait for room looks whether it still has a purpose."""
@@ -70,8 +73,9 @@ class Lane:
         """
         while goes_on():
             free, half = self._free(job)
-            if free >= min(wanted, half):
-                granted = min(wanted, free)
+            most = min(wanted, round(MOST_MARKED * self._stretch()))
+            if free >= min(most, half):
+                granted = min(most, free)
                 self._ahead[job] = self._ahead.get(job, 0) + granted
                 return granted
             self._room.clear()
@@ -91,8 +95,13 @@ class Lane:
 
     def _free(self, job: str) -> tuple[int, int]:
         """How many more batches of `job` may be let in, and half of what may be in at once."""
-        most = min(MOST_AHEAD, slots_per_run(self.pacer.rate))
+        stretch = self._stretch()
+        most = min(round(MOST_AHEAD * stretch), slots_per_run(self.pacer.rate, RUN_SECONDS * stretch))
         return most - self._ahead.get(job, 0), (most + 1) // 2
+
+    def _stretch(self) -> float:
+        """How many times as much is let in as near Redis: raising a mark takes a round trip or two."""
+        return self.pacer.round_trip.marked / RUN_SECONDS
 
     def put(self, work: Coroutine[Any, Any, None]) -> None:
         """Begins `work`, which must deal with its own exceptions. It waits in `enter` for its turn."""

@@ -16,7 +16,8 @@ from worker.core.rate.advice import Quota
 from worker.core.rate.hold import hold_for
 from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.learning import begin, heard, next_look, refused, under
-from worker.core.rate.slots import RUN_SECONDS, Slot, Slots, usable
+from worker.core.rate.round_trip import RoundTrip
+from worker.core.rate.slots import Slot, Slots, usable
 from worker.core.rate.store_clock import StoreClock
 from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
@@ -32,9 +33,6 @@ from worker.store.budget import (
     pack_learned,
     unpack_learned,
 )
-
-_AHEAD: Final = 0.06
-"""Seconds before the last slot in hand at which the next run is asked for: a slow round trip wastes none."""
 
 _ASK_APART: Final = 0.075
 """Seconds between two round trips for slots, at least: 13 a second at most."""
@@ -94,10 +92,13 @@ class Pacer:
         self._waiting: dict[str, deque[_Waiter]] = {}
         self._slots = Slots()
         self._store_clock = StoreClock()
+        self.round_trip = RoundTrip()
+        self._is_far = False
         self._heard = Heard()
         self._advice: tuple[float, float] | None = None
         self._decided: Decided | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._handing_in: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ask_at = 0.0
         self._asked_at = 0.0
@@ -106,6 +107,8 @@ class Pacer:
         self._held_from = 0.0
         self._held_until = 0.0
         self._strikes = 0
+        self._striking = 0
+        """429s of the present era that the store is being told of."""
         self._open_at = math.inf
         self._answers = 0
         self._turns = 0
@@ -164,7 +167,11 @@ class Pacer:
             self._heard.late += 1
 
     def hear_of_hold(self, left: float) -> None:
-        """Nobody sends for `left` seconds from now."""
+        """Nobody sends for `left` seconds from when the store told of it."""
+        self._hold(left - self.round_trip.smoothed / 2)
+
+    def _hold(self, left: float) -> None:
+        """The same from now on."""
         self._note_hold(left)
         if self._slots.end < self._loop.time() + left - _SAME_HOLD:
             self._slots.void()
@@ -178,8 +185,16 @@ class Pacer:
         """A 429: nobody sends for this organization for a while. Returns the seconds."""
         hold = hold_for(asked, self._strikes, random.random())
         heard = self._take_heard()
-        told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold, heard))
-        self._note_hold(told.held)
+        is_new = slot.era == self._heard.era
+        if is_new:
+            # Not only once the store knows, which may be far. What is on its way from there is void too.
+            self._slots.void()
+        self._striking += is_new
+        try:
+            told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold, heard))
+        finally:
+            self._striking -= is_new
+        self._note_hold(told.held - self.round_trip.smoothed / 2)
         self._slots.void()
         if told.decide is not None:
             known = unpack_learned(told.decide.learned) or begin(self._terms)
@@ -193,8 +208,8 @@ class Pacer:
         """To be called when nobody waits."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._asking is not None:
-            await asyncio.gather(self._asking, return_exceptions=True)
+        running = [task for task in (self._asking, self._handing_in) if task is not None]
+        await asyncio.gather(*running, return_exceptions=True)
 
     def _tick(self) -> None:
         """Hands out what is due, asks for more where it runs low, and comes again when there is a reason."""
@@ -221,7 +236,7 @@ class Pacer:
         elif not is_open:
             wakes.append(self._open_at)
         if self._asking is None:
-            runs_low = max(self._ask_at, self._slots.end - _AHEAD)
+            runs_low = max(self._ask_at, self._slots.end - self.round_trip.ahead)
             if self._used >= _MANY and not self._slots:
                 runs_low = now
             if now >= runs_low:
@@ -283,27 +298,50 @@ class Pacer:
 
     async def _reserve(self) -> None:
         wants = [want for want in map(self._still_wanted, self._wants()) if want.slots > 0]
-        asked_at = self._loop.time()
-        most = usable(self._used, asked_at - self._asked_at)
-        ask = Ask(
-            self._terms, wants, self._slots.unused, self._take_heard(), self._decided, self._advice, most
-        )
+        begun, trip = self._loop.time(), self.round_trip
+        run, back = trip.run, trip.back
+        most = usable(self._used, begun - self._asked_at, run)
+        unused, decided, advice = self._slots.unused, self._decided, self._advice
+        ask = Ask(self._terms, wants, unused, self._take_heard(), decided, advice, most, run, back)
         self._slots.unused, self._decided, self._advice = 0, None, None
-        self._asked_at, self._used = asked_at, 0
-        told = await self._patiently(lambda: self._store.reserve(ask))
+        self._asked_at, self._used = begun, 0
+        asked_at, told = await self._patiently(lambda: self._timed(ask))
         now = self._loop.time()
         answered = self._store_clock.moment(told.at_us / 1e6, asked_at, now)
-        decided = self._take_note(told)
+        decided = self._take_note(told, now - answered)
         jobs = [wants[place].job for place in told.order]
-        self._slots.add(answered + told.first, told.gap, jobs, told.era, at_least=RUN_SECONDS / most)
+        first = answered + told.first
+        if not self._striking and (told.held > 0 or first >= self._held_until - _SAME_HOLD):
+            # Else they were reserved before a hold that was heard of meanwhile.
+            self._slots.add(first, told.gap, jobs, told.era, at_least=run / most)
         apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
-        self._ask_at = max(now + apart, asked_at + _ASK_APART)
-        self.poke()
+        # Counted from the question: the next is on its way as long as this one was.
+        self._ask_at = max(now, asked_at + max(apart, _ASK_APART))
         if decided is None or decided.rate == told.rate:
             self._decided = decided
         else:
             # At once: a climb takes many steps, and each would wait for the next round trip.
+            self._handing_in = self._loop.create_task(self._hand_in(decided), context=Context())
+
+    async def _timed(self, ask: Ask) -> tuple[float, Reserved]:
+        """What was told, and when it was asked for: a question that had to be put again is no measure."""
+        asked_at = self._loop.time()
+        told = await self._store.reserve(ask)
+        self.round_trip.took(self._loop.time() - asked_at)
+        if self.round_trip.is_far and not self._is_far:
+            self._is_far = True
+            log.warning(
+                "Redis is far away: each round trip holds up commits and what is learned of the rate;"
+                " run the workers near it",
+                round_trip_ms=round(1000 * self.round_trip.distance),
+            )
+        return asked_at, told
+
+    async def _hand_in(self, decided: Decided) -> None:
+        try:
             await self._patiently(lambda: self._store.decide(decided))
+        except Exception as error:  # noqa: BLE001 -- it is raised by those who wait.
+            self._fail(error)
 
     def _take_heard(self) -> Heard:
         """What is to be told now, and is counted anew from here on."""
@@ -315,15 +353,15 @@ class Pacer:
         slots = want.slots + len(self._waiting.get(want.job, ())) - self._slots.of(want.job)
         return Want(want.job, want.weight, slots)
 
-    def _take_note(self, told: Reserved) -> Decided | None:
-        """What was decided, if it was for this process to decide."""
+    def _take_note(self, told: Reserved, ago: float) -> Decided | None:
+        """What was decided, if it was for this process to decide. It was told `ago` seconds ago."""
         self.rate = told.rate
         self._strikes = told.strikes
         if told.era != self._heard.era:
             self._slots.void()
             self._heard = Heard(told.era)
         if told.held > 0:
-            self.hear_of_hold(told.held)
+            self._hold(told.held - ago)
         return None if told.due is None else _decide(told.due, told.version)
 
     def _note_hold(self, left: float) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 import structlog
 
@@ -22,9 +21,6 @@ from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
 from worker.traces import Api
-
-MOST_MARKED: Final = 48
-"""Batches marked in one step at full speed; at a low rate the lane admits fewer."""
 
 log = structlog.get_logger(__name__)
 
@@ -139,8 +135,7 @@ class SliceRun:
     async def _feed(self, batches: list[Batch]) -> None:
         fed = 0
         while fed < len(batches) and self._ledger.going_on:
-            wanted = min(MOST_MARKED, len(batches) - fed)
-            admitted = await self._lane.admit(self.job_id, wanted, self._run.goes_on)
+            admitted = await self._lane.admit(self.job_id, len(batches) - fed, self._run.goes_on)
             if not admitted:
                 return
             window = batches[fed : fed + admitted]

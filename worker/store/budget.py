@@ -10,6 +10,7 @@ import msgspec
 import redis.asyncio
 
 from worker.core.rate.learned import Evidence, Learned
+from worker.core.rate.slots import RUN_SECONDS
 from worker.core.rate.terms import Terms
 from worker.core.retry_after import LONGEST
 from worker.store import keys
@@ -107,6 +108,10 @@ class Ask:
     """Requests per second, and for how many seconds."""
     most: int = MOST_PER_RUN
     """Slots that it can use in the time of a run."""
+    run: float = RUN_SECONDS
+    """Seconds that the run is to be long."""
+    back: float = 0.0
+    """Seconds until the answer is there: no slot before that is of use."""
 
 
 HOLDS: Final = "bulk:holds"
@@ -152,6 +157,8 @@ class BudgetStore:
             "unused": ask.unused,
             "heard": ask.heard,
             "most": ask.most,
+            "run": ask.run,
+            "back": ask.back,
             "decided": ask.decided,
             "advice": ask.advice,
         }

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 RUN_SECONDS: Final = 0.1
-"""How long a reserved run of slots is: one round trip to Redis for each, and what a dead worker wastes."""
+"""How long a reserved run of slots is: one round trip to Redis for each, and what a dead worker wastes.
+`round_trip` makes it longer where that is."""
 
 LATE: Final = 0.02
 """Seconds that a send may be late, and no more than `LATE_SLOTS`. A later slot is forfeited: catching up
@@ -108,15 +109,15 @@ class Slots:
         return sum(slot.job == job for slot in self._slots)
 
 
-def usable(used: int, seconds: float) -> int:
-    """How many slots of the next run a process can use, which used so many in the last `seconds`.
+def usable(used: int, seconds: float, run: float = RUN_SECONDS) -> int:
+    """How many slots of the next run, of `run` seconds, a process can use that used so many in `seconds`.
 
     At a rate far above what it can send it would be handed thousands, all of them past before it had used
     the first hundred. So it asks for twice what it used, and spreads them over the time of a run.
     """
-    return max(LEAST_USABLE, math.ceil(2 * used * RUN_SECONDS / max(seconds, EARLY)))
+    return max(math.ceil(LEAST_USABLE * run / RUN_SECONDS), math.ceil(2 * used * run / max(seconds, EARLY)))
 
 
-def slots_per_run(rate: float) -> int:
+def slots_per_run(rate: float, run: float = RUN_SECONDS) -> int:
     """How many slots a run has at `rate` requests per second: enough to last until the next round trip."""
-    return max(1, math.floor(rate * RUN_SECONDS + _ROUND_UP))
+    return max(1, math.floor(rate * run + _ROUND_UP))

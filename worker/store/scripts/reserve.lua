@@ -7,7 +7,8 @@
 --       3 its jobs: job -> 'virtual time, seen'
 -- ARGV  1 worker
 --       2 JSON: {terms: [ceiling, most, start, label], wants: [[job, weight, slots]...], unused: slots,
---                most: slots that it can use in the time of a run,
+--                most: slots that it can use in the time of a run, run: seconds that a run is long,
+--                back: seconds until this answer is there,
 --                heard: [era, passed, latency_us, late], decided: see `adopt`, or null,
 --                advice: [requests per second, seconds], or null}
 -- Returns JSON: {at_us, first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
@@ -16,8 +17,9 @@
 --   order: whose each slot is
 --   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
 
-local HORIZON = 0.15e6   -- microseconds ahead of now within which a run may begin
-local RUN = 0.1          -- seconds that a run is long
+local HORIZON = 0.15e6   -- microseconds ahead of when the answer is there within which a run may begin
+local RUN = 0.1          -- seconds that a run is long, at least
+local LONGEST = 1        -- seconds that a run, and the way back, are taken to be at most
 local ROUND_UP = 2 / 3   -- one slot a run at 13.3/s and not above: a worker comes for no more than that
 local SLOWEST_ASK = 0.5  -- seconds after which everyone asks again, to hear of a hold or an order
 local CREDIT = 1.01      -- unused slots are given out again so much faster than the rate, never in a burst
@@ -27,6 +29,8 @@ local ACTIVE = 1e6       -- microseconds: a job that asked for nothing for longe
 
 local worker, request = ARGV[1], cjson.decode(ARGV[2])
 local wants = request.wants
+local length = math.min(LONGEST, math.max(RUN, request.run))
+local back = 1e6 * math.min(LONGEST, math.max(0, request.back))
 
 if request.decided ~= cjson.null then adopt(request.decided) end
 hear(request.heard)
@@ -72,7 +76,8 @@ local credit = math.min(number('credit') + request.unused, math.max(1, rate * RU
 
 local hold, held_for = number('hold_us'), number('hold_len_us')
 local tat = number('tat_us')
-local first = math.max(now, tat, hold)
+-- Nobody can send before the answer is there: a slot that lies earlier would be forfeited.
+local first = math.max(now + back, tat, hold)
 local ramp = math.min(RAMP_MOST, held_for / 2)
 if first < hold + ramp then
   gap = gap / (RAMP_FROM + (1 - RAMP_FROM) * (first - hold) / ramp)
@@ -102,10 +107,10 @@ do
 end
 
 local order = {}
-if first <= now + HORIZON then
-  local run = math.min(request.most, math.max(1, math.floor(1e6 * RUN / gap + ROUND_UP)))
-  local ahead = others + math.max(1, rate * RUN)
-  local idle = tat <= now
+if first <= now + back + HORIZON then
+  local run = math.min(request.most, math.max(1, math.floor(1e6 * length / gap + ROUND_UP)))
+  local ahead = others + math.max(1, rate * length)
+  local idle = tat <= now + back
   local left = {}
   for i, want in ipairs(wants) do left[i] = want[3] end
   while #order < run do
@@ -134,7 +139,7 @@ local reply = {
   first = (first - now) / 1e6,
   gap = gap / 1e6,
   order = order,
-  again = math.min(SLOWEST_ASK, math.max(0.02, (first - now - HORIZON) / 1e6)),
+  again = math.min(SLOWEST_ASK, math.max(0.02, (first - now - back - HORIZON) / 1e6)),
   held = math.max(0, hold - now) / 1e6,
   era = number('era'),
   rate = rate,

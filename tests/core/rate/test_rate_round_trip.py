@@ -1,0 +1,66 @@
+"""How far ahead of sending slots are reserved, by how long the store takes to answer."""
+
+import random
+
+import pytest
+
+from worker.core.rate.round_trip import AHEAD, MOST, SETTLING, RoundTrip
+from worker.core.rate.slots import RUN_SECONDS
+
+
+def after(*took: float) -> RoundTrip:
+    made = RoundTrip()
+    for seconds in took:
+        made.took(seconds)
+    return made
+
+
+@pytest.mark.parametrize("trip", [RoundTrip(), after(*[0.0005] * 20)])
+def test_near_the_store_nothing_changes(trip: RoundTrip) -> None:
+    assert (trip.run, trip.ahead, trip.marked) == (RUN_SECONDS, AHEAD, RUN_SECONDS)
+    assert trip.back < 0.001
+    assert not trip.is_far
+
+
+@pytest.mark.parametrize("far", [0.1, 0.2, 0.3])
+def test_a_run_lasts_until_the_next_can_be_there(far: float) -> None:
+    trip = after(*[far] * 20)
+    assert trip.smoothed == pytest.approx(far)
+    assert trip.run >= far
+    assert trip.ahead > far
+    assert far / 2 <= trip.back <= far
+    assert trip.marked >= 2 * far
+    assert trip.is_far
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_jitter_is_reckoned_with(seed: int) -> None:
+    """Hardly any round trip is longer than what is reserved for."""
+    chance = random.Random(seed)
+    took = [0.15 + chance.uniform(-0.04, 0.04) for _ in range(400)]
+    trip, late = RoundTrip(), 0
+    for seconds in took:
+        late += seconds > trip.ahead
+        trip.took(seconds)
+    assert late <= 1 + 0.01 * len(took)
+    assert trip.longest < 0.3
+
+
+def test_connections_that_are_made_first_are_no_measure() -> None:
+    trip = after(0.9, *[0.2] * (SETTLING - 1))
+    assert trip.smoothed == 0.2
+    assert not trip.is_far
+    assert after(0.9, *[0.2] * SETTLING).is_far
+
+
+def test_a_busy_loop_is_no_distance() -> None:
+    """Near Redis nothing changes, however late the loop comes to read what it said."""
+    trip = after(*[0.0005, 0.2, 0.15, 0.18] * 5)
+    assert (trip.run, trip.ahead, trip.marked, trip.back) == (RUN_SECONDS, AHEAD, RUN_SECONDS, 0.0)
+    assert not trip.is_far
+
+
+def test_never_more_is_reserved_than_may_be_lost() -> None:
+    trip = after(*[30.0] * 20)
+    assert trip.longest == MOST
+    assert max(trip.run, trip.back) <= MOST
