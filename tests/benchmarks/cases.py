@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.benchmarks.commands import pacing, watch
+from tests.benchmarks.far import far
 from tests.benchmarks.figures import Steady, at_most_in_a_second, reached, steady
-from tests.benchmarks.learning import penalty, steps, unknown
+from tests.benchmarks.learning import low, penalty, steps, unknown
 from tests.benchmarks.options import BURST, SPARE, STEPS, TOO_LONG, Options, Row, row_of
 from tests.benchmarks.ours import wait, workers
 from tests.benchmarks.peers.races import race
@@ -94,6 +95,8 @@ CASES: Final[dict[str, Callable[[Options], Iterator[Row]]]] = {
     "known": known,
     "nginx": behind_nginx,
     "unknown": unknown,
+    "low": low,
+    "far": far,
     "steps": steps,
     "penalty": penalty,
     "roundtrips": roundtrips,

@@ -1,12 +1,18 @@
 """The cases in which nobody tells the worker the rate: it starts somewhere and is judged by the whole run."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import Final
 
 from tests.benchmarks.figures import reached
 from tests.benchmarks.options import BURST, SPARE, STEPS, TOO_LONG, Options, Row, row_of
 from tests.benchmarks.ours import wait, workers
+from tests.core.rate.simulation import LOW_LIMITS, STARTS
 from tests.limits.arrivals import until
 from tests.limits.started import limited_api
+
+LOW_BATCHES: Final = 60
 
 
 def unknown(options: Options) -> Iterator[Row]:
@@ -30,6 +36,38 @@ def unknown(options: Options) -> Iterator[Row]:
                 **row_of(found),
                 "of": options.batches,
             }
+
+
+def low(options: Options) -> Iterator[Row]:
+    """A few requests per second, from starts near and far. All limits at once: their workers idle mostly."""
+    for burst, start in product((1, 10), STARTS):
+        with ThreadPoolExecutor(len(LOW_LIMITS)) as beside:
+            yield from beside.map(lambda limit: _low(options, limit, burst, start), LOW_LIMITS)  # noqa: B023 -- ends here.
+
+
+def _low(options: Options, limit: float, burst: int, start: float) -> Row:
+    """The ideal: `burst` at once, and the rest at the limit."""
+    ideal = (LOW_BATCHES - burst) / limit
+    with (
+        limited_api(
+            "bucket", rate=limit, burst=burst, retry_after=options.retry_after, latency=options.latency
+        ) as api,
+        workers(api.url, 1, RATE="auto", RATE_START=f"{start:g}") as ours,
+    ):
+        job_id = ours.submit(LOW_BATCHES)
+        finished = wait(lambda: ours.rests(job_id), ideal * TOO_LONG + SPARE)
+        found = reached(api.arrivals(), lambda seconds: burst + limit * seconds)
+    return {
+        "limit": limit,
+        "burst": burst,
+        "start": start,
+        "Retry-After": options.retry_after,
+        "seconds": round(found.seconds, 1),
+        "ideal": round(ideal, 1),
+        "times the ideal": round(found.seconds / ideal, 2),
+        **row_of(found),
+        "finished": finished,
+    }
 
 
 def steps(options: Options) -> Iterator[Row]:

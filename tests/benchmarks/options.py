@@ -27,6 +27,8 @@ class Options:
     batches: int = 1500
     """Of a run at an unknown rate."""
     latency: float = 0.02
+    retry_after: str = "ceil"
+    """What a 429 says where limits are low: 'none', or 'ceil' for whole seconds."""
     grace: float = 0.02
     """Seconds that a request may have been on its way when its sender's hold became known."""
 

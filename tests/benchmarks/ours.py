@@ -4,7 +4,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ import redis
 from producers.jobs import new_job_id
 from tests.api.clients import settings_for
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Stack, until
+from tests.redis.distance import far_away
 from tests.servers import valkey9
 from worker import messages
 from worker.core.batch import MAX_BATCH
@@ -66,12 +67,18 @@ class Ours:
 
 
 @contextmanager
-def workers(api_url: str, processes: int, **settings: str) -> Iterator[Ours]:
-    """So many worker processes, all of them ready; `settings` without their prefix."""
+def workers(
+    api_url: str, processes: int, distance: tuple[float, float] | None = None, /, **settings: str
+) -> Iterator[Ours]:
+    """So many worker processes, all of them ready; `settings` without their prefix.
+
+    `distance`: seconds that their Redis is away from them, and by how many more or less.
+    """
     with (
         tempfile.TemporaryDirectory() as home,
         valkey9() as real,
         sync_client(real.server.url) as client,
+        far_away(real.server.url, *distance) if distance else nullcontext(real.server.url) as url,
         Stack(Path(home), real.server.url) as stack,
     ):
         worker = stack.start(
@@ -79,6 +86,7 @@ def workers(api_url: str, processes: int, **settings: str) -> Iterator[Ours]:
             API_URL=api_url,
             API_TOKEN=TOKEN,
             LOG_LEVEL="warning",
+            REDIS_URL=url,
             **settings,
         )
         ours = Ours(real.server.url, client, JobStore(client), worker.pid, real.server.pid)

@@ -3,6 +3,8 @@
     known        a rate that was set: share reached, fullest second, 429s
     nginx        real nginx `limit_req`, at 0.99 of its rate
     unknown      RATE=auto against a token bucket
+    low          RATE=auto against limits of 0.5 to 5/s, from starts of 1, 10 and 100 (a quarter of an hour)
+    far          a rate that was set, with Redis 10 to 300 ms away
     steps        RATE=auto against a limit that falls to a tenth and comes back
     penalty      requests sent into a held time
     roundtrips   Redis commands for pacing, counted by MONITOR
@@ -37,6 +39,7 @@ def read_options(arguments: Sequence[str]) -> tuple[list[str], Options, bool]:
     parser.add_argument("--processes", type=_numbers, default=default.processes, help="for example 1,2")
     parser.add_argument("--batches", type=int, default=default.batches, help="of a run at an unknown rate")
     parser.add_argument("--latency", type=float, default=default.latency, help="seconds of each answer")
+    parser.add_argument("--retry-after", default=default.retry_after, help="none or ceil, for low")
     parser.add_argument("--grace", type=float, default=default.grace, help="seconds on the way, for penalty")
     parser.add_argument("--json", action="store_true")
     given = vars(parser.parse_args(arguments))

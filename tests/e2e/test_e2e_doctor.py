@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.stack import ORG, TOKEN, Simulator, Stack, cli, simulator, until
+from tests.redis.distance import far_away
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 
@@ -88,3 +89,16 @@ def test_what_is_out_of_reach_is_exit_7(stack: Stack, owned: Simulator) -> None:
     assert "UNREACHABLE" in done.out
     assert cli("doctor", RATE="fast").code == 2
     assert "--org" in cli("doctor", "--org", "x").err
+
+
+@pytest.mark.parametrize(("round_trip", "status"), [(0.0, "ok"), (0.12, "warning")])
+def test_how_far_redis_is_away_is_told(
+    stack: Stack, owned: Simulator, round_trip: float, status: str
+) -> None:
+    with far_away(stack.redis_url, round_trip) as url:
+        done = stack.cli("doctor", "-o", "json", API_URL=owned.url, REDIS_URL=url)
+    checks = [check for check in done.json()["checks"] if " ms away" in check["message"]]
+    took = [float(check["message"].split(" ms away")[0].split()[-1]) for check in checks]
+    assert [check["name"] for check in checks] == ["redis"] * len(checks)
+    assert checks[-1]["status"] == status
+    assert min(took) >= 1000 * round_trip

@@ -1,5 +1,6 @@
 """Redis and the workers on it."""
 
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,12 +9,14 @@ import redis
 from worker.core import vulnerable
 from worker.core.address import shown_address
 from worker.core.errors import BulkActivateError, RedisUnreachableError
+from worker.core.rate.round_trip import FAR
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 from worker.store.connect import check_server, product_of, reachable, sync_client
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 
 _NEARLY_FULL: Final = 0.8
+_PINGS: Final = 5
 
 
 def check_store(settings: Settings) -> Iterator[Check]:
@@ -42,11 +45,27 @@ def _server(client: redis.Redis, url: str) -> Iterator[Check]:
         return
     product, version = product_of(client.info("server"))
     number = ".".join(map(str, version))
-    yield Check("redis", Status.OK, f"{product.title()} {number} at {shown_address(url)}")
+    took = _round_trip(client)
+    here = f"{1000 * took:.3g} ms away"
+    yield Check("redis", Status.OK, f"{product.title()} {number} at {shown_address(url)}, {here}")
     if (known := vulnerable.warning(product, version, tls=url.startswith("rediss:"))) is not None:
         yield Check("redis", Status.WARNING, known)
+    if took > FAR:
+        yield Check(
+            "redis", Status.WARNING, f"it is {here}, each round trip: run workers where it is less than 50 ms"
+        )
     for warning in warnings:
         yield Check("redis", Status.WARNING, warning)
+
+
+def _round_trip(client: redis.Redis) -> float:
+    """Seconds: the shortest of a few, which this machine did not hold up."""
+    took = []
+    for _ in range(_PINGS):
+        began = time.perf_counter()
+        client.ping()
+        took.append(time.perf_counter() - began)
+    return min(took)
 
 
 def _memory(client: redis.Redis) -> Iterator[Check]:
