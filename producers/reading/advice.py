@@ -22,8 +22,8 @@ def advice(sample: Sequence[str], read_as: Format) -> Iterator[str]:
     """`sample`: the first ids of the list."""
     around = sum(id_[0] in _AROUND or id_[-1] in _AROUND for id_ in sample)
     if 2 * around > len(sample):
-        cure = "; if they are JSON strings, --format ndjson reads them" if read_as == "lines" else ""
-        yield f"most ids begin or end with a quote, a bracket or a comma: is that part of them?{cure}"
+        cure = "; --format ndjson reads JSON strings" if read_as == "lines" else ""
+        yield f"most ids begin or end with a quote, a bracket or a comma, which is hardly part of them{cure}"
     elif 2 * sum(not _WITHIN.isdisjoint(id_) for id_ in sample) > len(sample):
         yield "most ids hold a comma, a semicolon or a bar: is each line one id? --format csv reads CSV"
     if sample and _is_heading(sample):
