@@ -76,9 +76,15 @@ _ODD_MESSAGES: Final = (404, {"code": 7, "text": "gone"}, ["gone"], None, True, 
 
 
 def odd_messages(result: Result, chance: float) -> Lists:
-    """Messages that are no text, one kind in each answer."""
+    """Messages that are no text, one kind in each answer; but that a token is active is said in words."""
     odd = _ODD_MESSAGES[int(chance * len(_ODD_MESSAGES))]
-    return Lists(result.successes, [{"id": failure.id, "message": odd} for failure in result.failures])
+    return Lists(
+        result.successes,
+        [
+            failure if "already active" in failure.message else {"id": failure.id, "message": odd}
+            for failure in result.failures
+        ],
+    )
 
 
 def objects(result: Result, _chance: float) -> Lists:
