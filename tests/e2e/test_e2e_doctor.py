@@ -96,7 +96,7 @@ def test_how_far_redis_is_away_is_told(
     stack: Stack, owned: Simulator, round_trip: float, status: str
 ) -> None:
     with far_away(stack.redis_url, round_trip) as url:
-        done = stack.cli("doctor", "-o", "json", API_URL=owned.url, REDIS_URL=url)
+        done = cli("doctor", "-o", "json", API_URL=owned.url, REDIS_URL=url)
     checks = [check for check in done.json()["checks"] if " ms away" in check["message"]]
     took = [float(check["message"].split(" ms away")[0].split()[-1]) for check in checks]
     assert [check["name"] for check in checks] == ["redis"] * len(checks)
