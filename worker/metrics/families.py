@@ -142,7 +142,7 @@ def _work(facts: Facts) -> Iterator[Metric]:
     slices = {state: facts.slices[state] for state in ("waiting", "claimed")}
     yield _gauges("slices", "Slices out to workers: waiting for one, or claimed.", "state", slices)
     yield _gauge("queue_messages", "Messages in the broker's queues.", facts.queue)
-    alive = sum(1000 * beat <= WORKERS_WITHIN_MS for beat in facts.beats)
+    alive = sum(abs(1000 * beat) <= WORKERS_WITHIN_MS for beat in facts.beats)
     yield _gauge("workers", "Worker processes that gave a sign of life in the last 10 s.", alive)
     beats = {"newest": min(facts.beats), "oldest": max(facts.beats)} if facts.beats else {}
     told = "Messages in the queues that were none of ours, and were dropped."

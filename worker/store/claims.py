@@ -210,9 +210,11 @@ class ClaimStore:
         now = seconds * 1000 + micros // 1000
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd(keys.WORKERS, {worker: now})
-            pipe.zremrangebyscore(keys.WORKERS, "-inf", now - forget_ms)
             pipe.zadd(keys.SCOPES, {self._scope.text(): now})
-            pipe.zremrangebyscore(keys.SCOPES, "-inf", now - forget_ms)
+            for key in (keys.WORKERS, keys.SCOPES):
+                pipe.zremrangebyscore(key, "-inf", now - forget_ms)
+                # Nobody beat in the future: the clock was set back. Who lives beats again.
+                pipe.zremrangebyscore(key, now + forget_ms, "+inf")
             await pipe.execute()
 
     async def leave(self, worker: str) -> None:

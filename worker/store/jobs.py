@@ -371,7 +371,8 @@ class JobStore:
 
     def live_scopes(self, within_ms: int) -> list[Scope]:
         """What the worker processes serve that gave a sign of life within the last `within_ms`."""
-        found = self._redis.zrangebyscore(keys.SCOPES, self.now_ms() - within_ms, "+inf")
+        now = self.now_ms()
+        found = self._redis.zrangebyscore(keys.SCOPES, now - within_ms, now + within_ms)
         return [Scope.parse(text.decode(errors="replace")) for text in cast("list[bytes]", found)]
 
     def apis_in_use(self) -> set[str]:
@@ -387,7 +388,8 @@ class JobStore:
 
     def live_workers(self, within_ms: int) -> int:
         """Worker processes that gave a sign of life within the last `within_ms`."""
-        return self._redis.zcount(keys.WORKERS, self.now_ms() - within_ms, "+inf")
+        now = self.now_ms()
+        return self._redis.zcount(keys.WORKERS, now - within_ms, now + within_ms)
 
 
 def control_args(control: Control, code: str, message: str, actor: str) -> list[str | int]:

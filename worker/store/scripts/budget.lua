@@ -1,7 +1,8 @@
 -- What every step on an organization's budget shares. It stands before each of them when they are loaded.
 --
 -- KEYS[1]  bulk:budget:HOST:ORG, a hash. Times are microseconds of the store's clock:
---   tat_us            the first send time that is not taken (theoretical arrival time of GCRA, ITU-T I.371)
+--   tat_us            the first send time that is not taken (theoretical arrival time of GCRA, ITU-T I.371);
+--   gap_us            how far apart those are that were taken last
 --   hold_us           nobody sends before; hold_len_us, how long that hold was
 --   rate, learned     what was decided last: requests per second, and the state of worker/core/rate/learning.py
 --   version           moves with each decision, so that one made of old evidence changes nothing
@@ -40,6 +41,28 @@ end
 local function put(field, value)
   known[field] = value
   redis.call('HSET', key, field, value)
+end
+
+-- No time is believed further ahead than we put it: the store's clock may have been set back, or somebody else
+-- wrote it. Nobody would send until then. What is cut is kept, so that it passes.
+local LONGEST_HOLD = 3600e6  -- As `worker.core.retry_after.LONGEST`.
+local RUN_AHEAD = 3e6        -- A run begins at most 1.15 s ahead, and is a second long or of one slot.
+local function cut(field, latest, instead)
+  if number(field) > latest then put(field, int(instead or latest)) end
+end
+cut('hold_us', now + math.min(number('hold_len_us', LONGEST_HOLD), LONGEST_HOLD))
+cut('tat_us', now + RUN_AHEAD + math.min(math.max(0, number('gap_us')), LONGEST_HOLD))
+cut('advice_us', now + LONGEST_HOLD)
+cut('struck_us', now)
+cut('told_us', now)
+cut('from_us', math.max(now, number('hold_us')))
+-- A decision that comes early does no harm.
+cut('due_us', math.max(now, number('hold_us')) + math.max(60e6, 4e6 / math.max(0.001, number('rate', 1))), now)
+
+-- Whether who was seen at `seen`, a text, was seen within `micros`. Nobody was seen in the future.
+local function is_recent(seen, micros)
+  local ago = now - (tonumber(seen) or 0)
+  return ago <= micros and ago >= -micros
 end
 
 -- What was learned is of use to the next job too. An order lasts until another.

@@ -68,7 +68,7 @@ if ARGV[9] ~= 'alone' and not mine and tonumber(redis.call('HGET', slice, 'death
   redis.call('ZADD', base .. 'waiting', int(now), n)
   return {'ALONE'}
 end
-local held_ms = tonumber(redis.call('HGET', 'bulk:budget:' .. host .. ':' .. get('org_id'), 'hold_us') or 0) / 1000
+local held_ms = held_until(now, host)
 if held_ms - now > tonumber(ARGV[7]) and not mine then
   redis.call('ZADD', base .. 'waiting', int(held_ms - tonumber(ARGV[8])), n)
   return {'HELD'}

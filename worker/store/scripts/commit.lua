@@ -44,7 +44,8 @@ if not is_whole(n) then
   return {'FENCED', get('state'), 0, 0, 0}
 end
 local doc = cjson.decode(ARGV[8])
-local age = now - number('created_ms')
+-- Not before its creation, though the store's clock may have been set back.
+local age = math.max(0, now - number('created_ms'))
 local moved = {}
 local settled_now = 0
 

@@ -41,6 +41,9 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+-- No lease lasts longer; as `worker.store.claims.LEASE_MS`.
+local MOST_LEASE = 6000
+
 local function get(field)
   return redis.call('HGET', job, field) or nil
 end
@@ -71,7 +74,8 @@ local function change(now, to, code, message, actor)
   local from = get('state')
   if from == 'running' then
     local since = number('active_since')
-    redis.call('HINCRBY', job, 'active_ms', int(now - since))
+    -- The store's clock may have been set back.
+    redis.call('HINCRBY', job, 'active_ms', int(math.max(0, now - since)))
   end
   redis.call('HSET', job, 'state', to, 'reason_code', code, 'reason_message', message, 'reason_actor', actor)
   if to == 'running' then
@@ -252,6 +256,23 @@ local function lose_track()
   end
 end
 
+-- A lease that ends later than any can, since the store's clock was set back, would hold for as long.
+local function cut_leases(now)
+  local most = int(now + MOST_LEASE)
+  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '(' .. most, '+inf')) do
+    redis.call('ZADD', base .. 'claimed', most, n)
+  end
+end
+
+-- When the hold of the budget ends, in milliseconds; no later than one can that was so long.
+local LONGEST_HOLD = 3600000
+local function held_until(now, host)
+  local hold_us, len_us = unpack(
+    redis.call('HMGET', 'bulk:budget:' .. host .. ':' .. get('org_id'), 'hold_us', 'hold_len_us'))
+  local most = math.min(LONGEST_HOLD, (tonumber(len_us or '') or 1000 * LONGEST_HOLD) / 1000)
+  return math.min((tonumber(hold_us or '') or 0) / 1000, now + most)
+end
+
 -- Slices of a job that would complete of which something is gone.
 local function find_losses()
   for n = 0, number('slices') - 1 do
@@ -273,6 +294,7 @@ local function settle_job(now)
   end
   local ending = get('ending')
   if not ending then return false end
+  cut_leases(now)
   if redis.call('ZCOUNT', base .. 'claimed', '(' .. int(now), '+inf') > 0 then return false end
   for _, n in ipairs(redis.call('ZRANGE', base .. 'claimed', 0, -1)) do doubt(n) end
   if get('lost') then recount() end

@@ -45,7 +45,7 @@ local function terms()
   local flat = redis.call('HGETALL', KEYS[2])
   for i = 1, #flat, 2 do
     local seen, ceiling, its_most, its_start, its_label = string.match(flat[i + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-    if now - tonumber(seen) > 15e6 then
+    if not is_recent(seen, 15e6) then
       redis.call('HDEL', KEYS[2], flat[i])
     else
       if tonumber(ceiling) < lowest then lowest, label = tonumber(ceiling), its_label end
@@ -93,8 +93,8 @@ do
   local flat = redis.call('HGETALL', KEYS[3])
   for i = 1, #flat, 2 do
     local v, seen = string.match(flat[i + 1], '^(%S+) (%S+)$')
-    v, seen = tonumber(v), tonumber(seen)
-    if now - seen <= ACTIVE then
+    v = tonumber(v)
+    if is_recent(seen, ACTIVE) then
       lowest = math.min(lowest, v)
       if asked[flat[i]] then virtual[asked[flat[i]]] = v else others = math.min(others, v) end
     elseif not asked[flat[i]] then
@@ -126,6 +126,7 @@ if first <= now + back + HORIZON then
   end
   if #order > 0 then
     put('tat_us', int(first + #order * gap))
+    put('gap_us', int(gap))
     if gap < 1e6 / rate then credit = math.max(0, credit - #order * (CREDIT - 1)) end
   end
 end

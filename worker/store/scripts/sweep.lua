@@ -24,6 +24,7 @@ check_limits(now)
 local GRACE = 6000
 local spare = was_away(now)
 redis.call('HSET', job, 'swept_ms', int(now))
+cut_leases(now)
 local serves = not is_of_other_host(ARGV[4]) and not is_of_other_org(ARGV[5])
 local queued = {}
 -- Those too whose lease has a moment left: the next sweep would find no silence any more.
@@ -52,6 +53,12 @@ end
 if settle_job(now) then return {'SWEPT', 0, 0} end
 if not serves then return {'SWEPT', 0, 0} end
 if workable() then
+  -- Only what waits for a hold to end is to be sent later than others.
+  local held_ms = held_until(now, get('host') or host_of(ARGV[4]))
+  local latest = int(math.max(now, held_ms - tonumber(ARGV[2])))
+  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '(' .. latest, '+inf')) do
+    redis.call('ZADD', base .. 'waiting', latest, n)
+  end
   for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '-inf', int(now - tonumber(ARGV[2])))) do
     redis.call('ZADD', base .. 'waiting', int(now), n)
     queued[#queued + 1] = ticket(n)

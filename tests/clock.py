@@ -1,0 +1,43 @@
+"""The clock of a Redis that steps back: what it keeps of times then lies so much further ahead.
+
+redis-py's types of what these commands answer are of no use, so that `client` has none.
+"""
+
+from typing import Any, Final
+
+HOUR: Final = 3600.0
+
+_SCORED: Final = ("bulk:workers", "bulk:scopes", "bulk:untold", "bulk:*:claimed", "bulk:*:waiting")
+_MICROS: Final = ("tat_us", "hold_us", "due_us", "struck_us", "from_us", "told_us", "advice_us")
+_MILLIS: Final = ("swept_ms", "active_since", "started_ms", "created_ms", "moved_ms", "upload_ms")
+
+
+def step_back(client: Any, seconds: float = HOUR) -> None:
+    """Moves every time that is kept ahead by `seconds`, which is the same."""
+    for pattern in _SCORED:
+        for key in client.keys(pattern):
+            for member, score in client.zrange(key, 0, -1, withscores=True):
+                client.zadd(key, {member: score + 1000 * seconds}, xx=True)
+    for key in client.keys("bulk:budget:*"):
+        if key.endswith((b":workers", b":jobs")):
+            _move_seen(client, key, 1e6 * seconds)
+        else:
+            _move(client, key, _MICROS, 1e6 * seconds)
+    for key in client.keys("bulk:*:job"):
+        _move(client, key, _MILLIS, 1000 * seconds)
+
+
+def _move(client: Any, key: bytes, fields: tuple[str, ...], by: float) -> None:
+    for field in fields:
+        value = client.hget(key, field)
+        if value is not None and float(value) > 0:
+            client.hset(key, field, f"{float(value) + by:.0f}")
+
+
+def _move_seen(client: Any, key: bytes, by: float) -> None:
+    """Of workers it stands first, of jobs last."""
+    place = 0 if key.endswith(b":workers") else -1
+    for field, value in client.hgetall(key).items():
+        words = value.decode().split(" ")
+        words[place] = f"{float(words[place]) + by:.0f}"
+        client.hset(key, field, " ".join(words))
