@@ -1,14 +1,14 @@
 """The `bulk-activate` command. Each subcommand is imported when it is used, so that `--help` is fast."""
 
 import io
-import sys
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
+from worker import streams
 from worker.confine import confine
 from worker.core.errors import BulkActivateError, UnreachableError
 from worker.core.visible import visible
@@ -80,10 +80,10 @@ def cli() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line and exits with the code of the public interface."""
     confine()
-    sys.exit(_exit_code(arguments))
+    streams.run(lambda: _exit_code(arguments))
 
 
 def _exit_code(arguments: list[str] | None) -> int:

@@ -10,6 +10,7 @@ import click
 from producers.completion import job_ids
 from producers.jobs import Request
 from producers.reading import Format, InputOptions, Source
+from producers.reading.source import STDIN
 from worker.core.duration import parse_duration
 from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
@@ -138,8 +139,12 @@ def request_of(given: dict[str, Any], default_org: str | None) -> Request:
 
 
 def open_source(path: str) -> Source:
-    if path == "-" and sys.stdin.isatty():
-        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
+    """The list at `path`. Raises `BadInputError` where it cannot be read."""
+    if path == STDIN:
+        if sys.stdin is None:
+            raise BadInputError("standard input is closed: hand it the list, or name a file")
+        if sys.stdin.isatty():
+            click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
     return Source.open(path)
 
 

@@ -8,6 +8,7 @@ from producers.watch import watch
 from worker.core.job import exit_code
 from worker.settings import Settings
 from worker.store.jobs import JobStore
+from worker.streams import stdout_failure
 
 
 def started(
@@ -15,6 +16,10 @@ def started(
 ) -> int:
     """Prints the id alone, wakes workers; the exit code, after the watch if `watched`."""
     click.echo(job.job_id)
+    if (failure := stdout_failure()) is not None:
+        click.echo(
+            f"Job {job.job_id} is stored and goes on; stdout did not take its id ({failure})", err=True
+        )
     if job.new and not job.tickets:
         click.echo("Warning: this job holds no id: there is nothing to do", err=True)
     wake_workers(settings, job.job_id, job.tickets, traceparent)

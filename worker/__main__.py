@@ -4,12 +4,12 @@ The `bulk-activate` command starts these; its own process never holds the API cl
 Without `-P` Python looks for modules in the current folder first, which others may be able to write to.
 """
 
-import sys
 from importlib import import_module
 from typing import Final
 
 import click
 
+from worker import streams
 from worker.confine import confine
 
 COMMANDS: Final = {
@@ -41,4 +41,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     confine()
-    sys.exit(main(prog_name="python -m worker"))
+    streams.run(lambda: main(prog_name="python -m worker"))

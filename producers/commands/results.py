@@ -1,8 +1,8 @@
 """`results`: what happened to each id, a row each."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from worker.reports.files import whole_file
 from worker.reports.parquet import require_parquet, write_parquet
 from worker.reports.results import Write, job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
+from worker.streams import NobodyReadsError, write_out
 
 _SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
 
@@ -72,12 +73,9 @@ def command(
 
 
 def _print(shape: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
-    try:
-        shape(rows, sys.stdout.buffer.write)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Whoever reads has seen enough, as `head` has. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # Whoever reads may have seen enough, as `head` has.
+    with suppress(NobodyReadsError):
+        shape(rows, write_out)
 
 
 def _seen(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:
