@@ -11,7 +11,10 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NoReturn, TextIO
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _STDOUT: Final = 1
 _STDERR: Final = 2
@@ -33,7 +36,7 @@ class _Outlet(io.FileIO):
         super().__init__(number, "w", closefd=False)
         self.failure: OSError | None = None
 
-    def write(self, data: bytes) -> int:  # type: ignore[override] # A buffer alone writes here.
+    def write(self, data: "ReadableBuffer", /) -> int:
         # What comes after a gap would be no part of a whole; a log with a gap is better than none.
         if self.failure is None or self.fileno() == _STDERR:
             try:

@@ -3,9 +3,10 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -33,14 +34,20 @@ class Job:
         self.stack = stack
         self.id = stack.submit(self.list.read_text().split())
 
-    def run(self, command: str, redirections: str = "", stdout: int | None = None, **outer: str) -> Done:
+    def run(
+        self,
+        command: str,
+        redirections: str = "",
+        stdout: int | None = None,
+        outer: Mapping[str, str] = MappingProxyType({}),
+    ) -> Done:
         words = shlex.split(command.format(list=self.list, job=self.id))
         done = subprocess.run(
             ["/bin/sh", "-c", f'exec "$0" "$@" {redirections}', BULK_ACTIVATE, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
-            env=environment({"REDIS_URL": self.stack.redis_url}) | outer,
+            env=environment({"REDIS_URL": self.stack.redis_url}) | dict(outer),
             timeout=PATIENCE,
             check=False,
         )
@@ -129,7 +136,7 @@ def test_a_locale_without_letters_stops_nothing(job: Job, outer: dict[str, str])
     odd = job.list.with_name("größe-…-\udcff.txt")
     odd.write_bytes(job.list.read_bytes() + "\nÄ…\n".encode())
     for command in ("status {job}", "list", f"plan {shlex.quote(str(odd))}", "results nö…"):
-        done = job.run(command, **outer)
+        done = job.run(command, outer=outer)
         assert_calm(done)
         assert (command, done.code) == (command, 5 if "nö" in command else 0)
 
