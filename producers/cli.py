@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from worker import streams
 from worker.confine import confine
-from worker.core.errors import BulkActivateError, UnreachableError
+from worker.core.errors import BadInputError, BulkActivateError, UnreachableError
 from worker.core.visible import visible
 
 _COMMANDS: Final = {
@@ -94,6 +94,12 @@ def _exit_code(arguments: list[str] | None) -> int:
         hint = " (`bulk-activate doctor` looks further)" if isinstance(error, UnreachableError) else ""
         click.echo(f"Error: {visible(str(error))}{hint}", err=True)
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A folder of the user's that this may not search or write in, whatever it was wanted for.
+        click.echo(f"Error: cannot use {visible(str(error.filename))} ({error.strerror})", err=True)
+        return BadInputError.exit_code
     except click.ClickException as error:
         # What was typed may have been pasted.
         written = io.StringIO()

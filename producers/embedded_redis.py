@@ -27,7 +27,7 @@ def embedded_redis(
     process, where another uses it.
     """
     if needs_jobs:
-        _require_jobs(settings.state_dir)
+        _require_jobs(settings.require_state_dir())
     with _server(settings, environment, []) as (own, _):
         yield own, _where(settings, at_work=True)
 
@@ -38,7 +38,7 @@ def local_redis(settings: Settings) -> Iterator[tuple[Settings, Where]]:
 
     Raises `NoLocalJobsError`.
     """
-    _require_jobs(settings.state_dir)
+    _require_jobs(settings.require_state_dir())
     with _server(settings, os.environ, ["--attach"]) as (own, attached):
         yield own, _where(settings, at_work=attached)
 
@@ -47,7 +47,7 @@ def local_redis(settings: Settings) -> Iterator[tuple[Settings, Where]]:
 def _server(
     settings: Settings, environment: Mapping[str, str], options: list[str]
 ) -> Iterator[tuple[Settings, bool]]:
-    home = settings.state_dir
+    home = settings.require_state_dir()
     arguments = ["--dir", str(home / "redis"), *options]
     with Child("redis", arguments, environment, home / "redis-supervisor.log") as redis:
         ready = redis.ready()

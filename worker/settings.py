@@ -26,6 +26,7 @@ from worker.core.rate.terms import Terms
 from worker.core.scope import Scope
 from worker.core.url import port_of, split_url
 from worker.env_file import read_env_file
+from worker.secrets_dir import check_secrets_dir
 
 PREFIX: Final = "BULK_ACTIVATE_"
 _ENV_FILE: Final = f"{PREFIX}ENV_FILE"
@@ -98,7 +99,7 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     already_active: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines)] = DEFAULT_ALREADY_ACTIVE
     retention: Annotated[float, Field(gt=0), BeforeValidator(_duration)] = 30 * 86400.0
-    state_dir: Path = Field(default_factory=lambda: _default_state_dir(os.environ))
+    state_dir: Path | None = Field(default_factory=lambda: _default_state_dir(os.environ))
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     heartbeat_file: Path | None = None
@@ -198,6 +199,14 @@ class Settings(BaseSettings):
                 f" (or {PREFIX}CREDENTIALS_DIR, or {PREFIX}ACCESS_TOKEN for a short run)"
             )
 
+    def require_state_dir(self) -> Path:
+        """Where `run` keeps its jobs. Raises `BadSettingError` where nothing tells."""
+        if self.state_dir is None:
+            raise BadSettingError(
+                f"no folder for the jobs of `run`: user {os.getuid()} has no home: set {PREFIX}STATE_DIR"
+            )
+        return self.state_dir
+
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
         places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file"}
@@ -211,8 +220,8 @@ def load(**flags: Any) -> Settings:
     env_file = environment.get(_ENV_FILE)
     from_file = {} if env_file is None else _from_file(Path(env_file), environment)
     secrets_dir = environment.get(_SECRETS_DIR) or from_file.get("secrets_dir")
-    if secrets_dir is not None and not Path(secrets_dir).is_dir():
-        raise BadSettingError(f"{_SECRETS_DIR}: {secrets_dir} is no folder: correct or unset it")
+    if secrets_dir is not None:
+        check_secrets_dir(Path(secrets_dir), _SECRETS_DIR, PREFIX)
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         # `_secrets_dir` is a documented argument of pydantic-settings; its types show fields only.
@@ -221,6 +230,9 @@ def load(**flags: Any) -> Settings:
         raise BadSettingError(_explain(error, given, from_file)) from None
     except BadInputError as error:
         raise BadSettingError(str(error)) from None
+    except OSError as error:
+        # A file that a setting names stands in a folder that may not be searched.
+        raise BadSettingError(f"cannot read {error.filename} ({error.strerror}): correct its path") from None
 
 
 def _from_file(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -256,7 +268,13 @@ def _explain(error: ValidationError, flags: Mapping[str, Any], from_file: Mappin
     return f"{shown}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _default_state_dir(environment: Mapping[str, str]) -> Path:
-    """The XDG base directory for state (freedesktop.org, 0.8), on macOS too."""
+def _default_state_dir(environment: Mapping[str, str]) -> Path | None:
+    """The XDG base directory for state (freedesktop.org, 0.8), on macOS too.
+
+    None for a user without a home, as containers have them: most commands need none.
+    """
     home = environment.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "bulk-activate"
+    try:
+        return (Path(home) if home else Path.home() / ".local" / "state") / "bulk-activate"
+    except RuntimeError:
+        return None

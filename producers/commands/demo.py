@@ -44,7 +44,7 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
 
     Example: bulk-activate demo --ids 1000
     """
-    home = make_home(load().state_dir / "demo")
+    home = make_home(load().require_state_dir() / "demo")
     token = secrets.token_urlsafe(48)
     with tempfile.TemporaryDirectory(prefix="bulk-activate-demo-") as scratch:
         made_up = Path(scratch, "ids.txt")

@@ -49,7 +49,7 @@ def command(
         require_parquet()
     settings = load()
     settings.require_credential()
-    place = Place(make_home(settings.state_dir), output, parquet)
+    place = Place(make_home(settings.require_state_dir()), output, parquet)
     try:
         if resumed is not None:
             report, folder = resume(resumed, settings, place, os.environ)
