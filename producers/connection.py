@@ -32,7 +32,8 @@ def opened(
         if check:
             for warning in check_server(client, url):
                 click.echo(f"Warning: {visible(warning)}", err=True)
-        client.ping()
+        # Not PING, which a Redis that cannot save refuses though it can be read.
+        client.time()
         yield JobStore(client, where or Where())
 
 

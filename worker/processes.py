@@ -25,6 +25,7 @@ from worker.secret_files import exposed_secrets
 from worker.settings import PREFIX
 from worker.stacks import tame_signals
 from worker.store.connect import check_server, sync_client
+from worker.store.trial import check_worker
 from worker.traces import check_tracing
 
 _RESTART_PAUSE: Final = 1.0
@@ -62,6 +63,7 @@ def command(
         _warn(exposed_secrets(ready))
         with sync_client(ready.redis_url) as client:
             _warn(check_server(client, ready.redis_url))
+            check_worker(client, ready.redis_url)
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)

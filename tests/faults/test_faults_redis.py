@@ -12,6 +12,7 @@ import redis
 from tests.e2e.stack import ORG, new_ids, until
 from tests.faults.invariant import check
 from tests.faults.scene import MIXED, Scene, scene
+from tests.monitor.scrapes import exporter
 from worker.core.batch import MAX_BATCH
 
 RATE = 40.0
@@ -176,11 +177,31 @@ def test_a_power_loss_of_redis_confuses_the_last_second_and_loses_no_id(tmp_path
         assert found["sent_again"] > 0
 
 
-@pytest.mark.parametrize(("outage", "code"), [(full, "store_full"), (replica, "store_read_only")])
-def test_a_store_that_takes_nothing_is_named(tmp_path: Path, outage: Outage, code: str) -> None:
-    with scene(tmp_path, rate=RATE) as made:
+@pytest.mark.parametrize(
+    ("outage", "code", "metric"),
+    [
+        (full, "store_full", None),
+        (replica, "store_read_only", None),
+        (unsaved, "store_cannot_save", "redis_writes_failing"),
+    ],
+)
+def test_a_store_that_takes_nothing_is_named_and_can_be_read(
+    tmp_path: Path, outage: Outage, code: str, metric: str | None
+) -> None:
+    with scene(tmp_path, rate=RATE) as made, exporter(made.real.server.url) as shown:
         job_id = made.stack.submit(new_ids(15 * 10))
         with outage(made):
+            assert shown.value("redis_up") == 1
+            assert metric is None or shown.value(metric) == 1
+            page = str(tmp_path / "page.html")
+            for words in (
+                ("list",),
+                ("results", job_id),
+                ("verify", job_id),
+                ("report", job_id, "--output", page),
+            ):
+                read = made.stack.cli(*words)
+                assert read.code == 0, read.err
             report = json.loads(made.stack.cli("status", job_id, "-o", "json").out)
             assert (report["state"], report["state_reason"]["code"]) == ("queued", code)
             refused = made.stack.cli("submit", "-", "--org", ORG, given="an-id")

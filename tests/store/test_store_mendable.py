@@ -11,8 +11,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from tests.servers import SERVERS
-from worker.store.connect import is_mendable
+from tests.servers import SERVERS, valkey9
+from tests.store.steps import put_job
+from worker.core.errors import DamagedRecordError, RedisUnreachableError
+from worker.reports.status import read_report
+from worker.store.connect import is_mendable, reachable, sync_client
+from worker.store.jobs import JobStore
+from worker.store.trial import check_worker, try_server
 
 NEVER = Retry(NoBackoff(), 0)
 
@@ -110,3 +115,39 @@ def test_a_full_server_is_waited_for_whether_a_command_or_a_script_meets_it(serv
             with pytest.raises(RedisError) as caught:
                 client.execute_command(*write)
             assert is_mendable(caught.value), caught.value
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_what_a_full_server_says_in_a_script_is_told_as_that(server: str) -> None:
+    with SERVERS[server](maxmemory="1kb") as real, sync_client(real.server.url) as client:
+        with pytest.raises(RedisUnreachableError, match="full"):
+            try_server(client, real.server.url)
+        with pytest.raises(RedisUnreachableError, match="full"), reachable(real.server.url):
+            client.set("a", "b")
+        # A worker waits until it is mended.
+        check_worker(client, real.server.url)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_job_whose_deadline_passed_can_be_read_of_a_full_server(server: str) -> None:
+    with SERVERS[server]() as real, sync_client(real.server.url) as client:
+        jobs = JobStore(client)
+        job_id = put_job(jobs, 15, deadline=0.001)
+        client.config_set("maxmemory", "1kb")
+        jobs.settle_deadline(job_id)
+        assert read_report(jobs, job_id).state_reason.code == "store_full"
+
+
+def test_what_others_wrote_is_no_fault_of_the_connection() -> None:
+    with valkey9() as real, sync_client(real.server.url) as client:
+        client.set("a", "b")
+        with pytest.raises(DamagedRecordError, match="WRONGTYPE"), reachable(real.server.url):
+            client.hgetall("a")
+
+
+def test_no_idle_connection_is_asked_whether_it_stands() -> None:
+    """A server that cannot save refuses PING, and would be taken for one that is away."""
+    assert (
+        sync_client("redis://127.0.0.1/0").connection_pool.connection_kwargs.get("health_check_interval", 0)
+        == 0
+    )

@@ -30,6 +30,7 @@ class ReasonCode(StrEnum):
     API_UNAVAILABLE = "api_unavailable"
     STORE_FULL = "store_full"
     STORE_READ_ONLY = "store_read_only"
+    STORE_CANNOT_SAVE = "store_cannot_save"
     RECORD_LOST = "record_lost"
     OTHER_API_HOST = "other_api_host"
     """It was sent to another API before than those that the live workers have."""

@@ -14,6 +14,7 @@ from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 from worker.store.connect import check_server, product_of, reachable, sync_client
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
+from worker.store.trial import try_server
 
 _NEARLY_FULL: Final = 0.8
 _PINGS: Final = 5
@@ -38,6 +39,7 @@ def check_store(settings: Settings) -> Iterator[Check]:
 def _server(client: redis.Redis, url: str) -> Iterator[Check]:
     try:
         warnings = check_server(client, url)
+        try_server(client, url)
     except RedisUnreachableError:
         raise
     except BulkActivateError as error:

@@ -4,7 +4,6 @@ TLS is always verified. Behind sentinels each new connection goes to whom they c
 """
 
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,16 +15,12 @@ import redis.sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
-    BusyLoadingError,
     ClusterDownError,
-    ConnectionError,  # noqa: A004 -- redis-py's own name; the built-in is not used here.
     MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
-    ResponseError,
-    TimeoutError,  # noqa: A004 -- as above.
     TryAgainError,
 )
 from redis.retry import Retry
@@ -33,16 +28,13 @@ from redis.retry import Retry
 from worker.core.address import Address, parse_address, sentinels_of, shown_address, unprotected
 from worker.core.errors import BadSettingError, RedisUnreachableError
 from worker.core.vulnerable import Product, Version
+from worker.store.trouble import IS_CLUSTER, TRANSIENT, trouble
 
 FLOOR: Final = (6, 2)
 """The oldest Redis whose commands we use; Celery's floor too."""
 
 _TIMEOUT: Final = 5.0
 _CONNECTIONS: Final = 32
-
-TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError)
-"""Faults that pass: the server restarts, loads its data, or is out of reach for a while."""
-
 
 _REFUSALS: Final = (
     OutOfMemoryError,
@@ -67,7 +59,9 @@ def is_mendable(error: RedisError) -> bool:
 
 
 def _options(url: str) -> dict[str, Any]:
-    options: dict[str, Any] = {"socket_timeout": _TIMEOUT, "health_check_interval": 30}
+    # No look whether an idle connection still stands: a Redis that cannot save refuses PING though it can be
+    # read, and a command that finds it broken is sent again.
+    options: dict[str, Any] = {"socket_timeout": _TIMEOUT}
     if not url.startswith("unix"):
         options |= {"socket_connect_timeout": _TIMEOUT, "socket_keepalive": True}
     return options
@@ -111,45 +105,11 @@ def async_client(url: str) -> redis.asyncio.Redis:
 
 @contextmanager
 def reachable(url: str) -> Iterator[None]:
-    """Turns the faults of a connection into `RedisUnreachableError`, without the URL's password."""
+    """Turns whatever Redis refuses, or a connection suffers, into the error that says so in one line."""
     try:
         yield
-    except AuthenticationError as error:
-        raise RedisUnreachableError(
-            f"Redis at {shown_address(url)} refused the user or password: correct BULK_ACTIVATE_REDIS_URL"
-        ) from error
-    except TRANSIENT as error:
-        if (untrusted := _untrusted(error)) is not None:
-            raise RedisUnreachableError(
-                f"Redis at {shown_address(url)} cannot be trusted ({untrusted.verify_message}): name a file"
-                " with the authority that signed its certificate, ?ssl_ca_certs=FILE, at the end of"
-                " BULK_ACTIVATE_REDIS_URL, and the host that the certificate is for"
-            ) from error
-        raise RedisUnreachableError(
-            f"cannot reach Redis at {shown_address(url)} ({_why(error)}):"
-            " start it, or set BULK_ACTIVATE_REDIS_URL to where it is"
-        ) from error
-    except OutOfMemoryError as error:
-        raise RedisUnreachableError(
-            f"Redis at {shown_address(url)} is full: raise its maxmemory, or remove jobs that rest"
-        ) from error
-    except ResponseError as error:
-        if not is_mendable(error):
-            raise
-        raise RedisUnreachableError(f"Redis at {shown_address(url)} refuses to work: {error}") from error
-
-
-def _untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _why(error: RedisError) -> str:
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    except RedisError as error:
+        raise trouble(error, url, mendable=is_mendable(error)) from error
 
 
 def server_version(server: Mapping[str, Any]) -> Version:
@@ -192,10 +152,7 @@ def check_server(client: redis.Redis, url: str) -> list[str]:
                 f" {FLOOR[0]}.{FLOOR[1]} is needed: upgrade it, or use another server"
             )
         if server.get("redis_mode") == "cluster":
-            raise BadSettingError(
-                f"Redis at {shown_address(url)} is a Redis Cluster, which Celery's transport cannot use:"
-                " use one server, or sentinels (sentinel://HOST:26379/0?master=NAME)"
-            )
+            raise RedisUnreachableError(f"Redis at {shown_address(url)} {IS_CLUSTER}")
         memory = client.info("memory")
         persistence = client.info("persistence")
     warnings = _exposed(url)

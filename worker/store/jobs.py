@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import redis
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from worker.core.errors import (
     BulkActivateError,
@@ -224,7 +224,15 @@ class JobStore:
         with damage(job_id):
             deadline = self.field(job_id, "deadline_ms")
             if deadline is not None and self.now_ms() >= int(deadline):
-                self.sweep(job_id)
+                self._sweep_if_it_can_be(job_id)
+
+    def _sweep_if_it_can_be(self, job_id: str) -> None:
+        """Where Redis takes no writes, a worker does so once it does."""
+        try:
+            self.sweep(job_id)
+        except ResponseError as error:
+            if not is_mendable(error):
+                raise
 
     def now_ms(self) -> int:
         """The store's clock; no other clock counts."""
@@ -267,10 +275,14 @@ class JobStore:
     def read(self, job_id: str) -> RawJob:
         """Everything about a job except its ids. Raises `NoSuchJobError` and `DamagedRecordError`."""
         with damage(job_id):
-            return self._read(job_id)
+            try:
+                return self._read(job_id, at_once=True)
+            except OutOfMemoryError:
+                # A full Redis refuses each transaction, and anything that could change meanwhile.
+                return self._read(job_id, at_once=False)
 
-    def _read(self, job_id: str) -> RawJob:
-        with self._redis.pipeline(transaction=True) as pipe:
+    def _read(self, job_id: str, *, at_once: bool) -> RawJob:
+        with self._redis.pipeline(transaction=at_once) as pipe:
             pipe.hgetall(keys.job(job_id))
             pipe.lrange(keys.job(job_id, "history"), 0, -1)
             for part in ("reasons", "tally", "samples", "timeline"):
@@ -302,6 +314,16 @@ class JobStore:
             return ReasonCode.STORE_FULL, (
                 f"Redis is full ({most:,} bytes), so nothing can be recorded:"
                 " raise its maxmemory, or purge jobs that rest; the job then goes on by itself"
+            )
+        try:
+            # Refused where writes are, for this one reason.
+            self._redis.ping()
+        except ResponseError as error:
+            if not str(error).startswith("MISCONF"):
+                raise
+            return ReasonCode.STORE_CANNOT_SAVE, (
+                "Redis cannot save to its disk and takes no writes, so nothing can be recorded:"
+                " free or mend its disk; the job then goes on by itself"
             )
         return None
 

@@ -29,9 +29,10 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:budget:HOST:ORG:jobs          its jobs' shares of late
     bulk:exchange:HOST:ORG     hash    whose turn it is to exchange its API token (scripts/exchange_begin.lua)
     bulk:workers               zset    worker processes by their last heartbeat
+    bulk:doctor                string  what `doctor` tried to write
     bulk:scopes                zset    what worker processes serve, by the last heartbeat of one that does
 
-One channel: bulk:holds, on which each hold of a budget is told as it begins.
+Two channels: bulk:holds, on which each hold of a budget is told as it begins, and bulk:doctor.
 """
 
 from collections.abc import Iterable
@@ -46,6 +47,7 @@ UNTOLD: Final = "bulk:untold"
 TOTALS: Final = "bulk:totals"
 WORKERS: Final = "bulk:workers"
 SCOPES: Final = "bulk:scopes"
+TRIAL: Final = "bulk:doctor"
 
 PER_SLICE: Final = ("ids", "out", "bat", "why", "exc", "slice")
 PER_JOB: Final = (
