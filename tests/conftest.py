@@ -19,9 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_caller() -> None:
-    """No test is moved by the settings of whoever runs it."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        del os.environ[name]
+    """No test is moved by the settings of whoever runs it, nor by a proxy or an authority of this machine."""
+    for name in list(os.environ):
+        if name.startswith((PREFIX, "SSL_CERT_")) or name.lower().endswith("_proxy"):
+            del os.environ[name]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,8 +16,10 @@ from types import FrameType
 from typing import Final, NamedTuple
 
 import click
+import structlog
 
 from worker import heartbeat, logs, settings
+from worker.api.network import check_network, shown_way
 from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
 from worker.lifeline import end_with_parent
@@ -35,6 +37,8 @@ _POLL: Final = 0.2
 
 _WORKER: Final = ("worker", "--no-metrics")
 _METRICS: Final = ("metrics",)
+
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -55,6 +59,7 @@ def command(
     try:
         ready = settings.load()
         ready.require_credential()
+        check_network(ready)
         check_tracing(ready)
         logs.configure(ready)
         tame_signals()
@@ -71,6 +76,7 @@ def command(
         end_with_parent()
     shows = metrics and ready.metrics_port is not None
     if concurrency == 1 and not shows:
+        log.info("calling the API", api_url=ready.api_url, way=shown_way(ready))
         work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.

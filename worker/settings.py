@@ -22,17 +22,23 @@ from worker.core.errors import BadInputError, BadSettingError
 from worker.core.ids import is_org_id
 from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
 from worker.core.policy import Policy
+from worker.core.proxy import parse_proxy
 from worker.core.rate.terms import Terms
 from worker.core.scope import Scope
-from worker.core.url import port_of, split_url
+from worker.core.url import port_of, require_plain, split_url
 from worker.env_file import read_env_file
 from worker.secrets_dir import check_secrets_dir
 
 PREFIX: Final = "BULK_ACTIVATE_"
 _ENV_FILE: Final = f"{PREFIX}ENV_FILE"
 _SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
-SECRETS: Final = frozenset({"redis_url", "traces_url", "api_token", "access_token"})
+SECRETS: Final = frozenset({"redis_url", "traces_url", "proxy_url", "api_token", "access_token"})
 """Fields that are secrets, or can hold one."""
+
+PROXY_URL: Final = f"{PREFIX}PROXY_URL"
+CA_FILE: Final = f"{PREFIX}CA_FILE"
+NO_PROXY: Final = "none"
+"""As `PROXY_URL`: the direct way, whatever the environment says."""
 
 MOST_PER_SECOND: Final = 100_000
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -85,6 +91,8 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, Field(repr=False)] = "redis://127.0.0.1:6379/0"
     api_url: str = "https://console.cloud.vmware.com"
     allow_plain_http: bool = False
+    proxy_url: SecretStr | None = None
+    ca_file: Path | None = None
     org_id: str | None = None
     orgs: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_orgs)] = None
     api_token: SecretStr | None = None
@@ -121,6 +129,7 @@ class Settings(BaseSettings):
     @field_validator("api_url")
     @classmethod
     def _api_url(cls, url: str) -> str:
+        require_plain(url)
         parts = split_url(url)
         port_of(parts)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -131,6 +140,13 @@ class Settings(BaseSettings):
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         default = {"http": 80, "https": 443}[parts.scheme]
         return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _proxy_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and url.get_secret_value().strip().lower() != NO_PROXY:
+            parse_proxy(url.get_secret_value().strip(), PROXY_URL)
+        return url
 
     @field_validator("traces_url")
     @classmethod
@@ -209,7 +225,7 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be shown of the settings: no secret, and no URL that can hold one."""
-        places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file"}
+        places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file", "ca_file"}
         return self.model_dump(mode="json", exclude={*SECRETS, *places})
 
 

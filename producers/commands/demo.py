@@ -16,7 +16,7 @@ from producers.jobs import Request
 from producers.local import Place, make_home, run
 from producers.options import output_option
 from producers.reading import Source
-from worker.settings import PREFIX, load
+from worker.settings import NO_PROXY, PREFIX, load
 
 _RATE: Final = 100
 """Requests per second that the simulated API allows, and the worker uses."""
@@ -56,6 +56,7 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
                 "api_token": token,
                 "rate": str(_RATE * 0.95),
                 "state_dir": str(home),
+                "proxy_url": NO_PROXY,  # The simulator is on this machine.
             }
             environment = _bare(os.environ) | {PREFIX + name.upper(): value for name, value in own.items()}
             click.echo(f"Activating {ids:,} made-up ids against a simulated API.", err=True)

@@ -9,27 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 
+from worker.api.connector import connect_fault
 from worker.api.session import no_reply
+from worker.core.proxy import Proxy, parse_proxy
 
 URL = "https://user:hunter2-the-password@secret-host.test/path?token=hunter2"
 
-BEFORE_SENDING = {
-    "ClientConnectorError",
-    "ClientConnectorDNSError",
-    "ClientProxyConnectionError",
-    "UnixClientConnectorError",
-    "ClientSSLError",
-    "ClientConnectorSSLError",
-    "ClientConnectorCertificateError",
-    "ConnectionTimeoutError",
-    "InvalidURL",
-    "InvalidUrlClientError",
-    "InvalidUrlRedirectClientError",
-}
-"""All that is raised while a connection is made, or before. For any other the request may have arrived."""
+PROXY = "http://user:hunter2-the-password@proxy.test:3128"
 
 NAMES = {
-    "NO_CONNECTION",
     "TIMED_OUT",
     "CONNECTION_CLOSED",
     "ANSWER_CUT_SHORT",
@@ -63,16 +51,29 @@ KINDS = sorted(set(subclasses(aiohttp.ClientError)), key=lambda kind: kind.__nam
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_each_exception_of_the_library_has_a_name_and_is_sent_unless_it_cannot_be(
+def test_each_exception_of_the_library_after_a_connection_has_a_name_and_may_have_been_acted_upon(
     kind: type[Exception],
 ) -> None:
     reply = no_reply(made(kind))
     assert reply.name in NAMES
-    assert reply.sent is (kind.__name__ not in BEFORE_SENDING)
-    assert (reply.name == "NO_CONNECTION") is not reply.sent
-    assert reply.message
-    assert "hunter2" not in reply.message
-    assert "secret-host" not in reply.message
+    assert reply.sent
+    assert_tells_no_secret(reply.message)
+
+
+@pytest.mark.parametrize("proxy", [None, parse_proxy(PROXY, "https_proxy")], ids=["directly", "by proxy"])
+@pytest.mark.parametrize("kind", [*KINDS, TimeoutError, ValueError], ids=lambda kind: kind.__name__)
+def test_each_exception_of_the_library_before_a_connection_is_told_in_our_words(
+    kind: type[Exception], proxy: Proxy | None
+) -> None:
+    message = connect_fault(made(kind), proxy)
+    assert_tells_no_secret(message)
+    assert (proxy is not None) is ("http://proxy.test:3128 (https_proxy)" in message)
+
+
+def assert_tells_no_secret(message: str) -> None:
+    assert message
+    assert "hunter2" not in message
+    assert "secret-host" not in message
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,3 @@ def test_each_exception_of_the_library_has_a_name_and_is_sent_unless_it_cannot_b
 def test_what_is_raised_on_the_way_may_have_been_acted_upon(error: Exception, name: str) -> None:
     reply = no_reply(error)
     assert (reply.name, reply.sent) == (name, True)
-
-
-def test_the_list_of_those_before_sending_names_what_exists() -> None:
-    assert {kind.__name__ for kind in KINDS} >= BEFORE_SENDING

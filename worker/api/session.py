@@ -1,6 +1,7 @@
 """The one HTTP session of a worker process, and what may go wrong on the wire, in our words.
 
-Redirects are never followed, TLS is verified, bodies are bounded, cookies and proxies are not used.
+Redirects are never followed, TLS is verified, bodies are bounded, cookies are not used. A proxy is
+(`worker.api.network`), but never by the library's own `trust_env`, which reads passwords from netrc too.
 """
 
 import re
@@ -12,12 +13,10 @@ from typing import Final
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
+from worker.api.connector import ApiConnector, Attempt, NotConnectedError, connect_fault, login_refused
+from worker.api.network import make_tls, proxy_for
 from worker.core.answer import MAX_BODY, NoReply, Reply
 from worker.settings import Settings
-
-_KEEP_ALIVE: Final = 30.0
-"""Seconds that an idle connection is kept. Shorter than common servers' own limit (60 to 75 s), since a
-request on a connection that the server just closed is an answer lost."""
 
 _LONGEST_HEADER: Final = 16 << 10
 """Bytes of a header's line. Gateways send some of 9 kB; aiohttp's own limit is 8,190."""
@@ -26,21 +25,22 @@ _MOST_HEADERS: Final = 400
 _FIRST_SENTENCE: Final = re.compile(r"[^'\"\n:]*")
 """Of what aiohttp says of an answer that it refuses: what follows quotes the answer."""
 
-_BEFORE_SENDING: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
-"""Faults after which the request cannot have reached the API."""
-
 
 def make_session(settings: Settings) -> aiohttp.ClientSession:
     """To be made on the worker's loop and closed at its end."""
-    connector = aiohttp.TCPConnector(
-        limit=0,  # The lanes bound what is in flight; a second bound here would hide waiting time.
-        keepalive_timeout=_KEEP_ALIVE,
-    )
+    proxy = proxy_for(settings)
+    forwards = settings.api_url.startswith("http:")
+    connector = ApiConnector(proxy, make_tls(settings), forwards=forwards)
+    headers = {"User-Agent": f"bulk-activation-worker/{_version()}", "Accept": "application/json"}
+    if forwards and connector.proxy_headers is not None:
+        # Without a tunnel it is the request itself that the proxy reads.
+        headers |= connector.proxy_headers
     return aiohttp.ClientSession(
         base_url=settings.api_url,
         connector=connector,
+        proxy=None if proxy is None else proxy.url,
         timeout=aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=settings.connect_timeout),
-        headers={"User-Agent": f"bulk-activation-worker/{_version()}", "Accept": "application/json"},
+        headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),
         raise_for_status=False,
         trust_env=False,
@@ -55,14 +55,39 @@ async def post(
     session: aiohttp.ClientSession, path: str, body: bytes, headers: Mapping[str, str]
 ) -> Reply | NoReply:
     """Posts `body` and reads at most `MAX_BODY` of the answer. Raises nothing that the network causes."""
+    return await _ask(session, "POST", path, body, headers)
+
+
+async def get(session: aiohttp.ClientSession, path: str) -> Reply | NoReply:
+    """The same for a plain look at `path`."""
+    return await _ask(session, "GET", path, None, {})
+
+
+async def _ask(
+    session: aiohttp.ClientSession, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> Reply | NoReply:
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        return NoReply("NO_CONNECTION", "a header of the request cannot be what it is to be", sent=False)
+    way = session.connector
+    if not isinstance(way, ApiConnector):
+        raise TypeError("expected a session of `make_session`")
+    attempt = Attempt()
     try:
-        async with session.post(path, data=body, headers=headers, allow_redirects=False) as response:
+        async with session.request(
+            method, path, data=body, headers=headers, allow_redirects=False, proxy_headers=way.proxy_headers
+        ) as response:
             content = await _bounded(response)
+            if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and way.forwarder is not None:
+                return NoReply("NO_CONNECTION", login_refused(way.forwarder), sent=False)
             if len(content) > MAX_BODY and response.status == HTTPStatus.OK:
                 response.close()
                 return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
             return Reply(response.status, response.headers, content[:MAX_BODY])
+    except NotConnectedError as error:
+        return NoReply("NO_CONNECTION", str(error), sent=False)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        if not attempt.connected:
+            return NoReply("NO_CONNECTION", connect_fault(error, way.proxy), sent=False)
         return no_reply(error)
 
 
@@ -81,14 +106,15 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def no_reply(error: Exception) -> NoReply:
-    """What a fault of the HTTP library means. The message names no URL, no header, no body."""
-    sent = not isinstance(error, _BEFORE_SENDING)
-    return NoReply(_name(error), _message(error), sent)
+    """What a fault of the HTTP library means once there was a connection: the request may have arrived.
+
+    The message names no URL, no header, no body.
+    """
+    return NoReply(_name(error), _message(error), sent=True)
 
 
 def _name(error: Exception) -> str:
-    names: Iterable[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
-        (_BEFORE_SENDING, "NO_CONNECTION"),
+    names: Iterable[tuple[type[Exception], str]] = (
         (TimeoutError, "TIMED_OUT"),
         (aiohttp.ServerDisconnectedError, "CONNECTION_CLOSED"),
         (aiohttp.ClientPayloadError, "ANSWER_CUT_SHORT"),
@@ -100,8 +126,6 @@ def _name(error: Exception) -> str:
 def _message(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the server's certificate could not be verified"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # Of an answer that is cut short, or wrongly compressed, the cause says more.

@@ -33,9 +33,18 @@ def split_url(url: str) -> SplitResult:
 def port_of(parts: SplitResult) -> int | None:
     """Raises `ValueError` that does not quote what stands there instead."""
     try:
-        return parts.port
+        port = parts.port
     except ValueError:
-        raise ValueError("must have a port from 1 to 65535 after the host, or none") from None
+        port = 0
+    if port == 0:
+        raise ValueError("must have a port from 1 to 65535 after the host, or none")
+    return port
+
+
+def require_plain(url: str) -> None:
+    """Raises `ValueError` for what Python's parser would take out of `url` in silence, or leave in a name."""
+    if not url.isprintable() or any(map(str.isspace, url)):
+        raise ValueError("must have no blank, line break or other character that is not seen")
 
 
 def shown_url(url: str) -> str:

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from worker import logs, settings
+from worker.api.network import check_network
 from worker.core.errors import BadInputError, BulkActivateError
 from worker.core.ids import is_org_id
 from worker.core.visible import visible
@@ -35,6 +36,7 @@ def command(org_id: str | None, output_format: str) -> None:
         if org_id is not None and not is_org_id(org_id):
             raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
         ready = settings.load(org_id=org_id)
+        check_network(ready)
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)

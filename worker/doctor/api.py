@@ -8,8 +8,10 @@ import aiohttp
 
 from worker.api.credentials import CredentialRejectedError
 from worker.api.exchanges import TokenUnavailableError
-from worker.api.session import make_session, no_reply
+from worker.api.network import shown_way
+from worker.api.session import get, make_session
 from worker.api.tokens import AccessTokens
+from worker.core.answer import Reply
 from worker.core.ownership import Ownership, ownership
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
@@ -32,17 +34,17 @@ async def check_api(settings: Settings, org_id: str | None) -> AsyncIterator[Che
 
 
 async def _reach(session: aiohttp.ClientSession, settings: Settings) -> Check:
-    """Any answer to a plain GET will do: name, route, proxy-less TLS and certificate are then in order."""
-    try:
-        async with session.get("/", allow_redirects=False):
-            return Check("api", Status.OK, f"{settings.api_url} answers")
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Check(
-            "api",
-            Status.UNREACHABLE,
-            f"{settings.api_url} does not answer ({no_reply(error).message}):"
-            f" check the network, or set {PREFIX}API_URL to the API's host",
-        )
+    """Any answer to a plain GET will do: name, route, proxy, TLS and certificate are then in order."""
+    reply = await get(session, "/")
+    way = shown_way(settings)
+    if isinstance(reply, Reply):
+        return Check("api", Status.OK, f"{settings.api_url} answers, through {way}")
+    return Check(
+        "api",
+        Status.UNREACHABLE,
+        f"{settings.api_url} does not answer, through {way} ({reply.message}):"
+        f" check the network, or set {PREFIX}API_URL to the API's host",
+    )
 
 
 async def _credential(
