@@ -3,21 +3,30 @@
 Whatever fails before there is a connection cannot have reached the API: nothing of a request is sent before.
 """
 
+import asyncio
 import os
 import ssl
 from contextvars import ContextVar
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from time import monotonic, time
+from typing import Final
 
 import aiohttp
 from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
+from worker.api.certificate import Handshake, read_certificate
+from worker.core.certificate import certificate_fault
 from worker.core.proxy import Proxy
 from worker.settings import PROXY_URL
 
 _KEEP_ALIVE: Final = 30.0
 """Seconds that an idle connection is kept. Shorter than common servers' own limit (60 to 75 s), since a
 request on a connection that the server just closed is an answer lost."""
+
+_GOOD_FOR: Final = 60.0
+"""Seconds that nobody looks again what is wrong with a certificate."""
 
 
 class NotConnectedError(Exception):
@@ -52,16 +61,52 @@ class ApiConnector(aiohttp.TCPConnector):
         self.proxy_headers = {"Proxy-Authorization": login} if login else None
         """A secret. As the library's own login it would show in the `repr` of a connection."""
 
-    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        self._told: dict[int, tuple[float, str]] = {}
+        """By OpenSSL's code: what was told of a refused certificate, and until when it is good."""
+        self._reading = asyncio.Lock()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- the library's own.
+    ) -> Connection:
         """As documented of the library's; raises `NotConnectedError` for all that the network causes."""
         try:
-            connection = await super().connect(*args, **kwargs)
+            connection = await super().connect(req, traces, timeout)
+        except aiohttp.ClientConnectorCertificateError as error:
+            handshake = partial(self._handshake, req, timeout)
+            raise NotConnectedError(await self._refused(error.certificate_error, handshake)) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             # Not `from error`: what was sent to the proxy, its password too, hangs on it.
             raise NotConnectedError(connect_fault(error, self.proxy)) from None
         if (attempt := _attempt.get(None)) is not None:
             attempt.connected = True
         return connection
+
+    async def _refused(self, cause: Exception, handshake: Handshake) -> str:
+        """What is wrong with the certificate. It is read once for all who wait, and again after a minute."""
+        code = cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0
+        async with self._reading:
+            until, message = self._told.get(code, (0.0, ""))
+            if monotonic() >= until:
+                message = certificate_fault(code, await read_certificate(handshake), time())
+                self._told[code] = (monotonic() + _GOOD_FOR, message)
+        return message if self.proxy is None else f"{message}; through the proxy {self.proxy}"
+
+    async def _handshake(
+        self, req: aiohttp.ClientRequest, timeouts: aiohttp.ClientTimeout, tls: ssl.SSLContext
+    ) -> ssl.SSLObject | None:
+        """Connects as for a request, and sends nothing."""
+        if self.proxy is not None and self.proxy.is_tls:
+            # It would be told its login without being verified.
+            return None
+        async with aiohttp.TCPConnector(ssl=tls, force_close=True) as other:
+            connection = await other.connect(req, [], timeouts)
+            transport = connection.transport
+            seen = None if transport is None else transport.get_extra_info("ssl_object")
+            connection.close()
+            return seen
 
 
 def connect_fault(error: Exception, proxy: Proxy | None) -> str:
@@ -98,7 +143,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no connection in time"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "the server's certificate could not be verified"
+        return "its certificate could not be verified"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return "no TLS is spoken there, or no version that both sides know"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
