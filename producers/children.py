@@ -22,6 +22,18 @@ _GRACE: Final = 40.0
 _MOST_RESTARTS: Final = 5
 
 
+class _Raised(msgspec.Struct):
+    exc_type: str
+    exc_value: str
+
+
+class _Event(msgspec.Struct):
+    """What our JSON lines hold."""
+
+    event: str
+    exception: list[_Raised] = []
+
+
 class Child:
     """`python -P -m worker NAME ...`, its log in a file.
 
@@ -95,10 +107,21 @@ class Child:
                 pipe.close()
 
     def _failure(self, code: int) -> BulkActivateError:
-        words = self._last_words()
+        words = last_words(self._log)
         message = f"the {self.name} process ended ({code}): {words} (more in {self._log})"
         return BadInputError(message) if code == BadInputError.exit_code else BulkActivateError(message)
 
-    def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("Error: ") if lines else "it said nothing"
+
+def last_words(log: Path) -> str:
+    """The last thing that a process said in its log."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return _told(lines[-1]) if lines else "it said nothing"
+
+
+def _told(line: str) -> str:
+    """What a line of a log says to a person."""
+    try:
+        event = msgspec.json.decode(line, type=_Event)
+    except msgspec.DecodeError:
+        return line.removeprefix("Error: ")
+    return ": ".join((event.event, *(f"{it.exc_type}: {it.exc_value}" for it in event.exception[:1])))

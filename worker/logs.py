@@ -6,7 +6,9 @@ No local variable is ever printed with a traceback: it could be a secret.
 import io
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
@@ -72,6 +74,22 @@ def configure(settings: Settings) -> None:
         # A line when a message comes and one when it is done say less than our own line per slice.
         for name in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(name).setLevel(logging.WARNING)
+    # What libraries warn of is no line of its own.
+    logging.captureWarnings(capture=True)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
+
+
+def log_uncaught() -> None:
+    """Has what ends this process, or a thread of it, told as an event, and not in lines of a traceback."""
+
+    def tell(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if issubclass(kind, Exception):
+            found = (kind, error or kind(), trace)
+            structlog.get_logger(__name__).critical("an unexpected error ended it", exc_info=found)
+        else:
+            sys.__excepthook__(kind, error or kind(), trace)
+
+    sys.excepthook = tell
+    threading.excepthook = lambda told: tell(told.exc_type, told.exc_value, told.exc_traceback)

@@ -62,6 +62,7 @@ def command(
         check_network(ready)
         check_tracing(ready)
         logs.configure(ready)
+        logs.log_uncaught()
         tame_signals()
         if ready.heartbeat_file is not None:
             heartbeat.begin(ready.heartbeat_file)
@@ -89,7 +90,7 @@ def command(
 
 def _warn(warnings: list[str]) -> None:
     for warning in warnings:
-        click.echo(f"Warning: {visible(warning)}", err=True)
+        log.warning(visible(warning))
 
 
 def work(name: str, only_job: str | None) -> None:
@@ -99,8 +100,9 @@ def work(name: str, only_job: str | None) -> None:
 
     serve_only(only_job)
 
-    # Celery says goodbye on stdout, which is for data.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # Celery says goodbye there, in lines that are no part of a log. Ours says it below.
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
     # Not `app.worker_main`, which says nothing of how its worker ended.
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}", quiet=True, without_gossip=True, without_mingle=True
@@ -108,6 +110,8 @@ def work(name: str, only_job: str | None) -> None:
     told: list[str] = []
     signals.worker_shutting_down.connect(lambda sig, **_: told.append(sig), weak=False)
     worker.start()
+    if told:
+        log.info("the worker has ended as it was told", told_by=told)
     sys.exit(worker_ended(worker.exitcode, told))
 
 
@@ -148,8 +152,8 @@ def _keep_running(parts: list[_Part], file: Path | None) -> int:
         for place, child in enumerate(children):
             if child.poll() is not None:
                 name = parts[place].arguments[0]
-                click.echo(
-                    f"{name} process {child.pid} ended ({child.returncode}); starting another", err=True
+                log.warning(
+                    "a process ended; starting another", process=name, pid=child.pid, code=child.returncode
                 )
                 time.sleep(_RESTART_PAUSE)
                 children[place] = _start(parts[place])

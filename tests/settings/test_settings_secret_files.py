@@ -77,7 +77,10 @@ def test_the_doctor_and_a_worker_say_so(tmp_path: Path) -> None:
     assert check["status"] == "warning"
     assert str(file) in check["message"]
     started = cli("worker", SECRETS_DIR=str(file.parent), REDIS_URL=nowhere)
-    assert f"Warning: {file} holds secrets" in started.err
+    (warning,) = [
+        line for line in map(json.loads, started.err.splitlines()[:-1]) if line["level"] == "warning"
+    ]
+    assert warning["event"].startswith(f"{file} holds secrets")
 
 
 def test_what_is_shown_of_the_settings_holds_no_secret(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""What worker processes say, from their start to their end, is a line of JSON each."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from producers.children import last_words
+from tests.e2e.stack import PATIENCE, Simulator, Stack, environment, new_ids, until
+
+
+def events(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def test_a_worker_whose_process_is_killed_tells_of_it_in_json(stack: Stack, api: Simulator) -> None:
+    # What others may read is warned of.
+    secrets = stack.home / "secrets"
+    secrets.mkdir(mode=0o700)
+    secret = secrets / "bulk_activate_log_level"
+    secret.write_text("info")
+    secret.chmod(0o644)
+    worker = stack.worker(api, "--concurrency", "2", SECRETS_DIR=str(secrets))
+    job_id = stack.submit(new_ids(600))
+    until(lambda: stack.report(job_id)["state"] == "completed")
+    victim = psutil.Process(worker.pid).children()[0]
+    victim.send_signal(signal.SIGKILL)
+    until(lambda: "starting another" in stack.log.read_text())
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE) == 0
+    told = events(stack.log)
+    warnings = [event for event in told if event["level"] == "warning"]
+    (restarted,) = [event for event in warnings if event["event"] == "a process ended; starting another"]
+    assert [restarted[name] for name in ("process", "pid", "code")] == ["worker", victim.pid, -9]
+    assert any(event["event"].startswith(f"{secret} holds secrets") for event in warnings)
+    assert {"the worker has ended as it was told"} <= {event["event"] for event in told}
+
+
+UNCAUGHT = """
+import sys, threading, warnings
+from worker import logs
+from worker.settings import Settings
+logs.configure(Settings(log_format="json"))
+logs.log_uncaught()
+warnings.warn("of a library\\nin two lines")
+thread = threading.Thread(target=lambda: {}["of a thread"])
+thread.start()
+thread.join()
+raise ValueError("of the\\nprocess")
+"""
+
+
+def test_warnings_and_uncaught_errors_are_events() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT],
+        env=environment({}),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    warning, thread, process = (json.loads(line) for line in done.stderr.splitlines())
+    assert "of a library" in warning["event"]
+    assert [thread["exception"][0]["exc_type"], process["exception"][0]["exc_type"]] == [
+        "KeyError",
+        "ValueError",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"Error: API_URL: must be https", "API_URL: must be https"),
+        (
+            b'{"event": "it broke", "exception": [{"exc_type": "E", "exc_value": "why"}]}',
+            "it broke: E: why",
+        ),
+        (b'{"event": "gone"}', "gone"),
+        (b"", "it said nothing"),
+    ],
+)
+def test_the_last_words_of_a_child_are_told_to_a_person(tmp_path: Path, line: bytes, said: str) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(line + b"\n")
+    assert last_words(log) == said
