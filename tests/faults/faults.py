@@ -6,13 +6,20 @@ store may have forgotten what it knew.
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import Final, NamedTuple
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, new_ids
+import redis
+
+from tests.e2e.stack import BULK_ACTIVATE, ORG, PATIENCE, Simulator, Stack, new_ids, until
+from tests.faults.messages import junk
+from tests.faults.middlebox import OWN, Middlebox
 from tests.faults.scene import Scene, frozen, pids_of
+from tests.redis.distance import far_away
 from worker import messages
 from worker.core.batch import MAX_BATCH
 from worker.settings import load
@@ -222,6 +229,91 @@ def submitter_dies(scene: Scene, rng: Random) -> Explained:
     return Explained()
 
 
+def a_middlebox_answers(scene: Scene, rng: Random) -> Explained:
+    """Something before the API answers by itself for some seconds, in one of the ways that were seen."""
+    box = scene.api
+    assert isinstance(box, Middlebox)
+    dropped = box.dropped
+    box.own = rng.choice(OWN)
+    time.sleep(rng.uniform(1, 12))
+    box.own = None
+    return Explained(sent_again=MAX_BATCH * (box.dropped - dropped))
+
+
+def a_worker_is_far_from_redis(scene: Scene, rng: Random) -> Explained:
+    """It joins the others, works for some seconds, and is told to end."""
+    with far_away(scene.real.server.url, rng.uniform(0.05, 0.3), jitter=0.02) as url:
+        worker = scene.work(REDIS_URL=url)
+        scene.all_ready()
+        time.sleep(rng.uniform(2, 10))
+        assert scene.terminate(worker) in ENDED
+    return Explained()
+
+
+def redis_is_busy(scene: Scene, rng: Random) -> Explained:
+    """With a script of somebody else."""
+    with busy(scene):
+        time.sleep(rng.uniform(1, 10))
+    return Explained(sent_again=scene.in_hand())
+
+
+@contextmanager
+def busy(scene: Scene) -> Iterator[None]:
+    """Somebody else's script runs and runs."""
+    script = threading.Thread(target=run_for_ever, args=(scene.real.server.url,))
+    with scene.client() as client:
+        client.config_set("lua-time-limit", "50")
+        script.start()
+        yield
+        client.script_kill()
+    script.join()
+
+
+def run_for_ever(url: str) -> None:
+    # No time-out: the answer is that it was killed.
+    with redis.Redis.from_url(url, retry=None, socket_timeout=None) as client, suppress(redis.ResponseError):
+        client.eval("while true do end", 0)
+
+
+def poison_is_queued(scene: Scene, rng: Random) -> Explained:
+    """Messages that none of ours is, in every queue."""
+    with scene.client() as client:
+        for number in range(messages.QUEUES):
+            client.lpush(f"{messages.QUEUE}.{number}", *rng.sample([blob for _, blob in junk()], 5))
+    return Explained()
+
+
+def poison_is_in_the_sets(scene: Scene, rng: Random) -> Explained:
+    """For some seconds: members that are no text, jobs that are none, a value of another type."""
+    odd = [b"\xff\xfe", b"a}:b", b"20200101-000000-0000dead"]
+    with scene.client() as client:
+        client.hset(keys.job("20200101-000000-0000dead"), mapping={"state": "running", "total": "1e400"})
+        client.sadd(keys.LIVE, *odd)
+        client.zadd(keys.JOBS, dict.fromkeys(odd, 1))
+        client.zadd(keys.UNTOLD, dict.fromkeys(odd, 1))
+        client.set(keys.job("20200101-000000-0000beef"), "no hash")
+        client.sadd(keys.LIVE, "20200101-000000-0000beef")
+        time.sleep(rng.uniform(2, 6))
+        client.srem(keys.LIVE, *odd, "20200101-000000-0000beef")
+        client.zrem(keys.JOBS, *odd)
+        client.zrem(keys.UNTOLD, *odd)
+        client.delete(keys.job("20200101-000000-0000dead"), keys.job("20200101-000000-0000beef"))
+    return Explained()
+
+
+def a_worker_of_another_api_joins(scene: Scene, rng: Random) -> Explained:
+    """It has its eye on the same queue, and takes nothing of what belongs to the other API."""
+    with scene.client() as client:
+        # A job that nobody has claimed yet may be anybody's.
+        until(lambda: all(client.hexists(keys.job(job_id), "api_url") for job_id in scene.live_jobs()))
+    worker = scene.stack.worker(Simulator("http://127.0.0.1:9"))
+    time.sleep(rng.uniform(3, 10))
+    worker.terminate()
+    assert worker.wait(PATIENCE) in ENDED
+    scene.stack.children.remove(worker)
+    return Explained()
+
+
 def listed(stack: Stack, ids: list[str]) -> str:
     path = stack.home / "side.txt"
     path.write_text("\n".join(ids))
@@ -249,4 +341,10 @@ FAULTS: Final[tuple[Fault, ...]] = (
     job_is_paused,
     job_is_cancelled,
     submitter_dies,
+    a_middlebox_answers,
+    a_worker_is_far_from_redis,
+    redis_is_busy,
+    poison_is_queued,
+    poison_is_in_the_sets,
+    a_worker_of_another_api_joins,
 )

@@ -1,15 +1,14 @@
 """Redis stops, pauses, dies, fills up, forgets or refuses in the middle of a job."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-import redis
 
 from tests.e2e.stack import ORG, new_ids, until
+from tests.faults.faults import busy
 from tests.faults.invariant import check
 from tests.faults.scene import MIXED, Scene, scene
 from tests.monitor.scrapes import exporter
@@ -67,24 +66,6 @@ def replica(made: Scene) -> Iterator[None]:
         client.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
         yield
         client.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def busy(made: Scene) -> Iterator[None]:
-    """Somebody else's script runs and runs."""
-    script = threading.Thread(target=run_for_ever, args=(made.real.server.url,))
-    with made.client() as client:
-        client.config_set("lua-time-limit", "50")
-        script.start()
-        yield
-        client.script_kill()
-    script.join()
-
-
-def run_for_ever(url: str) -> None:
-    # No time-out: the answer is that it was killed.
-    with redis.Redis.from_url(url, retry=None, socket_timeout=None) as client, suppress(redis.ResponseError):
-        client.eval("while true do end", 0)
 
 
 @contextmanager

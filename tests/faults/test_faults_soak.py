@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import new_ids
+from tests.e2e.stack import new_ids, simulator
 from tests.faults.faults import FAULTS, WORKERS, Explained
 from tests.faults.invariant import check
+from tests.faults.middlebox import middlebox
 from tests.faults.scene import Scene, scene
 from worker.core.duration import parse_duration
 
@@ -26,7 +27,11 @@ def test_the_report_is_true_after_any_number_of_faults(
     if wanted is None:
         pytest.skip("it takes a while: --soak 30m")
     seed = pytestconfig.getoption("seed")
-    with scene(tmp_path, "--fail", "0.02", "--active", "0.02", "--latency", "30", rate=40) as made:
+    with (
+        simulator("--fail", "0.02", "--active", "0.02", "--latency", "30") as behind,
+        middlebox(behind) as box,
+        scene(tmp_path, api=box, rate=40) as made,
+    ):
         soak = Soak(made, seed)
         with capsys.disabled():
             soak.run(parse_duration(wanted))

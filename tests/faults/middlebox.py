@@ -1,0 +1,142 @@
+"""What stands between a worker and the API: a proxy that passes everything on, or answers by itself."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+
+from tests.e2e.stack import PATIENCE, Simulator
+
+_HTML: Final = "<html><body>Access is limited to employees. Sign in to go on.</body></html>"
+_OURS: Final = "/csp/"
+"""Under it lies all that workers ask for; the stand-in's own paths are passed on always."""
+
+_HOPS: Final = frozenset(
+    {"connection", "content-length", "host", "transfer-encoding", "content-encoding", "accept-encoding"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An answer that is not the API's."""
+
+    name: str
+    status: int
+    body: str = _HTML
+    content_type: str = "text/html"
+    headers: tuple[tuple[str, str], ...] = ()
+    after_the_api: bool = False
+    """The request is passed on first, and the API's answer dropped: its ids may be active."""
+
+
+OWN: Final = (
+    Own("login page", 302, headers=(("Location", "https://sso.example.com/login?next=1"),)),
+    Own("moved", 308, headers=(("Location", "https://console.tanzu.broadcom.com/csp/"),)),
+    Own("blocked", 403),
+    Own("not found", 404, "404 page not found", "text/plain"),
+    Own("method refused", 405),
+    Own("not acceptable", 406, "", "text/plain"),
+    Own("proxy wants a password", 407),
+    Own("sign on to the network", 511),
+    Own("nothing to say", 400, "", "text/plain"),
+    Own("unauthorized by somebody else", 401),
+    Own("overloaded", 503, headers=(("Retry-After", "2"),)),
+    Own("portal", 200),
+    Own("portal after the fact", 200, after_the_api=True),
+    Own("bad gateway after the fact", 502, after_the_api=True),
+)
+
+
+class Middlebox(Simulator):
+    """The stand-in for the API as workers reach it through here. `own` is what is answered instead of it."""
+
+    def __init__(self, behind: Simulator) -> None:
+        super().__init__("")
+        self._behind = behind.url
+        self.own: Own | None = None
+        self.answered = 0
+        """Requests that it answered by itself."""
+        self.dropped = 0
+        """Of these, those that the API had answered before."""
+
+    async def handle(self, session: aiohttp.ClientSession, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        own = self.own if request.path.startswith(_OURS) else None
+        if own is None:
+            return await self._passed_on(session, request, body)
+        self.answered += 1
+        if own.after_the_api:
+            await self._passed_on(session, request, body)
+            self.dropped += 1
+        return web.Response(
+            status=own.status, text=own.body, content_type=own.content_type, headers=dict(own.headers)
+        )
+
+    async def _passed_on(
+        self, session: aiohttp.ClientSession, request: web.Request, body: bytes
+    ) -> web.StreamResponse:
+        url = self._behind + request.path_qs
+        try:
+            async with session.request(
+                request.method, url, data=body, headers=_kept(request.headers), allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+                return web.Response(status=answer.status, body=content, headers=_kept(answer.headers))
+        except aiohttp.ClientError:
+            # Nobody behind it, or it left without an answer: so does this.
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=502)
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those that are not of one connection alone."""
+    hops = {
+        "connection",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "content-encoding",
+        "accept-encoding",
+    }
+    return {name: value for name, value in headers.items() if name.lower() not in hops}
+
+
+@contextmanager
+def middlebox(behind: Simulator) -> Iterator[Middlebox]:
+    """Runs one before `behind`, in a thread of its own."""
+    found = Middlebox(behind)
+    ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+            async def handle(request: web.Request) -> web.StreamResponse:
+                return await found.handle(session, request)
+
+            app = web.Application(client_max_size=1 << 21)
+            app.router.add_route("*", "/{path:.*}", handle)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            found.url = f"http://{host}:{port}"
+            ready.set()
+            await over.wait()
+            await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE)
+        yield found
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        with suppress(RuntimeError):
+            loop.close()
