@@ -70,7 +70,8 @@ class _Run:
         place = self.place
         environment = {**self.environment, f"{PREFIX}REDIS_URL": self.settings.redis_url}
         with Child("worker", ["--job", job_id], environment, place.home / "worker.log") as worker:
-            watch(self.store, job_id, tick=worker.keep_alive)
+            # Its Redis comes back with another run, and with nothing else.
+            watch(self.store, job_id, tick=worker.keep_alive, patience=0)
             # A paused job's last answers land first: nothing moves while the folder is written.
             worker.stop()
         return self.write(job_id)

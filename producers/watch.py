@@ -4,8 +4,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.live import Live
 
@@ -15,9 +16,12 @@ from worker.core.errors import BulkActivateError
 from worker.core.job import AT_REST, State
 from worker.core.report import Report
 from worker.reports.status import read_report
+from worker.store.connect import is_mendable
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 
 _POLL: Final = 0.25
+PATIENCE: Final = 600.0
+"""Seconds without Redis. A failover, or loading many jobs from disk, takes minutes."""
 _PLAIN_EVERY: Final = 5.0
 """Seconds between two lines where the stream is no terminal."""
 
@@ -29,40 +33,97 @@ class WatchTimedOutError(BulkActivateError):
 
 
 def watch(
-    store: JobStore, job_id: str, *, timeout: float | None = None, tick: Callable[[], None] = lambda: None
+    store: JobStore,
+    job_id: str,
+    *,
+    timeout: float | None = None,
+    tick: Callable[[], None] = lambda: None,
+    patience: float = PATIENCE,
 ) -> Report:
     """The report once the job rests or is paused. `tick` is called at every look.
 
+    A Redis that is away is waited for, `patience` seconds: workers do so too, and go on with the job.
     Raises `WatchTimedOutError`, `NoSuchJobError`, and what Redis raises.
     """
     ends = None if timeout is None else time.monotonic() + timeout
     speed = Speed()
-    with _display() as show:
+    away = _Away(patience)
+    with _display() as display:
         while True:
-            store.settle_deadline(job_id)
-            report = read_report(store, job_id)
-            now = speed.add(time.monotonic(), report)
-            show(Look(report, store.now_ms(), store.live_workers(WORKERS_WITHIN_MS), now))
-            if report.state in AT_REST or report.state is State.PAUSED:
-                return report
+            try:
+                look = _look(store, job_id, speed)
+            except RedisError as error:
+                if (words := away.met(error, time.monotonic())) is not None:
+                    display.say(
+                        f"{words}: it is waited for, and workers go on with job {job_id} once it is back"
+                    )
+            else:
+                away.over()
+                display.show(look)
+                if look.report.state in AT_REST or look.report.state is State.PAUSED:
+                    return look.report
             if ends is not None and time.monotonic() >= ends:
                 raise WatchTimedOutError(
-                    f"job {job_id} is still {report.state} after {timeout:g} s; it goes on:"
+                    f"job {job_id} does not rest after {timeout:g} s; it goes on:"
                     f" bulk-activate status {job_id} --watch"
                 )
             tick()
             time.sleep(_POLL)
 
 
+def _look(store: JobStore, job_id: str, speed: Speed) -> Look:
+    store.settle_deadline(job_id)
+    report = read_report(store, job_id)
+    now = speed.add(time.monotonic(), report)
+    return Look(report, store.now_ms(), store.live_workers(WORKERS_WITHIN_MS), now)
+
+
+class _Away:
+    """Since when Redis has not been there for us."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._since: float | None = None
+
+    def met(self, error: RedisError, now: float) -> str | None:
+        """What to say of it, once an outage. Raises `error` where no waiting mends it, or none did."""
+        is_first = self._since is None
+        self._since = now if self._since is None else self._since
+        if not is_mendable(error) or now - self._since >= self._patience:
+            raise error
+        return f"Redis cannot be used ({type(error).__name__})" if is_first else None
+
+    def over(self) -> None:
+        self._since = None
+
+
+class _Display(Protocol):
+    def show(self, look: Look) -> None: ...
+    def say(self, words: str) -> None: ...
+
+
 @contextmanager
-def _display() -> Iterator[Callable[[Look], None]]:
+def _display() -> Iterator[_Display]:
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _Plain()
         return
     # Drawn when there is something new, never by a timer; the last lines stay.
     with Live(console=console, auto_refresh=False) as live:
-        yield lambda look: live.update(lines(look), refresh=True)
+        yield _Drawn(live)
+
+
+class _Drawn:
+    """A few lines that are drawn anew at each look."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, look: Look) -> None:
+        self._live.update(lines(look), refresh=True)
+
+    def say(self, words: str) -> None:
+        self._live.console.print(words, markup=False)
 
 
 class _Plain:
@@ -72,10 +133,13 @@ class _Plain:
         self._state: State | None = None
         self._next = 0.0
 
-    def __call__(self, look: Look) -> None:
+    def show(self, look: Look) -> None:
         now = time.monotonic()
         if look.report.state is self._state and now < self._next:
             return
         self._state = look.report.state
         self._next = now + _PLAIN_EVERY
-        print(line(look), file=sys.stderr, flush=True)  # noqa: T201 -- progress for people.
+        self.say(line(look))
+
+    def say(self, words: str) -> None:
+        print(words, file=sys.stderr, flush=True)  # noqa: T201 -- progress for people.
