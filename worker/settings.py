@@ -25,7 +25,8 @@ from worker.core.policy import Policy
 from worker.core.proxy import parse_proxy
 from worker.core.rate.terms import Terms
 from worker.core.scope import Scope
-from worker.core.url import port_of, require_plain, split_url
+from worker.core.token_text import clean_token
+from worker.core.url import port_of, require_host, require_plain, split_url
 from worker.env_file import read_env_file
 from worker.secrets_dir import check_secrets_dir
 
@@ -136,6 +137,7 @@ class Settings(BaseSettings):
             raise ValueError("must be https://HOST, the scheme and host of the API")
         if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
             raise ValueError("must be scheme and host alone, without path, query or user")
+        require_host(parts)
         # One text for one host, however it was written: jobs and budgets are bound to it.
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         default = {"http": 80, "https": 443}[parts.scheme]
@@ -147,6 +149,14 @@ class Settings(BaseSettings):
         if url is not None and url.get_secret_value().strip().lower() != NO_PROXY:
             parse_proxy(url.get_secret_value().strip(), PROXY_URL)
         return url
+
+    @field_validator("api_token", "access_token")
+    @classmethod
+    def _token(cls, token: SecretStr | None) -> SecretStr | None:
+        try:
+            return token and SecretStr(clean_token(token.get_secret_value()))
+        except ValueError as error:
+            raise ValueError(f"{error}: set it to the token alone") from None
 
     @field_validator("traces_url")
     @classmethod

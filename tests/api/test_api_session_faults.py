@@ -142,6 +142,15 @@ async def test_a_host_that_does_not_exist_sent_nothing() -> None:
     assert (reply.name, reply.sent) == ("NO_CONNECTION", False)
 
 
+@pytest.mark.parametrize("token", ["a\r\nX-Other: b", "a\nb", "a\x00b", "\u201cab\u201d", "a\udc80b"])
+async def test_a_header_that_cannot_be_built_sent_nothing(token: str) -> None:
+    async with raw(says(b"")) as url, parts(url) as mine:
+        reply = await post(mine.session, "/", b"{}", {"Authorization": f"Bearer {token}"})
+    assert isinstance(reply, NoReply)
+    assert (reply.name, reply.sent) == ("NO_CONNECTION", False)
+    assert token not in reply.message
+
+
 async def test_plain_text_is_an_answer() -> None:
     async with raw(
         says(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nyes")

@@ -10,7 +10,7 @@ from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import raw, recording, says
 from worker.api.credentials import CredentialRejectedError
 from worker.api.exchanges import TokenUnavailableError, tag_of
-from worker.core.answer import NoReply
+from worker.core.answer import NoReply, Unauthorized, classify
 
 REFUSED = {"message": "invalid_grant: Invalid refresh token", "statusCode": 400}
 
@@ -34,6 +34,24 @@ async def test_a_credential_refused_twice_is_rejected(status: int) -> None:
         with pytest.raises(CredentialRejectedError, match=f"HTTP {status}, invalid_grant.*resume the job"):
             await mine.tokens.get(ORG)
     assert len(api.seen) == 2
+
+
+async def test_of_a_refused_token_its_shape_is_told_and_nothing_else() -> None:
+    odd = SecretStr(f"{SECRET}'")
+    async with recording(refusal()) as api, parts(api.url, api_token=odd) as mine:
+        with pytest.raises(CredentialRejectedError, match="; it ends with a quote: put a valid") as caught:
+            await mine.tokens.get(ORG)
+    assert SECRET[:8] not in str(caught.value)
+
+
+async def test_of_a_refused_access_token_its_shape_is_told() -> None:
+    given = SecretStr("opaque-token")
+    async with recording(refusal(401)) as api, parts(api.url, api_token=None, access_token=given) as mine:
+        reply = await mine.client.activate(ORG, ("one",))
+    verdict = classify(reply, ("one",), 0.0)
+    assert isinstance(verdict, Unauthorized)
+    assert verdict.reason.message.endswith("; it is no JWT, as access tokens are")
+    assert "opaque-token" not in verdict.reason.message
 
 
 async def test_a_refused_credential_is_asked_about_twice_however_many_wait() -> None:

@@ -128,6 +128,8 @@ def test_a_proxy_is_read(text: str, url: str, login: str | None) -> None:
         f"http://me: {SECRET}@proxy.test:3128",
         f"http://me:{SECRET}@proxy.test:3128\r",
         f"http://me:{SECRET}@pro\nxy.test:3128",
+        f"http://me:{SECRET}@pro,xy.test:3128",
+        f"http://me:{SECRET}@pro\\xy.test:3128",
         "",
     ],
 )

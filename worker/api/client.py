@@ -49,7 +49,8 @@ class ActivationClient:
             return reply
         if is_refused_token(reply):
             by_api = document_of(reply.body) is not None
-            reply = replace(reply, then=await self._tokens.refused(org_id, token, by_api=by_api))
+            then = await self._tokens.refused(org_id, token, by_api=by_api)
+            reply = replace(reply, then=then, hint=self._tokens.oddity())
         elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
             # Any other answer may be from somebody before the API, who looked at no token.
             await self._tokens.accepted(org_id, token)

@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from worker.core.ids import is_org_id
+from worker.core.token_text import clean_token, decode_token
 from worker.settings import PREFIX, Settings
 
 MOST_READ: Final = 16 << 10
@@ -70,15 +71,12 @@ def _token_in(folder: Path, name: str) -> str:
         content = _read(folder, name)
     except OSError as error:
         raise _unusable(name, f"cannot be read ({error.strerror})", "make the file readable") from None
-    # Editors of some systems put a byte order mark before it. What is no UTF-8 is no ASCII either.
-    token = content.decode("utf-8-sig", "replace").strip()
-    if not token:
-        raise _unusable(name, "is empty", "put the API token of an organization owner into it")
-    if not (token.isascii() and token.isprintable() and " " not in token):
+    try:
+        return clean_token(decode_token(content))
+    except ValueError as error:
         raise _unusable(
-            name, "is no text of one word", "put the API token of an organization owner into it, alone"
-        )
-    return token
+            name, str(error), "put the API token of an organization owner into it, alone"
+        ) from None
 
 
 def _read(folder: Path, name: str) -> bytes:

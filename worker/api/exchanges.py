@@ -3,9 +3,9 @@
 A refusal is remembered for all of them, for longer each time, so that neither many processes nor one `resume`
 after the other get an account locked. A mended credential is to be tried at once, though. So two credentials
 are told apart by a tag of 16 bits, made slowly (scrypt) and with one salt everywhere: whoever reads or writes
-in Redis learns these 16 bits of a token of hundreds and never any more, and each guess that they leave over
-costs some 50 ms. Where two credentials have the same tag (one in 65,536), the mended one waits for the pause
-to end.
+in Redis learns these 16 bits of a token of hundreds, and of a refused one what is odd about its shape; each
+guess that they leave over costs some 50 ms. Where two credentials have the same tag (one in 65,536), the
+mended one waits for the pause to end.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from worker.core.exchange import Granted, Refused, Unavailable, pause, read_exch
 from worker.core.known_secrets import KnownSecrets
 from worker.core.redact import redact
 from worker.core.retry_after import their_now
+from worker.core.token_text import oddity
 from worker.store.exchanges import TURN_SECONDS, Ended, Kind, Turn
 
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
@@ -143,7 +144,9 @@ class Exchanges:
         refused = isinstance(said, Refused)
         kind = Kind.REFUSED if refused else Kind.UNAVAILABLE
         failures = turn.failures + 1 if turn.kind == kind else 1
+        odd = oddity(api_token.get_secret_value())
         message = f"the API token was refused ({said.why})" if refused else f"token exchange: {said.why}"
+        message += f"; {odd}" if refused and odd else ""
         tag = await _tag(api_token) if refused else ""
         return Ended(kind, pause(said, failures, random.random()), failures, tag, message)
 

@@ -16,6 +16,7 @@ from worker.api.exchanges import Exchanges, TokenUnavailableError
 from worker.api.turns import LocalTurns, Turns
 from worker.core.lifetime import renew_after
 from worker.core.ownership import objection
+from worker.core.token_text import access_oddity
 from worker.core.trust import Then, Trust
 from worker.settings import Settings
 
@@ -147,6 +148,11 @@ class AccessTokens:
         """What no answer about the organization may be seen to hold."""
         cached = self._cached.get(org_id)
         return () if cached is None else cached.secrets
+
+    def oddity(self) -> str:
+        """What is odd about a ready access token that is refused; '' for those that were exchanged."""
+        given = self._settings.access_token
+        return "" if given is None else access_oddity(given.get_secret_value())
 
     def _is_due(self, cached: _Cached) -> bool:
         return cached.token is None or self._now() >= cached.renew_at

@@ -79,6 +79,8 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
     then: Then = Then.RENEW
     """What is to be done about the access token of this request, where that was refused."""
+    hint: str = ""
+    """What is odd about that token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ def _refused(reply: Reply, status: int, document: Document | None, now: float) -
         )
     reason = Reason(f"HTTP_{status}", _message(document), status)
     if status == HTTPStatus.UNAUTHORIZED:
-        return Unauthorized(reason, reply.then)
+        hinted = "; ".join(filter(None, (reason.message, reply.hint)))
+        return Unauthorized(Reason(reason.name, hinted, status), reply.then)
     if status in _JOB_FAULTS:
         return JobFault(_JOB_FAULTS[status], reason)
     if refuses:

@@ -19,7 +19,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from worker.core.url import ESCAPE, port_of, require_plain, split_url
+from worker.core.url import ESCAPE, port_of, require_host, require_plain, split_url
 
 _PORTS: Final = {"http": 1080, "https": 443}
 _WITH_PORT: Final = re.compile(r"(?P<host>[^:]+|\[[^\]]+\]):(?P<port>[0-9]+)")
@@ -57,6 +57,7 @@ def parse_proxy(text: str, source: str) -> Proxy:
     login, at, _ = parts.netloc.rpartition("@")
     if not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError(f"{_EXPECTED}; {ESCAPE}")
+    require_host(parts)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return Proxy(f"{scheme}://{host}:{port}", source, _basic(login) if at else None)
 

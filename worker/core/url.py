@@ -41,6 +41,13 @@ def port_of(parts: SplitResult) -> int | None:
     return port
 
 
+def require_host(parts: SplitResult) -> None:
+    """Raises `ValueError` where no host, or more or less than one, is named; users are not looked at."""
+    place = parts.netloc.rpartition("@")[2]
+    if not parts.hostname or "," in place or not _HOSTS.fullmatch(place):
+        raise ValueError("must name one host, by its name or address")
+
+
 def require_plain(url: str) -> None:
     """Raises `ValueError` for what Python's parser would take out of `url` in silence, or leave in a name."""
     if not url.isprintable() or any(map(str.isspace, url)):

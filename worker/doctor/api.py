@@ -65,7 +65,10 @@ async def _credential(
     except TokenUnavailableError as error:
         return None, Check("credential", Status.UNREACHABLE, f"{error}: try again; the API may be down")
     if settings.access_token is not None:
-        return token, Check("credential", Status.OK, "a ready access token, not tried: that needs a request")
+        odd = f" ({tokens.oddity()})" if tokens.oddity() else ""
+        return token, Check(
+            "credential", Status.OK, f"a ready access token{odd}, not tried: that needs a request"
+        )
     return token, Check("credential", Status.OK, "the API token was exchanged for an access token")
 
 
