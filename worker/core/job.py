@@ -18,6 +18,10 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+RECORD_VERSION: Final = "1"
+"""Of the layout of a job in the store; `worker/store/scripts/prelude.lua` has the same."""
+
+
 class ReasonCode(StrEnum):
     """Why a job is in the state it is in (`state_reason.code`)."""
 
@@ -36,6 +40,8 @@ class ReasonCode(StrEnum):
     """It was sent to another API before than those that the live workers have."""
     ORGANIZATION_NOT_SERVED = "organization_not_served"
     """The `ORGS` of the live workers leave its organization out."""
+    OTHER_RECORD_VERSION = "other_record_version"
+    """Another version of this program stored it, in a way that this one does not know."""
     MALFORMED_ORGANIZATION = "malformed_organization"
     """What its record names is no organization: somebody wrote to Redis."""
 

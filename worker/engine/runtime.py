@@ -56,6 +56,7 @@ SHOWN_AT_MOST: Final = 10
 _NOT_SERVED: Final = {
     Code.OTHER_HOST: "job left to others: it was sent to another API_URL before",
     Code.OTHER_ORG: "job left to others: ORGS leaves its organization out",
+    Code.OTHER_VERSION: "job left to others: its record is of another version than this worker's",
     Code.BAD_ORG: "job failed: its record names no organization, so somebody wrote to Redis",
 }
 _MOST_LEFT: Final = 1000

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.core.job import WORKABLE, ReasonCode
+from worker.core.job import RECORD_VERSION, WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
@@ -33,10 +33,20 @@ def _report(store: JobStore, raw: RawJob) -> Report:
         if (refusal := store.refuses_writes()) is not None:
             code, message = refusal
             fields |= {"reason_code": code, "reason_message": message, "reason_actor": "store"}
-        elif (left := _unserved(store, fields)) is not None:
+        elif (left := _other_version(fields) or _unserved(store, fields)) is not None:
             code, message = left
             fields |= {"reason_code": code, "reason_message": message, "reason_actor": "worker"}
     return make_report(fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
+
+
+def _other_version(fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
+    version = fields.get("record_version", RECORD_VERSION)
+    if version == RECORD_VERSION:
+        return None
+    return ReasonCode.OTHER_RECORD_VERSION, (
+        f"its record is of version {version!r}, and this program knows version {RECORD_VERSION}:"
+        " use the program that submitted it, for its workers too"
+    )
 
 
 def _unserved(store: JobStore, fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:

@@ -59,6 +59,7 @@ class Code(StrEnum):
     HELD = "HELD"
     OTHER_HOST = "OTHER_HOST"
     OTHER_ORG = "OTHER_ORG"
+    OTHER_VERSION = "OTHER_VERSION"
     BAD_ORG = "BAD_ORG"
     UNTOLD = "UNTOLD"
     ALONE = "ALONE"

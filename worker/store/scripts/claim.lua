@@ -15,6 +15,7 @@
 --   RESTING   the job is not to be worked on now: paused, ending or at rest
 --   OTHER_HOST, OTHER_ORG   the job is for workers with another API or for another organization: nothing
 --             changes, but that one of those has the message sent again soon
+--   OTHER_VERSION   its record is laid out in a way that is not known here: nothing changes
 --   BAD_ORG   its record names nothing that can be an organization: the job has failed
 --   HELD      a 429 holds the organization for long: a sweep sends the message when that is over
 --   NO_JOB    no such job, or it has no such slice
@@ -22,6 +23,7 @@
 local n, nonce, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = now_ms()
 if not get('state') then return {'NO_JOB'} end
+if is_of_other_version() then return {'OTHER_VERSION'} end
 check_limits(now)
 if not workable() then
   settle_job(now)
@@ -75,7 +77,8 @@ if held_ms - now > tonumber(ARGV[7]) and not mine then
 end
 if not mine then
   redis.call('HINCRBY', slice, 'claim', 1)
-  redis.call('HSET', slice, 'nonce', nonce, 'worker', ARGV[4], 'seq', 0, 'len', lengths(n))
+  redis.call('HSET', slice, 'nonce', nonce, 'worker', ARGV[4], 'seq', 0)
+  note_lengths(n)
 end
 redis.call('HSET', job, 'api_url', ARGV[6], 'host', host)
 redis.call('ZREM', base .. 'waiting', n)

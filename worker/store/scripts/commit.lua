@@ -180,7 +180,8 @@ if state == 'running' then
   end
 end
 
-redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6], 'len', lengths(n))
+redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
+note_lengths(n)
 if settled_now > 0 then redis.call('HDEL', slice, 'deaths') end
 redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
 local queued = {}

@@ -22,7 +22,8 @@ if KEYS[2] then
   redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[2])
 end
 local now = now_ms()
-redis.call('HSET', job, 'id', ARGV[1], 'state', 'preparing', 'created_ms', int(now), unpack(ARGV, 4))
+redis.call('HSET', job, 'id', ARGV[1], 'state', 'preparing', 'created_ms', int(now),
+  'record_version', RECORD_VERSION, unpack(ARGV, 4))
 redis.call('ZADD', 'bulk:jobs', int(now), ARGV[1])
 redis.call('SADD', 'bulk:live', ARGV[1])
 return {'CREATED', ARGV[1]}

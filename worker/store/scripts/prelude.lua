@@ -2,6 +2,7 @@
 --
 -- KEYS[1] is always the job's hash, bulk:{JOB}:job; every other key is derived from it, which its hash
 -- tag allows. Fields of that hash:
+--   record_version    of the layout of all this; jobs of before it was noted have none
 --   state, reason_code, reason_message, reason_actor    where it stands and why
 --   ending            JSON {state, code, message, actor}: where it goes once no slice is claimed
 --   total, slices, slice_ids, next       ids, slices, ids in a slice, the next slice never queued
@@ -21,13 +22,15 @@
 -- Fields of a slice's hash, bulk:{JOB}:slice:N:
 --   claim, nonce, worker, seq, mark     who works on it, and below which place ids may have been sent
 --   deaths            claims in a row that ended with their worker, no new outcome recorded in between
---   len               how long its values were when they were last written
+--   len, len_of       how long its values were when they were last written, and in which claim:seq
 --   done              every id has its final outcome
 -- An outcome's character: . pending  ? ambiguous  A activated  a already_active  F failed
 --                         N not_attempted  U unknown
 
 local job = KEYS[1]
 local base = string.sub(job, 1, -4)
+-- Moves when a worker that does not know of a change could harm a job. As `worker.core.job.RECORD_VERSION`.
+local RECORD_VERSION = '1'
 local HISTORY = 200
 -- Deaths in a row after which a slice is worked on only by a process that does nothing else.
 local MOST_DEATHS = 3
@@ -142,8 +145,13 @@ local function lengths(n)
   return table.concat(found, ' ')
 end
 
+local function stands(n)
+  local claim, seq = unpack(redis.call('HMGET', base .. 'slice:' .. n, 'claim', 'seq'))
+  return (claim or '') .. ':' .. (seq or '')
+end
+
 local function note_lengths(n)
-  redis.call('HSET', base .. 'slice:' .. n, 'len', lengths(n))
+  redis.call('HSET', base .. 'slice:' .. n, 'len', lengths(n), 'len_of', stands(n))
 end
 
 -- Moves slice `n`'s ids from pending to ambiguous where they may have been sent: below the mark.
@@ -173,6 +181,7 @@ local function lose(now, n)
   doubt(n)
   local slice = base .. 'slice:' .. n
   redis.call('HINCRBY', slice, 'claim', 1)
+  note_lengths(n)
   redis.call('HINCRBY', slice, 'deaths', 1)
   redis.call('ZREM', base .. 'claimed', n)
   redis.call('ZADD', base .. 'waiting', int(now), n)
@@ -186,11 +195,14 @@ local function was_away(now)
   return swept > 0 and now - swept > SILENCE
 end
 
--- Whether the values of slice `n` are those that were written.
+-- Whether the values of slice `n` are those that were written. Workers of earlier versions note not how long
+-- they were, or not in which claim: of what one of them wrote last, that cannot be told.
 local function is_whole(n)
-  return lengths(n) == (redis.call('HGET', base .. 'slice:' .. n, 'len') or '0 0 0 0')
+  local len, len_of = unpack(redis.call('HMGET', base .. 'slice:' .. n, 'len', 'len_of'))
+  local noted = (len_of or ':') == stands(n)
+  return (not noted or lengths(n) == (len or '0 0 0 0'))
     and redis.call('EXISTS', base .. 'ids:' .. n) == 1
-    and redis.call('HLEN', base .. 'reasons') == number('interned')
+    and redis.call('HLEN', base .. 'reasons') >= number('interned')
 end
 
 -- When the submitter last gave a sign of life.
@@ -330,6 +342,12 @@ local function check_limits(now)
   if deadline and now >= deadline then
     finish_as('expired', 'deadline', 'the deadline passed', 'worker')
   end
+end
+
+-- Whether the record of the job is laid out in another way than is known here.
+local function is_of_other_version()
+  local version = get('record_version')
+  return version ~= nil and version ~= RECORD_VERSION
 end
 
 local function workable()

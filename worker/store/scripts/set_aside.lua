@@ -41,7 +41,8 @@ for from, to in pairs(ends) do
   redis.call('HINCRBY', job, COUNTER[to], moved[from])
 end
 redis.call('HINCRBY', base .. 'tally', reason, #why)
-redis.call('HSET', slice, 'done', 1, 'mark', 0, 'len', lengths(n))
+redis.call('HSET', slice, 'done', 1, 'mark', 0)
+note_lengths(n)
 redis.call('HDEL', slice, 'deaths')
 redis.call('ZREM', base .. 'waiting', n)
 check_limits(now)
