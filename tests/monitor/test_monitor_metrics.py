@@ -77,6 +77,7 @@ def test_what_stands_now_is_told_of_a_paused_job(stack: Stack, api: Simulator, t
     assert told.value("job_idle_seconds") == 0, "it is not to be worked on"
     assert stack.cli("cancel", job).code == 0
     until(lambda: told.value("jobs_ended_total", state="cancelled", reason="user") == 1)
+    assert told.value("org_requests_total", org=ORG) > 0, "a counter stays where its job has come to rest"
     assert stack.cli("set-rate", ORG, "default", API_URL=api.url).code == 0
 
 
