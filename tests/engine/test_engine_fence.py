@@ -2,6 +2,9 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
+from tests.api.clients import ORG
 from tests.api.standin import stand_in
 from tests.api.waiting import until
 from tests.engine.agreement import agrees
@@ -89,3 +92,26 @@ async def test_a_job_that_vanished_stops_the_sending(jobs: Jobs, redis_url: str)
             await engine.close()
         assert await api.requests() < 150
         assert jobs.client.keys("bulk:{*") == []
+
+
+async def test_a_job_that_is_gone_from_redis_is_an_error_that_tells_what_is_known_of_it(
+    jobs: Jobs, redis_url: str
+) -> None:
+    """As of a server that was restarted without its data."""
+    async with stand_in(latency=20) as api, fleet(redis_url, api.url) as workers:
+        job = jobs.put(15 * 150)
+        engine = workers.engine(rate=RATE)
+        try:
+            with capture_logs() as told:
+                work = asyncio.create_task(engine.run_slice(job.job_id, 0))
+                await until(lambda: jobs.settled(job) > 0)
+                known = jobs.settled(job)
+                jobs.client.flushall()
+                await work
+        finally:
+            await engine.close()
+        errors = [line for line in told if "gone from Redis" in line["event"]]
+        assert errors
+        assert not [line for line in told if "another worker" in line["event"]]
+        assert all((line["log_level"], line["org_id"]) == ("error", ORG) for line in errors)
+        assert known <= errors[0]["settled"] <= 15 * await api.requests()

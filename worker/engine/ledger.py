@@ -192,7 +192,9 @@ class Ledger:
             raise
         if done.code in {Code.COMMITTED, Code.REPEATED}:
             self._account.add(tally)
-        if done.code in {Code.FENCED, Code.NO_JOB} and end is End.KEEP:
+        if done.code is Code.NO_JOB:
+            self._is_gone(tally)
+        if done.code is Code.FENCED and end is End.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._send_no_more()
@@ -202,6 +204,18 @@ class Ledger:
         _let_go(raised)
         if done.queue:
             await self._queue(self._claim.job_id, done.queue)
+
+    def _is_gone(self, tally: Tally) -> None:
+        """Nobody goes on with it, and what this log tells is all that is left."""
+        self._account.add(tally)
+        if self.going_on or tally.settlements:
+            log.error(
+                "the job is gone from Redis, which was emptied or restarted without its data:"
+                " look for its append-only file, or submit the list again",
+                org_id=self._claim.org_id,
+                not_recorded=sum(len(settlement.codes) for settlement in tally.settlements),
+                **self._account.line(),
+            )
 
 
 def _let_go(waiters: list[asyncio.Future[None]]) -> None:
