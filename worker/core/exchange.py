@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from worker.core.answer import NoReply, Reply, document_of, error_message
+from worker.core.answer import NoReply, Reply, document_of, error_message, redirect_host
 from worker.core.backoff import backoff
-from worker.core.intermediary import describe
+from worker.core.intercepted import interception
 from worker.core.lifetime import lifetime_of
 from worker.core.retry_after import retry_after
 
@@ -66,7 +66,7 @@ def read_exchange(reply: Reply | NoReply, now: float) -> Granted | Refused | Una
     asked = retry_after(reply.headers.get("Retry-After"), now)
     document = document_of(reply.body)
     if document is None:
-        return Unavailable(describe(reply), asked)
+        return Unavailable(_who_answered(reply), asked)
     status = reply.status
     if status == HTTPStatus.OK:
         token = document.get("access_token")
@@ -89,6 +89,19 @@ def pause(said: Refused | Unavailable, failures: int, roll: float) -> float:
     if said.asked is not None:
         return max(LEAST_PAUSE, said.asked) + LEAST_PAUSE * roll
     return backoff(failures, base=PAUSE_BASE, cap=UNAVAILABLE_CAP, roll=roll)
+
+
+def _who_answered(reply: Reply) -> str:
+    """What an answer that is no word of the API tells of the way to it. Holds nothing of its body."""
+    status = reply.status
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        return f"HTTP {status}, but not in the API's words (a login or maintenance page?)"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        return f"HTTP {status}"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return f"HTTP {status}"
+    location = reply.headers.get("Location", "")
+    return interception(status, redirect_host(reply), location, reply.body).message
 
 
 def _is_usable(token: str) -> bool:
