@@ -66,7 +66,7 @@ async def get(session: aiohttp.ClientSession, path: str) -> Reply | NoReply:
 async def _ask(
     session: aiohttp.ClientSession, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
 ) -> Reply | NoReply:
-    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+    if not all(map(_can_be_sent, headers.values())):
         return NoReply("NO_CONNECTION", "a header of the request cannot be what it is to be", sent=False)
     way = session.connector
     if not isinstance(way, ApiConnector):
@@ -89,6 +89,11 @@ async def _ask(
         if not attempt.connected:
             return NoReply("NO_CONNECTION", connect_fault(error, way.proxy), sent=False)
         return no_reply(error)
+
+
+def _can_be_sent(value: str) -> bool:
+    """Whether the library builds a header with `value`: it finds out when there is a connection already."""
+    return value.isascii() and "\r" not in value and "\n" not in value and "\0" not in value
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
