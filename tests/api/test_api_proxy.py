@@ -1,6 +1,8 @@
 """The way through a proxy, a real one before a real server: what gets through, what was never sent."""
 
+import asyncio
 import socket
+import traceback
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -13,6 +15,7 @@ from tests.api.authority import Authority
 from tests.api.clients import ORG, parts
 from tests.api.proxies import ForwardProxy, forward_proxy
 from tests.api.servers import raw, says
+from worker.api.connector import NotConnectedError
 from worker.api.session import post
 from worker.core.answer import NoReply, Reply
 
@@ -161,12 +164,26 @@ async def test_the_activate_call_counts_nothing_as_sent_where_the_proxy_refuses(
     assert "HTTP 407" in not_sent(reply)
 
 
-async def test_neither_connections_nor_faults_show_the_login(api: str, authority: Authority) -> None:
+async def test_neither_connections_nor_faults_show_the_login(authority: Authority) -> None:
+    async def half(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    login = {"Proxy-Authorization": LOGIN}
     async with (
-        forward_proxy(ForwardProxy(login=LOGIN)) as proxy,
-        parts(api, ca_file=authority.file, proxy_url=with_login(proxy.url)) as mine,
-        mine.session.post("/", data=b"{}", proxy_headers={"Proxy-Authorization": LOGIN}) as response,
+        raw(half, authority.serves()) as url,
+        forward_proxy(ForwardProxy(login=LOGIN)) as good,
+        forward_proxy(ForwardProxy(login="Basic other")) as bad,
+        parts(url, ca_file=authority.file, proxy_url=with_login(good.url)) as mine,
+        parts(url, ca_file=authority.file, proxy_url=with_login(bad.url)) as other,
     ):
-        shown = repr(response.connection) + repr(mine.session.connector)
-    assert "hunter2" not in shown
-    assert LOGIN.removeprefix("Basic ") not in shown
+        async with mine.session.post("/", data=b"{}", proxy_headers=login) as response:
+            assert response.connection is not None
+            shown = repr(response.connection) + repr(response) + repr(mine.session.connector)
+        with pytest.raises(NotConnectedError) as caught:
+            await other.session.post("/", data=b"{}", proxy_headers=login)
+    shown += "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert "HTTP 407" in shown
+    for secret in (PASSWORD, "hunter2", LOGIN.removeprefix("Basic ")):
+        assert secret not in shown
