@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -182,6 +183,28 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path: Path) -> None:
     assert done.stderr == f"cannot write {path} (File too large): name another place with --output\n"
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o555])
+def test_a_folder_that_may_not_be_written_in_is_said_and_left_as_it_is(mode: int) -> None:
+    nobody = "import os\nif os.geteuid() == 0:\n    os.setgroups([])\n    os.setresuid(54321, 54321, 54321)\n"
+    imports, rest = WRITES.split("try:\n")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "out.csv")
+        path.write_text("old")
+        path.chmod(0o666)
+        Path(folder).chmod(mode)
+        done = subprocess.run(
+            [sys.executable, "-c", f"{imports}{nobody}try:\n{rest}", str(path), "1"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        Path(folder).chmod(0o700)
+        assert done.stderr == f"cannot write {path} (Permission denied): name another place with --output\n"
+        assert path.read_text() == "old"
+        assert list(Path(folder).iterdir()) == [path]
 
 
 def _folder(at: Path) -> Path:
