@@ -9,7 +9,7 @@ from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.errors import BulkActivateError
 from worker.core.job import Control
 from worker.reports.recount import recount
-from worker.reports.results import job_results
+from worker.reports.results import job_results, write_csv
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore, End
 from worker.store.jobs import JobStore
@@ -70,8 +70,25 @@ async def test_the_ids_of_a_slice(jobs: JobStore, claims: ClaimStore, client: re
     assert code == "RESTING"
     assert is_lost(jobs, job_id)
     # There is nothing to name its ids by.
-    with pytest.raises(BulkActivateError, match="its record is lost"):
+    with pytest.raises(BulkActivateError, match="their record is lost"):
         list(job_results(jobs, job_id))
+
+
+async def test_slices_that_are_whole_are_exported_though_those_before_are_lost(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis
+) -> None:
+    job_id = put_job(jobs, 150, per_slice=30)
+    for number in range(5):
+        claim = await take(claims, job_id, number)
+        rows = [settled(0, "A" * 15), settled(15, "A" * 15)]
+        await commit(claims, claim, 1, rows, mark=30, end=End.RELEASE)
+    client.delete(keys.job(job_id, "ids:0"), keys.job(job_id, "ids:2"))
+    written: list[bytes] = []
+    with pytest.raises(BulkActivateError, match=r"2 of 5 slices of job .* \(0, 2\)"):
+        write_csv(job_results(jobs, job_id), written.append)
+    _, *lines = b"".join(written).decode().splitlines()
+    kept = [*range(30, 60), *range(90, 150)]
+    assert [line.split(",")[1] for line in lines] == [f"id-{index}" for index in kept]
 
 
 @pytest.mark.parametrize("part", ["ids:0", "out:0"])

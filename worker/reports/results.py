@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from worker.core.errors import BadInputError
+from worker.core.errors import BadInputError, BulkActivateError
 from worker.core.formulas import guarded
 from worker.core.outcome import Outcome
 from worker.core.rows import COLUMNS, Row, Run, alone, job_runs, rows_of
@@ -117,19 +117,28 @@ def _write_lines(runs: Iterable[Run], write: Write, shape: _Shape) -> int:
 def _groups(
     runs: Iterable[Run], rest_of: Callable[[Row], str]
 ) -> Iterator[tuple[list[int], list[str | None], list[str]]]:
-    """Lines, ids and what comes after them, for as many rows as are written at once."""
+    """Lines, ids and what comes after them, for as many rows as are written at once.
+
+    Where the record of some is lost, all others come before the error that says so.
+    """
+    lost: BulkActivateError | None = None
     lines: list[int] = []
     ids: list[str | None] = []
     rests: list[str] = []
-    for run in runs:
-        lines += run.lines
-        ids += run.ids
-        rests += [rest_of(run.like)] * len(run.lines)
-        if len(lines) >= _GROUP:
-            yield lines, ids, rests
-            lines, ids, rests = [], [], []
+    try:
+        for run in runs:
+            lines += run.lines
+            ids += run.ids
+            rests += [rest_of(run.like)] * len(run.lines)
+            if len(lines) >= _GROUP:
+                yield lines, ids, rests
+                lines, ids, rests = [], [], []
+    except BulkActivateError as error:
+        lost = error
     if lines:
         yield lines, ids, rests
+    if lost is not None:
+        raise lost
 
 
 def _are_plain(ids: Sequence[str | None]) -> bool:

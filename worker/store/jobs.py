@@ -50,6 +50,9 @@ _NEVER_MS: Final = 2**53
 _READ_AHEAD: Final = 8
 """Slices fetched in one round trip when results are streamed."""
 
+_NAMED: Final = 10
+"""Slices that a message names."""
+
 _LOOKED_THROUGH: Final = 64
 """Slices fetched in one round trip when an id is looked for, about 4 MB."""
 
@@ -362,7 +365,11 @@ class JobStore:
                     yield from self.slices(job_id, number + 1, number)
 
     def slices(self, job_id: str, count: int, first: int = 0) -> Iterator[StoredSlice]:
-        """Every slice from `first` on in order, a few at a time, each as it stands when it is read."""
+        """Every slice from `first` on in order, a few at a time, each as it stands when it is read.
+
+        Raises `BulkActivateError` after the last where the ids of some are gone.
+        """
+        gone: list[int] = []
         for start in range(first, count, _READ_AHEAD):
             numbers = range(start, min(count, start + _READ_AHEAD))
             with self._redis.pipeline(transaction=False) as pipe:
@@ -372,14 +379,18 @@ class JobStore:
                     )
                 for number, (ids, *values) in zip(numbers, pipe.execute(), strict=True):
                     if ids is None:
-                        raise BulkActivateError(
-                            f"slice {number} of job {job_id} is gone from Redis: its record is lost;"
-                            " look for who deleted keys, and submit the list again"
-                        )
+                        gone.append(number)
+                        continue
                     with damage(job_id):
                         part = unpack(ids)
                         stored = check_stored(Stored(*(value or b"" for value in values)), len(part.ids))
                     yield StoredSlice(part, stored)
+        if gone:
+            these = f"{', '.join(map(str, gone[:_NAMED]))}{' ...' if len(gone) > _NAMED else ''}"
+            raise BulkActivateError(
+                f"{len(gone)} of {count - first} slices of job {job_id} are gone from Redis ({these}):"
+                " their record is lost; look for who deleted keys, and submit the list again"
+            )
 
     def skipped(self, job_id: str) -> Iterator[SkippedLine]:
         """Duplicates and malformed lines, in the order of the input."""
