@@ -9,6 +9,7 @@ EXIT_CODES = {
     "BadSettingError": 2,
     "StateChangeError": 2,
     "RequestIdTakenError": 2,
+    "DamagedRecordError": 1,
     "NoSuchJobError": 5,
     "UnbalancedError": 6,
     "UnreachableError": 7,

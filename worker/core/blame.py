@@ -54,7 +54,8 @@ def noted(breaker: Breaker, verdict: Verdict, batch: Batch, now: float, *, probe
     since = breaker.answered_since(batch.witnessed)
     served = batch.served or since
     known_bad = len(batch.ids) == 1 and batch.errors > 0
-    explained = answer and served and (known_bad or breaker.is_patience_over(now))
+    # Silence too, once patience is over: a job whose last ids are never answered has to end.
+    explained = served and ((answer and known_bad) or breaker.is_patience_over(now))
     asked = verdict.asked if isinstance(verdict, Faulty) else None
     number = breaker.failure(now, _problem(verdict), probe=probe, explained=explained, asked=asked)
     if answer:
