@@ -1,12 +1,13 @@
 """What somebody spoilt in Redis harms one job at most, and is said."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 
 import pytest
 import redis
 
 from tests.servers import valkey9
+from tests.store.conftest import Backend
 from tests.store.spoilt import MEMBERS, TELLABLE, WAYS, litter, of_wrong_type, spoil_job
 from tests.store.steps import HOST, ORG, commit, counts, put_job, settled, take
 from worker.core.errors import DamagedRecordError
@@ -53,12 +54,16 @@ async def test_a_job_goes_on_where_what_all_share_is_of_another_type(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_damaged_job_is_named_and_others_are_not_touched(
-    client: redis.Redis, jobs: JobStore, claims: ClaimStore, way: str
+    backend: Backend, client: redis.Redis, jobs: JobStore, claims: ClaimStore, way: str
 ) -> None:
     good, bad = put_job(jobs, 15), put_job(jobs, 15)
     WAYS[way](client, bad)
     named = pytest.raises(DamagedRecordError, match=f"the record of job {bad} is damaged")
-    with nullcontext() if way in TELLABLE else named:
+    # What can be told of a job that goes on asks the server about itself, which fakeredis cannot say.
+    if way not in TELLABLE:
+        with named:
+            read_report(jobs, bad)
+    elif backend.fake is None:
         read_report(jobs, bad)
     with suppress(redis.ResponseError):
         await claims.sweep(bad)
