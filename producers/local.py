@@ -12,6 +12,7 @@ from producers.connection import opened, wake_workers
 from producers.embedded_redis import embedded_redis
 from producers.jobs import Request, fingerprint, submit, whoami
 from producers.others import leave_others
+from producers.planned import show_survey
 from producers.reading import Source
 from producers.traced import traces
 from producers.watch import watch
@@ -197,6 +198,8 @@ def _submitted(source: Source, named: Request, settings: Settings, store: JobSto
         job_id = submitted.job_id
         if submitted.new:
             click.echo(f"Job {job_id}", err=True)
+            if submitted.surveyed is not None:
+                show_survey(submitted.surveyed)
             wake_workers(settings, job_id, submitted.tickets, traced.traceparent)
             return job_id
     _go_on(job_id, settings, store)
