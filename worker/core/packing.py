@@ -93,12 +93,13 @@ def joined(pieces: Sequence[Batch]) -> Batch:
 def may_be_packed(batch: Batch) -> bool:
     """Whether its ids may share a request with other suspects.
 
-    A whole request gains nothing by it; what was taken apart, or is still owed for, goes on its own.
+    A whole request gains nothing by it; what was taken apart, is still owed for, or repeats a request whose
+    access token was refused, goes on its own.
     """
     return (
         len(batch.ids) < MAX_BATCH
         and all(batch.ambiguous)
-        and not (batch.apart or batch.owed or batch.suspected)
+        and not (batch.apart or batch.owed or batch.suspected or batch.renewals)
     )
 
 
