@@ -80,8 +80,8 @@ def works(scene: Scene, job: str) -> None:
     assert worker.wait() == 0
 
 
-def takes_up(scene: Scene, job: str) -> None:
-    """What is done with a job that ended."""
+def takes_up(scene: Scene, job: str) -> str:
+    """What is done with a job that ended. The job that it leaves waits for a worker."""
     stack = scene.stack("submitter")
     child = done(stack, "retry", job)
     done(stack, "report", child, "--merged", "--output", str(stack.home / "report.html"))
@@ -89,16 +89,19 @@ def takes_up(scene: Scene, job: str) -> None:
     for words in (("purge", child), ("verify", job), ("doctor",)):
         done(stack, *words, API_URL=scene.api.url)
     assert len(stack.rows(job)) == 61
+    return stack.submit(new_ids(3))
 
 
-def looks_on(scene: Scene, job: str) -> None:
+def looks_on(scene: Scene, job: str, waits: str) -> None:
     """What only looks: reports, numbers for Prometheus, and Flower, which draws what it is told."""
     stack = scene.stack("monitor")
     assert job in done(stack, "list")
     assert '"completed"' in done(stack, "status", job, "-o", "json")
+    assert '"queued"' in done(stack, "status", waits, "-o", "json")
     assert len(stack.rows(job)) == 61
     with exporter(stack.redis_url) as shown:
         assert shown.value("redis_up") == 1
+        assert shown.value("jobs_live") == 1
     with flower(stack.redis_url, stack.home / "flower.log") as page:
         for path in ("/tasks", "/workers", "/broker"):
             assert page.status(path) == 200
