@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -169,9 +168,9 @@ def test_watching(stack: Stack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = one.getsockname()[1], other.getsockname()[1]
     env = shell(tmp_path, {"REDIS_URL": stack.redis_url}, FLOWER_PORT=str(ports[0]))
-    here = shlex.quote(f"{Path(__file__).parents[2]}/deploy/")
+    here = Path(__file__).parents[2]
     with (
-        left_running(f"env {flower.replace('deploy/', here)}", tmp_path, env),
+        left_running(f"env {flower.replace('$PWD', str(here))}", tmp_path, env),
         left_running(metrics.replace("9464", str(ports[1])), tmp_path, env),
     ):
         until(lambda: answers(f"http://127.0.0.1:{ports[0]}/healthcheck"))
