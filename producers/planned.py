@@ -1,5 +1,7 @@
 """What `plan` tells of a list, and how `submit` knows the planned list again."""
 
+import shlex
+
 import click
 
 from producers.reading import InputOptions, Source, Survey, reading_of
@@ -11,15 +13,15 @@ def plan_of(source: Source, options: InputOptions) -> str:
     return f"{source.sha256}:{reading_of(source, options)}"
 
 
-def check_plan(source: Source, options: InputOptions, planned: str) -> None:
+def check_plan(source: Source, options: InputOptions, planned: str, file: str) -> None:
     """Raises `BadInputError` where the list is not the one that was `planned`: what `plan_of` said, or its
-    sha256 alone, as `sha256sum` prints it; then any reading will do.
+    sha256 alone, as `sha256sum` prints it; then any reading will do. `file`: the list, as the user named it.
     """
     sha256, colon, reading = planned.partition(":")
     if sha256.lower() != source.sha256:
         raise BadInputError(
             f"--plan: the list's sha256 is {source.sha256}, not {sha256}: it is another list, or was"
-            f" changed since; look at it with `bulk-activate plan {source.name}`"
+            f" changed since; look at it with `bulk-activate plan {shlex.quote(file)}`"
         )
     if colon and reading != (now := reading_of(source, options)):
         raise BadInputError(

@@ -37,7 +37,7 @@ def command(file: str, planned: str | None, watched: bool, **given: Any) -> int:
     request = request_of(given, settings.org_id)
     with traces(settings) as submitting, open_source(file) as source, opened(settings, check=True) as store:
         if planned is not None:
-            check_plan(source, request.options, planned)
+            check_plan(source, request.options, planned, file)
         with submitting(request) as traced:
             submitted = submit(source, traced, store)
         if not submitted.new:
