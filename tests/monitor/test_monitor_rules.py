@@ -87,6 +87,15 @@ def test_every_metric_that_is_used_is_exported_and_every_family_is_used(
     assert unused == set()
 
 
+def test_what_an_alert_watches_is_drawn() -> None:
+    """Who is woken by an alert sees on the dashboard since when."""
+
+    def metrics(expressions: list[str]) -> set[str]:
+        return {name for expr in expressions for name in re.findall(r"bulk_activate_\w+", expr)}
+
+    assert metrics([rule["expr"] for rule in rules()]) <= metrics(expressions())
+
+
 def test_every_label_that_is_used_is_exported_with_that_value(
     exported: dict[str, dict[tuple[tuple[str, str], ...], float]],
 ) -> None:

@@ -119,8 +119,24 @@ def test_the_metrics_answer_and_count_what_was_spoilt(real: redis.Redis) -> None
     # Of the ways, two leave what the metrics ask for as it is.
     assert facts.spoilt["job"] == len(WAYS) - 3 + 1
     assert facts.jobs["queued"] == 1 + 3
-    for key in (keys.LIVE, keys.TOTALS, keys.WORKERS, "queue"):
+    whole = (keys.LIVE, keys.SCOPES, keys.TOTALS, keys.WORKERS, "queue")
+    for key in whole:
         of_wrong_type(real, key)
     facts = read_facts(real, ["queue"])
-    assert [facts.spoilt[key] for key in (keys.LIVE, keys.TOTALS, keys.WORKERS, "queue")] == [1, 1, 1, 1]
-    assert list(families(facts))
+    assert [facts.spoilt[key] for key in whole] == [1] * len(whole)
+    told = {
+        (sample.labels["where"], sample.value)
+        for family in families(facts)
+        for sample in family.samples
+        if sample.name == "bulk_activate_redis_spoilt"
+    }
+    assert {(key, 1.0) for key in whole} <= told
+    assert {where for where, _ in told} >= set(facts.spoilt), "a place that is counted is told"
+
+
+def test_a_job_is_told_of_where_what_workers_serve_is_of_another_type(real: redis.Redis) -> None:
+    jobs = JobStore(real)
+    job_id = put_job(jobs, 15)
+    of_wrong_type(real, keys.SCOPES)
+    report = read_report(jobs, job_id)
+    assert (report.state, report.state_reason.code) == ("queued", None)

@@ -2,8 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 
-from worker.core.job import ReasonCode
+from worker.core.job import RECORD_VERSION, ReasonCode
 from worker.core.scope import Scope
+
+
+def left_alone(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[ReasonCode, str] | None:
+    """Code and message where no live worker can work on the job; in place of the reason that it stores.
+
+    `scopes`: what the live workers serve; empty where that is not known.
+    """
+    return _other_version(fields) or unserved(fields, scopes)
+
+
+def _other_version(fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
+    version = fields.get("record_version", RECORD_VERSION)
+    if version == RECORD_VERSION:
+        return None
+    return ReasonCode.OTHER_RECORD_VERSION, (
+        f"its record is of version {version!r}, and this program knows version {RECORD_VERSION}:"
+        " use the program that submitted it, for its workers too"
+    )
 
 
 def unserved(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[ReasonCode, str] | None:

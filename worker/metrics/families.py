@@ -39,7 +39,7 @@ _ENDED: Final = frozenset(f"ended:{state}:{reason}" for state in AT_REST for rea
 _SENT: Final = "sent:"
 """Before the organization, in the name of a total."""
 
-SPOILT: Final = (keys.LIVE, keys.TOTALS, keys.WORKERS, "budget", "job", "queue")
+SPOILT: Final = (keys.LIVE, keys.SCOPES, keys.TOTALS, keys.WORKERS, "budget", "job", "queue")
 
 _EXCHANGES: Final = ("granted", "refused", "unavailable", "unshared")
 

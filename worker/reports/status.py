@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from worker.core.job import RECORD_VERSION, WORKABLE, ReasonCode
+from worker.core.job import WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
 from worker.core.timeline import read_timeline
-from worker.core.unserved import unserved
+from worker.core.unserved import left_alone
 from worker.reports.told import Told
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob, damage
 
@@ -33,25 +33,15 @@ def _report(store: JobStore, raw: RawJob) -> Report:
         if (refusal := store.refuses_writes()) is not None:
             code, message = refusal
             fields |= {"reason_code": code, "reason_message": message, "reason_actor": "store"}
-        elif (left := _other_version(fields) or _unserved(store, fields)) is not None:
+        elif (left := _left_alone(store, fields)) is not None:
             code, message = left
             fields |= {"reason_code": code, "reason_message": message, "reason_actor": "worker"}
     return make_report(fields, raw.history, _failures(raw), _rate(budget, raw.now_ms), raw.now_ms)
 
 
-def _other_version(fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
-    version = fields.get("record_version", RECORD_VERSION)
-    if version == RECORD_VERSION:
-        return None
-    return ReasonCode.OTHER_RECORD_VERSION, (
-        f"its record is of version {version!r}, and this program knows version {RECORD_VERSION}:"
-        " use the program that submitted it, for its workers too"
-    )
-
-
-def _unserved(store: JobStore, fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
+def _left_alone(store: JobStore, fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
     # The worker of a run serves its own job alone: another job there waits for nobody.
-    return None if store.where.flag else unserved(fields, store.live_scopes(WORKERS_WITHIN_MS))
+    return left_alone(fields, () if store.where.flag else store.live_scopes(WORKERS_WITHIN_MS))
 
 
 def _failures(raw: RawJob) -> list[FailureGroup]:

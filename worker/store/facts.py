@@ -16,8 +16,10 @@ import redis
 
 from worker.core.ids import is_org_id
 from worker.core.job import WORKABLE, State
+from worker.core.scope import Scope
+from worker.core.unserved import left_alone
 from worker.store import keys
-from worker.store.jobs import BUDGET_FIELDS, raw_budget
+from worker.store.jobs import BUDGET_FIELDS, WORKERS_WITHIN_MS, raw_budget
 
 MOST_JOBS: Final = 500
 """Jobs not at rest that are looked at; the number of all is told all the same."""
@@ -31,6 +33,8 @@ _FIELDS: Final = (
     "org_id",
     "host",
     "reason_code",
+    "api_url",
+    "record_version",
     "created_ms",
     "active_since",
     "moved_ms",
@@ -62,7 +66,7 @@ class Facts:
     jobs: Counter[str] = field(default_factory=Counter)
     """Not at rest, by state."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Of these, by why they stand as they do."""
+    """Of these, by why they stand as they do, as `status` tells it."""
     jobs_live: int = 0
     oldest_seconds: float = 0.0
     idle_seconds: float = 0.0
@@ -85,7 +89,8 @@ class _Job:
     state: State
     org_id: str
     host: str
-    reason: str
+    fields: Mapping[str, str]
+    """Its texts as they are stored."""
     created_ms: int
     moved_ms: int
     """When an id was settled last, or it began."""
@@ -100,12 +105,13 @@ def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
         pipe.time()
         pipe.hgetall(keys.TOTALS)
         pipe.zrange(keys.WORKERS, 0, -1, withscores=True)
+        pipe.zrange(keys.SCOPES, 0, -1, withscores=True)
         pipe.smembers(keys.LIVE)
         pipe.info("memory")
         pipe.info("persistence")
         for name in queues:
             pipe.llen(name)
-        (seconds, micros), totals, beats, live, memory, persistence, *lengths = _answers(pipe)
+        (seconds, micros), totals, beats, scopes, live, memory, persistence, *lengths = _answers(pipe)
     now_ms = seconds * 1000 + micros / 1000
     spoilt: Counter[str] = Counter()
     job_ids = keys.job_ids(_or(set(), live, keys.LIVE, spoilt))
@@ -123,8 +129,13 @@ def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
     )
     jobs = _jobs(client, sorted(job_ids)[:MOST_JOBS], spoilt)
     facts.orgs = _orgs(client, jobs, now_ms, spoilt)
+    served = [
+        Scope.parse(text.decode(errors="replace"))
+        for text, beat in _or((), scopes, keys.SCOPES, spoilt)
+        if abs(now_ms - beat) <= WORKERS_WITHIN_MS
+    ]
     for job in jobs:
-        _add(facts, job, now_ms)
+        _add(facts, job, now_ms, served)
     return facts
 
 
@@ -175,13 +186,15 @@ def _jobs(client: redis.Redis, job_ids: Sequence[str], spoilt: Counter[str]) -> 
 
 def _job(values: Sequence[bytes | None], waiting: int, claimed: int) -> _Job:
     """Raises `ValueError` and `TypeError` where its record was not written by us."""
-    state, org_id, host, reason = ((value or b"").decode() for value in values[:4])
-    created, active, moved, pending, ambiguous = (_number(value) for value in values[4:])
+    texts = zip(_FIELDS[:6], values[:6], strict=True)
+    fields = {name: value.decode() for name, value in texts if value is not None}
+    state, org_id, host = (fields.get(name, "") for name in ("state", "org_id", "host"))
+    created, active, moved, pending, ambiguous = (_number(value) for value in values[6:])
     if not is_org_id(org_id):
         raise ValueError("no organization")
     slices = {"waiting": _number(waiting), "claimed": _number(claimed)}
     still = {"pending": pending, "ambiguous": ambiguous}
-    return _Job(State(state), org_id, host, reason, created, max(created, active, moved), still, slices)
+    return _Job(State(state), org_id, host, fields, created, max(created, active, moved), still, slices)
 
 
 def _number(value: bytes | int | None) -> int:
@@ -215,10 +228,11 @@ def _finite(number: float) -> float:
     return number
 
 
-def _add(facts: Facts, job: _Job, now_ms: float) -> None:
+def _add(facts: Facts, job: _Job, now_ms: float, served: Sequence[Scope]) -> None:
     facts.jobs[job.state] += 1
-    if job.reason:
-        facts.reasons[job.reason] += 1
+    left = left_alone(job.fields, served) if job.state in WORKABLE else None
+    if reason := left[0] if left else job.fields.get("reason_code"):
+        facts.reasons[reason] += 1
     facts.ids_open.update(job.still)
     facts.slices.update(job.slices)
     facts.oldest_seconds = max(facts.oldest_seconds, (now_ms - job.created_ms) / 1000)

@@ -403,9 +403,17 @@ class JobStore:
                 yield from rows
 
     def live_scopes(self, within_ms: int) -> list[Scope]:
-        """What the worker processes serve that gave a sign of life within the last `within_ms`."""
+        """What the worker processes serve that gave a sign of life within the last `within_ms`.
+
+        Nothing where somebody put something else in its place: that damages no job.
+        """
         now = self.now_ms()
-        found = self._redis.zrangebyscore(keys.SCOPES, now - within_ms, now + within_ms)
+        try:
+            found = self._redis.zrangebyscore(keys.SCOPES, now - within_ms, now + within_ms)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return []
         return [Scope.parse(text.decode(errors="replace")) for text in cast("list[bytes]", found)]
 
     def apis_in_use(self) -> set[str]:
