@@ -147,7 +147,10 @@ class Settings(BaseSettings):
     @classmethod
     def _proxy_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and url.get_secret_value().strip().lower() != NO_PROXY:
-            parse_proxy(url.get_secret_value().strip(), PROXY_URL)
+            try:
+                parse_proxy(url.get_secret_value().strip(), PROXY_URL)
+            except ValueError as error:
+                raise ValueError(f"{error}; {NO_PROXY!r} is the direct way") from None
         return url
 
     @field_validator("api_token", "access_token")

@@ -47,6 +47,7 @@ def test_a_proxy_that_is_away_is_named_by_worker_status_and_doctor(stack: Stack,
     [
         ("BULK_ACTIVATE_PROXY_URL", f"socks5://me:{PASSWORD}@proxy.test"),
         ("BULK_ACTIVATE_PROXY_URL", f"http://me:{PASSWORD}@proxy.test:0"),
+        ("HTTPS_PROXY", f"socks5h://me:{PASSWORD}@proxy.test"),
         ("ALL_PROXY", f"socks5://me:{PASSWORD}@proxy.test"),
         ("BULK_ACTIVATE_CA_FILE", "/nowhere/ca.pem"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem"),
@@ -65,6 +66,22 @@ def test_a_way_that_cannot_be_is_bad_usage(
     assert done.err.startswith(f"Error: {variable}: ")
     assert done.err.count("\n") == 1
     assert PASSWORD not in done.err
+    if "PROXY" in variable:
+        assert " must " in done.err
+        assert "'none'" in done.err
+    assert ("only HTTP proxies" in done.err) == value.startswith("socks")
+
+
+def test_only_the_lower_case_of_http_proxy_leads_there(
+    monkeypatch: pytest.MonkeyPatch, stack: Stack, away: str
+) -> None:
+    """A CGI server sets `HTTP_PROXY` from a request's header: whoever sends one would get the credential."""
+    with simulator() as api:
+        for variable, way in (("HTTP_PROXY", "no proxy"), ("http_proxy", f"the proxy http://{away}")):
+            monkeypatch.setenv(variable, f"http://{away}")
+            done = stack.cli("doctor", API_URL=api.url, API_TOKEN=TOKEN)
+            assert way in done.out
+        assert done.code == 7
 
 
 def test_a_demo_needs_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, away: str) -> None:

@@ -49,7 +49,7 @@ def parse_proxy(text: str, source: str) -> Proxy:
     scheme, _, rest = text.rpartition("://")
     scheme = scheme.lower() or "http"
     if scheme.startswith("socks"):
-        raise ValueError(f"is a SOCKS proxy, which cannot be used: it {_EXPECTED}")
+        raise ValueError(f"is a SOCKS proxy, and only HTTP proxies can be used: it {_EXPECTED}")
     if scheme not in _PORTS:
         raise ValueError(_EXPECTED)
     parts = split_url(f"{scheme}://{rest}")
