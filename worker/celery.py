@@ -38,7 +38,7 @@ intake.guard()
 app = messages.make_app(_settings)
 app.conf.update(
     # Threads share the process's one loop and end cleanly; more processes are more workers.
-    worker_pool="threads",
+    worker_pool="worker.pool:WakingPool",
     worker_concurrency=SLICES_IN_FLIGHT,
 )
 

@@ -21,11 +21,14 @@ class Sent(NamedTuple):
     """Monotonic seconds."""
     who: str
     """The access token: each worker process exchanges one of its own."""
+    beside: int
+    """Other requests that were under way when it came."""
 
 
 @dataclass
 class Recorded(Simulator):
     sent: list[Sent] = field(default_factory=list)
+    under_way: int = 0
 
     def first(self, since: float = 0.0) -> dict[str, float]:
         """Who sent after `since`, and when first."""
@@ -46,9 +49,14 @@ def recorded(**config: Any) -> Iterator[Recorded]:
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.endswith("/activate"):
-            found.sent.append(Sent(time.monotonic(), request.headers["Authorization"]))
-        return await handler(request)
+        if not request.path.endswith("/activate"):
+            return await handler(request)
+        found.sent.append(Sent(time.monotonic(), request.headers["Authorization"], found.under_way))
+        found.under_way += 1
+        try:
+            return await handler(request)
+        finally:
+            found.under_way -= 1
 
     async def serve() -> None:
         app = make_app(configured(config), TOKEN)
