@@ -231,6 +231,13 @@ def unknown(burst: int, seed: int = 1, retry_after: RetryAfter = silent, workers
     return made.run(batches=1500)
 
 
+def penalty(seed: int, *, extends: bool, seconds: float = 600.0) -> float:
+    """The share used of a limit of 20 to 100/s, another for each seed, that punishes with 5 s of silence."""
+    limit = 20 * 5 ** random.Random(seed).random()
+    made = Simulation(Penalty(limit, 10, 5, extends=extends), AUTO, seed=seed)
+    return made.run(seconds=seconds).passed / limit / seconds
+
+
 LOW_LIMITS: Final = (0.5, 0.7, 1.0, 2.0, 3.0, 5.0)
 STARTS: Final = (1.0, 10.0, 100.0)
 

@@ -87,10 +87,32 @@ def test_a_slow_climb_goes_on_after_two_requests() -> None:
     assert next_look(begin(AUTO), 0.05) == pytest.approx(0.3)
 
 
-def test_a_refused_climb_is_searched_between_this_rate_and_half_of_it() -> None:
-    learned = refused(a_state(phase=Phase.CLIMB, rate=80.0, low=0.0, high=0.0), Evidence(0.1, 8, 3), 0.1)
-    assert (learned.phase, learned.low, learned.high) == (Phase.TEST, 40.0, 80.0)
-    assert 40 < learned.rate < 80
+@pytest.mark.parametrize(
+    ("rate", "hold", "low"), [(81.0, 0.1, 25.0), (8.1, 0.1, 2.5), (8.1, 1.0, 2.5), (81.0, 1.0, 40.5)]
+)
+def test_a_refused_first_climb_is_searched_from_what_was_borne_two_steps_ago(
+    rate: float, hold: float, low: float
+) -> None:
+    """But for a high rate and a long hold that was asked for."""
+    learned = refused(a_state(phase=Phase.CLIMB, rate=rate, low=0.0, high=0.0), Evidence(0.1, 8, 3), hold)
+    assert (learned.phase, learned.high) == (Phase.TEST, rate)
+    assert learned.low == pytest.approx(low)
+    assert low < learned.rate < rate
+
+
+def test_a_long_penalty_does_not_make_a_tested_rate_look_slow() -> None:
+    """What passed since is no less than so much a second, less what one hold may have put into a bucket."""
+    state = a_state(rate=50.0, low=50.0, high=52.0, sure=True, held=7.0, seconds=7.0)
+    met = refused(state, Evidence(8.0, 400, 1), 0.1)
+    assert met.low >= 0.9 * 50.0
+    assert refused(msgspec.structs.replace(state, sure=False), Evidence(8.0, 400, 1), 0.1).low < 0.8 * 50.0
+
+
+def test_one_late_answer_is_not_taken_for_a_rate_of_nothing() -> None:
+    """Refused often, and what passed was sent before the last refusal was known."""
+    state = a_state(phase=Phase.TEST, rate=55.0, low=31.0, high=100.0, strikes=3, held=0.4, seconds=0.4)
+    met = refused(state, Evidence(0.2, 0, 1, late=1), 0.5)
+    assert met.low == pytest.approx(1 / 0.6)
 
 
 def test_a_test_that_passes_raises_the_bracket_until_it_is_closed() -> None:

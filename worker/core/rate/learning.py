@@ -153,7 +153,7 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
     )
     tried = learned.tried_seconds + evidence.seconds - evidence.latency
     bounds = Bounds(
-        passed / max(seconds, 1e-3),
+        max(passed, 1) / max(seconds, 1e-3),
         passed / max(seconds - learned.held - UNTOLD, 1e-3),
         (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
         trusted,

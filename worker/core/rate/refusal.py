@@ -29,14 +29,17 @@ BORNE: Final = 0.04
 GUESS: Final = 0.1
 """Of the rate, as the lower end of a bracket where nothing better is known."""
 TWO_STEPS: Final = (1 + FIRST_CLIMB) ** 2
-"""Of the first climb."""
+"""Of the first climb: by so much is a rate higher than what was borne before the last."""
+ONE_STEP_AND_A_BIT: Final = 2.0
+"""The same with the last, which was 1.8 times lower."""
 
 
 class Bounds(NamedTuple):
     """Of the limit, in requests per second. At the last refusal and at this one there was nothing left."""
 
     at_least: float
-    """What passed since the last refusal, over all the time: less than the limit where a bucket filled up."""
+    """What passed since the last refusal, over all the time: less than the limit where a bucket filled up.
+    Of one request at least: if it was none, its answer came before the refusal was known."""
     at_most: float
     """The same without the time held, and that of which not all workers have told yet: more than the limit
     where the hold put something into the bucket."""
@@ -51,6 +54,14 @@ class Bounds(NamedTuple):
     @property
     def middle(self) -> float:
         return math.sqrt(self.at_least * self.at_most)
+
+    def without_a_burst(self, rate: float) -> float:
+        """What is left of `at_most` where the hold filled a bucket: however long it was, only once.
+
+        It says more than `at_least` after a long hold that a penalty asked for, and too much where a window
+        of a minute lets go all at once: not to be believed of a rate that was never tested.
+        """
+        return self.at_most * (1 - max(A_BURST, rate) / max(self.passed, 1.0))
 
 
 def refused_often(learned: Learned, bounds: Bounds, *, blocked: bool) -> Learned:
@@ -67,9 +78,10 @@ def refused_climbing(learned: Learned, bounds: Bounds) -> Learned:
     """Refused while looking for more than `low`."""
     rate, low = learned.rate, learned.low
     if not low:
-        # Two steps ago it was half; a burst may have borne even that.
-        # Where a hold takes more than a burst would bring, two steps are taken back in full.
-        back = TWO_STEPS if learned.held > DEAR and rate < A_BURST else 2.0
+        # A burst alone may have borne the last step. Were `low` more than is allowed, the tests above it
+        # would be refused in turn, each for a long hold where refusals are punished. Not where the API asks
+        # for a long hold by itself: that fills a bucket again, and coming back from so far below costs more.
+        back = ONE_STEP_AND_A_BIT if learned.held > DEAR and rate >= A_BURST else TWO_STEPS
         return narrow(_moved(learned), low=rate / back, high=rate)
     if rate > VERY_FAR * low and learned.beyond > max(A_BURST, low):
         return narrow(_moved(learned), low=rate / 2, high=rate)
@@ -108,7 +120,8 @@ def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
         # One so soon may be chance: workers that start together.
         return settle(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
     high = min(bounds.at_most, rate)
-    low = min(max(math.sqrt(bounds.at_least * high), FURTHEST_FALL * rate), learned.low)
+    least = max(bounds.at_least, bounds.without_a_burst(rate) if learned.sure else 0.0)
+    low = min(max(math.sqrt(least * high), FURTHEST_FALL * rate), learned.low)
     known = _moved(learned) if low < 0.75 * learned.low else learned
     if learned.held > DEAR:
         return narrow(known, low=low, high=high)
