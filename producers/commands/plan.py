@@ -72,7 +72,8 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
         click.echo(f"  and {manifest.malformed - len(malformed):,} more")
     show_advice(surveyed)
     again = shlex.join([file, *as_arguments(options), "--plan", plan])
-    click.echo(f"\nNext: bulk-activate submit {again}", err=True)
+    instead = "look at the warning first; if the list is right as it is, " if surveyed.advice else ""
+    click.echo(f"\nNext: {instead}bulk-activate submit {again}", err=True)
     return 0
 
 

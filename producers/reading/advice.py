@@ -1,10 +1,9 @@
 """What of a list's ids looks like a mistake, though each of them may be one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from producers.reading.columns import is_heading
-from producers.reading.options import Format
 
 _SHOWN: Final = 4
 """Characters of an id at each of its ends, at most."""
@@ -18,20 +17,21 @@ def ends(id_: str) -> str:
     return f"{id_[:shown]}…{id_[-shown:]}" if shown else f"{id_[: len(id_) // 2]}…"
 
 
-def advice(sample: Sequence[str], read_as: Format) -> Iterator[str]:
-    """`sample`: the first ids of the list."""
+def advice(sample: Sequence[str], likeness: Callable[[], str]) -> Iterator[str]:
+    """`sample`: the first ids of the list. `likeness`: what the list seems to be, see `signatures`."""
     around = sum(id_[0] in _AROUND or id_[-1] in _AROUND for id_ in sample)
     if 2 * around > len(sample):
-        cure = "; --format ndjson reads JSON strings" if read_as == "lines" else ""
-        yield f"most ids begin or end with a quote, a bracket or a comma, which is hardly part of them{cure}"
+        odd = "most ids begin or end with a quote, a bracket or a comma, which is hardly part of them"
+        yield odd + likeness()
     elif 2 * sum(not _WITHIN.isdisjoint(id_) for id_ in sample) > len(sample):
-        yield "most ids hold a comma, a semicolon or a bar: is each line one id? --format csv reads CSV"
+        yield f"most ids hold a comma, a semicolon or a bar, as if a line were more than an id{likeness()}"
     if sample and _is_heading(sample):
         yield "the first id looks like a heading: is it one? It would be sent"
 
 
 def _is_heading(sample: Sequence[str]) -> bool:
-    """Known as one, or without a digit where most others have some."""
+    """Known as one, or a word without a digit where most others have some."""
     first, *others = sample
     digits = sum(any(char.isdigit() for char in id_) for id_ in others)
-    return is_heading(first.strip("\"'")) or (not any(map(str.isdigit, first)) and 2 * digits > len(others))
+    is_word = any(map(str.isalpha, first)) and not any(map(str.isdigit, first))
+    return is_heading(first.strip("\"'")) or (is_word and 2 * digits > len(others))

@@ -23,6 +23,8 @@ _BY_SUFFIX: Final[dict[str, Format]] = {
     ".tsv": "tsv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    # A value per line, as many write it; an array is no such value, and is refused with what to do.
+    ".json": "ndjson",
     ".xlsx": "xlsx",
 }
 _TABLES: Final = ("csv", "tsv", "xlsx")

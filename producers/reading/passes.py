@@ -1,10 +1,11 @@
-"""One pass over the bytes of a file, from the start, unpacked where needed."""
+"""One pass over the bytes of a file, from the start, unpacked and turned into UTF-8 where needed."""
 
+import codecs
 import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Protocol
 
 from worker.core.errors import BadInputError
@@ -27,6 +28,17 @@ def unpacked_pieces(file: IO[bytes], name: str) -> Iterator[bytes]:
     """The bytes of the text within the gzip `file`. Raises BadInputError where it is damaged."""
     with io.BufferedReader(_FromStart(file), PIECE) as packed, gzip.GzipFile(fileobj=packed) as stream:
         yield from _pieces(stream, name)
+
+
+def in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The text of `pieces`, in UTF-16 with its byte order mark, as UTF-8 without one.
+
+    What is no character becomes U+FFFD, which no id may hold: the line that has it is malformed.
+    """
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    for piece in pieces:
+        yield decoder.decode(piece).encode()
+    yield decoder.decode(b"", final=True).encode()
 
 
 def _pieces(stream: _Readable, name: str) -> Iterator[bytes]:

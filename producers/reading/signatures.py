@@ -54,7 +54,8 @@ _SIGNS: Final = (
     ),
     _sign(
         rb"#TYPE ",
-        "PowerShell's Export-Csv with its #TYPE line: take that away, or export with -NoTypeInformation",
+        "PowerShell's Export-Csv with its #TYPE line: take that away (tail -n +2 FILE), or export with"
+        " -NoTypeInformation",
     ),
     _sign(rb"sep=.\r?\n", "CSV with Excel's sep= line: --format csv reads it", "lines", "ndjson", "tsv"),
     _sign(
@@ -69,8 +70,19 @@ _SIGNS: Final = (
         "tsv",
     ),
     _sign(
+        rb"\s*\{[ \t]*\r?\n",
+        "JSON printed over several lines: put each value on one (jq -c . FILE, or jq -c '.KEY[]' FILE for a"
+        " list within)",
+        "ndjson",
+    ),
+    _sign(
         rb" [^\n]*\n-+(?:\+-+)*\r?\n",
         "a table as psql prints it: psql -At prints the values alone, and --csv a CSV",
+    ),
+    _sign(
+        rb"(?:\r?\n)*[^\n]{1,4000}\n-+(?: +-+)* *\r?\n",
+        "a table as PowerShell prints it: take the values alone (Select-Object -ExpandProperty NAME), or"
+        " Export-Csv",
     ),
     _sign(rb"\s*\+-+(?:\+-+)*\+\r?\n", "a table as mysql prints it: mysql -BN prints the values alone"),
     _sign(rb"\s*\|[^\n]*\|\s*\n\s*\|[ :|-]+\|", "a table in Markdown: take the column with the ids alone"),

@@ -1,5 +1,6 @@
 """The input as the user named it: bytes that can be read several times and stay the same."""
 
+import codecs
 import hashlib
 import os
 import shutil
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from producers.reading.blocks import Block, Overlong, blocks
-from producers.reading.passes import PIECE, raw_pieces, unpacked_pieces
+from producers.reading.passes import PIECE, in_utf8, raw_pieces, unpacked_pieces
 from producers.reading.workbook import read_sheet
 from worker.core.errors import BadInputError
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
 """No text begins so, in UTF-8 or any other encoding of it: knowing it is no guess about the content."""
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""As Excel's 'Unicode Text' and PowerShell's `>` begin. Neither begins a text in UTF-8."""
 _HEAD = 64 * 1024
 
 
 class Source:
-    """A list that has been read once from end to end: it is whole, it is no UTF-16, and its hash is known.
+    """A list that has been read once from end to end: it is whole, and its hash is known.
 
     The file stays open, so that another file put in its place does no harm; one that is changed in place
     is found at the end of the pass. What cannot be read twice (standard input, a pipe) is kept in a
@@ -38,7 +40,7 @@ class Source:
     def open(cls, path: str, stdin: IO[bytes] | None = None) -> Self:
         """The file at `path`; for '-' what `stdin` holds, by default the process's.
 
-        Raises BadInputError if it cannot be read, is damaged gzip, or is text in UTF-16.
+        Raises BadInputError if it cannot be read, or is damaged gzip.
         """
         if path == STDIN:
             return cls("standard input", _spooled(stdin or sys.stdin.buffer, "standard input"))
@@ -67,6 +69,7 @@ class Source:
             self.sha256 = self._hash()
             """Hexadecimal, over the bytes as given."""
             self._check_whole()
+            self._is_utf_16 = self._begins_as_utf_16()
         except BaseException:
             self.close()
             raise
@@ -83,8 +86,8 @@ class Source:
         self._file.close()
 
     def head(self) -> bytes:
-        """The first bytes of the text, or of whatever it is."""
-        return next(self._pieces(), b"")[:_HEAD]
+        """The first bytes of the text, in UTF-8, or of whatever it is."""
+        return next(self._text(), b"")[:_HEAD]
 
     def sheet(self, wanted: str | None) -> "CalamineSheet":
         """The sheet of a workbook. Kept: reading it takes longer than all that is done with it."""
@@ -95,7 +98,10 @@ class Source:
 
     def lines(self) -> Iterator[Block | Overlong]:
         """A fresh pass over the text. Raises BadInputError at its end if the file was changed meanwhile."""
-        return blocks(self._pieces())
+        return blocks(self._text())
+
+    def _text(self) -> Iterator[bytes]:
+        return in_utf8(self._pieces()) if self._is_utf_16 else self._pieces()
 
     def _pieces(self) -> Iterator[bytes]:
         try:
@@ -114,14 +120,12 @@ class Source:
     def _check_whole(self) -> None:
         if self.is_gzip and not self.size:
             raise BadInputError(f"{self.name}: the gzip data is cut short; copy or pack the file again")
-        if self.head().startswith(_UTF_16):
-            raise BadInputError(
-                f"{self.name}: UTF-16 text, expected UTF-8; save it as UTF-8, in PowerShell with"
-                " `| Set-Content -Encoding utf8 FILE` in place of `> FILE`"
-            )
         if self.is_gzip:
             for _ in self._pieces():
                 pass  # Its end tells whether it is whole.
+
+    def _begins_as_utf_16(self) -> bool:
+        return next(self._pieces(), b"").startswith(_UTF_16)
 
     def _check_unchanged(self) -> None:
         if self._state_now() != self._state:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from producers.reading.advice import advice, ends
@@ -52,18 +53,18 @@ def survey(source: Source, options: InputOptions) -> Survey:
         last = piece.ids[-1]
         if len(sample) < _SAMPLE:
             sample += piece.ids[: _SAMPLE - len(sample)]
-    kind = format_of(source, options)
+    seems = partial(likeness, source, format_of(source, options))
     if faults.count > rows and not options.allow_malformed:
+        others = f", or send the other {rows:,} alone with --allow-malformed" if rows else ""
         raise BadInputError(
             f"{source.name}: {faults.count:,} of {rows + faults.count:,} lines are malformed, and nothing was"
-            f" stored or sent: {faults.commonest()}{likeness(source, kind)};"
-            " mend the list, or send the other lines alone with --allow-malformed"
+            f" stored or sent: {faults.commonest()}{seems()}; mend the list{others}"
         )
     return Survey(
         hashes.repeated(),
         ends(sample[0]) if sample else "",
         ends(last) if last else "",
-        tuple(advice(sample, kind)),
+        tuple(advice(sample, seems)),
     )
 
 
@@ -83,7 +84,7 @@ class _Faults:
 
     def commonest(self) -> str:
         told = ((count, self._examples[kind]) for kind, count in self._kinds.most_common(_FAULTS))
-        return "; ".join(f"{count:,} as line {row.line}: {row.why}" for count, row in told)
+        return ", ".join(f"{count:,} like line {row.line} ({row.why})" for count, row in told)
 
 
 _NUMBER: Final = re.compile(r"\d+")

@@ -67,6 +67,7 @@ def test_what_looks_like_a_mistake_is_told(tmp_path: Path) -> None:
     done = plan(str(path))
     assert done.code == 0
     assert "Warning: most ids begin or end with a quote" in done.err
+    assert "Next: look at the warning first; if the list is right as it is, bulk-activate submit" in done.err
     assert "--format ndjson" in plan(str(path), "-o", "json").json()["warnings"][0]
 
 

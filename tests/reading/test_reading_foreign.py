@@ -51,6 +51,10 @@ def refusal(tmp_path: Path, data: bytes, name: str = "ids.txt", **options: objec
         ("one.csv", f'\ufeff#TYPE Token\r\n"Id"\r\n"{A}"\r\n'.encode(), "-NoTypeInformation"),
         ("array.ndjson", b'[{"id":"a"},{"id":"b"}]\n', "jq -c '.[]'"),
         ("array.txt", b'[{"id": "a"}, {"id": "b"}]', "jq -c '.[]'"),
+        ("array.json", f'["{A}", "{B}"]'.encode(), "jq -c '.[]'"),
+        ("printed.json", f'[\n  "{A}",\n  "{B}"\n]\n'.encode(), "jq -c '.[]'"),
+        ("objects.json", b'[\n  {\n    "id": "a"\n  },\n  {\n    "id": "b"\n  }\n]\n', "jq -c '.[]'"),
+        ("object.json", b'{\n  "id": "a"\n}\n', "jq -c ."),
         ("objects.txt", b'{"id": "a"}\n{"id": "b"}\n', "--format ndjson"),
         ("sep.txt", f"sep=;\nid;name\n{A};Bob X\n{B};Eve Y\nz;A B\n".encode(), "sep="),
         ("ids.zip", b"PK\x03\x04\x14\0\0\0ids.txt\n\xff\n", "zip archive"),
@@ -72,8 +76,50 @@ def test_a_list_that_is_something_else_is_refused_with_what_it_seems_to_be(
     assert A not in message
 
 
-def test_powershell_s_utf_16_is_refused_when_it_is_opened(tmp_path: Path) -> None:
-    assert "Set-Content -Encoding utf8" in refusal(tmp_path, f"{A}\r\n".encode("utf-16"))
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_utf_16_with_its_mark_is_text_as_any_other(
+    read: Read, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """As Excel's 'Unicode Text' and PowerShell's `>` write it."""
+
+    def encoded(text: str) -> bytes:
+        return pack(f"\ufeff{text}".encode(encoding))
+
+    assert read(encoded(f"{A}\r\n\r\n{B}\r\n")) == [Wellformed(1, A), Wellformed(3, B)]
+    table = encoded(f"Owner\tToken Id\r\nJ\u00fcrgen\t{A}\r\n\u4e00\t{B}\r\n")
+    assert read(table, format="tsv", column="Token Id") == [Wellformed(2, A), Wellformed(3, B)]
+    assert read(encoded(f'"{A}"\r\n'), format="ndjson") == [Wellformed(1, A)]
+    ours = OURS.decode() + "1,'=a,failed,,,,,\r\n"
+    assert read(encoded(ours)) == [Wellformed(2, "=a")]
+    # Two files joined, each with its mark.
+    assert read(encoded(f"{A}\r\n\ufeff{B}\r\n")) == [Wellformed(1, A), Wellformed(2, B)]
+
+
+def test_utf_16_that_is_no_text_costs_the_lines_that_it_is_in(read: Read) -> None:
+    lost = "a replacement character at column 2"
+    torn = "\ufeffa\nb".encode("utf-16-le") + b"\x00\xd8" + "\nc\nd".encode("utf-16-le") + b"x"
+    assert read(torn) == [Wellformed(1, "a"), Malformed(2, lost), Wellformed(3, "c"), Malformed(4, lost)]
+
+
+def test_utf_16_is_read_in_pieces_of_any_size(read: Read) -> None:
+    """A character may stand on the seam of two."""
+    ids = [f"{A}-\U0001f511-{number}" for number in range(40_000)]
+    rows = read("\n".join(ids).encode("utf-16"))
+    assert [row.id for row in rows if isinstance(row, Wellformed)] == ids
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_table_that_powershell_printed_is_known(tmp_path: Path, ending: str) -> None:
+    table = ["", "TokenId".ljust(37) + "Owner", "-------".ljust(37) + "-----", f"{A} Bob", f"{B} Eve", ""]
+    message = refusal(tmp_path, ending.join(table).encode("utf-16"))
+    assert "PowerShell prints it" in message
+
+
+def test_json_values_are_read_a_line_each_whatever_the_name(read_file: Read) -> None:
+    expected = [Wellformed(1, A), Wellformed(2, B)]
+    assert read_file("ids.json", f'"{A}"\n"{B}"\n'.encode()) == expected
+    assert read_file("ids.json.gz", f'{{"id": "{A}"}}\n{{"id": "{B}"}}\n'.encode()) == expected
 
 
 def test_most_of_it_malformed_is_refused_with_the_commonest_faults_by_line(tmp_path: Path) -> None:
@@ -81,9 +127,20 @@ def test_most_of_it_malformed_is_refused_with_the_commonest_faults_by_line(tmp_p
     message = refusal(tmp_path, "\n".join(lines).encode())
     assert "7 of 11 lines are malformed" in message
     assert "nothing was stored or sent" in message
-    assert "3 as line 5: a space at column 2; 2 as line 9: a zero-width space at column 2; 1 as" in message
-    assert "--allow-malformed" in message
-    assert message.count(" as line ") == 3
+    assert (
+        "3 like line 5 (a space at column 2), 2 like line 9 (a zero-width space at column 2), 1 like"
+        in message
+    )
+    assert message.endswith("; mend the list, or send the other 4 alone with --allow-malformed")
+    assert message.count(" like line ") == 3
+
+
+def test_where_no_line_is_an_id_none_is_offered_to_be_sent_alone(tmp_path: Path) -> None:
+    message = refusal(tmp_path, b"a b\nc d\n")
+    assert message.endswith(
+        "2 of 2 lines are malformed, and nothing was stored or sent: 2 like line 1 (a space"
+        " at column 2); mend the list"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +240,8 @@ def advice_of(data: bytes, **options: object) -> tuple[str, ...]:
     ("data", "words"),
     [
         (f'"{A}"\n"{B}"\n'.encode(), "--format ndjson"),
-        (f'[\n"{A}",\n"{B}"\n]\n'.encode(), "a quote, a bracket or a comma"),
+        (f'[\n"{A}",\n"{B}"\n]\n'.encode(), "jq -c '.[]'"),
+        (f"'{A}'\n'{B}'\n".encode(), "a quote, a bracket or a comma"),
         (f"({A})\n({B})\n".encode(), "bracket"),
         (f"{A},\n{B},\n{A}\n".encode(), "comma"),
         (f"{A},Bob\n{B},Eve\n".encode(), "--format csv"),
