@@ -11,6 +11,7 @@ from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
 from tests.engine.gateway import all_active, gateway
 from tests.engine.jobs import Job, Jobs
+from worker.core.bottleneck import FAULTS, bottleneck
 from worker.core.breaker import MANY
 
 WAITS = "the API does not answer"
@@ -40,6 +41,32 @@ async def test_an_outage_stops_the_sending_and_costs_no_id_an_attempt(jobs: Jobs
         assert {row.attempts for row in jobs.rows(job).values()} == {1}
         assert {row.outcome for row in jobs.rows(job).values()} == {"activated"}
         await agrees(jobs, job, api)
+
+
+async def test_while_the_api_is_away_the_job_says_one_thing_and_blames_no_worker(
+    jobs: Jobs, redis_url: str
+) -> None:
+    async with stand_in(faults={"hang": 1.0}) as api, fleet(redis_url, api.url) as workers:
+        workers.start(request_timeout=0.1)
+        job = jobs.put(15 * 20)
+        workers.submit(job)
+        await until(lambda: waits(jobs, job))
+        asked, said = await api.requests(), set()
+
+        async def probes_came() -> bool:
+            said.add(jobs.report(job).state_reason.message)
+            return await api.requests() > asked + 3
+
+        await until(probes_came)
+        assert len(said) == 1
+        await api.control(faults={"hang": 0.0})
+        await until(lambda: jobs.rests(job))
+        report = jobs.report(job)
+        seconds = report.progress.seconds
+        # The wait behind the breaker is by far the longest.
+        assert seconds["backing_off"] > sum(seconds[name] for name in ("in_flight", "waiting_for_rate"))
+        told = bottleneck(seconds, sent=report.requests["sent"], throttled=0, allowed=None)
+        assert told in {None, FAULTS}
 
 
 async def test_one_batch_alone_goes_out_as_the_probe(jobs: Jobs, redis_url: str) -> None:

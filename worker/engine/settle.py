@@ -28,7 +28,7 @@ from worker.core.answer import (
 )
 from worker.core.batch import Batch
 from worker.core.blame import owing
-from worker.core.breaker import is_away
+from worker.core.breaker import Phase, is_away
 from worker.core.job import ReasonCode
 from worker.core.latency import bucket_of
 from worker.core.policy import Policy, charges, decide, is_to_be_split
@@ -174,7 +174,7 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     elif isinstance(reply, Reply):
         _passed(sent, reply, now, run)
     if isinstance(verdict, Intercepted | Unreached):
-        run.ledger.trouble(verdict.reason.message)
+        _trouble(verdict, run)
     if isinstance(verdict, Unauthorized) and verdict.then is Then.AGAIN:
         run.ledger.trouble("the access token is refused (HTTP 401); it is tried again for a while")
     # Before and after: what it owes may have become known while it waited, and by this answer.
@@ -192,6 +192,12 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         step, now_charged = _owing(step, verdict, owed, blamed=blamed)
     run.ledger.count("charged", guilty + more + now_charged)
     return step
+
+
+def _trouble(verdict: Intercepted | Unreached, run: Run) -> None:
+    # Once the breaker is open its words stand: two that take turns would look like news.
+    if run.gate.breaker.phase is Phase.CLOSED:
+        run.ledger.trouble(verdict.reason.message)
 
 
 def _owing(step: Retry, verdict: Verdict, owed: int, *, blamed: bool) -> tuple[Retry, bool]:
@@ -243,7 +249,7 @@ def _their_now(reply: Reply | NoReply) -> float:
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
     clock = run.lane.now
-    while (entry := await run.gate.enter(run.goes_on, run.ledger.trouble)) is not None:
+    while (entry := await _entered(run)) is not None:
         slot = None
         asked, full = clock(), run.lane.places.full_seconds()
         try:
@@ -273,6 +279,20 @@ async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | N
         run.ledger.count(bucket_of(answered - sent))
         return Sent(reply, entry, slot, answered - sent)
     return None
+
+
+async def _entered(run: Run) -> Entry | None:
+    """See `Gate.enter`. A wait while the API is away is the API's fault, and counts as one in the report."""
+    since: list[float] = []
+
+    def waits(problem: str) -> None:
+        since.append(run.lane.now())
+        run.ledger.trouble(problem)
+
+    entry = await run.gate.enter(run.goes_on, waits)
+    if since:
+        run.ledger.spent("backing_off", run.lane.now() - since[0])
+    return entry
 
 
 def _count(reply: Reply | NoReply, repeat: str, allowed: float, ledger: Ledger) -> None:
