@@ -19,13 +19,16 @@ def ends(id_: str) -> str:
 
 def advice(sample: Sequence[str], likeness: Callable[[], str]) -> Iterator[str]:
     """`sample`: the first ids of the list. `likeness`: what the list seems to be, see `signatures`."""
+    if not sample:
+        yield "the list holds no id"
+        return
     around = sum(id_[0] in _AROUND or id_[-1] in _AROUND for id_ in sample)
     if 2 * around > len(sample):
         odd = "most ids begin or end with a quote, a bracket or a comma, which is hardly part of them"
         yield odd + likeness()
     elif 2 * sum(not _WITHIN.isdisjoint(id_) for id_ in sample) > len(sample):
         yield f"most ids hold a comma, a semicolon or a bar, as if a line were more than an id{likeness()}"
-    if sample and _is_heading(sample):
+    if _is_heading(sample):
         yield "the first id looks like a heading: is it one? It would be sent"
 
 

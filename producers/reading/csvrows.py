@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from producers.reading.columns import Layout, UnreadableError, layout
 from producers.reading.csvrecords import NoText, Record
-from producers.reading.dialect import is_directive
+from producers.reading.dialect import is_directive, is_our_header
 from producers.reading.rows import Malformed, Row, checked, trimmed
 from worker.core.formulas import unguarded
 
@@ -12,8 +12,9 @@ from worker.core.formulas import unguarded
 def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iterator[Row]:
     """The rows of the table called `name`; `column` names or numbers the one with the ids.
 
-    A record equal to the header is none: files joined by `cat` hold one each. Raises UnreadableError if the
-    column is not there, or if the first record is broken: it might be the header.
+    A record equal to the header is none: files joined by `cat` hold one each, and of our own results each may
+    have its own columns. Raises UnreadableError if the column is not there, or if the first record is broken:
+    it might be the header.
     """
     where: Layout | None = None
     for line, cells in records:
@@ -27,6 +28,8 @@ def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iter
                 continue
         if isinstance(cells, str):
             yield Malformed(line, cells)
+        elif where.is_ours and "id" in cells and is_our_header(header := [trimmed(cell) for cell in cells]):
+            where = layout(header, column, name)
         elif (row := _row(line, cells, where)) is not None:
             yield row
 

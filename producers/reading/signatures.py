@@ -47,6 +47,7 @@ _SIGNS: Final = (
         "an HTML page, perhaps that of a login: export or download the list again",
     ),
     _sign(rb"\s*<\?xml", "XML: export the ids as CSV"),
+    _sign(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff", "UTF-32: save it as UTF-8"),
     _sign(rb"(?:[^\x00]\x00){8}|(?:\x00[^\x00]){8}", "UTF-16 without its mark: save it as UTF-8"),
     _sign(
         rb"[^\n\r]{1,4000}\r(?!\n)[^\n]*\Z",

@@ -125,7 +125,8 @@ class Source:
                 pass  # Its end tells whether it is whole.
 
     def _begins_as_utf_16(self) -> bool:
-        return next(self._pieces(), b"").startswith(_UTF_16)
+        first = next(self._pieces(), b"")
+        return first.startswith(_UTF_16) and not first.startswith(codecs.BOM_UTF32_LE)
 
     def _check_unchanged(self) -> None:
         if self._state_now() != self._state:

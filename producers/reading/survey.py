@@ -56,9 +56,11 @@ def survey(source: Source, options: InputOptions) -> Survey:
     seems = partial(likeness, source, format_of(source, options))
     if faults.count > rows and not options.allow_malformed:
         others = f", or send the other {rows:,} alone with --allow-malformed" if rows else ""
+        # Of what is another thing no line is to be sent.
+        cure = seems() or f"; mend the list{others}"
         raise BadInputError(
             f"{source.name}: {faults.count:,} of {rows + faults.count:,} lines are malformed, and nothing was"
-            f" stored or sent: {faults.commonest()}{seems()}; mend the list{others}"
+            f" stored or sent: {faults.commonest()}{cure}"
         )
     return Survey(
         hashes.repeated(),

@@ -64,6 +64,7 @@ def refusal(tmp_path: Path, data: bytes, name: str = "ids.txt", **options: objec
         ("word.txt", rb"{\rtf1\ansi {\fonttbl x}}", "RTF"),
         ("login.txt", b"<!DOCTYPE html>\n<html lang='en'>\n<head x='y'>", "HTML"),
         ("little.txt", f"{A}\n{B}\n".encode("utf-16-le"), "UTF-16 without its mark"),
+        ("wide.txt", f"{A}\n{B}\n".encode("utf-32"), "UTF-32"),
         ("packed.txt", gzip.compress(f"{A}\tBob\n".encode(), mtime=0), "--format tsv"),
     ],
 )
@@ -213,6 +214,16 @@ def test_joined_csvs_with_quotes_and_marks_read_as_one_list(read: Read) -> None:
     assert read(part % b"a" + part % b"b", format="csv") == [Wellformed(2, "a"), Wellformed(4, "b")]
 
 
+def test_joined_results_of_other_columns_are_each_read_by_their_own_header(read: Read) -> None:
+    """As versions, `--merged` and spreadsheets leave them."""
+    wider = b"outcome,note,line,id\nfailed,x,1,'=b\n"
+    assert read(OURS + b"1,'=a,failed,,,,,\n" + BOM + wider + OURS + b"1,c,failed,,,,,\n") == [
+        Wellformed(2, "=a"),
+        Wellformed(4, "=b"),
+        Wellformed(6, "c"),
+    ]
+
+
 @pytest.mark.parametrize("head", [b"", b"sep=,\n", b"sep=,\r\n", BOM, BOM + b"sep=,\r\n"])
 def test_our_own_columns_are_known_whatever_stands_beside_them(read: Read, head: bytes) -> None:
     data = head + b"note,outcome,id,line\r\nx,failed,'=a,1\r\n"
@@ -248,15 +259,15 @@ def advice_of(data: bytes, **options: object) -> tuple[str, ...]:
         (f"id\n{A}\n{B}\n".encode(), "looks like a heading"),
         (f"Schluessel\n{A}\n{B}\n".encode(), "looks like a heading"),
         (f" id \n------\n {A}\n {B}\n".encode(), "looks like a heading"),
+        (b"", "holds no id"),
+        (b"\n \n", "holds no id"),
     ],
 )
 def test_what_looks_like_a_mistake_is_told_and_not_refused(data: bytes, words: str) -> None:
     assert words in " ".join(advice_of(data))
 
 
-@pytest.mark.parametrize(
-    "data", [f"{A}\n{B}\n".encode(), b"abc\ndef\n", b"x\n", b"", f'"{A}"\n{B}\n'.encode()]
-)
+@pytest.mark.parametrize("data", [f"{A}\n{B}\n".encode(), b"abc\ndef\n", b"x\n", f'"{A}"\n{B}\n'.encode()])
 def test_an_ordinary_list_brings_no_advice(data: bytes) -> None:
     assert advice_of(data) == ()
 

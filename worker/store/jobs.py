@@ -146,8 +146,8 @@ class JobStore:
         found = rest[0].decode()
         if code is Code.TAKEN:
             raise RequestIdTakenError(
-                f"request id {request_id!r} belongs to job {found}, which has another list or organization:"
-                " use another --request-id, or submit the same list"
+                f"request id {request_id!r} belongs to job {found}, which has another list or organization,"
+                " or reads the list in another way: use another --request-id, or submit the same list"
             )
         return found, code is Code.CREATED
 
