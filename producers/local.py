@@ -72,7 +72,7 @@ class _Run:
         environment = {**self.environment, f"{PREFIX}REDIS_URL": self.settings.redis_url}
         with Child("worker", ["--job", job_id], environment, place.home / "worker.log") as worker:
             # Its Redis comes back with another run, and with nothing else.
-            watch(self.store, job_id, tick=worker.keep_alive, patience=0)
+            watch(self.store, job_id, tick=worker.keep_alive, patience=0, own_worker=True)
             # A paused job's last answers land first: nothing moves while the folder is written.
             worker.stop()
         return self.write(job_id)

@@ -38,6 +38,8 @@ class Look:
     """The store's clock, by which a hold ends."""
     workers: int
     speed: Now | None = None
+    starting: bool = False
+    """Whether a worker of its own was started for the job, and has not been seen alive yet."""
 
     def held_for(self) -> float:
         """Seconds that a 429 still holds all sending."""
@@ -109,14 +111,19 @@ def _pace(look: Look) -> Iterator[Text]:
 
 def _workers(look: Look) -> Iterator[Text]:
     if look.report.state in _MOVING:
-        workers = f"{look.workers} worker{'' if look.workers == 1 else 's'}"
-        yield Text(workers if look.workers else "no worker is alive", style="" if look.workers else "red")
+        if look.starting:
+            yield Text("its worker starts")
+        elif look.workers:
+            yield Text(f"{look.workers} worker{'' if look.workers == 1 else 's'}")
+        else:
+            yield Text("no worker is alive", style="red")
 
 
 def _why(look: Look) -> Iterator[Text]:
     why = look.report.state_reason
-    # Who resumed a job is no reason for anything any more.
-    if why.code is not None and not (why.code == ReasonCode.USER and look.report.state is State.RUNNING):
+    # Who resumed a job is no reason for anything any more; nor is what an earlier run met, until it is tried.
+    over = why.code == ReasonCode.USER or (look.starting and why.code == ReasonCode.API_UNAVAILABLE)
+    if why.code is not None and not (over and look.report.state is State.RUNNING):
         words = visible(f"{why.code}: {why.message}" if why.message else why.code)
         yield Text(words, style="yellow")
 

@@ -4,6 +4,7 @@ import click
 
 from producers.connection import wake_workers
 from producers.jobs import Submitted
+from producers.suggest import next_command
 from producers.watch import watch
 from worker.core.job import exit_code
 from worker.settings import Settings
@@ -20,11 +21,12 @@ def started(
         click.echo(
             f"Job {job.job_id} is stored and goes on; stdout did not take its id ({failure})", err=True
         )
-    if job.new and not job.tickets:
+    if job.surveyed is None and job.new and not job.tickets:
         click.echo("Warning: this job holds no id: there is nothing to do", err=True)
     wake_workers(settings, job.job_id, job.tickets, traceparent)
     if not watched:
         click.echo(f"Next: bulk-activate status {job.job_id} --watch", err=True)
         return 0
     report = watch(store, job.job_id)
+    click.echo(f"Next: {next_command(report)}", err=True)
     return exit_code(report.state, report.unsuccessful())

@@ -1,7 +1,11 @@
 """The command that a person most likely wants next."""
 
+import shlex
+from pathlib import Path
+
 from worker.core.job import AT_REST, State
 from worker.core.report import Report
+from worker.reports.folder import FAILED
 from worker.store.jobs import Where
 
 
@@ -43,6 +47,16 @@ def _next_local(report: Report, where: Where) -> str:
     if where.at_work and report.state is not State.PAUSED:
         return f"bulk-activate status {job} --local --watch"
     return f"bulk-activate run --resume {job}   # or end it: bulk-activate cancel {job} --local"
+
+
+def after_run(report: Report, folder: Path) -> str:
+    """For a job that `run` took to rest, and not all of whose ids are active; `folder` has its results."""
+    failed = shlex.quote(str(folder / FAILED))
+    if _is_hopeless(report):
+        return f"What is not active stands in {failed}; trying again mends none of the reasons"
+    return (
+        f"Next: bulk-activate run {failed} --org {report.org_id}   # what is not active; or look at it first"
+    )
 
 
 def _is_hopeless(report: Report) -> bool:

@@ -39,8 +39,11 @@ def watch(
     timeout: float | None = None,
     tick: Callable[[], None] = lambda: None,
     patience: float = PATIENCE,
+    own_worker: bool = False,
 ) -> Report:
     """The report once the job rests or is paused. `tick` is called at every look.
+
+    `own_worker`: one was just started for this job alone; until it is seen, nobody misses one.
 
     A Redis that is away is waited for, `patience` seconds: workers do so too, and go on with the job.
     Raises `WatchTimedOutError`, `NoSuchJobError`, and what Redis raises.
@@ -48,10 +51,12 @@ def watch(
     ends = None if timeout is None else time.monotonic() + timeout
     speed = Speed()
     away = _Away(patience)
+    starting = own_worker
     with _display() as display:
         while True:
             try:
-                look = _look(store, job_id, speed)
+                look = _look(store, job_id, speed, starting=starting)
+                starting = look.starting
             except RedisError as error:
                 if (words := away.met(error, time.monotonic())) is not None:
                     display.say(
@@ -71,11 +76,12 @@ def watch(
             time.sleep(_POLL)
 
 
-def _look(store: JobStore, job_id: str, speed: Speed) -> Look:
+def _look(store: JobStore, job_id: str, speed: Speed, *, starting: bool) -> Look:
     store.settle_deadline(job_id)
     report = read_report(store, job_id)
     now = speed.add(time.monotonic(), report)
-    return Look(report, store.now_ms(), store.live_workers(WORKERS_WITHIN_MS), now)
+    workers = store.live_workers(WORKERS_WITHIN_MS)
+    return Look(report, store.now_ms(), workers, now, starting=starting and not workers)
 
 
 class _Away:

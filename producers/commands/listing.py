@@ -13,6 +13,7 @@ from producers.connection import opened
 from producers.embedded_redis import NoLocalJobsError
 from producers.options import local_option, output_option
 from worker.core.job import State
+from worker.core.outcome import SUCCEEDED
 from worker.core.report import counts_of, timestamp
 from worker.settings import load
 from worker.store.jobs import JobStore
@@ -69,14 +70,16 @@ def _job(fields: Mapping[str, str]) -> dict[str, Any]:
 
 def _table(jobs: list[dict[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("job", "state", "ids", "activated", "failed", "created", "api"):
-        number = name in {"ids", "activated", "failed"}
+    for name in ("job", "state", "ids", "active", "failed", "created", "api"):
+        number = name in {"ids", "active", "failed"}
         # A long host is folded, nothing else.
         folds = name == "api"
         table.add_column(name, no_wrap=not folds, overflow="fold", justify="right" if number else "left")
     for job in jobs:
         counts = job["counts"]
-        numbers = (f"{counts[name]:,}" for name in ("total", "activated", "failed"))
+        # Whoever made them so: a list that was active before is no failure.
+        active = sum(counts[name] for name in SUCCEEDED)
+        numbers = (f"{number:,}" for number in (counts["total"], active, counts["failed"]))
         known = map(show.shown, (job["job_id"], job["state"]))
         table.add_row(*known, *numbers, job["created_at"], show.shown(job["api_url"] or ""))
     console = Console(highlight=False)

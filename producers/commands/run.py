@@ -12,8 +12,9 @@ from click.core import ParameterSource
 from producers import show
 from producers.local import Place, UnwrittenError, make_home, resume, run
 from producers.options import job_options, open_source, org_option, output_option, reading_options, request_of
+from producers.suggest import after_run
 from worker.core.errors import BadInputError
-from worker.core.job import State, exit_code
+from worker.core.job import AT_REST, State, exit_code
 from worker.core.report import Report
 from worker.reports.folder import MANIFEST
 from worker.reports.parquet import require_parquet
@@ -63,7 +64,10 @@ def command(
     except KeyboardInterrupt:
         click.echo("Stopped. The same command goes on where this one was.", err=True)
         return 130
-    return finish(report, folder, output_format)
+    code = finish(report, folder, output_format)
+    if report.state in AT_REST and report.unsuccessful():
+        click.echo(after_run(report, folder), err=True)
+    return code
 
 
 def _run_list(file: str, given: dict[str, Any], settings: Settings, place: Place) -> tuple[Report, Path]:

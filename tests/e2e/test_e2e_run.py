@@ -55,6 +55,9 @@ def test_a_run_accounts_for_every_id(api: Simulator, tmp_path: Path, listed: tup
     assert str(output) in done.err
     assert cli("verify", "--folder", str(output)).code == 0
     assert hashlib.sha256((output / "manifest.json").read_bytes()).hexdigest() in done.err
+    assert "its worker starts" in done.err
+    assert "no worker is alive" not in done.err
+    assert done.err.splitlines()[-1].startswith(f"What is not active stands in '{output / 'failed.csv'}'")
 
 
 def test_a_paused_run_leaves_a_folder_that_holds_together(

@@ -81,6 +81,11 @@ def test_a_watch_exits_by_what_became_of_the_job(stack: Stack, options: list[str
         stack.worker(api)
         done = stack.cli("submit", "-", "--org", ORG, "--watch", given="\n".join(new_ids(40)))
         assert done.code == code, done.err
+        assert done.err.splitlines()[-1].startswith("Next: bulk-activate re")
+        listed = stack.cli("list").out.splitlines()
+        assert listed[0].split()[:5] == ["job", "state", "ids", "active", "failed"]
+        # Those that were active before are no less active.
+        assert listed[1].split()[2:4] == ["40", "0" if code else "40"]
 
 
 def test_a_watch_times_out_and_the_job_goes_on(stack: Stack) -> None:

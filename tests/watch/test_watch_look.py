@@ -72,6 +72,20 @@ def test_no_worker_is_said() -> None:
     assert "no worker is alive" in line(Look(running(), T0, 0))
 
 
+def test_a_run_misses_no_worker_and_tells_no_old_trouble_before_its_own_was_seen() -> None:
+    report = running(reason_code="api_unavailable", reason_message="the proxy is away")
+    for text in (
+        "\n".join(drawn(Look(report, T0, 0, starting=True))),
+        line(Look(report, T0, 0, starting=True)),
+    ):
+        assert "its worker starts" in text
+        assert "no worker" not in text
+        assert "the proxy is away" not in text
+    for text in ("\n".join(drawn(Look(report, T0, 0))), line(Look(report, T0, 0))):
+        assert "no worker is alive" in text
+        assert "the proxy is away" in text
+
+
 def test_a_hold_that_is_over_is_not_shown() -> None:
     assert "held" not in line(Look(running(), T0 + 12_400, 1))
 

@@ -39,11 +39,11 @@ async def _reach(session: aiohttp.ClientSession, settings: Settings) -> Check:
     way = shown_way(settings)
     if isinstance(reply, Reply):
         return Check("api", Status.OK, f"{settings.api_url} answers, through {way}")
+    why = reply.message.removesuffix(f"through {way}").rstrip(";, ")
+    # Some causes say themselves what to set.
+    cure = "" if PREFIX in why else f": check the network, or set {PREFIX}API_URL to the API's host"
     return Check(
-        "api",
-        Status.UNREACHABLE,
-        f"{settings.api_url} does not answer, through {way} ({reply.message}):"
-        f" check the network, or set {PREFIX}API_URL to the API's host",
+        "api", Status.UNREACHABLE, f"{settings.api_url} does not answer, through {way} ({why}){cure}"
     )
 
 
