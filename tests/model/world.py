@@ -254,7 +254,8 @@ class World:
                 job.waiting[number] = FRESH
                 queued.append(number)
             queued += job.refill()
-        return (len(job.waiting), len(job.claimed), sent(queued))
+        waiting = len(job.waiting) if job.workable else 0
+        return (waiting, len(job.claimed), sent(queued))
 
     def control(self, job_id: str, control: Control) -> Answer:
         job = self.jobs.get(job_id)

@@ -4,6 +4,8 @@ import pytest
 import redis
 
 from tests.store.steps import commit, counts, put_job, settled, state, take
+from worker.core.job import Control
+from worker.core.rate.fairness import Standing
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore, End
 from worker.store.jobs import WINDOW, JobStore
@@ -107,3 +109,20 @@ async def test_a_done_slice_is_not_claimed_again(jobs: JobStore, claims: ClaimSt
 @pytest.mark.parametrize("job_id", ["nowhere", "", "a}b", "ä"])
 async def test_no_job_no_claim(claims: ClaimStore, client: redis.Redis, job_id: str) -> None:
     assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] is Code.NO_JOB
+
+
+async def test_a_sweep_tells_which_slice_has_waited_longest_of_a_job_that_may_be_worked_on(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis
+) -> None:
+    job_id = put_job(jobs, 90, per_slice=15)
+    await take(claims, job_id, 0)
+    client.zadd(keys.job(job_id, "waiting"), {"4": jobs.now_ms() - 5000})
+    standing = (await claims.sweep(job_id)).standing
+    assert (standing.waiting, standing.claimed, standing.longest) == (5, 1, 4)
+    assert 5000 <= standing.waited_ms < 15_000
+    # What waits for a hold to end has not waited yet.
+    for number in range(1, 6):
+        client.zadd(keys.job(job_id, "waiting"), {str(number): jobs.now_ms() + 60_000})
+    assert (await claims.sweep(job_id)).standing.waited_ms == 0
+    jobs.control(job_id, Control.PAUSE, code="user", message="", actor="me")
+    assert (await claims.sweep(job_id)).standing == Standing(0, 1)

@@ -9,8 +9,7 @@ import os
 import secrets
 import socket
 import threading
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import wait
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -25,9 +24,9 @@ from worker.api.turns import SharedTurns
 from worker.core.errors import DamagedRecordError
 from worker.core.job import Control, ReasonCode
 from worker.core.liveness import consumer_is_stuck
-from worker.core.rate.fairness import Standing, who_yields
 from worker.engine.account import Account
 from worker.engine.alone import run_alone
+from worker.engine.at_work import AtWork
 from worker.engine.gate import Gate
 from worker.engine.holds import Holds
 from worker.engine.lane import Lane
@@ -100,11 +99,10 @@ class Engine:
         self._lanes: dict[str, Lane] = {}
         self._by_budget: dict[str, Lane] = {}
         self._holds = Holds(self._redis, self._hear_of_hold)
-        self._running: set[SliceRun] = set()
+        self._at_work = AtWork(self._begin)
         self._patiently = Patience()
         self._stopping = asyncio.Event()
-        self._pressed = False
-        self._sweeper = Sweeper(self._store, self._name, self._queue, self._share)
+        self._sweeper = Sweeper(self._store, self._name, self._queue, self._at_work.share)
         self._retention = Retention(self._store, settings.retention)
         self._heard = asyncio.get_running_loop().time()
         file = settings.heartbeat_file
@@ -124,6 +122,13 @@ class Engine:
         if not self._scope.is_for(job_id):
             log.debug("left alone: this worker is for another job", job_id=job_id)
             return
+        if (work := await self._begin(job_id, slice_no, account, alone)) is not None:
+            await work
+
+    async def _begin(
+        self, job_id: str, slice_no: int, account: Account | None = None, alone: str | None = None
+    ) -> Coroutine[Any, Any, None] | None:
+        """Claims a slice: the work that is to be done now, None where it is not to be had."""
         nonce = alone or secrets.token_hex(8)
         try:
             claim, queue = await self._patiently(
@@ -131,38 +136,38 @@ class Engine:
             )
         except DamagedRecordError as error:
             await self._fail(job_id, slice_no, error)
-            return
+            return None
         if claim is Code.ALONE:
-            await self._run_alone(job_id, slice_no, nonce)
-            return
+            return self._run_alone(job_id, slice_no, nonce)
         if not isinstance(claim, Claim):
             self._not_claimed(job_id, claim)
-            return
-        with structlog.contextvars.bound_contextvars(job_id=job_id, slice=slice_no, claim=claim.number):
+            return None
+        return self._work_on(claim, queue, account or Account())
+
+    async def _work_on(self, claim: Claim, queue: Sequence[Ticket], account: Account) -> None:
+        job_id = claim.job_id
+        with structlog.contextvars.bound_contextvars(job_id=job_id, slice=claim.slice_no, claim=claim.number):
             await self._queue(job_id, queue)
             probes = self._probes.setdefault(job_id, Probes())
-            account = account or Account()
             ledger = Ledger(self._store, claim, self._queue, self._patiently, probes, account)
             lane = self._lane(claim.org_id)
-            stop_job = partial(self._stop_job, job_id)
+            stop_job = partial(self._at_work.stop_job, job_id)
             policy = self._settings.policy
             run = SliceRun(
                 self._store, claim, ledger, lane, self._api, policy, self._patiently, stop_job, self._gate
             )
-            self._running.add(run)
-            if self._stopping.is_set():
-                # Told so while it claimed.
-                run.stop()
-            try:
+            with self._at_work.noted(run):
+                if self._stopping.is_set():
+                    # Told so while it claimed.
+                    run.stop()
                 await run.run()
-            finally:
-                self._running.discard(run)
             log.info("slice ended", went_on=ledger.going_on, **account.line())
+        await self._at_work.done_instead(run)
 
     async def _fail(self, job_id: str, slice_no: int, error: DamagedRecordError) -> None:
         """What cannot be read cannot be sent: the job ends, and its report says why."""
         log.error("job stopped: its record is damaged", job_id=job_id, slice=slice_no, problem=str(error))
-        self._stop_job(job_id)
+        self._at_work.stop_job(job_id)
         await self._patiently(
             partial(
                 self._store.control, job_id, Control.FAIL, code=ReasonCode.RECORD_LOST, message=str(error)
@@ -199,8 +204,7 @@ class Engine:
         self._stopping.set()
         self._patiently.run_out_soon()
         self._sweeper.stop_sweeping()
-        for run in self._running:
-            run.stop()
+        self._at_work.stop()
 
     def consumer_lives(self) -> None:
         """Told by Celery's consumer, every other second while it is connected."""
@@ -210,6 +214,7 @@ class Engine:
         if self._heartbeat is not None:
             await self._heartbeat.close()
         await self._sweeper.close()
+        await self._at_work.close()
         await self._holds.close()
         await self._retention.close()
         for lane in self._lanes.values():
@@ -229,21 +234,6 @@ class Engine:
             not stuck and not any(part.has_stopped for part in parts),
             f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}{ails}",
         )
-
-    def _stop_job(self, job_id: str) -> None:
-        """Other processes see it at their next commit."""
-        for run in self._running:
-            if run.job_id == job_id:
-                run.give_back()
-
-    def _share(self, jobs: Mapping[str, Standing]) -> None:
-        """Gives a slice back where another job has had less than its share for a second or more."""
-        giver = who_yields(Counter(run.job_id for run in self._running), jobs)
-        if giver is not None and self._pressed:
-            run = next(run for run in self._running if run.job_id == giver)
-            log.info("slice given back: another job is to have its turn", job_id=giver)
-            run.give_back()
-        self._pressed = giver is not None
 
     def _lane(self, org_id: str) -> Lane:
         lane = self._lanes.get(org_id)

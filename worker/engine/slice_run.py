@@ -81,6 +81,11 @@ class SliceRun:
         """Batches that are still to be handed to the lane."""
         return self._unfed
 
+    @property
+    def going_on(self) -> bool:
+        """Whether it still sends: neither at its end nor to be given back."""
+        return self._ledger.going_on
+
     def give_back(self) -> None:
         """Nothing more of it is sent here: its job stops, or another is to have its turn."""
         self._ledger.stop()

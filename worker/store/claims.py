@@ -181,8 +181,8 @@ class ClaimStore:
             await self.purge(job_id, 0)
         if code is not Code.SWEPT:
             return Swept(Standing(0, 0), [])
-        waiting, claimed, *queue = rest
-        return Swept(Standing(waiting, claimed), tickets(queue))
+        waiting, claimed, longest, waited_ms, *queue = rest
+        return Swept(Standing(waiting, claimed, longest, waited_ms), tickets(queue))
 
     async def live_jobs(self) -> list[str]:
         """Those that are to be looked after here."""

@@ -220,7 +220,7 @@ class JobStore:
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
         args: tuple[str | int, ...] = (WINDOW, MESSAGE_LOST_MS, ABANDONED_MS, "", "")
-        return tickets(self._step(Step.SWEEP, job_id, args).rest[2:])
+        return tickets(self._step(Step.SWEEP, job_id, args).rest[4:])
 
     def settle_deadline(self, job_id: str) -> None:
         """Expires the job if its deadline passed, for the case that no worker is there to do it."""

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.rate.crowd import LEAST, WINDOW, Crowd
-from worker.core.rate.fairness import Standing, who_yields
 from worker.core.rate.hold import BASE, CAP, hold_for
 from worker.core.rate.slots import (
     LATE,
@@ -132,25 +131,6 @@ def test_void_slots_are_not_given_back() -> None:
 def test_a_run_lasts_a_tenth_of_a_second(rate: float, slots: int) -> None:
     assert slots_per_run(rate) == slots
     assert slots == 1 or slots / rate == pytest.approx(RUN_SECONDS)
-
-
-@pytest.mark.parametrize(
-    ("mine", "jobs", "giver"),
-    [
-        ({}, {}, None),
-        ({"big": 4}, {"big": Standing(8, 4)}, None),
-        ({"big": 4}, {"big": Standing(8, 4), "small": Standing(1, 0)}, "big"),
-        ({"big": 2}, {"big": Standing(8, 2), "small": Standing(1, 2)}, None),
-        ({"big": 2}, {"big": Standing(8, 2), "done": Standing(0, 2)}, None),
-        ({"big": 4, "other": 1}, {"big": Standing(8, 7), "other": Standing(3, 1)}, "big"),
-        ({"one": 1, "two": 1}, {n: Standing(1, 1) for n in ("one", "two")} | {"new": Standing(1, 0)}, "two"),
-        ({"small": 1}, {"small": Standing(2, 1), "big": Standing(8, 7)}, None),
-        ({"gone": 2}, {"new": Standing(1, 0)}, "gone"),
-    ],
-    ids=["idle", "alone", "starved", "even", "nobody waits", "uneven", "in turn", "not mine", "unknown"],
-)
-def test_who_yields(mine: dict[str, int], jobs: dict[str, Standing], giver: str | None) -> None:
-    assert who_yields(mine, jobs) == giver
 
 
 def answers(crowd: Crowd, latency: float, count: int, now: float = 0.0, in_flight: int = 32) -> None:

@@ -5,22 +5,23 @@
 -- ARGV  1 window   2 ms after which a message counts as lost
 --       3 ms of silence after which an upload counts as abandoned
 --       4 scheme and host of the worker's API   5 organizations that it serves; as in claim.lua, '' for any
--- Returns {code, slices waiting, slices claimed, ticket ...}: SWEPT; NO_JOB, with nothing behind it;
---   Who does not serve the job gets no tickets for it, and none of its slices: it settles what is due.
---   ABANDONED, an upload whose submitter is gone: it is to be purged.
+-- Returns {code, slices waiting, slices claimed, which has waited longest, for how many ms, ticket ...}:
+--   SWEPT; of a job that is not to be worked on now no slice waits.
+--   NO_JOB, with nothing behind it; ABANDONED, an upload whose submitter is gone: it is to be purged.
+-- Who does not serve the job gets no tickets for it, and none of its slices: it settles what is due.
 
 if not get('state') then
   redis.call('SREM', 'bulk:live', string.sub(base, 7, -3))
   return {'NO_JOB'}
 end
 -- It is looked after by those who know how.
-if is_of_other_version() then return {'SWEPT', 0, 0} end
+if is_of_other_version() then return {'SWEPT', 0, 0, 0, 0} end
 local now = now_ms()
 if get('state') == 'preparing' then
   if now - last_upload() >= tonumber(ARGV[3]) then return {'ABANDONED'} end
-  return {'SWEPT', 0, 0}
+  return {'SWEPT', 0, 0, 0, 0}
 end
-if get('ended_ms') then return {'SWEPT', 0, 0} end
+if get('ended_ms') then return {'SWEPT', 0, 0, 0, 0} end
 check_limits(now)
 -- Once for what it last recorded: a slow sweep is no silence.
 local GRACE = 6000
@@ -52,8 +53,8 @@ for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(sp
     lost_record(n)
   end
 end
-if settle_job(now) then return {'SWEPT', 0, 0} end
-if not serves then return {'SWEPT', 0, 0} end
+if settle_job(now) then return {'SWEPT', 0, 0, 0, 0} end
+if not serves then return {'SWEPT', 0, 0, 0, 0} end
 if workable() then
   -- Only what waits for a hold to end is to be sent later than others.
   local held_ms = held_until(now, get('host') or host_of(ARGV[4]))
@@ -72,6 +73,10 @@ if workable() then
     settle_job(now)
   end
 end
+local claimed = redis.call('ZCARD', base .. 'claimed')
+if not workable() then return {'SWEPT', 0, claimed, 0, 0} end
+local longest, sent = unpack(redis.call('ZRANGE', base .. 'waiting', 0, 0, 'WITHSCORES'))
 return {
-  'SWEPT', redis.call('ZCARD', base .. 'waiting'), redis.call('ZCARD', base .. 'claimed'), unpack(queued),
+  'SWEPT', redis.call('ZCARD', base .. 'waiting'), claimed,
+  tonumber(longest or '') or 0, math.max(0, now - (tonumber(sent or '') or now)), unpack(queued),
 }

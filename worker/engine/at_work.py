@@ -1,0 +1,94 @@
+"""The slices that a worker process works on, and how they make way for those of other jobs.
+
+Another job's slice is claimed before one of ours is given back. Any number of processes may see the same job
+waiting: one of them gets its slice, and the others go on with what they have.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from worker.core.rate.fairness import Standing, Turn, turns
+from worker.engine.slice_run import SliceRun
+
+Begin = Callable[[str, int], Awaitable[Coroutine[Any, Any, None] | None]]
+"""Claims a slice of a job: the work that is to be done now, None where it is not to be had."""
+
+log = structlog.get_logger(__name__)
+
+
+class AtWork:
+    """One per process."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+        self._stopping = False
+        self._runs: list[SliceRun] = []
+        self._instead: dict[SliceRun, asyncio.Task[None]] = {}
+        """By the slice that was given back for it."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def noted(self, run: SliceRun) -> Iterator[None]:
+        self._runs.append(run)
+        try:
+            yield
+        finally:
+            self._runs.remove(run)
+
+    async def done_instead(self, run: SliceRun) -> None:
+        """Returns once what was begun in place of `run` is done: a place is free only then."""
+        if (work := self._instead.pop(run, None)) is not None:
+            await asyncio.wait([work])
+
+    def stop(self) -> None:
+        """The process ends: nothing is begun any more, and what is in work is handed over."""
+        self._stopping = True
+        for run in self._runs:
+            run.stop()
+
+    def stop_job(self, job_id: str) -> None:
+        """Other processes see it at their next commit."""
+        for run in self._runs:
+            if run.job_id == job_id:
+                run.give_back()
+
+    def share(self, jobs: Mapping[str, Standing]) -> None:
+        """Begins slices of jobs that have less than their share, each in place of one of ours."""
+        for turn in turns([run.job_id for run in self._runs if run.going_on], jobs):
+            self._start(self._make_way(turn), turn)
+
+    async def close(self) -> None:
+        """To be called after `stop`."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _make_way(self, turn: Turn) -> None:
+        if self._stopping or (work := await self._begin(turn.taker, turn.slice_no)) is None:
+            return
+        task = self._start(work, turn)
+        run = next((run for run in self._runs if run.job_id == turn.giver and run.going_on), None)
+        # None where it ended meanwhile: then a place is free as it is.
+        if run is not None:
+            log.info("slice given back: another job is to have its turn", job_id=turn.giver, to=turn.taker)
+            run.give_back()
+            self._instead[run] = task
+
+    def _start(self, work: Coroutine[Any, Any, None], turn: Turn) -> asyncio.Task[None]:
+        task = asyncio.create_task(_told(work, turn))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _told(work: Coroutine[Any, Any, None], turn: Turn) -> None:
+    try:
+        await work
+    except Exception:
+        # As Celery tells of a task that failed. A sweep has the message for it sent again.
+        log.exception(
+            "a slice begun in place of another job's failed", job_id=turn.taker, slice=turn.slice_no
+        )
