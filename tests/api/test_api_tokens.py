@@ -64,6 +64,7 @@ async def test_a_token_that_lives_three_seconds_is_not_renewed_at_each_request_n
     clock = Clock()
     async with stand_in(now=clock, token_lifetime=3) as api, parts(api.url, clock) as mine:
         for _ in range(120):
+            assert await mine.client.ready(ORG) is None
             await mine.client.activate(ORG, ("one",))
             clock.at += 0.1
         stats = await api.stats()
@@ -80,6 +81,65 @@ async def test_the_life_of_a_token_counts_from_when_it_was_asked_for() -> None:
 
     async with recording(slowly, grant("second", 3)) as api, parts(api.url, clock) as mine:
         await mine.tokens.get(ORG)
+        assert await mine.tokens.get(ORG) == "second"
+
+
+async def test_while_one_renews_the_others_go_on_with_what_is_good_still() -> None:
+    asked, answer, clock = asyncio.Event(), asyncio.Event(), Clock()
+
+    async def when_told() -> web.Response:
+        asked.set()
+        await answer.wait()
+        return grant("second", 90)
+
+    async with recording(grant("first", 90), when_told) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        clock.at += 61
+        renews = asyncio.create_task(mine.tokens.get(ORG))
+        await asked.wait()
+        assert [await mine.tokens.get(ORG), mine.tokens.take(ORG)] == ["first"] * 2
+        clock.at += 30
+        # Now it has ended: whoever comes waits, and does so without a send time.
+        assert (mine.tokens.take(ORG), mine.tokens.is_ready(ORG)) == (None, False)
+        waits = asyncio.create_task(mine.tokens.get(ORG))
+        answer.set()
+        assert [await renews, await waits] == ["second"] * 2
+    assert len(api.seen) == 2
+
+
+async def test_a_renewal_that_fails_costs_nothing_while_the_token_is_good() -> None:
+    clock = Clock()
+    away = web.Response(status=503)
+    async with recording(grant("first", 90), away, grant("second", 90)) as api, parts(api.url, clock) as mine:
+        await mine.tokens.get(ORG)
+        clock.at += 61
+        assert [await mine.tokens.get(ORG) for _ in range(5)] == ["first"] * 5
+        assert len(api.seen) == 2
+        clock.at += 10
+        assert await mine.tokens.get(ORG) == "second"
+
+
+async def test_what_was_ready_is_not_where_the_token_was_refused_since() -> None:
+    async with recording(grant("first"), grant("second")) as api, parts(api.url) as mine:
+        assert not mine.client.is_ready(ORG)
+        assert await mine.client.ready(ORG) is None
+        assert mine.client.is_ready(ORG)
+        await mine.tokens.accepted(ORG, "first")
+        assert await mine.tokens.refused(ORG, "first") is Then.RENEW
+        assert not mine.client.is_ready(ORG)
+        assert await mine.client.ready(ORG) is None
+        assert await mine.tokens.refused(ORG, "second") is Then.AGAIN
+        assert not mine.client.is_ready(ORG)
+
+
+async def test_a_token_that_ended_during_the_wait_is_renewed_by_the_first_who_comes() -> None:
+    """Or one that lives for less than a wait for a send time would never be used."""
+    clock = Clock()
+    async with recording(grant("first", 3), grant("second", 3)) as api, parts(api.url, clock) as mine:
+        assert await mine.client.ready(ORG) is None
+        clock.at += 3
+        assert mine.client.is_ready(ORG)
+        assert mine.tokens.take(ORG) is None
         assert await mine.tokens.get(ORG) == "second"
 
 

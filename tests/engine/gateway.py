@@ -12,12 +12,23 @@ ACCESS_TOKEN: Final = "given-to-everybody"
 Answer = Callable[[list[str]], Awaitable[web.Response]]
 
 
+Grant = Callable[[], Awaitable[web.Response]]
+
+
+async def granted() -> web.Response:
+    return grant(ACCESS_TOKEN)
+
+
+def grant(token: str, lives: float = 1799) -> web.Response:
+    return web.json_response({"access_token": token, "expires_in": lives})
+
+
 @asynccontextmanager
-async def gateway(answer: Answer) -> AsyncIterator[str]:
-    """The URL of a server that gives everybody an access token, and answers requests by `answer`."""
+async def gateway(answer: Answer, exchange: Grant = granted) -> AsyncIterator[str]:
+    """The URL of a server that gives access tokens by `exchange`, and answers requests by `answer`."""
 
     async def authorize(_request: web.Request) -> web.Response:
-        return web.json_response({"access_token": ACCESS_TOKEN, "expires_in": 1799})
+        return await exchange()
 
     async def activate(request: web.Request) -> web.Response:
         return await answer((await request.json())["ids"])

@@ -41,10 +41,9 @@ async def test_a_set_rate_is_reached(
             await until(lambda: jobs.rests(job), LONG)
     assert jobs.report(job).counts["activated"] == len(job.ids)
     assert len(came) == 280
-    # The first second or so is for connections, and for the access token that the first requests wait for.
-    assert pace(came[40:]) >= 0.75 * RATE
+    assert pace(came) >= 0.75 * RATE
     # A modest limiter bears ten at once.
-    assert most_within(came[40:], 1.0) <= RATE * 1.05 + 10
+    assert most_within(came, 1.0) <= RATE * 1.05 + 10
 
 
 async def test_a_rate_is_learned_from_far_away(jobs: Jobs, redis_url: str) -> None:
@@ -79,7 +78,7 @@ async def test_nobody_sends_into_a_hold_for_longer_than_the_news_takes(jobs: Job
             started.submit(job)
             await until(lambda: jobs.rests(job), LONG)
     held = [when for when in came if refused[0] + 2 * round_trip < when < refused[0] + hold]
-    assert held == []
+    assert [round(when - refused[0], 3) for when in held] == []
     assert sum(refused[0] < when <= refused[0] + hold for when in came) <= RATE * 2 * round_trip
     assert jobs.report(job).counts["activated"] == len(job.ids)
 

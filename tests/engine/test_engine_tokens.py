@@ -1,12 +1,22 @@
-"""Access tokens that some nodes refuse, and exchanges that somebody else answers: nobody is charged."""
+"""Access tokens that some nodes refuse, and exchanges that somebody else answers: nobody is charged.
+
+And none of them is waited for with a send time in hand.
+"""
+
+import asyncio
+from collections import Counter
 
 import pytest
+from aiohttp import web
 
+from tests.api.clients import ORG
 from tests.api.standin import stand_in
 from tests.api.waiting import until
 from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
+from tests.engine.gateway import all_active, gateway, grant
 from tests.engine.jobs import Jobs
+from tests.limits.arrivals import most_within
 from worker.simulator.exchange_faults import EXCHANGE_FAULTS
 
 
@@ -76,3 +86,81 @@ async def test_a_refused_credential_costs_four_workers_one_exchange(jobs: Jobs, 
         assert jobs.report(job).state_reason.code == "credential_rejected"
         # Asked once more before it was believed.
         assert (await api.stats())["exchanges"] == 2
+
+
+async def test_no_send_time_is_reserved_before_there_is_an_access_token(jobs: Jobs, redis_url: str) -> None:
+    """However long an exchange takes. Nor does what waited for it come as a burst."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+    came: list[float] = []
+
+    async def exchange() -> web.Response:
+        asked.set()
+        await answer.wait()
+        return grant("given")
+
+    async def activate(ids: list[str]) -> web.Response:
+        came.append(asyncio.get_running_loop().time())
+        return all_active(ids)
+
+    def reserved() -> bool:
+        return any(
+            jobs.client.hexists(key, "tat_us") for key in jobs.client.scan_iter("bulk:budget:*:" + ORG)
+        )
+
+    async with gateway(activate, exchange) as api, fleet(redis_url, api) as workers:
+        for _ in range(2):
+            workers.start(rate=50.0)
+        job = jobs.put(15 * 100, per_slice=15 * 25)
+        workers.submit(job)
+        await asked.wait()
+        await until(lambda: jobs.claimed(job) == 4 and any(jobs.mark(job, number) for number in range(4)))
+        assert not reserved()
+        answer.set()
+        await until(lambda: jobs.rests(job))
+        assert reserved()
+    assert jobs.report(job).counts["activated"] == len(job.ids)
+    assert len(came) == 100
+    assert most_within(came, 0.5) <= 25 + 10
+
+
+async def test_a_renewal_stops_nobody_while_the_old_token_is_good(jobs: Jobs, redis_url: str) -> None:
+    sent: Counter[int] = Counter()
+    enough = asyncio.Event()
+    exchanges = 0
+
+    async def exchange() -> web.Response:
+        nonlocal exchanges
+        exchanges += 1
+        if exchanges == 1:
+            return grant("first", 4.5)
+        await enough.wait()
+        return grant("second")
+
+    async def activate(ids: list[str]) -> web.Response:
+        sent[exchanges] += 1
+        if sent[2] == 20:
+            enough.set()
+        return all_active(ids)
+
+    async with gateway(activate, exchange) as api, fleet(redis_url, api) as workers:
+        workers.start(rate=40.0)
+        job = jobs.put(15 * 180)
+        workers.submit(job)
+        # Its margin is a third of the token's life, in which 60 requests are due.
+        await until(lambda: jobs.rests(job))
+    assert sent[2] >= 20
+    assert exchanges == 2
+    assert jobs.report(job).requests["by_status"] == {"200": 180}
+
+
+async def test_a_token_that_lives_for_less_than_a_wait_for_a_send_time_is_used(
+    jobs: Jobs, redis_url: str
+) -> None:
+    async with stand_in(token_lifetime=1) as api, fleet(redis_url, api.url) as workers:
+        workers.start(rate=2.0)
+        job = jobs.put(15 * 7)
+        workers.submit(job)
+        await until(lambda: jobs.rests(job))
+        report = jobs.report(job)
+        assert report.counts["activated"] == len(job.ids)
+        assert report.requests["charged"] == 7

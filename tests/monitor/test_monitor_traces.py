@@ -126,6 +126,12 @@ def test_without_the_extra_a_worker_does_not_start_and_says_what_to_install() ->
 
 async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() -> None:
     class Answering:
+        async def ready(self, _org_id: str) -> None:
+            raise AssertionError
+
+        def is_ready(self, _org_id: str) -> bool:
+            raise AssertionError
+
         async def activate(self, _org_id: str, _ids: tuple[str, ...]) -> Reply:
             return Reply(200, {}, b"{}")
 

@@ -28,20 +28,34 @@ class ActivationClient:
         self._made: dict[str, tuple[tuple[bytes, ...], KnownSecrets]] = {}
         """By organization: what is to be hidden, and what hides it. Made when it is first needed."""
 
+    async def ready(self, org_id: str) -> NoReply | None:
+        """Waits until `activate` can send at once; why it can not, where no access token is to be had now.
+
+        Raises as `activate` does.
+        """
+        _check(org_id)
+        try:
+            await self._tokens.ready(org_id)
+        except TokenUnavailableError as error:
+            return _no_token(error)
+        return None
+
+    def is_ready(self, org_id: str) -> bool:
+        """Whether it still can: the token may have been refused, or have ended, since."""
+        return self._tokens.is_ready(org_id)
+
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
-        """Asks for `ids`, at most 15, to be activated.
+        """Asks for `ids`, at most 15, to be activated; waits for an access token where it is not `ready`.
 
         Raises `CredentialRejectedError` where no access token can be had without a person's help, and
         `NotOwnerError` where the token's own claims say that it will be refused, or where `org_id` is none;
         nothing is sent then.
         """
-        if not is_org_id(org_id):
-            # It comes out of a record that others may have written, and becomes part of an address.
-            raise NotOwnerError("the job names no organization's id: nothing is sent for it")
+        _check(org_id)
         try:
-            token = await self._tokens.get(org_id)
+            token = self._tokens.take(org_id) or await self._tokens.get(org_id)
         except TokenUnavailableError as error:
-            return NoReply("TOKEN_UNAVAILABLE", str(error), sent=False)
+            return _no_token(error)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         path = f"/csp/gateway/am/api/orgs/{quote(org_id, safe='')}/api-tokens/activate"
         reply = await post(self._session, path, _encode({"ids": ids}), headers)
@@ -74,6 +88,16 @@ class ActivationClient:
             made = (secrets, KnownSecrets(secret.decode() for secret in secrets))
             self._made[org_id] = made
         return made[1]
+
+
+def _check(org_id: str) -> None:
+    if not is_org_id(org_id):
+        # It comes out of a record that others may have written, and becomes part of an address.
+        raise NotOwnerError("the job names no organization's id: nothing is sent for it")
+
+
+def _no_token(error: TokenUnavailableError) -> NoReply:
+    return NoReply("TOKEN_UNAVAILABLE", str(error), sent=False)
 
 
 def _shows_nothing(reply: Reply) -> bool:

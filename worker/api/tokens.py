@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from worker.settings import Settings
 
 _PATIENCE: Final = 8.0
 """Seconds that a request waits for its try of a refused token: more than lie between two tries."""
+
+_RENEW_AGAIN: Final = 1.0
+"""Seconds until a renewal that failed is tried again, while the present token is good."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,10 +48,14 @@ class _Cached:
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """The token and what it was exchanged for, to be taken out of whatever echoes them."""
     renew_at: float = 0.0
+    ends_at: float = 0.0
     failed: tuple[type[Exception], str] | None = None
     """How the last exchange that failed did so: those who waited for it share it, and do not ask again."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set and cleared at once where those who wait for their try are to look again."""
+
+    def is_good(self, now: float) -> bool:
+        return self.token is not None and now < self.ends_at
 
     def is_present(self, token: str) -> bool:
         return self.token is not None and self.token.get_secret_value() == token
@@ -86,6 +94,17 @@ class AccessTokens:
 
         Raises `CredentialRejectedError`, `NotOwnerError` or `TokenUnavailableError`.
         """
+        while True:
+            token = await self.ready(org_id)
+            if not self._cached[org_id].trust.wait(self._now()):
+                self._cached[org_id].trust.sent(self._now())
+                return token
+
+    async def ready(self, org_id: str) -> str:
+        """Waits until there is an access token, and nothing speaks against a request with it.
+
+        Raises as `get` does.
+        """
         token = await self.look(org_id)
         cached = self._cached[org_id]
         if cached.objection is not None:
@@ -93,8 +112,26 @@ class AccessTokens:
         if cached.trust.wait(self._now()):
             await self._wait_for_try(cached)
             token = await self.look(org_id)
-        cached.trust.sent(self._now())
         return token
+
+    def is_ready(self, org_id: str) -> bool:
+        """Whether it still is so, for one who waited for something else meanwhile.
+
+        A token that has ended is: the first who comes then renews it, or one that lives for less than such
+        a wait would never be used. Others wait for that in `ready`.
+        """
+        cached, now = self._cached.get(org_id), self._now()
+        if cached is None or cached.token is None or cached.trust.wait(now):
+            return False
+        return cached.is_good(now) or not cached.lock.locked()
+
+    def take(self, org_id: str) -> str | None:
+        """The access token, to send a request with at once; None where `get` has to wait for one."""
+        cached, now = self._cached.get(org_id), self._now()
+        if cached is None or cached.token is None or not cached.is_good(now) or cached.trust.wait(now):
+            return None
+        cached.trust.sent(now)
+        return cached.token.get_secret_value()
 
     async def look(self, org_id: str) -> str:
         """The same, whatever its claims and the API say of it.
@@ -106,7 +143,9 @@ class AccessTokens:
         if given is not None:
             if cached.token is None:
                 cached.keep(org_id, given, self._now())
-        elif self._is_due(cached):
+                cached.ends_at = math.inf
+        elif self._is_due(cached) and not (cached.lock.locked() and cached.is_good(self._now())):
+            # Else another renews it, and the present one is good until then.
             known = cached.failed
             async with cached.lock:
                 if self._is_due(cached):
@@ -155,7 +194,8 @@ class AccessTokens:
         return "" if given is None else access_oddity(given.get_secret_value())
 
     def _is_due(self, cached: _Cached) -> bool:
-        return cached.token is None or self._now() >= cached.renew_at
+        now = self._now()
+        return now >= cached.renew_at or not cached.is_good(now)
 
     async def _renew(self, org_id: str, cached: _Cached) -> None:
         try:
@@ -163,10 +203,15 @@ class AccessTokens:
             granted, asked_at = await self._exchanges.grant(org_id, api_token)
         except (CredentialRejectedError, TokenUnavailableError) as error:
             cached.failed = (type(error), str(error))
+            now = self._now()
+            if isinstance(error, TokenUnavailableError) and cached.is_good(now):
+                cached.renew_at = now + _RENEW_AGAIN
+                return
             raise
         cached.api_token = api_token
         cached.keep(org_id, SecretStr(granted.access_token), asked_at)
         cached.renew_at = asked_at + renew_after(granted.lifetime)
+        cached.ends_at = asked_at + granted.lifetime
         log.info("access token renewed", org_id=org_id, expires_in=granted.lifetime)
 
     async def _wait_for_try(self, cached: _Cached) -> None:

@@ -120,6 +120,10 @@ class Lane:
         self.places.leave()
         self.pacer.poke()
 
+    def give_up(self) -> None:
+        """The same for a slot in which nothing is sent after all."""
+        self.pacer.give_up()
+
     def _held(self, seconds: float) -> None:
         """A hold too long to be waited for: the slices go back to the queue until it ends."""
         if 1000 * seconds > LONG_HOLD_MS:

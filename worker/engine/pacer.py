@@ -133,7 +133,7 @@ class Pacer:
             self._tick()
         while (slot := await self._given(waiter)) and self._slots.is_stale(slot, self._loop.time()):
             # The loop was busy with other things since.
-            self._give_up()
+            self.give_up()
             waiter = waiter._replace(given=self._loop.create_future())
             insort(self._waiting.setdefault(job, deque()), waiter, key=attrgetter("turn"))
             self._tick()
@@ -144,10 +144,10 @@ class Pacer:
             slot = await waiter.given
         except asyncio.CancelledError:
             if waiter.given.done() and not waiter.given.cancelled() and waiter.given.result() is not None:
-                self._give_up()
+                self.give_up()
             raise
         if slot is not None and not waiter.wanted():
-            self._give_up()
+            self.give_up()
             return None
         return slot
 
@@ -155,6 +155,12 @@ class Pacer:
         """A place became free, or somebody waits."""
         if self._waiting:
             self._tick()
+
+    def give_up(self) -> None:
+        """A slot that was handed out serves nobody: it goes back to the budget, and its place is left."""
+        self._slots.unused += 1
+        self._places.leave()
+        self.poke()
 
     def passed(self, slot: Slot, latency: float) -> None:
         """The request sent in `slot` was answered by something else than a 429."""
@@ -370,12 +376,6 @@ class Pacer:
             self._held_from = now
         self._held_until = max(self._held_until, now + left)
         self._on_hold(left)
-
-    def _give_up(self) -> None:
-        """A slot that was handed out serves nobody."""
-        self._slots.unused += 1
-        self._places.leave()
-        self.poke()
 
     def _fail(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -78,7 +78,8 @@ class Sent(msgspec.Struct, frozen=True):
 
     reply: Reply | NoReply
     entry: Entry
-    slot: Slot
+    slot: Slot | None
+    """None where there was no access token to send it with."""
     seconds: float
 
 
@@ -170,9 +171,11 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
     allowed = run.lane.pacer.rate
     _tell(reply, verdict, run.ledger)
     if isinstance(verdict, Throttled):
+        assert sent.slot is not None
         run.ledger.throttled(await run.lane.pacer.throttled(sent.slot, verdict.hold))
     elif isinstance(reply, Reply):
-        _passed(sent, reply, now, run)
+        assert sent.slot is not None
+        _passed(sent.slot, sent.seconds, reply, now, run)
     if isinstance(verdict, Intercepted | Unreached):
         _trouble(verdict, run)
     if isinstance(verdict, Unauthorized) and verdict.then is Then.AGAIN:
@@ -235,9 +238,9 @@ def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:
         )
 
 
-def _passed(sent: Sent, reply: Reply, now: float, run: Run) -> None:
+def _passed(slot: Slot, seconds: float, reply: Reply, now: float, run: Run) -> None:
     """What any answer but a 429 says of the rate; `now` as the API's clock has it."""
-    run.lane.pacer.passed(sent.slot, sent.seconds)
+    run.lane.pacer.passed(slot, seconds)
     if (quota := quota_of(reply.headers, now)) is not None:
         run.lane.pacer.advise(quota)
 
@@ -248,36 +251,23 @@ def _their_now(reply: Reply | NoReply) -> float:
 
 
 async def _send(batch: Batch, run: Run, on_turn: Callable[[], None]) -> Sent | None:
-    clock = run.lane.now
+    """Waits for the API to be there, then for an access token, then for a send time: none of these holds up
+    what others could use.
+    """
     while (entry := await _entered(run)) is not None:
-        slot = None
-        asked, full = clock(), run.lane.places.full_seconds()
+        asked = run.lane.now()
         try:
-            slot = await run.lane.enter(run.job_id, run.goes_on)
-            if slot is None:
-                run.gate.leave(entry)
-                return None
-            if not run.gate.still_good(entry):
-                # It was shut meanwhile; the slot is lost to nobody, since nobody sends.
-                continue
-            on_turn()
-            sent, full = clock(), run.lane.places.full_seconds() - full
-            reply = await run.api.activate(run.org_id, batch.ids)
-            answered = clock()
+            no_token = await run.api.ready(run.org_id)
+            run.ledger.spent("in_flight", run.lane.now() - asked)
+            if no_token is not None:
+                return Sent(no_token, entry, None, 0.0)
+            sent = await _send_in_time(batch, entry, run, on_turn)
         except BaseException:
             run.gate.leave(entry)
             raise
-        finally:
-            if slot is not None:
-                run.lane.leave()
-        if held := run.lane.pacer.held_between(asked, sent):
-            run.ledger.spent("held_by_429", held)
-        full = min(full, sent - asked - held)
-        run.ledger.spent("waiting_for_place", full)
-        run.ledger.spent("waiting_for_rate", sent - asked - held - full)
-        run.ledger.spent("in_flight", answered - sent)
-        run.ledger.count(bucket_of(answered - sent))
-        return Sent(reply, entry, slot, answered - sent)
+        if sent is not None:
+            return sent
+        run.gate.leave(entry)
     return None
 
 
@@ -293,6 +283,34 @@ async def _entered(run: Run) -> Entry | None:
     if since:
         run.ledger.spent("backing_off", run.lane.now() - since[0])
     return entry
+
+
+async def _send_in_time(batch: Batch, entry: Entry, run: Run, on_turn: Callable[[], None]) -> Sent | None:
+    """One request in a slot of the budget; None where there is none, or it cannot be used when it comes."""
+    clock = run.lane.now
+    asked, full = clock(), run.lane.places.full_seconds()
+    slot = await run.lane.enter(run.job_id, run.goes_on)
+    if slot is None:
+        return None
+    if not run.gate.still_good(entry) or not run.api.is_ready(run.org_id):
+        # The gate was shut meanwhile, or the token refused.
+        run.lane.give_up()
+        return None
+    try:
+        on_turn()
+        sent, full = clock(), run.lane.places.full_seconds() - full
+        reply = await run.api.activate(run.org_id, batch.ids)
+        answered = clock()
+    finally:
+        run.lane.leave()
+    if held := run.lane.pacer.held_between(asked, sent):
+        run.ledger.spent("held_by_429", held)
+    full = min(full, sent - asked - held)
+    run.ledger.spent("waiting_for_place", full)
+    run.ledger.spent("waiting_for_rate", sent - asked - held - full)
+    run.ledger.spent("in_flight", answered - sent)
+    run.ledger.count(bucket_of(answered - sent))
+    return Sent(reply, entry, slot, answered - sent)
 
 
 def _count(reply: Reply | NoReply, repeat: str, allowed: float, ledger: Ledger) -> None:

@@ -108,6 +108,12 @@ class _Traced:
         self._tracer = tracer
         self._slices = slices
 
+    async def ready(self, org_id: str) -> NoReply | None:
+        return await self._api.ready(org_id)
+
+    def is_ready(self, org_id: str) -> bool:
+        return self._api.is_ready(org_id)
+
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
         # A sender serves many slices in turn: its own context says nothing of this one.
         place = here()

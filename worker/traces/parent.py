@@ -14,6 +14,12 @@ Source: W3C Trace Context."""
 class Api(Protocol):
     """Who makes the requests."""
 
+    async def ready(self, org_id: str) -> NoReply | None:
+        """Waits until `activate` can send at once: nobody reserves a send time for a wait. Why it can not."""
+
+    def is_ready(self, org_id: str) -> bool:
+        """Whether it still can."""
+
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply: ...
 
 
