@@ -71,9 +71,10 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
     if manifest.malformed > len(malformed):
         click.echo(f"  and {manifest.malformed - len(malformed):,} more")
     show_advice(surveyed)
-    again = shlex.join([file, *as_arguments(options), "--plan", plan])
+    same = shlex.join([file, *as_arguments(options)])
     instead = "look at the warning first; if the list is right as it is, " if surveyed.advice else ""
-    click.echo(f"\nNext: {instead}bulk-activate submit {again}", err=True)
+    click.echo(f"\nWithout a Redis of your own: bulk-activate run {same}", err=True)
+    click.echo(f"Next: {instead}bulk-activate submit {same} --plan {shlex.quote(plan)}", err=True)
     return 0
 
 

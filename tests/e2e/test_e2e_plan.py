@@ -47,6 +47,7 @@ def test_a_plan_for_people_ends_with_the_next_command(tmp_path: Path) -> None:
     assert ids[0][:6] not in done.out + done.err
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert f"submit '{path}' --plan {sha256}:lines\n" in done.err
+    assert f"bulk-activate run '{path}'\n" in done.err
 
 
 def test_a_plan_of_a_list_malformed_for_the_most_part_is_refused_unless_allowed(tmp_path: Path) -> None:
