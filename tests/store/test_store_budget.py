@@ -11,6 +11,7 @@ from worker.core.rate.learning import begin, heard, next_look
 from worker.core.rate.terms import Terms
 from worker.store.budget import Ask, BudgetStore, Decided, Heard, Reserved, Want, pack_learned, unpack_learned
 from worker.store.jobs import JobStore
+from worker.store.steps import BudgetStep, text
 
 HOST, ORG = "api.test", "an-organization"
 KEY = f"bulk:budget:{HOST}:{ORG}"
@@ -54,6 +55,16 @@ async def test_a_worker_is_given_no_more_than_it_can_use_and_the_rest_is_left_to
     mine = Ask(by_hand(100_000.0), [Want("a", 1, 5000)], 0, Heard(), most=128)
     assert len((await budget().reserve(mine)).order) == 128
     assert len((await budget("other").reserve(ask(100_000.0, 5000))).order) == 5000
+
+
+async def test_a_hold_takes_one_round_trip_from_the_first_on(budget: Open, client: redis.Redis) -> None:
+    """Where Redis is far, each more would let others send into it."""
+    client.script_flush()
+    mine = budget()
+    await mine.reserve(ask())
+    steps = (BudgetStep.THROTTLE, BudgetStep.DECIDE)
+    hashes = [client.register_script(text(step)).sha for step in steps]
+    assert client.script_exists(*hashes) == [True, True]
 
 
 async def test_nothing_is_reserved_far_ahead(budget: Open) -> None:

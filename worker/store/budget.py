@@ -138,7 +138,9 @@ class BudgetStore:
     """One organization's budget, as the worker process `worker` sees it."""
 
     def __init__(self, client: redis.asyncio.Redis, host: str, org_id: str, worker: str) -> None:
+        self._client = client
         self._worker = worker
+        self._is_loaded = False
         self._keys = [keys.budget(host, org_id, part) for part in ("", "workers", "jobs")]
         self._scripts = {step: client.register_script(text(step)) for step in BudgetStep}
 
@@ -149,7 +151,17 @@ class BudgetStore:
     async def _step(self, step: BudgetStep, keys_: list[str], args: list[Any]) -> Any:
         return await self._scripts[step](keys=keys_, args=args)
 
+    async def _load(self) -> None:
+        """Has Redis know the scripts: else the first hold would take three round trips."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for step in (BudgetStep.RESERVE, BudgetStep.THROTTLE, BudgetStep.DECIDE):
+                pipe.script_load(self._scripts[step].script)
+            await pipe.execute()
+        self._is_loaded = True
+
     async def reserve(self, ask: Ask) -> Reserved:
+        if not self._is_loaded:
+            await self._load()
         terms = ask.terms
         request = {
             "terms": (terms.ceiling, terms.most, terms.start, terms.label),
