@@ -111,6 +111,11 @@ _SIGNS: Final = (
 )
 
 
+def is_archive(source: Source, read_as: Format) -> bool:
+    """Whether a text is a zip: a list put in unpacked reads as one, but for its first and last lines."""
+    return read_as in _TEXTS and source.head().startswith(b"PK\x03\x04")
+
+
 def likeness(source: Source, read_as: Format) -> str:
     """The end of a message: what else the file seems to be, and what to do; '' where nothing tells."""
     head = source.head().removeprefix(b"\xef\xbb\xbf")

@@ -11,7 +11,7 @@ from producers.reading.dedupe import Hashes
 from producers.reading.formats import format_of, parse
 from producers.reading.options import InputOptions
 from producers.reading.rows import Malformed
-from producers.reading.signatures import likeness
+from producers.reading.signatures import is_archive, likeness
 from producers.reading.source import Source
 from worker.core.errors import BadInputError
 
@@ -53,8 +53,10 @@ def survey(source: Source, options: InputOptions) -> Survey:
         last = piece.ids[-1]
         if len(sample) < _SAMPLE:
             sample += piece.ids[: _SAMPLE - len(sample)]
-    seems = partial(likeness, source, format_of(source, options))
-    if faults.count > rows and not options.allow_malformed:
+    kind = format_of(source, options)
+    seems = partial(likeness, source, kind)
+    is_other = faults.count > rows or (faults.count > 0 and is_archive(source, kind))
+    if is_other and not options.allow_malformed:
         others = f", or send the other {rows:,} alone with --allow-malformed" if rows else ""
         # Of what is another thing no line is to be sent.
         cure = seems() or f"; mend the list{others}"

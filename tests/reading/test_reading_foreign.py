@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from producers.reading import Duplicate, InputOptions, Malformed, Source, Wellformed, reading_of, survey
 from tests.reading.rows import Row
+from tests.reading.workbooks import Sheet, column, workbook
 from worker.core.errors import BadInputError
 
 Read = Callable[..., list[Row]]
@@ -75,6 +77,23 @@ def test_a_list_that_is_something_else_is_refused_with_what_it_seems_to_be(
     assert "it looks like " in message
     assert words in message
     assert A not in message
+
+
+def test_a_zip_that_holds_its_list_unpacked_is_no_list_but_for_two_lines(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("ids.txt", "".join(f"{A}-{number}\n" for number in range(1000)))
+    message = refusal(tmp_path, packed.getvalue(), "ids.csv")
+    assert "2 of 1,001 lines are malformed" in message
+    assert message.endswith("it looks like a zip archive: unpack it first")
+
+
+def test_a_workbook_is_a_zip_too_and_one_bad_row_of_it_costs_that_row(tmp_path: Path) -> None:
+    path = tmp_path / "ids.xlsx"
+    path.write_bytes(workbook(Tokens=Sheet(column("id", A, "not an id", B))))
+    with Source.open(str(path)) as source:
+        found = survey(source, InputOptions())
+    assert (found.first, found.last) == (f"{A[:4]}…{A[-4:]}", f"{B[:4]}…{B[-4:]}")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
