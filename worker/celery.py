@@ -15,7 +15,7 @@ from celery import bootsteps, signals
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from worker import intake, logs, messages, settings
+from worker import intake, logs, messages, settings, streams, unsuited
 from worker.core.slices import IDS
 from worker.engine.account import Account
 from worker.engine.runtime import Runtime, StoppingError
@@ -41,6 +41,8 @@ app.conf.update(
     worker_pool="worker.pool:WakingPool",
     worker_concurrency=SLICES_IN_FLIGHT,
 )
+
+unsuited.refuse(app)
 
 _COLLECT_EVERY: Final = 50_000
 """Containers made and still there, for a look for cycles among the young. At Python's 700 these looks took a
@@ -144,6 +146,16 @@ class _OurSignals(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 app.steps["worker"].add(_OurSignals)
+
+
+@signals.celeryd_init.connect
+def _log_from_the_start(instance: Any, **_: Any) -> None:
+    """Before Celery warns, and greets whoever started it: that is no line of a log."""
+    logs.configure(_settings)
+    logs.log_uncaught()
+    if logs.as_json(_settings):
+        instance.quiet = True
+        streams.discard_stdout()
 
 
 @signals.setup_logging.connect

@@ -34,9 +34,12 @@ def _plain_traceback(stream: TextIO, found: structlog.typing.ExcInfo) -> None:
     stream.write("\n".join(map(visible, lines.getvalue().split("\n"))))
 
 
+def as_json(settings: Settings) -> bool:
+    return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+
+
 def configure(settings: Settings) -> None:
     """Sends our events, and those of the libraries, to stderr in one form."""
-    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
         _add_place,
         structlog.contextvars.merge_contextvars,
@@ -46,7 +49,7 @@ def configure(settings: Settings) -> None:
     ]
     frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     rendered: list[Any]
-    if as_json:
+    if as_json(settings):
         rendered = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     else:
         console = structlog.dev.ConsoleRenderer(

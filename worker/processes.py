@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import click
 import structlog
 
-from worker import heartbeat, logs, settings
+from worker import heartbeat, logs, settings, streams
 from worker.api.network import check_network, shown_way
 from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
@@ -100,9 +100,8 @@ def work(name: str, only_job: str | None) -> None:
 
     serve_only(only_job)
 
-    # Celery says goodbye there, in lines that are no part of a log. Ours says it below.
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    # Ours says goodbye below.
+    streams.discard_stdout()
     # Not `app.worker_main`, which says nothing of how its worker ended.
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}", quiet=True, without_gossip=True, without_mingle=True

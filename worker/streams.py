@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def run(program: Callable[[], object]) -> NoReturn:
     except SystemExit as end:
         code = end.code
     sys.exit(_ended(code) if code is None or isinstance(code, int) else str(code))
+
+
+def discard_stdout() -> None:
+    """For a worker: what Celery writes there to greet and to part is no part of a log."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), _STDOUT)
 
 
 def prepare() -> None:

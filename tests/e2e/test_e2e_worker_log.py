@@ -1,6 +1,7 @@
 """What worker processes say, from their start to their end, is a line of JSON each."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import psutil
 import pytest
 
 from producers.children import last_words
-from tests.e2e.stack import PATIENCE, Simulator, Stack, environment, new_ids, until
+from tests.e2e.stack import CELERY, PATIENCE, TOKEN, Simulator, Stack, environment, new_ids, until
+from worker.store import keys
+from worker.store.connect import sync_client
 
 
 def events(log: Path) -> list[dict[str, Any]]:
@@ -39,6 +42,47 @@ def test_a_worker_whose_process_is_killed_tells_of_it_in_json(stack: Stack, api:
     assert [restarted[name] for name in ("process", "pid", "code")] == ["worker", victim.pid, -9]
     assert any(event["event"].startswith(f"{secret} holds secrets") for event in warnings)
     assert {"the worker has ended as it was told"} <= {event["event"] for event in told}
+
+
+def test_a_worker_that_celery_starts_says_nothing_but_json_either(stack: Stack, api: Simulator) -> None:
+    """Neither a greeting, nor a warning to root, nor Celery's words at the end."""
+    worker = stack.start([CELERY, "-A", "worker", "worker"], API_URL=api.url, API_TOKEN=TOKEN)
+    with sync_client(stack.redis_url) as client:
+        until(lambda: client.zcard(keys.WORKERS) == 1)
+    until(lambda: "ready." in stack.log.read_text())
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE) == 0
+    told = events(stack.log)
+    assert os.getuid() or any("superuser" in event["event"] for event in told)
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [(["--autoscale=10,2"], "--autoscale"), (["--detach"], "--detach"), (["-D", "-c1"], "--detach")],
+)
+def test_an_option_of_celery_that_is_not_for_this_worker_is_refused_in_a_line(
+    tmp_path: Path, options: list[str], refused: str
+) -> None:
+    done = celery("-A", "worker", "worker", f"--pidfile={tmp_path}/pid", *options)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"Error: {refused}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_celery_multi_starts_nothing_and_says_why(tmp_path: Path) -> None:
+    folders = [f"--pidfile={tmp_path}/%n.pid", f"--logfile={tmp_path}/%n.log"]
+    done = celery("-A", "worker", "multi", "start", "one", *folders)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("Error: `celery multi`")
+    assert list(tmp_path.iterdir()) == []
+
+
+def celery(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [CELERY, *arguments], env=environment({}), capture_output=True, timeout=PATIENCE, check=False
+    )
 
 
 UNCAUGHT = """
