@@ -26,6 +26,12 @@ def _no_settings_of_the_caller() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _processes_keep_what_they_compiled() -> None:
+    """Hundreds of processes are started: each would compile all of our modules again."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _processes_can_be_interrupted() -> None:
     """A shell that runs the tests in the background ignores SIGINT, and all that it starts inherits that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -155,11 +155,11 @@ async def poisoned(api: StandIn) -> set[str]:
 async def test_ids_that_break_the_api_are_no_outage_and_harm_nobody(jobs: Jobs, redis_url: str) -> None:
     async with stand_in(poison=0.03, poison_status=500, seed=4) as api, fleet(redis_url, api.url) as workers:
         workers.start(max_attempts=3)
-        job = jobs.put(15 * 30)
+        job = jobs.put(15 * 10)
         workers.submit(job)
         await until(lambda: jobs.rests(job))
         culprits = await poisoned(api)
-        assert len(culprits) > 3
+        assert len(culprits) > 1
         rows = jobs.rows(job)
         assert {name for name, row in rows.items() if row.outcome == "unknown"} == culprits
         assert {rows[name].reason for name in culprits} == {"HTTP_500"}
