@@ -110,7 +110,7 @@ def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
     [
         ("python -m tests.benchmarks.hostile", "--help"),
         ("python -m tests.benchmarks.pacing all", "--help"),
-        ("pytest tests/core/test_core_fuzz.py -n0 --fuzz 1000000", "--collect-only --no-cov"),
+        ("pytest tests/core/test_core_fuzz.py -n0 --fuzz 1000000", "--collect-only"),
     ],
 )
 def test_what_takes_long_is_at_least_taken(program: str, instead: str, tmp_path: Path) -> None:
