@@ -5,9 +5,9 @@
         real.kill()
         real.start()  # the same data, the same URL, another pid
 
-All run under the product's supervisor, which checks that the server that answers is the one it started,
-and ends it when the test run is killed. A server that this machine lacks skips the test; where CI=true
-it fails it.
+All are started as the product's supervisor starts them, with its configuration, and end when the test run
+is killed; a supervisor's process for each would cost more than the server. A server that this machine
+lacks skips the test; where CI=true it fails it.
 """
 
 import importlib.util
@@ -17,18 +17,22 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 import pytest
 
-from tests.embedded.supervisors import ready_line, supervisor
 from worker.core.errors import BadInputError
+from worker.embedded import server as embedded_server
 from worker.embedded.binary import find_server
-from worker.embedded.probe import connected
+from worker.embedded.config import url_of
+from worker.embedded.place import Place, placed
+from worker.embedded.probe import Identity, connected, identify, is_ready
+from worker.embedded.server import last_words, running
 
 
 def free_port() -> int:
@@ -58,7 +62,7 @@ class RealServer:
         self._binary = binary
         self.home = home
         self._options = options
-        self._supervisor: subprocess.Popen[str] | None = None
+        self._running: ExitStack | None = None
         self._server: Server | None = None
 
     @property
@@ -67,21 +71,24 @@ class RealServer:
         return self._server
 
     def start(self) -> Server:
-        assert self._supervisor is None, "runs already"
-        self._supervisor = supervisor(self.home, "--server", str(self._binary))
-        ready = ready_line(self._supervisor)
-        with connected(self.home / "redis.sock") as client:
-            for option, value in self._options.items():
-                client.config_set(option.replace("_", "-"), value)
-        self._server = Server(self._name, ready.url, ready.version, ready.server_pid)
+        assert self._running is None, "runs already"
+        with ExitStack() as stack:
+            lock = stack.enter_context((self.home / "redis.lock").open("a")).fileno()
+            place = stack.enter_context(placed(self.home))
+            server = stack.enter_context(running(self._binary, place, lambda: None, lock))
+            found = _answering(place, server)
+            with connected(place.socket) as client:
+                for option, value in self._options.items():
+                    client.config_set(option.replace("_", "-"), value)
+            self._server = Server(self._name, url_of(place.socket), found.version, server.pid)
+            self._running = stack.pop_all()
         return self._server
 
     def stop(self) -> None:
         """Writes its data out and ends; without effect where it has ended."""
-        if self._supervisor is not None:
-            # Ends its stdin, upon which it stops.
-            self._supervisor.communicate()
-        self._supervisor = self._server = None
+        if self._running is not None:
+            self._running.close()
+        self._running = self._server = None
 
     def kill(self) -> None:
         """SIGKILL: ends without a word to anyone."""
@@ -112,6 +119,17 @@ class RealServer:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+def _answering(place: Place, server: embedded_server.Server) -> Identity:
+    """Who answers, once its data are loaded."""
+    while not is_ready(place.socket):
+        assert server.process.poll() is None, f"the server ended: {last_words(place.log)}"
+        time.sleep(0.01)
+    found = identify(place.socket)
+    assert found is not None
+    assert found.pid == server.pid
+    return found
 
 
 def valkey9(**options: str) -> AbstractContextManager[RealServer]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.stack import Stack, new_ids, simulator, until
+from tests.e2e.stack import Stack, new_ids, simulator_process, until
 from tests.servers import valkey9
 from worker.simulator.faults import FAULTS
 
@@ -47,7 +47,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as home,
         valkey9() as real,
         Stack(Path(home), real.server.url) as stack,
-        simulator(*options, "--poison-status", str(given.poison_status)) as api,
+        simulator_process(*options, "--poison-status", str(given.poison_status)) as api,
     ):
         job_id = stack.submit(new_ids(given.ids))
         stack.worker(api, "--concurrency", str(given.workers), rate=100_000, **PATIENT)

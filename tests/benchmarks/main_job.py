@@ -10,7 +10,7 @@ import math
 import tempfile
 from pathlib import Path
 
-from tests.e2e.stack import Stack, agree, new_ids, simulator, until
+from tests.e2e.stack import Stack, agree, new_ids, simulator_process, until
 from tests.servers import valkey9
 from worker.store.connect import sync_client
 
@@ -24,7 +24,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as home,
         valkey9() as real,
         Stack(Path(home), real.server.url) as stack,
-        simulator("--fail", "0.05", "--active", "0.05") as api,
+        simulator_process("--fail", "0.05", "--active", "0.05") as api,
     ):
         job_id = stack.submit(new_ids(given.ids))
         stack.worker(api, "--concurrency", str(given.workers), rate=100_000)

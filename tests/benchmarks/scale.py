@@ -22,7 +22,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, environment, simulator, until
+from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, environment, simulator_process, until
 from tests.servers import valkey9
 from worker.store.connect import sync_client
 
@@ -123,7 +123,7 @@ class Scale:
 
     def finished(self, ids: Path) -> str:
         """A job carried to its end by a real worker, 5 % of it refused."""
-        with simulator("--fail", "0.05") as api:
+        with simulator_process("--fail", "0.05") as api:
             job_id, _ = self.submit(ids)
             worker = self._stack.worker(api, "--concurrency", "2", rate=100_000)
             until(lambda: self._stack.report(job_id)["state"] == "completed", patience=LONG)

@@ -17,7 +17,10 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from tests.serving import serving
 from worker.reports.status import read_report
+from worker.simulator.__main__ import command, config_of
+from worker.simulator.server import make_app
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 
@@ -59,6 +62,10 @@ def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> D
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+_OF_THE_PROCESS: Final = ("host", "port", "with_parent")
+"""Options of the simulator's command that are about its process, not about what it answers."""
+
+
 @dataclass
 class Simulator:
     url: str
@@ -79,6 +86,16 @@ class Simulator:
 
 @contextmanager
 def simulator(*options: str) -> Iterator[Simulator]:
+    """The simulator with the options of its command, in a thread of this process."""
+    given = command.make_context("simulator", [*options]).params
+    config = config_of({name: value for name, value in given.items() if name not in _OF_THE_PROCESS})
+    with serving(make_app(config, TOKEN)) as url:
+        yield Simulator(url)
+
+
+@contextmanager
+def simulator_process(*options: str) -> Iterator[Simulator]:
+    """The same as a process of its own: where it would share a core with what it measures."""
     process = subprocess.Popen(
         [BULK_ACTIVATE, "simulator", "--with-parent", *options],
         stdin=subprocess.PIPE,

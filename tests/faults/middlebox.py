@@ -1,16 +1,17 @@
 """What stands between a worker and the API: a proxy that passes everything on, or answers by itself."""
 
-import asyncio
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
 from aiohttp import web
 
-from tests.e2e.stack import PATIENCE, Simulator
+from tests.e2e.stack import Simulator
+from tests.serving import serving
+
+_SESSION: Final = web.AppKey("session", aiohttp.ClientSession)
 
 _HTML: Final = "<html><body>Access is limited to employees. Sign in to go on.</body></html>"
 _OURS: Final = "/csp/"
@@ -111,32 +112,16 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
 def middlebox(behind: Simulator) -> Iterator[Middlebox]:
     """Runs one before `behind`, in a thread of its own."""
     found = Middlebox(behind)
-    ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    app = web.Application(client_max_size=1 << 21)
 
-    async def serve() -> None:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    async def client(app: web.Application) -> AsyncIterator[None]:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as app[_SESSION]:
+            yield
 
-            async def handle(request: web.Request) -> web.StreamResponse:
-                return await found.handle(session, request)
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await found.handle(request.app[_SESSION], request)
 
-            app = web.Application(client_max_size=1 << 21)
-            app.router.add_route("*", "/{path:.*}", handle)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            host, port = runner.addresses[0][:2]
-            found.url = f"http://{host}:{port}"
-            ready.set()
-            await over.wait()
-            await runner.cleanup()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    try:
-        assert ready.wait(PATIENCE)
+    app.cleanup_ctx.append(client)
+    app.router.add_route("*", "/{path:.*}", handle)
+    with serving(app) as found.url:
         yield found
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        with suppress(RuntimeError):
-            loop.close()

@@ -1,7 +1,5 @@
 """The stand-in for the API in this process, with a note of who sent what and when."""
 
-import asyncio
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +9,8 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from tests.e2e.stack import PATIENCE, TOKEN, Simulator
+from tests.e2e.stack import TOKEN, Simulator
+from tests.serving import serving
 from worker.simulator.config import configured
 from worker.simulator.server import make_app
 
@@ -45,7 +44,6 @@ class Recorded(Simulator):
 @contextmanager
 def recorded(**config: Any) -> Iterator[Recorded]:
     found = Recorded("")
-    ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,24 +56,7 @@ def recorded(**config: Any) -> Iterator[Recorded]:
         finally:
             found.under_way -= 1
 
-    async def serve() -> None:
-        app = make_app(configured(config), TOKEN)
-        app.middlewares.append(note)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        found.url = f"http://{host}:{port}"
-        ready.set()
-        await over.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(PATIENCE)
-    try:
+    app = make_app(configured(config), TOKEN)
+    app.middlewares.append(note)
+    with serving(app) as found.url:
         yield found
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import click
@@ -106,9 +106,8 @@ def command(host: str, port: int, with_parent: bool, **options: Any) -> None:
     # Here, so that --help stays fast.
     from worker.simulator.process import serve  # noqa: PLC0415 -- imports an HTTP server.
 
-    faults = {name: fraction for name in NAMES if (fraction := options.pop(name))}
     try:
-        config = configured({**options, "faults": faults})
+        config = config_of(options)
     except BadConfigError as error:
         raise click.UsageError(str(error)) from None
     api_token = os.environ.get(TOKEN_VARIABLE) or None
@@ -118,6 +117,13 @@ def command(host: str, port: int, with_parent: bool, **options: Any) -> None:
         # Not its own text, in which asyncio names the address once more.
         why = os.strerror(error.errno) if error.errno else error
         raise click.ClickException(f"cannot listen on {host} port {port}: {why}") from None
+
+
+def config_of(options: Mapping[str, Any]) -> Config:
+    """What the command's options come to, each by its parameter's name. Raises `BadConfigError`."""
+    faults = {name: fraction for name in NAMES if (fraction := options[name])}
+    others = {name: value for name, value in options.items() if name not in NAMES}
+    return configured({**others, "faults": faults})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""Applications of aiohttp served from this process, each in a thread: no start of a process is paid for."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Final
+
+from aiohttp import web
+
+_BACKLOG: Final = 1024
+"""Connections that may wait to be accepted: a client's whole pool connects at once."""
+
+
+@contextmanager
+def serving(app: web.Application) -> Iterator[str]:
+    """The URL of `app` on loopback, until the end of the block."""
+    listens: Future[str] = Future()
+    loop, over = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=_BACKLOG).start()
+        host, port = runner.addresses[0][:2]
+        listens.set_result(f"http://{host}:{port}")
+        await over.wait()
+        await runner.cleanup()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except BaseException as error:
+            listens.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=work, name="serving")
+    thread.start()
+    try:
+        yield listens.result()
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
