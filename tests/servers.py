@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ from worker.embedded.config import url_of
 from worker.embedded.place import Place, placed
 from worker.embedded.probe import Identity, connected, identify, is_ready
 from worker.embedded.server import last_words, running
+
+_STARTER: Final = ThreadPoolExecutor(1)
+"""A server ends with the thread that started it (see `worker.embedded.deathsig`); this one outlives the tests."""
 
 
 def free_port() -> int:
@@ -75,7 +79,8 @@ class RealServer:
         with ExitStack() as stack:
             lock = stack.enter_context((self.home / "redis.lock").open("a")).fileno()
             place = stack.enter_context(placed(self.home))
-            server = stack.enter_context(running(self._binary, place, lambda: None, lock))
+            started = running(self._binary, place, lambda: None, lock)
+            server = _STARTER.submit(stack.enter_context, started).result()
             found = _answering(place, server)
             with connected(place.socket) as client:
                 for option, value in self._options.items():

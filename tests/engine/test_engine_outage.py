@@ -159,7 +159,7 @@ async def test_ids_that_break_the_api_are_no_outage_and_harm_nobody(jobs: Jobs, 
         workers.submit(job)
         await until(lambda: jobs.rests(job))
         culprits = await poisoned(api)
-        assert len(culprits) > 1
+        assert culprits
         rows = jobs.rows(job)
         assert {name for name, row in rows.items() if row.outcome == "unknown"} == culprits
         assert {rows[name].reason for name in culprits} == {"HTTP_500"}
