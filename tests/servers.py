@@ -36,7 +36,7 @@ from worker.embedded.probe import Identity, connected, identify, is_ready
 from worker.embedded.server import last_words, running
 
 _STARTER: Final = ThreadPoolExecutor(1)
-"""A server ends with the thread that started it (see `worker.embedded.deathsig`); this one outlives the tests."""
+"""A server ends with the thread that started it (see `worker.embedded.deathsig`): this one stays."""
 
 
 def free_port() -> int:
