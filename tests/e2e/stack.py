@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from tests.e2e import warm
 from tests.serving import serving
 from worker.reports.status import read_report
 from worker.simulator.__main__ import command, config_of
@@ -50,16 +51,8 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> Done:
     """Runs `bulk-activate` to its end."""
     data = given.encode() if isinstance(given, str) else given
-    done = subprocess.run(
-        [BULK_ACTIVATE, *arguments],
-        input=data,
-        stdin=subprocess.DEVNULL if data is None else None,
-        capture_output=True,
-        env=environment(settings),
-        timeout=PATIENCE,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    code, out, err = warm.run(arguments, environment(settings), data, PATIENCE)
+    return Done(code, out.decode(), err.decode())
 
 
 _OF_THE_PROCESS: Final = ("host", "port", "with_parent")
