@@ -13,6 +13,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 
@@ -175,8 +176,12 @@ async def _tag(api_token: SecretStr) -> str:
     return await asyncio.to_thread(tag_of, api_token)
 
 
+@lru_cache(maxsize=4)
 def tag_of(api_token: SecretStr) -> str:
-    """Tells most credentials apart, and none by guessing; see above. Takes some 50 ms."""
+    """Tells most credentials apart, and none by guessing; see above. Takes some 50 ms at first.
+
+    Kept, since it is asked for again with each request that comes while a credential is refused.
+    """
     secret = api_token.get_secret_value().encode()
     # The salt is the same for all organizations, or each would give away 16 bits more.
     return hashlib.scrypt(secret, salt=b"bulk-activate exchange", n=1 << 14, r=8, p=1, dklen=2).hex()
