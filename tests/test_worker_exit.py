@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.stack import environment
 from tests.servers import valkey9
-from worker.processes import worker_ended
+from worker.supervisor import worker_exit_code
 
 CRASH = """
 from celery import bootsteps
@@ -24,7 +24,7 @@ processes.work("crashing", None)
 
 
 @pytest.mark.parametrize(
-    ("code", "told", "ended"),
+    ("code", "stop_signals", "ended"),
     [
         (0, ["SIGTERM"], 0),
         (0, ["SIGTERM", "SIGTERM"], 0),
@@ -38,8 +38,8 @@ processes.work("crashing", None)
         ("Got shutdown from remote", [], 1),
     ],
 )
-def test_only_an_end_that_was_asked_for_is_0(code: object, told: list[str], ended: int) -> None:
-    assert worker_ended(code, told) == ended
+def test_only_an_end_that_was_asked_for_is_0(code: object, stop_signals: list[str], ended: int) -> None:
+    assert worker_exit_code(code, stop_signals) == ended
 
 
 def test_a_crash_inside_celery_is_not_0() -> None:

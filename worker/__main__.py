@@ -13,9 +13,9 @@ from worker import streams
 from worker.confine import confine
 
 COMMANDS: Final = {
-    "worker": "worker.processes",
+    "worker": "worker.supervisor",
     "metrics": "worker.metrics.__main__",
-    "slice": "worker.alone",
+    "slice": "worker.slice",
     "redis": "worker.embedded.__main__",
     "simulator": "worker.simulator.__main__",
     "doctor": "worker.doctor.__main__",

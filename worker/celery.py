@@ -15,13 +15,13 @@ from celery import bootsteps, signals
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from worker import intake, logs, messages, settings, streams, unsuited
+from worker import intake, logs, messages, refused_options, settings, streams
 from worker.core.slices import IDS
 from worker.engine.account import Account
 from worker.engine.runtime import Runtime, StoppingError
-from worker.flower import show_job, slice_event
-from worker.jobwatch import JobWatch
-from worker.stacks import tame_signals
+from worker.flower import send_job_row, slice_event
+from worker.job_notifier import JobNotifier
+from worker.signal_handlers import install_signal_handlers
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
@@ -34,7 +34,7 @@ SLICES_IN_FLIGHT: Final = 4
 log = structlog.get_logger(__name__)
 
 _settings = settings.load()
-intake.guard()
+intake.install()
 app = messages.make_app(_settings)
 app.conf.update(
     # Threads share the process's one loop and end cleanly; more processes are more workers.
@@ -42,9 +42,9 @@ app.conf.update(
     worker_concurrency=SLICES_IN_FLIGHT,
 )
 
-unsuited.refuse(app)
+refused_options.install(app)
 
-_COLLECT_EVERY: Final = 50_000
+_GC_THRESHOLD: Final = 50_000
 """Containers made and still there, for a look for cycles among the young. At Python's 700 these looks took a
 fifth of the CPU at full speed and found next to nothing: what a request makes goes as its last name does."""
 
@@ -55,20 +55,20 @@ class _Process:
 
     runtime: Runtime
     tracing: Tracing | None
-    watch: JobWatch | None = None
+    notifier: JobNotifier | None = None
 
     def close(self) -> None:
         self.runtime.close()
-        if self.watch is not None:
+        if self.notifier is not None:
             # After the slices have been given back: the job may rest by now.
-            self.watch.close()
+            self.notifier.close()
         if self.tracing is not None:
             self.tracing.close()
 
 
 _processes: dict[int, _Process] = {}
 """By process id: a fork inherits its parent's, and has no use for it."""
-_making = threading.Lock()
+_process_lock = threading.Lock()
 _only_job: str | None = None
 
 
@@ -80,23 +80,23 @@ def serve_only(job_id: str | None) -> None:
 
 def _this_process() -> _Process:
     """Made when it is first needed, so after a fork."""
-    with _making:
+    with _process_lock:
         pid = os.getpid()
         if pid not in _processes:
             # What was imported stays for good: it is looked through no more.
             gc.freeze()
-            gc.set_threshold(_COLLECT_EVERY, *gc.get_threshold()[1:])
+            gc.set_threshold(_GC_THRESHOLD, *gc.get_threshold()[1:])
             tracing = make_tracing(_settings)
             _processes[pid] = _Process(Runtime(_settings, _send, tracing, _only_job), tracing)
         return _processes[pid]
 
 
 def _send(job_id: str, tickets: Sequence[Ticket]) -> None:
-    messages.send(app, job_id, tickets, _parent_of(job_id) if _traced() else None)
+    messages.send(app, job_id, tickets, _parent_of(job_id) if _is_traced() else None)
 
 
-def _traced() -> bool:
-    return (mine := _processes.get(os.getpid())) is not None and mine.tracing is not None
+def _is_traced() -> bool:
+    return (process := _processes.get(os.getpid())) is not None and process.tracing is not None
 
 
 def _parent_of(job_id: str) -> str | None:
@@ -125,31 +125,31 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
         with contextlib.suppress(OperationalError, OSError):
             self.send_event("task-progress", retry=False, **slice_event(account))
 
-    mine = _this_process()
+    process = _this_process()
     span: AbstractContextManager[None] = nullcontext()
-    if mine.tracing is not None:
+    if process.tracing is not None:
         parent = getattr(self.request, HEADER, None) or _parent_of(job_id)
-        span = mine.tracing.working(parent, job_id, slice_no, size)
+        span = process.tracing.working(parent, job_id, slice_no, size)
     try:
         with span:
-            return mine.runtime.run_slice(job_id, slice_no, show).words()
+            return process.runtime.run_slice(job_id, slice_no, show).words()
     except StoppingError:
         log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
         return "left to another worker"
 
 
-class _OurSignals(bootsteps.StartStopStep):  # type: ignore[misc]
+class _SignalHandlers(bootsteps.StartStopStep):  # type: ignore[misc]
     """Begins after Celery has set its handlers, and before it takes messages."""
 
     def start(self, _worker: Any) -> None:
-        tame_signals()
+        install_signal_handlers()
 
 
-app.steps["worker"].add(_OurSignals)
+app.steps["worker"].add(_SignalHandlers)
 
 
 @signals.celeryd_init.connect
-def _log_from_the_start(instance: Any, **_: Any) -> None:
+def _configure_early(instance: Any, **_: Any) -> None:
     """Before Celery warns, and greets whoever started it: that is no line of a log."""
     logs.configure(_settings)
     logs.log_uncaught()
@@ -167,25 +167,25 @@ def _configure_logs(**_: Any) -> None:
 def _start(sender: Any, **_: Any) -> None:
     # In a prefork worker the children make their own; the parent does no work.
     if "prefork" not in type(sender.pool).__module__:
-        _this_process().watch = JobWatch(
-            sync_client(_settings.redis_url), lambda report: show_job(app, sender.hostname, report)
+        _this_process().notifier = JobNotifier(
+            sync_client(_settings.redis_url), lambda report: send_job_row(app, sender.hostname, report)
         )
 
 
 @signals.heartbeat_sent.connect
-def _consumer_lives(**_: Any) -> None:
-    if (mine := _processes.get(os.getpid())) is not None:
-        mine.runtime.consumer_lives()
+def _note_consumer_alive(**_: Any) -> None:
+    if (process := _processes.get(os.getpid())) is not None:
+        process.runtime.consumer_lives()
 
 
 @signals.worker_shutting_down.connect
 def _stop_soon(**_: Any) -> None:
-    if (mine := _processes.get(os.getpid())) is not None:
-        mine.runtime.stop_soon()
+    if (process := _processes.get(os.getpid())) is not None:
+        process.runtime.stop_soon()
 
 
 @signals.worker_process_shutdown.connect
 @signals.worker_shutdown.connect
 def _close(**_: Any) -> None:
-    if (mine := _processes.pop(os.getpid(), None)) is not None:
-        mine.close()
+    if (process := _processes.pop(os.getpid(), None)) is not None:
+        process.close()

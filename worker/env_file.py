@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from worker.core.errors import BadSettingError
 from worker.core.file_mode import written_by_others
 
-MOST_READ: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 """Bytes. A file of settings is a page or two."""
 
 
@@ -26,7 +26,7 @@ def read_env_file(path: Path, name: str) -> Mapping[str, str | None]:
     Raises `BadSettingError` where it is not there, cannot be read, or others may write it.
     """
     try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 -- it is closed below.
+        file = open(path, "rb", opener=_open_nonblocking)  # noqa: SIM115 -- it is closed below.
     except OSError as error:
         raise BadSettingError(f"{name}: cannot read {path} ({error.strerror}): correct or unset it") from None
     with file:
@@ -39,9 +39,9 @@ def read_env_file(path: Path, name: str) -> Mapping[str, str | None]:
                 f"{name}: {path} {how}, and could send your credential elsewhere:"
                 f" make it yours alone (chown, chmod go-w), then look at what it holds"
             )
-        content = file.read(MOST_READ + 1)
-    if len(content) > MOST_READ:
-        raise BadSettingError(f"{name}: {path} is larger than {MOST_READ} bytes: that is no file of settings")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise BadSettingError(f"{name}: {path} is larger than {MAX_BYTES} bytes: that is no file of settings")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -49,6 +49,6 @@ def read_env_file(path: Path, name: str) -> Mapping[str, str | None]:
     return dotenv_values(stream=io.StringIO(text))
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     # A pipe would be waited for.
     return os.open(path, flags | os.O_NONBLOCK)

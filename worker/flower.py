@@ -62,7 +62,7 @@ def job_event(report: Report) -> tuple[str, dict[str, Any]]:
         "name": JOB,
         "args": "()",
         "kwargs": repr(kwargs),
-        "result": job_words(report),
+        "result": job_summary(report),
         "received": _seconds(report.created_at),
         "started": _seconds(report.started_at),
         "eta": report.progress.eta_at,
@@ -76,20 +76,20 @@ def job_event(report: Report) -> tuple[str, dict[str, Any]]:
     return EVENTS[report.state], fields
 
 
-def job_words(report: Report) -> str:
+def job_summary(report: Report) -> str:
     """Where a job stands, in one line for a person."""
     # Flower cuts what is long: what is settled first.
     order = sorted(COUNTED, key=lambda name: name not in FINAL)
     counts = ", ".join(f"{report.counts[name]:,} {name}" for name in order if report.counts[name])
-    told = f"{report.outcome or f'{report.progress.percent:g} %'}: {counts or 'no ids'}"
+    text = f"{report.outcome or f'{report.progress.percent:g} %'}: {counts or 'no ids'}"
     if report.state is State.RUNNING:
-        told += f"; {report.progress.ids_per_second:,.0f} ids/s"
+        text += f"; {report.progress.ids_per_second:,.0f} ids/s"
     if report.state_reason.code:
-        told += f" ({report.state_reason.code})"
-    return told
+        text += f" ({report.state_reason.code})"
+    return text
 
 
-def show_job(app: Celery, node: str, report: Report) -> None:
+def send_job_row(app: Celery, node: str, report: Report) -> None:
     """Sends a job's row. Raises what kombu raises. `node`: name of this worker, as Flower knows it."""
     event, fields = job_event(report)
     with app.events.default_dispatcher(hostname=node) as dispatcher:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from worker.core.errors import BadSettingError
-from worker.rounds import Rounds
+from worker.periodic import PeriodicTask
 from worker.settings import PREFIX
 
 BEAT_SECONDS: Final = 1.0
@@ -22,45 +22,45 @@ FRESH_SECONDS: Final = 10.0
 log = structlog.get_logger(__name__)
 
 
-class Vitals(NamedTuple):
-    is_well: bool
-    words: str
+class Health(NamedTuple):
+    is_healthy: bool
+    summary: str
     """What there is to know, for whoever reads the file."""
 
 
 class Heartbeat:
     """Writes `file` each second from the running event loop, so a loop that hangs lets it grow old.
 
-    `look` is asked each time: the loop may run while Celery's consumer, in another thread, does not.
+    `check` is asked each time: the loop may run while Celery's consumer, in another thread, does not.
     """
 
-    def __init__(self, file: Path, look: Callable[[], Vitals]) -> None:
+    def __init__(self, file: Path, check: Callable[[], Health]) -> None:
         self._file = file
-        self._look = look
-        self._was_well = True
-        self._rounds = Rounds("the heartbeat", self._beat, BEAT_SECONDS)
+        self._check = check
+        self._was_healthy = True
+        self._task = PeriodicTask("the heartbeat", self._beat, BEAT_SECONDS)
 
     async def close(self) -> None:
-        await self._rounds.close()
+        await self._task.close()
         self._file.unlink(missing_ok=True)
 
     async def _beat(self) -> None:
-        vitals = self._look()
-        if vitals.is_well:
-            beat(self._file, vitals.words)
-        elif self._was_well:
-            log.error("no heartbeat is given until this mends", why=vitals.words)
-        self._was_well = vitals.is_well
+        health = self._check()
+        if health.is_healthy:
+            write(self._file, health.summary)
+        elif self._was_healthy:
+            log.error("no heartbeat is given until this mends", why=health.summary)
+        self._was_healthy = health.is_healthy
 
 
-def beat(file: Path, words: str) -> None:
+def write(file: Path, summary: str) -> None:
     try:
-        file.write_text(f"{words}\n")
+        file.write_text(f"{summary}\n")
     except OSError as error:
         log.warning("cannot write the heartbeat, will try again", file=str(file), problem=error.strerror)
 
 
-def begin(file: Path) -> None:
+def prepare(file: Path) -> None:
     """Removes what an earlier process left there. Raises `BadSettingError` where no file could be."""
     try:
         file.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def begin(file: Path) -> None:
         )
 
 
-def all_beat(files: Iterable[Path], now: float) -> bool:
+def all_fresh(files: Iterable[Path], now: float) -> bool:
     """Whether each file was touched of late. `now`: seconds since the epoch."""
     return all(_age(file, now) <= FRESH_SECONDS for file in files)
 

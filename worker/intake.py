@@ -24,7 +24,7 @@ from worker.messages import QUEUE_NAMES, queue_of
 from worker.store import keys
 from worker.store.jobs import DROPPED
 
-ANSWERED: Final = frozenset(
+ALLOWED_COMMANDS: Final = frozenset(
     {
         "active",
         "active_queues",
@@ -46,20 +46,20 @@ ANSWERED: Final = frozenset(
 workers with others, or have them import a module."""
 
 _QUEUES: Final = frozenset(QUEUE_NAMES)
-_MOST_CLOCK: Final = 2**53
+_MAX_CLOCK: Final = 2**53
 _WRONG_TYPE: Final = "WRONGTYPE"
 
 log = structlog.get_logger(__name__)
 
 
-class OurMessage(Message):
+class CheckedMessage(Message):
     """A message of `channel`. Raises `BadMessageError`, or what kombu raises, where it is none."""
 
     def __init__(self, payload: Any, channel: Any = None, **rest: Any) -> None:
         if channel is not None and not _QUEUES.isdisjoint(channel.active_queues):
             wake = read_envelope(payload)
             payload = write_envelope(wake, queue_of(wake.job_id), str(uuid4()))
-        elif _clock_of(payload) > _MOST_CLOCK:
+        elif _clock_of(payload) > _MAX_CLOCK:
             # It would be carried on in every event.
             payload["headers"]["clock"] = 0
         super().__init__(payload, channel=channel, **rest)  # type: ignore[no-untyped-call]
@@ -69,13 +69,13 @@ class OurMessage(Message):
 
 def _clock_of(payload: Any) -> int:
     clock = payload["headers"].get("clock") or 0
-    return clock if isinstance(clock, int) else _MOST_CLOCK + 1
+    return clock if isinstance(clock, int) else _MAX_CLOCK + 1
 
 
-class _Intake:
+class _CheckedIntake:
     """What both of our channels do: nothing that comes in raises, but for the faults of a connection."""
 
-    Message = OurMessage
+    Message = CheckedMessage
     last_tag: str | None = None
     """Of the message that the handler at work took."""
     # Of kombu's channel:
@@ -88,7 +88,7 @@ class _Intake:
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.handlers: dict[str, Callable[[], Any]] = {
-            name: self._careful(name, handle) for name, handle in self.handlers.items()
+            name: self._guarded(name, handle) for name, handle in self.handlers.items()
         }
 
     def queue_bind(self, *arguments: Any, **options: Any) -> None:
@@ -100,7 +100,7 @@ class _Intake:
             # Of broadcasts, the only ones that are bound, the table is not needed.
             log.warning("a key of Celery has the wrong type", prefix="_kombu.binding.", problem=str(error))
 
-    def _careful(self, name: str, handle: Callable[[], Any]) -> Callable[[], Any]:
+    def _guarded(self, name: str, handle: Callable[[], Any]) -> Callable[[], Any]:
         def take() -> Any:
             while True:
                 self.last_tag = None
@@ -113,7 +113,7 @@ class _Intake:
                 except self.ResponseError as error:
                     if not str(error).startswith(_WRONG_TYPE):
                         raise
-                    self._remove_what_are_no_queues()
+                    self._remove_keys_of_wrong_type()
                 except Exception as error:  # noqa: BLE001 -- whatever came in must not end the worker.
                     self._drop(error)
                 if name == "BRPOP" or not self.subclient.connection.can_read(timeout=0):
@@ -125,10 +125,10 @@ class _Intake:
         if self.last_tag is not None:
             # It was taken for ours: it must not count as in work for ever.
             self.basic_ack(self.last_tag)
-        log.error("a message was dropped: it is none of ours", problem=_words(error))
+        log.error("a message was dropped: it is none of ours", problem=_describe(error))
         self._count(1)
 
-    def _remove_what_are_no_queues(self) -> None:
+    def _remove_keys_of_wrong_type(self) -> None:
         """One key of a wrong type would keep the messages of all queues from coming."""
         with self.conn_or_acquire() as client:
             for queue in QUEUE_NAMES:
@@ -146,30 +146,32 @@ class _Intake:
             client.hincrby(keys.TOTALS, DROPPED, dropped)
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """No more than the kind of what other libraries met: they quote what they found."""
     return str(error) if isinstance(error, BadMessageError) else type(error).__name__
 
 
-class OurChannel(_Intake, Channel):
+class CheckedChannel(_CheckedIntake, Channel):
     pass
 
 
-class OurSentinelChannel(_Intake, SentinelChannel):
+class CheckedSentinelChannel(_CheckedIntake, SentinelChannel):
     pass
 
 
-class OurTransport(Transport):
-    Channel = OurChannel
+class CheckedTransport(Transport):
+    Channel = CheckedChannel
 
 
-class OurSentinelTransport(SentinelTransport):
-    Channel = OurSentinelChannel
+class CheckedSentinelTransport(SentinelTransport):
+    Channel = CheckedSentinelChannel
 
 
-def guard() -> None:
+def install() -> None:
     """From now on this process takes messages in as said here. Before its first connection to the broker."""
-    ours = f"{__name__}:{OurTransport.__name__}"
-    TRANSPORT_ALIASES.update(redis=ours, rediss=ours, sentinel=f"{__name__}:{OurSentinelTransport.__name__}")
-    for command in set(Panel.data) - ANSWERED:
+    ours = f"{__name__}:{CheckedTransport.__name__}"
+    TRANSPORT_ALIASES.update(
+        redis=ours, rediss=ours, sentinel=f"{__name__}:{CheckedSentinelTransport.__name__}"
+    )
+    for command in set(Panel.data) - ALLOWED_COMMANDS:
         del Panel.data[command]

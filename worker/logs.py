@@ -13,14 +13,14 @@ from typing import Any, TextIO
 
 import structlog
 
+from worker import log_context
 from worker.core.visible import visible
-from worker.place import here
 from worker.settings import Settings
 
 
-def _add_place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _add_context(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # Before what else is bound: a sender has inherited that of whoever started it.
-    return {**here(), **event}
+    return {**log_context.current(), **event}
 
 
 def _make_visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -41,7 +41,7 @@ def as_json(settings: Settings) -> bool:
 def configure(settings: Settings) -> None:
     """Sends our events, and those of the libraries, to stderr in one form."""
     shared: list[Any] = [
-        _add_place,
+        _add_context,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -87,12 +87,14 @@ def configure(settings: Settings) -> None:
 def log_uncaught() -> None:
     """Has what ends this process, or a thread of it, told as an event, and not in lines of a traceback."""
 
-    def tell(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    def log_it(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         if issubclass(kind, Exception):
             found = (kind, error or kind(), trace)
             structlog.get_logger(__name__).critical("an unexpected error ended it", exc_info=found)
         else:
             sys.__excepthook__(kind, error or kind(), trace)
 
-    sys.excepthook = tell
-    threading.excepthook = lambda told: tell(told.exc_type, told.exc_value, told.exc_traceback)
+    sys.excepthook = log_it
+    threading.excepthook = lambda hook_args: log_it(
+        hook_args.exc_type, hook_args.exc_value, hook_args.exc_traceback
+    )

@@ -31,8 +31,8 @@ class WakingPool(TaskPool):  # type: ignore[misc]
     def _wake(self, _ended: "Future[Any]") -> None:
         """Called in the task's thread."""
         if self._hub is not None:
-            self._hub.call_soon(_look)  # type: ignore[no-untyped-call]
+            self._hub.call_soon(_run_another_turn)  # type: ignore[no-untyped-call]
 
 
-def _look() -> None:
+def _run_another_turn() -> None:
     """Nothing is to be done but to come round: the loop looks for messages at each turn."""

@@ -20,7 +20,7 @@ def exposed_secrets(settings: Settings) -> list[str]:
     """A warning for each file or folder with secrets that others may write, or anybody may read."""
     found = [
         (path, problem)
-        for path in _places(settings)
+        for path in _secret_paths(settings)
         if (problem := _problem(path)) is not None and not _is_read_only(path)
     ]
     return [
@@ -28,16 +28,16 @@ def exposed_secrets(settings: Settings) -> list[str]:
     ]
 
 
-def _places(settings: Settings) -> Iterator[Path]:
+def _secret_paths(settings: Settings) -> Iterator[Path]:
     if (folder := settings.secrets_dir) is not None:
-        yield from _inside(folder, lambda name: name.lower().startswith(PREFIX.lower()))
+        yield from _folder_and_files(folder, lambda name: name.lower().startswith(PREFIX.lower()))
     if (folder := settings.credentials_dir) is not None:
-        yield from _inside(folder, is_org_id)
+        yield from _folder_and_files(folder, is_org_id)
     if settings.env_file is not None and _holds_secrets(settings.env_file):
         yield settings.env_file
 
 
-def _inside(folder: Path, is_read: Callable[[str], bool]) -> Iterator[Path]:
+def _folder_and_files(folder: Path, is_read: Callable[[str], bool]) -> Iterator[Path]:
     """The folder, and the files in it that are read by their names."""
     yield folder
     try:

@@ -41,7 +41,7 @@ CA_FILE: Final = f"{PREFIX}CA_FILE"
 NO_PROXY: Final = "none"
 """As `PROXY_URL`: the direct way, whatever the environment says."""
 
-MOST_PER_SECOND: Final = 100_000
+MAX_RATE: Final = 100_000
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -59,8 +59,8 @@ def _rate(value: Any) -> Any:
         rate = float(value)
     except (TypeError, ValueError):
         rate = 0.0
-    if not 0 < rate <= MOST_PER_SECOND:
-        raise ValueError(f"must be 'auto', or requests per second, more than 0, at most {MOST_PER_SECOND:,}")
+    if not 0 < rate <= MAX_RATE:
+        raise ValueError(f"must be 'auto', or requests per second, more than 0, at most {MAX_RATE:,}")
     return rate
 
 
@@ -100,8 +100,8 @@ class Settings(BaseSettings):
     credentials_dir: Path | None = None
     access_token: SecretStr | None = None
     rate: Annotated[Literal["auto"] | float, BeforeValidator(_rate)] = "auto"
-    rate_start: Annotated[float, Field(gt=0, le=MOST_PER_SECOND)] = 10.0
-    rate_max: Annotated[float, Field(gt=0, le=MOST_PER_SECOND)] = 100.0
+    rate_start: Annotated[float, Field(gt=0, le=MAX_RATE)] = 10.0
+    rate_max: Annotated[float, Field(gt=0, le=MAX_RATE)] = 100.0
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
     request_timeout: Seconds = 30.0
     connect_timeout: Seconds = 5.0

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 _STDOUT: Final = 1
 _STDERR: Final = 2
-_NOBODY: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EBADF})
+_READER_GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EBADF})
 """Errors that say that nobody is at the other end."""
 
-BAD_OUTPUT: Final = 2
+OUTPUT_FAILED: Final = 2
 """The exit code where stdout could not take what it was given."""
 
 
-class NobodyReadsError(Exception):
+class ReaderGoneError(Exception):
     """There is no use in more output."""
 
 
-class _Outlet(io.FileIO):
+class _KeptOutput(io.FileIO):
     """Takes all that it is given; the first failure is kept."""
 
     def __init__(self, number: int) -> None:
@@ -54,7 +54,7 @@ def run(program: Callable[[], object]) -> NoReturn:
         code = program()
     except SystemExit as end:
         code = end.code
-    sys.exit(_ended(code) if code is None or isinstance(code, int) else str(code))
+    sys.exit(_final_code(code) if code is None or isinstance(code, int) else str(code))
 
 
 def discard_stdout() -> None:
@@ -77,22 +77,22 @@ def prepare() -> None:
 
 
 def write_out(data: bytes) -> None:
-    """Writes to stdout. Raises `NobodyReadsError` where it takes no more."""
+    """Writes to stdout. Raises `ReaderGoneError` where it takes no more."""
     if stdout_failure() is not None:
-        raise NobodyReadsError
+        raise ReaderGoneError
     sys.stdout.buffer.write(data)
 
 
 def stdout_failure() -> str | None:
     """Why stdout did not take what it was given; None where it did."""
     failure = _failure()
-    return None if failure is None else _words(failure)
+    return None if failure is None else _describe(failure)
 
 
 def _stream(number: int, given: TextIO | None) -> TextIO:
     errors = None if given is None else given.errors
     return io.TextIOWrapper(
-        io.BufferedWriter(_Outlet(number)),
+        io.BufferedWriter(_KeptOutput(number)),
         encoding="utf-8" if given is None else given.encoding,
         # No text is lost to a locale that has no letter for it.
         errors="backslashreplace" if errors in {None, "strict"} else errors,
@@ -100,19 +100,19 @@ def _stream(number: int, given: TextIO | None) -> TextIO:
     )
 
 
-def _ended(code: int | None) -> int:
+def _final_code(code: int | None) -> int:
     sys.stdout.flush()
     failure = _failure()
-    if failure is None or failure.errno in _NOBODY:
+    if failure is None or failure.errno in _READER_GONE:
         return code or 0
-    sys.stderr.write(f"Error: cannot write to standard output ({_words(failure)}): it is not whole\n")
-    return code or BAD_OUTPUT
+    sys.stderr.write(f"Error: cannot write to standard output ({_describe(failure)}): it is not whole\n")
+    return code or OUTPUT_FAILED
 
 
 def _failure() -> OSError | None:
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return raw.failure if isinstance(raw, _Outlet) else None
+    return raw.failure if isinstance(raw, _KeptOutput) else None
 
 
-def _words(failure: OSError) -> str:
+def _describe(failure: OSError) -> str:
     return "it is closed" if failure.errno == errno.EBADF else failure.strerror or type(failure).__name__

@@ -6,7 +6,7 @@ from producers.connection import opened
 from producers.options import org_of
 from worker.core.errors import BadInputError
 from worker.core.rate.terms import AUTO
-from worker.settings import MOST_PER_SECOND, PREFIX, load
+from worker.settings import MAX_RATE, PREFIX, load
 
 DEFAULT = "default"
 
@@ -48,9 +48,9 @@ def order_of(rate: str) -> str:
         value = float(rate)
     except ValueError:
         value = 0.0
-    if not 0 < value <= MOST_PER_SECOND:
+    if not 0 < value <= MAX_RATE:
         raise BadInputError(
             f"RATE: {rate!r} is neither 'auto' nor 'default' nor requests per second, more than 0,"
-            f" at most {MOST_PER_SECOND:,}"
+            f" at most {MAX_RATE:,}"
         )
     return f"{value:g}"

@@ -19,7 +19,7 @@ from worker.reports.files import whole_file
 from worker.reports.parquet import require_parquet, write_parquet
 from worker.reports.results import Write, job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
-from worker.streams import NobodyReadsError, write_out
+from worker.streams import ReaderGoneError, write_out
 
 _SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
 
@@ -74,7 +74,7 @@ def command(
 
 def _print(shape: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
     # Whoever reads may have seen enough, as `head` has.
-    with suppress(NobodyReadsError):
+    with suppress(ReaderGoneError):
         shape(rows, write_out)
 
 

@@ -14,7 +14,7 @@ from tests.e2e.stack import until as until_seen
 from tests.servers import RealServer
 from worker import heartbeat
 from worker.core.errors import BadSettingError
-from worker.heartbeat import FRESH_SECONDS, Heartbeat, Vitals, all_beat
+from worker.heartbeat import FRESH_SECONDS, Health, Heartbeat, all_fresh
 
 
 def make_old(*files: Path) -> None:
@@ -25,7 +25,7 @@ def make_old(*files: Path) -> None:
 
 async def test_a_loop_that_runs_touches_the_file_and_its_end_removes_it(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
-    beat = Heartbeat(file, lambda: Vitals(True, "well"))
+    beat = Heartbeat(file, lambda: Health(True, "well"))
     await until(file.exists)
     make_old(file)
     await until(lambda: file.stat().st_mtime > 0)
@@ -35,10 +35,10 @@ async def test_a_loop_that_runs_touches_the_file_and_its_end_removes_it(tmp_path
 
 async def test_nothing_is_written_while_the_process_is_not_well(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
-    looks: list[Vitals] = []
+    looks: list[Health] = []
 
-    def look() -> Vitals:
-        looks.append(Vitals(False, "the consumer is silent"))
+    def look() -> Health:
+        looks.append(Health(False, "the consumer is silent"))
         return looks[-1]
 
     beat = Heartbeat(file, look)
@@ -75,15 +75,15 @@ def test_a_worker_hears_its_consumer_and_says_that_redis_is_away(tmp_path: Path,
 
 def test_a_file_that_cannot_be_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(BadSettingError, match="make that folder"):
-        heartbeat.begin(tmp_path / "nowhere" / "heartbeat")
+        heartbeat.prepare(tmp_path / "nowhere" / "heartbeat")
     with pytest.raises(BadSettingError, match="HEARTBEAT_FILE: cannot replace"):
-        heartbeat.begin(tmp_path)
+        heartbeat.prepare(tmp_path)
 
 
 def test_what_a_process_before_left_is_no_sign_of_life(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
-    heartbeat.begin(file)
+    heartbeat.prepare(file)
     assert not file.exists()
 
 
@@ -91,9 +91,9 @@ def test_all_beat_only_where_every_file_is_there_and_young(tmp_path: Path) -> No
     one, other = tmp_path / "one", tmp_path / "other"
     one.touch()
     now = one.stat().st_mtime
-    assert all_beat([one], now + FRESH_SECONDS)
-    assert not all_beat([one], now + FRESH_SECONDS + 1)
-    assert not all_beat([one, other], now)
+    assert all_fresh([one], now + FRESH_SECONDS)
+    assert not all_fresh([one], now + FRESH_SECONDS + 1)
+    assert not all_fresh([one, other], now)
 
 
 def test_a_worker_of_two_processes_beats_until_one_of_them_hangs(tmp_path: Path, real: RealServer) -> None:

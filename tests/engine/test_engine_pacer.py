@@ -10,6 +10,7 @@ import structlog
 
 from tests.api.waiting import until
 from tests.engine.jobs import Jobs
+from worker import log_context
 from worker.core.batch import Batch
 from worker.core.rate.advice import Quota
 from worker.core.rate.slots import Slot, slots_per_run
@@ -18,7 +19,6 @@ from worker.engine.holds import Holds
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
-from worker.place import here, place
 from worker.store.budget import Ask, BudgetStore, Reserved, Want
 from worker.store.connect import async_client
 
@@ -85,12 +85,12 @@ async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
     told: list[dict[str, object]] = []
 
     def wants() -> list[Want]:
-        told.append(here() | structlog.contextvars.get_contextvars())
+        told.append(log_context.current() | structlog.contextvars.get_contextvars())
         return plenty()
 
     shared = pacer(200.0, wants=wants)
     with structlog.contextvars.bound_contextvars(job_id=JOB, slice=3):
-        place(JOB, 3, 1, Batch(("an-id",), (0,), (False,), (0,)))
+        log_context.bind(JOB, 3, 1, Batch(("an-id",), (0,), (False,), (0,)))
         assert await shared.slot(JOB, always) is not None
         # The next round trips are begun by a timer.
         while len(told) < 3:

@@ -11,7 +11,7 @@ from tests.engine.fleet import fleet
 from tests.engine.jobs import Jobs
 from tests.store.spoilt import WAYS, litter, of_wrong_type
 from worker.core.slices import Slice, pack
-from worker.rounds import Rounds
+from worker.periodic import PeriodicTask
 from worker.store import keys
 
 SLICES = {
@@ -79,10 +79,10 @@ async def test_work_that_raises_comes_round_again_and_is_told_of_once() -> None:
             raise KeyError("a defect")
 
     with capture_logs() as logs:
-        rounds = Rounds("the work", work, 0.001)
+        task = PeriodicTask("the work", work, 0.001)
         await until(lambda: len(calls) > 3)
-        assert rounds.trouble == "the work fails (KeyError)"
+        assert task.trouble == "the work fails (KeyError)"
         mended.append(True)
-        await until(lambda: rounds.trouble is None)
-        await rounds.close()
+        await until(lambda: task.trouble is None)
+        await task.close()
     assert [entry["event"] for entry in logs] == ["a periodic task failed, and goes on"]

@@ -14,10 +14,10 @@ import pytest
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environment, new_ids, until
 from tests.monitor.collector import Collector, collector
 from tests.servers import free_port, valkey9
+from worker import log_context
 from worker.core.answer import Reply
 from worker.core.batch import Batch
 from worker.messages import QUEUE_NAMES
-from worker.place import place
 from worker.store.connect import sync_client
 from worker.traces.opentelemetry import OpenTelemetry
 from worker.traces.parent import HEADER
@@ -110,7 +110,7 @@ def test_off_nothing_of_it_is_imported(module: str) -> None:
 
 def test_without_the_extra_a_worker_does_not_start_and_says_what_to_install() -> None:
     absent = (
-        "import sys; sys.modules['opentelemetry'] = None; from worker.processes import command; command()"
+        "import sys; sys.modules['opentelemetry'] = None; from worker.supervisor import command; command()"
     )
     done = subprocess.run(
         [sys.executable, "-c", absent],
@@ -139,7 +139,7 @@ async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() ->
     with collector() as spans:
         tracing = OpenTelemetry(spans.url)
         api = tracing.traced(Answering())
-        place("job", 7, 1, batch)
+        log_context.bind("job", 7, 1, batch)
         with tracing.working(None, "job", 7, 15):
             with tracing.working(None, "job", 7, 15):
                 await api.activate(ORG, batch.ids)

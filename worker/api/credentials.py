@@ -17,7 +17,7 @@ from worker.core.ids import is_org_id
 from worker.core.token_text import clean_token, decode_token
 from worker.settings import PREFIX, Settings
 
-MOST_READ: Final = 16 << 10
+MAX_BYTES: Final = 16 << 10
 """Bytes. An API token has some dozens; a longer file is another one."""
 
 _FOLDER: Final = f"{PREFIX}CREDENTIALS_DIR"
@@ -82,9 +82,9 @@ def _token_in(folder: Path, name: str) -> str:
 def _read(folder: Path, name: str) -> bytes:
     with os.fdopen(_opened(folder, name), "rb") as file:
         _require_regular(name, os.fstat(file.fileno()))
-        content = file.read(MOST_READ + 1)
-    if len(content) > MOST_READ:
-        raise _unusable(name, f"is larger than {MOST_READ} bytes", "put the API token into it, alone")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise _unusable(name, f"is larger than {MAX_BYTES} bytes", "put the API token into it, alone")
     return content
 
 

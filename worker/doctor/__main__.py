@@ -35,15 +35,15 @@ def command(org_id: str | None, output_format: str) -> None:
     try:
         if org_id is not None and not is_org_id(org_id):
             raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
-        ready = settings.load(org_id=org_id)
-        check_network(ready)
+        loaded = settings.load(org_id=org_id)
+        check_network(loaded)
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     # Stdout is for what was found; that an access token was had is no news here.
-    logs.configure(ready.model_copy(update={"log_level": "warning"}))
-    exposed = [Check("secrets", Status.WARNING, warning) for warning in exposed_secrets(ready)]
-    checks = [*check_store(ready), *exposed, *asyncio.run(_api_checks(ready))]
+    logs.configure(loaded.model_copy(update={"log_level": "warning"}))
+    exposed = [Check("secrets", Status.WARNING, warning) for warning in exposed_secrets(loaded)]
+    checks = [*check_store(loaded), *exposed, *asyncio.run(_api_checks(loaded))]
     code = exit_code(checks)
     if output_format == "json":
         document = {"schema_version": 1, "exit_code": code, "checks": checks}
@@ -55,5 +55,5 @@ def command(org_id: str | None, output_format: str) -> None:
     sys.exit(code)
 
 
-async def _api_checks(ready: Settings) -> list[Check]:
-    return [check async for check in check_api(ready, ready.org_id)]
+async def _api_checks(loaded: Settings) -> list[Check]:
+    return [check async for check in check_api(loaded, loaded.org_id)]

@@ -8,10 +8,10 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from worker.once import Once
-from worker.rounds import Rounds
+from worker.periodic import PeriodicTask
 from worker.store.claims import ClaimStore
 from worker.store.connect import is_mendable
+from worker.warn_once import WarnOnce
 
 INTERVAL: Final = 60.0
 """Seconds between two looks, at most; a shorter retention is looked after as often as it is long."""
@@ -25,8 +25,8 @@ class Retention:
     def __init__(self, store: ClaimStore, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
-        self._once = Once()
-        self.rounds = Rounds("retention", self._purge, min(INTERVAL, seconds))
+        self._once = WarnOnce()
+        self.rounds = PeriodicTask("retention", self._purge, min(INTERVAL, seconds))
 
     async def close(self) -> None:
         await self.rounds.close()
@@ -49,5 +49,5 @@ class Retention:
             if is_mendable(error):
                 raise
             # One damaged job must not keep the others here.
-            if self._once.is_new(job_id):
+            if self._once.is_first(job_id):
                 log.warning("cannot remove job, will try again", job_id=job_id, problem=str(error))

@@ -36,7 +36,7 @@ from worker.engine.probes import Probes
 from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
-from worker.heartbeat import Heartbeat, Vitals
+from worker.heartbeat import Health, Heartbeat
 from worker.settings import Settings
 from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
@@ -222,7 +222,7 @@ class Engine:
         await self._session.close()
         await self._redis.aclose()
 
-    def _vitals(self) -> Vitals:
+    def _vitals(self) -> Health:
         now = asyncio.get_running_loop().time()
         since, stopping = self._sweeper.redis_since, self._stopping.is_set()
         answers = "does not answer" if since is None else "answers"
@@ -230,7 +230,7 @@ class Engine:
         parts = (self._sweeper.rounds, self._retention.rounds, self._holds)
         ails = "".join(f"; {part.trouble}" for part in parts if part.trouble is not None)
         # One that fails at each round goes on, and so would fail in another process; one that ended does not.
-        return Vitals(
+        return Health(
             not stuck and not any(part.has_stopped for part in parts),
             f"consumer heard {now - self._heard:.1f} s ago; Redis {answers}{ails}",
         )

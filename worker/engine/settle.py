@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from worker import log_context
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
 from worker.core.answer import (
@@ -43,7 +44,6 @@ from worker.core.trust import Then
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
-from worker.place import place
 from worker.traces import Api
 
 log = structlog.get_logger(__name__)
@@ -156,7 +156,7 @@ async def _ask(
 
 async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
-    place(run.job_id, run.slice_no, run.claim, batch)
+    log_context.bind(run.job_id, run.slice_no, run.claim, batch)
     try:
         sent = await _send(batch, run, on_turn)
     except CredentialRejectedError as error:

@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 
 from worker.core.rate.fairness import Standing
 from worker.engine.ledger import Queue
-from worker.once import Once
-from worker.rounds import Rounds
+from worker.periodic import PeriodicTask
 from worker.store.claims import ClaimStore
 from worker.store.connect import is_mendable
+from worker.warn_once import WarnOnce
 
 BEAT_SECONDS: Final = 1.0
 FORGET_MS: Final = 15_000
@@ -36,10 +36,10 @@ class Sweeper:
         self._queue = queue
         self._share = share
         self._stopping = False
-        self._once = Once()
+        self._once = WarnOnce()
         self.redis_since: float | None = None
         """The loop's time since when Redis has answered without a break; None while it does not."""
-        self.rounds = Rounds("the sweep", self._look, BEAT_SECONDS)
+        self.rounds = PeriodicTask("the sweep", self._look, BEAT_SECONDS)
 
     def stop_sweeping(self) -> None:
         """What a stopping worker hands over is for others: its own message would come back to it."""
@@ -75,7 +75,7 @@ class Sweeper:
             self._say_once(self._worker, "cannot show that this worker lives", error)
 
     def _say_once(self, about: str, words: str, error: Exception, **more: str) -> None:
-        if self._once.is_new((about, type(error))):
+        if self._once.is_first((about, type(error))):
             log.warning(words, problem=str(error), **more)
 
     def _answered(self) -> None:

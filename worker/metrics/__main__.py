@@ -31,12 +31,12 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        ready = settings.load(metrics_port=port, metrics_address=address)
-        logs.configure(ready)
-        with sync_client(ready.redis_url) as client:
+        loaded = settings.load(metrics_port=port, metrics_address=address)
+        logs.configure(loaded)
+        with sync_client(loaded.redis_url) as client:
             registry = CollectorRegistry()
             registry.register(RedisCollector(client, QUEUE_NAMES))
-            server, thread = _serve(ready, registry)
+            server, thread = _serve(loaded, registry)
             if with_parent:
                 end_with_parent(stopping.set)
             stopping.wait()
@@ -48,13 +48,13 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
         sys.exit(error.exit_code)
 
 
-def _serve(ready: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
-    if ready.metrics_port is None:
+def _serve(loaded: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
+    if loaded.metrics_port is None:
         raise BadSettingError(f"no port: give --port, or set {PREFIX}METRICS_PORT")
     try:
-        return start_http_server(ready.metrics_port, ready.metrics_address, registry)
+        return start_http_server(loaded.metrics_port, loaded.metrics_address, registry)
     except OSError as error:
-        place = f"{ready.metrics_address}:{ready.metrics_port}"
+        place = f"{loaded.metrics_address}:{loaded.metrics_port}"
         raise BadSettingError(
             f"cannot serve metrics at {place} ({error.strerror}):"
             f" choose another --port ({PREFIX}METRICS_PORT) or --address ({PREFIX}METRICS_ADDRESS)"

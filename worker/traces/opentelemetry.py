@@ -20,8 +20,8 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from requests.adapters import HTTPAdapter
 
+from worker import log_context
 from worker.core.answer import NoReply, Reply
-from worker.place import here
 from worker.traces.parent import HEADER, Api
 
 _PATIENCE: Final = 3.0
@@ -116,7 +116,7 @@ class _Traced:
 
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
         # A sender serves many slices in turn: its own context says nothing of this one.
-        place = here()
+        place = log_context.current()
         parent = next(iter(self._slices.get((place["job_id"], place["slice"]), ())), Context())
         span = self._tracer.start_span("activate", parent, SpanKind.CLIENT, {**place, "ids": len(ids)})
         try:

@@ -16,31 +16,31 @@ from redis.exceptions import RedisError
 from worker.core.errors import NoSuchJobError
 from worker.core.job import AT_REST
 from worker.core.report import Report
-from worker.once import Once
 from worker.reports.status import read_report
 from worker.store.jobs import JobStore
+from worker.warn_once import WarnOnce
 
-LOOK_SECONDS: Final = 1.0
-AGAIN_MS: Final = 5000
+POLL_SECONDS: Final = 1.0
+REDRAW_MS: Final = 5000
 """How often a job's row is drawn anew while it runs, over all workers."""
-AT_ONCE: Final = 50
-_MOST_REASONS: Final = 10
+JOBS_PER_POLL: Final = 50
+_MAX_REASONS: Final = 10
 """In a job's line."""
 
 log = structlog.get_logger(__name__)
 
 
-class JobWatch:
+class JobNotifier:
     """`show` draws a job's row. It and the store may block: all is done in a thread of its own."""
 
     def __init__(self, client: redis.Redis, show: Callable[[Report], None]) -> None:
         self._client = client
         self._store = JobStore(client)
         self._show = show
-        self._once = Once()
+        self._warnings = WarnOnce()
         self._failed = False
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobwatch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="job-notifier", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -52,9 +52,9 @@ class JobWatch:
     def _run(self) -> None:
         closing = False
         while not closing:
-            closing = self._closing.wait(LOOK_SECONDS)
+            closing = self._closing.wait(POLL_SECONDS)
             try:
-                untold = self._store.untold(AT_ONCE, AGAIN_MS)
+                untold = self._store.untold(JOBS_PER_POLL, REDRAW_MS)
             except RedisError as error:
                 # The sweeper beside us warns of it.
                 log.debug("cannot look at jobs, will try again", problem=str(error))
@@ -67,12 +67,12 @@ class JobWatch:
             self._failed = False
             for job_id in untold:
                 try:
-                    self._tell(job_id)
+                    self._notify(job_id)
                 except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their telling.
-                    if self._once.is_new(job_id):
+                    if self._warnings.is_first(job_id):
                         log.warning("cannot tell of a job, will try again", job_id=job_id, problem=str(error))
 
-    def _tell(self, job_id: str) -> None:
+    def _notify(self, job_id: str) -> None:
         try:
             report = read_report(self._store, job_id)
         except NoSuchJobError:
@@ -91,7 +91,7 @@ def job_line(report: Report) -> dict[str, Any]:
     """The fields of a job's line in the log: times in seconds, those of batches summed over them."""
     seconds = dict(report.progress.seconds)
     reason = report.state_reason
-    failures = {f"{group.reason} {group.status}": group.count for group in report.failures[:_MOST_REASONS]}
+    failures = {f"{group.reason} {group.status}": group.count for group in report.failures[:_MAX_REASONS]}
     return {
         "job_id": report.job_id,
         "org_id": report.org_id,

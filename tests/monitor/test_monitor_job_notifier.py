@@ -8,7 +8,7 @@ from tests.servers import RealServer
 from tests.store.steps import put_job
 from worker.core.job import Control
 from worker.core.report import Report
-from worker.jobwatch import JobWatch
+from worker.job_notifier import JobNotifier
 from worker.store import keys
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
@@ -24,9 +24,9 @@ def test_a_broken_job_costs_the_others_nothing(client: redis.Redis, valkey: Real
     broken, sound = put_job(store), put_job(store)
     client.hset(keys.job(broken), "created_ms", "no number")
     shown: list[Report] = []
-    watch = JobWatch(sync_client(valkey.server.url), shown.append)
+    notifier = JobNotifier(sync_client(valkey.server.url), shown.append)
     until(lambda: any(report.job_id == sound for report in shown))
-    watch.close()
+    notifier.close()
     assert not any(report.job_id == broken for report in shown)
     client.flushall()
 
@@ -42,6 +42,6 @@ def test_a_row_that_cannot_be_drawn_keeps_no_end_from_being_told(
         raise ConnectionError
 
     # What is to be told by then is told at the close.
-    JobWatch(sync_client(valkey.server.url), away).close()
+    JobNotifier(sync_client(valkey.server.url), away).close()
     assert client.zscore(keys.UNTOLD, job_id) is None
     client.flushall()

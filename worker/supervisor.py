@@ -25,7 +25,7 @@ from worker.core.visible import visible
 from worker.lifeline import end_with_parent
 from worker.secret_files import exposed_secrets
 from worker.settings import PREFIX
-from worker.stacks import tame_signals
+from worker.signal_handlers import install_signal_handlers
 from worker.store.connect import check_server, sync_client
 from worker.store.trial import check_worker
 from worker.traces import check_tracing
@@ -57,35 +57,37 @@ def command(
     Example: python -P -m worker worker --concurrency 2
     """
     try:
-        ready = settings.load()
-        ready.require_credential()
-        check_network(ready)
-        check_tracing(ready)
-        logs.configure(ready)
+        loaded = settings.load()
+        loaded.require_credential()
+        check_network(loaded)
+        check_tracing(loaded)
+        logs.configure(loaded)
         logs.log_uncaught()
-        tame_signals()
-        if ready.heartbeat_file is not None:
-            heartbeat.begin(ready.heartbeat_file)
-        _warn(exposed_secrets(ready))
-        with sync_client(ready.redis_url) as client:
-            _warn(check_server(client, ready.redis_url))
-            check_worker(client, ready.redis_url)
+        install_signal_handlers()
+        if loaded.heartbeat_file is not None:
+            heartbeat.prepare(loaded.heartbeat_file)
+        _warn(exposed_secrets(loaded))
+        with sync_client(loaded.redis_url) as client:
+            _warn(check_server(client, loaded.redis_url))
+            check_worker(client, loaded.redis_url)
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     if with_parent:
         end_with_parent()
-    shows = metrics and ready.metrics_port is not None
-    if concurrency == 1 and not shows:
-        log.info("calling the API", api_url=ready.api_url, way=shown_way(ready))
+    serves_metrics = metrics and loaded.metrics_port is not None
+    if concurrency == 1 and not serves_metrics:
+        log.info("calling the API", api_url=loaded.api_url, way=shown_way(loaded))
         work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.
         named = [*(("--name", name) if name and concurrency == 1 else ())]
         named += ("--job", only_job) if only_job else ()
-        file = ready.heartbeat_file
-        workers = [_Part((*_WORKER, *named), _own_beat(file, number)) for number in range(concurrency)]
-        sys.exit(_keep_running(workers + [_Part(_METRICS, None)] * shows, file))
+        file = loaded.heartbeat_file
+        workers = [
+            _Process((*_WORKER, *named), _own_heartbeat_file(file, number)) for number in range(concurrency)
+        ]
+        sys.exit(_keep_running(workers + [_Process(_METRICS, None)] * serves_metrics, file))
 
 
 def _warn(warnings: list[str]) -> None:
@@ -106,33 +108,33 @@ def work(name: str, only_job: str | None) -> None:
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}", quiet=True, without_gossip=True, without_mingle=True
     )
-    told: list[str] = []
-    signals.worker_shutting_down.connect(lambda sig, **_: told.append(sig), weak=False)
+    stop_signals: list[str] = []
+    signals.worker_shutting_down.connect(lambda sig, **_: stop_signals.append(sig), weak=False)
     worker.start()
-    if told:
-        log.info("the worker has ended as it was told", told_by=told)
-    sys.exit(worker_ended(worker.exitcode, told))
+    if stop_signals:
+        log.info("the worker has ended as it was told", told_by=stop_signals)
+    sys.exit(worker_exit_code(worker.exitcode, stop_signals))
 
 
-def worker_ended(code: object, told: list[str]) -> int:
-    """0 only where it was told to end, and did. `told`: by which signals; for Celery Ctrl-C is a failure."""
-    if not told:
+def worker_exit_code(code: object, stop_signals: list[str]) -> int:
+    """0 where the worker stopped on one of `stop_signals`. Celery itself counts Ctrl-C as a failure."""
+    if not stop_signals:
         return code if isinstance(code, int) and code else 1
-    return 0 if code == 0 or told == ["SIGINT"] else 1
+    return 0 if code == 0 or stop_signals == ["SIGINT"] else 1
 
 
-class _Part(NamedTuple):
+class _Process(NamedTuple):
     """A process to keep running: its command, and the heartbeat file that it keeps."""
 
     arguments: tuple[str, ...]
-    beat: Path | None
+    heartbeat_file: Path | None
 
 
-def _own_beat(file: Path | None, number: int) -> Path | None:
+def _own_heartbeat_file(file: Path | None, number: int) -> Path | None:
     return file and file.with_name(f"{file.name}.{number}")
 
 
-def _keep_running(parts: list[_Part], file: Path | None) -> int:
+def _keep_running(processes: list[_Process], file: Path | None) -> int:
     """Starts a process of each, starts again those that die, stops all on a signal.
 
     The heartbeat `file` is written while all beat that are to.
@@ -145,35 +147,37 @@ def _keep_running(parts: list[_Part], file: Path | None) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    beats = [part.beat for part in parts if part.beat is not None]
-    children = [_start(part) for part in parts]
+    heartbeat_files = [process.heartbeat_file for process in processes if process.heartbeat_file is not None]
+    children = [_start(process) for process in processes]
     while not stopping:
-        for place, child in enumerate(children):
+        for position, child in enumerate(children):
             if child.poll() is not None:
-                name = parts[place].arguments[0]
+                name = processes[position].arguments[0]
                 log.warning(
                     "a process ended; starting another", process=name, pid=child.pid, code=child.returncode
                 )
                 time.sleep(_RESTART_PAUSE)
-                children[place] = _start(parts[place])
-        if file is not None and heartbeat.all_beat(beats, time.time()):
-            heartbeat.beat(file, f"{len(beats)} processes beat")
+                children[position] = _start(processes[position])
+        if file is not None and heartbeat.all_fresh(heartbeat_files, time.time()):
+            heartbeat.write(file, f"{len(heartbeat_files)} processes beat")
         time.sleep(_POLL)
     for child in children:
         child.terminate()
-    code = max(_ended(child.wait()) for child in children)
+    code = max(_exit_code(child.wait()) for child in children)
     if file is not None:
         file.unlink(missing_ok=True)
     return code
 
 
-def _ended(code: int) -> int:
+def _exit_code(code: int) -> int:
     """The exit code of a process that was told to end. One that still started ends by the signal itself."""
     return 0 if code == -signal.SIGTERM else abs(code)
 
 
-def _start(part: _Part) -> "subprocess.Popen[bytes]":
+def _start(process: _Process) -> "subprocess.Popen[bytes]":
     # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
-    command_line = [sys.executable, "-P", "-m", "worker", *part.arguments, "--with-parent"]
-    environment = os.environ | ({f"{PREFIX}HEARTBEAT_FILE": str(part.beat)} if part.beat else {})
+    command_line = [sys.executable, "-P", "-m", "worker", *process.arguments, "--with-parent"]
+    environment = os.environ | (
+        {f"{PREFIX}HEARTBEAT_FILE": str(process.heartbeat_file)} if process.heartbeat_file else {}
+    )
     return subprocess.Popen(command_line, stdin=subprocess.PIPE, start_new_session=True, env=environment)

@@ -5,21 +5,21 @@ from typing import Any, Final
 
 from worker.core.batch import MAX_BATCH, Batch
 
-_PLACE: Final[ContextVar[tuple[str, int, int, Batch] | None]] = ContextVar("place", default=None)
+_CONTEXT: Final[ContextVar[tuple[str, int, int, Batch] | None]] = ContextVar("log_context", default=None)
 
 
-def place(job_id: str, slice_no: int, claim: int, batch: Batch) -> None:
+def bind(job_id: str, slice_no: int, claim: int, batch: Batch) -> None:
     """What this coroutine logs from now on is about an attempt at `batch`.
 
     A sender takes batches of many slices in turn, so this is said anew for each request. What it comes to is
     worked out only where something is logged.
     """
-    _PLACE.set((job_id, slice_no, claim, batch))
+    _CONTEXT.set((job_id, slice_no, claim, batch))
 
 
-def here() -> dict[str, Any]:
+def current() -> dict[str, Any]:
     """What `place` was told last in this coroutine; nothing where it was not."""
-    if (told := _PLACE.get()) is None:
+    if (told := _CONTEXT.get()) is None:
         return {}
     job_id, slice_no, claim, batch = told
     return {

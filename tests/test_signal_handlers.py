@@ -7,7 +7,7 @@ SECRET = "a-bearer-token-in-a-local-variable"
 PROGRAM = f"""
 import signal
 from celery.apps.worker import install_cry_handler, install_rdb_handler, install_worker_restart_handler
-from worker.stacks import tame_signals
+from worker.signal_handlers import install_signal_handlers
 
 def hold():
     token = "{SECRET}"
@@ -15,11 +15,11 @@ def hold():
     signal.raise_signal(signal.SIGUSR2)
     return token
 
-tame_signals()
+install_signal_handlers()
 for install in (install_cry_handler, install_rdb_handler):
     install()
 install_worker_restart_handler(None)
-tame_signals()
+install_signal_handlers()
 hold()
 signal.signal(signal.SIGTERM, lambda *_: print("told to end"))
 signal.raise_signal(signal.SIGHUP)

@@ -9,7 +9,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-class Rounds:
+class PeriodicTask:
     """Calls `work`, then again and again, each time `seconds` after the last call ended.
 
     Whatever a call raises is logged, once until a call ends well again, and the next call comes all the same:

@@ -12,7 +12,7 @@ _LOG: Final = (
     "the log goes to stderr, which nobody would read; have systemd, a container or"
     " `bulk-activate worker --concurrency N` keep workers running"
 )
-REFUSED: Final = {
+REASONS: Final = {
     "autoscale": "--autoscale: a process works on as many slices at once whatever there is to do; start more"
     " processes (`bulk-activate worker --concurrency N`), or scale these by the metrics",
     "detach": f"--detach: {_LOG}",
@@ -21,25 +21,25 @@ REFUSED: Final = {
 _MULTI: Final = f"`celery multi`: it starts workers with --detach, and {_LOG}"
 
 
-class RefusedError(click.ClickException):
+class RefusedOptionError(click.ClickException):
     exit_code = 2
 
 
-def refuse(app: Celery) -> None:
+def install(app: Celery) -> None:
     """By an option of all commands that nobody sees or gives: it is looked at after those that are given."""
-    look = click.Option(["--suited"], hidden=True, expose_value=False, is_flag=True, callback=_look)
-    app.user_options["preload"].add(look)
+    option = click.Option(["--suited"], hidden=True, expose_value=False, is_flag=True, callback=_check)
+    app.user_options["preload"].add(option)
 
 
-def _look(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
-    """Raises `RefusedError`."""
+def _check(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
+    """Raises `RefusedOptionError`."""
     if ctx.command.name == "multi":
-        raise RefusedError(_MULTI)
+        raise RefusedOptionError(_MULTI)
     if ctx.command.name != "worker":
         return
-    for name, why in REFUSED.items():
+    for name, why in REASONS.items():
         if ctx.params.get(name):
-            raise RefusedError(why)
+            raise RefusedOptionError(why)
     if ctx.params.get("pool_cls") is TaskPool:
         # `-P threads`, said in so many words.
         ctx.params["pool_cls"] = WakingPool

@@ -16,7 +16,7 @@ from worker.core.visible import visible
 from worker.engine.runtime import Engine, StoppingError
 from worker.lifeline import end_with_parent
 from worker.settings import Settings
-from worker.stacks import tame_signals
+from worker.signal_handlers import install_signal_handlers
 
 
 @click.command(hidden=True)
@@ -30,22 +30,22 @@ def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
     The exit code is 0 where the slice was settled or given back.
     """
     try:
-        ready = settings.load()
+        loaded = settings.load()
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
-    logs.configure(ready)
-    tame_signals()
+    logs.configure(loaded)
+    install_signal_handlers()
     # What is written to stdout belongs to nobody.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if with_parent:
         end_with_parent()
-    asyncio.run(_work(ready, job_id, slice_no, nonce))
+    asyncio.run(_work(loaded, job_id, slice_no, nonce))
 
 
-async def _work(ready: Settings, job_id: str, slice_no: int, nonce: str) -> None:
-    app = messages.make_app(ready)
-    engine = Engine(ready, lambda its_job, tickets: messages.send(app, its_job, tickets), only_job=job_id)
+async def _work(loaded: Settings, job_id: str, slice_no: int, nonce: str) -> None:
+    app = messages.make_app(loaded)
+    engine = Engine(loaded, lambda its_job, tickets: messages.send(app, its_job, tickets), only_job=job_id)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, engine.stop_soon)
     try:
         await engine.run_slice(job_id, slice_no, alone=nonce)

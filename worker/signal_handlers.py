@@ -15,14 +15,14 @@ _HANGUP_IGNORED: Final = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 """As this process was started."""
 
 
-def tame_signals() -> None:
+def install_signal_handlers() -> None:
     """To be called in the main thread, again whenever a library has set its own."""
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN if _HANGUP_IGNORED else _stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if _HANGUP_IGNORED else _terminate)
     # It keeps a handler of its own below Python's: one that is registered already is not put in place anew.
     faulthandler.unregister(signal.SIGUSR1)
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
 
 
-def _stop(*_: Any) -> None:
+def _terminate(*_: Any) -> None:
     signal.raise_signal(signal.SIGTERM)
