@@ -107,18 +107,18 @@ class Child:
                 pipe.close()
 
     def _failure(self, code: int) -> BulkActivateError:
-        words = last_words(self._log)
+        words = last_log_line(self._log)
         message = f"the {self.name} process ended ({code}): {words} (more in {self._log})"
         return BadInputError(message) if code == BadInputError.exit_code else BulkActivateError(message)
 
 
-def last_words(log: Path) -> str:
+def last_log_line(log: Path) -> str:
     """The last thing that a process said in its log."""
     lines = log.read_text(errors="replace").strip().splitlines()
-    return _told(lines[-1]) if lines else "it said nothing"
+    return _readable(lines[-1]) if lines else "it said nothing"
 
 
-def _told(line: str) -> str:
+def _readable(line: str) -> str:
     """What a line of a log says to a person."""
     try:
         event = msgspec.json.decode(line, type=_Event)

@@ -30,7 +30,7 @@ from worker.core.skipped import CHUNK, SkippedLine
 from worker.core.slices import IDS, Slice, runs_of
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
-from worker.traces.parent import HEADER
+from worker.traces.interface import TRACEPARENT
 
 _AT_ONCE: Final = 16
 """Slices stored in one round trip, about 1 MB."""
@@ -214,7 +214,7 @@ def request_fields(request: Request) -> dict[str, str]:
         "root_job_id": request.root_job_id,
         "max_failures": request.max_failures,
         "max_failure_ratio": request.max_failure_ratio,
-        HEADER: request.traceparent,
+        TRACEPARENT: request.traceparent,
         "api_url": request.api_url,
         "folder_due": 1 if request.folder_due else None,
     }

@@ -25,7 +25,7 @@ def traces(settings: Settings) -> Iterator[Submitting]:
         if tracing is None:
             yield request
             return
-        with tracing.submitting() as traceparent:
+        with tracing.submission_span() as traceparent:
             yield replace(request, traceparent=traceparent)
 
     try:

@@ -31,9 +31,9 @@ from worker.core.errors import BadInputError
 from worker.embedded import server as embedded_server
 from worker.embedded.binary import find_server
 from worker.embedded.config import url_of
-from worker.embedded.place import Place, placed
-from worker.embedded.probe import Identity, connected, identify, is_ready
-from worker.embedded.server import last_words, running
+from worker.embedded.identity import Identity, connected, identify, is_ready
+from worker.embedded.paths import ServerPaths, server_paths
+from worker.embedded.server import last_log_line, running
 
 _STARTER: Final = ThreadPoolExecutor(1)
 """A server ends with the thread that started it (see `worker.embedded.deathsig`): this one stays."""
@@ -78,14 +78,14 @@ class RealServer:
         assert self._running is None, "runs already"
         with ExitStack() as stack:
             lock = stack.enter_context((self.home / "redis.lock").open("a")).fileno()
-            place = stack.enter_context(placed(self.home))
-            started = running(self._binary, place, lambda: None, lock)
+            paths = stack.enter_context(server_paths(self.home))
+            started = running(self._binary, paths, lambda: None, lock)
             server = _STARTER.submit(stack.enter_context, started).result()
-            found = _answering(place, server)
-            with connected(place.socket) as client:
+            found = _answering(paths, server)
+            with connected(paths.socket) as client:
                 for option, value in self._options.items():
                     client.config_set(option.replace("_", "-"), value)
-            self._server = Server(self._name, url_of(place.socket), found.version, server.pid)
+            self._server = Server(self._name, url_of(paths.socket), found.version, server.pid)
             self._running = stack.pop_all()
         return self._server
 
@@ -126,12 +126,12 @@ class RealServer:
             os.kill(pid, signal.SIGCONT)
 
 
-def _answering(place: Place, server: embedded_server.Server) -> Identity:
+def _answering(paths: ServerPaths, server: embedded_server.Server) -> Identity:
     """Who answers, once its data are loaded."""
-    while not is_ready(place.socket):
-        assert server.process.poll() is None, f"the server ended: {last_words(place.log)}"
+    while not is_ready(paths.socket):
+        assert server.process.poll() is None, f"the server ended: {last_log_line(paths.log)}"
         time.sleep(0.01)
-    found = identify(place.socket)
+    found = identify(paths.socket)
     assert found is not None
     assert found.pid == server.pid
     return found

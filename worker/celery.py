@@ -26,7 +26,7 @@ from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
 from worker.traces import Tracing, make_tracing
-from worker.traces.parent import HEADER
+from worker.traces.interface import TRACEPARENT
 
 SLICES_IN_FLIGHT: Final = 4
 """Slices that one process works on at once: with one, there is a gap at the end of each."""
@@ -110,7 +110,7 @@ def _parent_of(job_id: str) -> str | None:
 @lru_cache(maxsize=1000)
 def _traceparent(job_id: str) -> str | None:
     with sync_client(_settings.redis_url) as client:
-        return JobStore(client).field(job_id, HEADER)
+        return JobStore(client).field(job_id, TRACEPARENT)
 
 
 @app.task(name=messages.TASK, ignore_result=True, bind=True)
@@ -128,8 +128,8 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
     process = _this_process()
     span: AbstractContextManager[None] = nullcontext()
     if process.tracing is not None:
-        parent = getattr(self.request, HEADER, None) or _parent_of(job_id)
-        span = process.tracing.working(parent, job_id, slice_no, size)
+        parent = getattr(self.request, TRACEPARENT, None) or _parent_of(job_id)
+        span = process.tracing.slice_span(parent, job_id, slice_no, size)
     try:
         with span:
             return process.runtime.run_slice(job_id, slice_no, show).words()

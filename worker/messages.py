@@ -14,7 +14,7 @@ from worker.core import envelope
 from worker.settings import Settings
 from worker.store.broker import broker_conf
 from worker.store.steps import Ticket
-from worker.traces.parent import HEADER
+from worker.traces.interface import TRACEPARENT
 
 TASK: Final = envelope.TASK
 QUEUE: Final = "bulk-activation"
@@ -63,7 +63,7 @@ def send(app: Celery, job_id: str, tickets: Sequence[Ticket], traceparent: str |
 
     `traceparent` names the job's span, where it is traced.
     """
-    headers = None if traceparent is None else {HEADER: traceparent}
+    headers = None if traceparent is None else {TRACEPARENT: traceparent}
     with app.producer_or_acquire() as producer:
         for ticket in tickets:
             # Flower cuts what is long: the slice's number first, which no other column tells.

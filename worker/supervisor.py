@@ -19,7 +19,7 @@ import click
 import structlog
 
 from worker import heartbeat, logs, settings, streams
-from worker.api.network import check_network, shown_way
+from worker.api.network import check_network, describe_route
 from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
 from worker.lifeline import end_with_parent
@@ -77,7 +77,7 @@ def command(
         end_with_parent()
     serves_metrics = metrics and loaded.metrics_port is not None
     if concurrency == 1 and not serves_metrics:
-        log.info("calling the API", api_url=loaded.api_url, way=shown_way(loaded))
+        log.info("calling the API", api_url=loaded.api_url, way=describe_route(loaded))
         work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
         # Metrics are served by a process of their own: a scrape takes no time from sending.

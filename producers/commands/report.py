@@ -9,7 +9,7 @@ from producers.options import job_argument, local_option
 from worker.reports.family import read_family
 from worker.reports.files import whole_file
 from worker.reports.page import page
-from worker.reports.status import read_told
+from worker.reports.status import read_snapshot
 from worker.settings import load
 
 
@@ -29,8 +29,8 @@ def command(job_id: str, output: Path, merged: bool, local: bool) -> int:
         if merged:
             text = page(*read_family(store, job_id))
         else:
-            told = read_told(store, job_id)
-            text = page(told.report, [told])
+            snapshot = read_snapshot(store, job_id)
+            text = page(snapshot.report, [snapshot])
     with whole_file(output) as file:
         file.write(text.encode())
     return 0

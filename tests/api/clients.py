@@ -12,9 +12,9 @@ import redis.asyncio
 from pydantic import SecretStr
 
 from worker.api.client import ActivationClient
+from worker.api.exchange_lock import ExchangeLock, SharedExchangeLock
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
-from worker.api.turns import SharedTurns, Turns
 from worker.settings import Settings
 from worker.store.exchanges import ExchangeStore
 
@@ -45,16 +45,16 @@ def settings_for(url: str, **changed: Any) -> Settings:
     return Settings(**given)
 
 
-def shared_turns(client: redis.asyncio.Redis) -> SharedTurns:
+def shared_lock(client: redis.asyncio.Redis) -> SharedExchangeLock:
     """As a worker process of its own takes them; of all organizations at one host."""
-    return SharedTurns(ExchangeStore(client, "api.test", secrets.token_hex(8)), time.monotonic)
+    return SharedExchangeLock(ExchangeStore(client, "api.test", secrets.token_hex(8)), time.monotonic)
 
 
 @asynccontextmanager
 async def parts(
-    url: str, now: Callable[[], float] | None = None, turns: Turns | None = None, **changed: Any
+    url: str, now: Callable[[], float] | None = None, lock: ExchangeLock | None = None, **changed: Any
 ) -> AsyncIterator[Parts]:
     settings = settings_for(url, **changed)
     async with make_session(settings) as session:
-        tokens = AccessTokens(settings, session, now or Clock(), turns)
+        tokens = AccessTokens(settings, session, now or Clock(), lock)
         yield Parts(session, tokens, ActivationClient(session, tokens))

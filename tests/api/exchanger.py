@@ -7,16 +7,16 @@ import asyncio
 import sys
 import time
 
-from tests.api.clients import ORG, parts, shared_turns
+from tests.api.clients import ORG, parts, shared_lock
 from worker.api.credentials import CredentialRejectedError
-from worker.api.exchanges import TokenUnavailableError
+from worker.api.token_exchange import TokenUnavailableError
 from worker.store.connect import async_client
 
 
 async def main(api_url: str, redis_url: str) -> str:
     async with (
         async_client(redis_url) as client,
-        parts(api_url, time.monotonic, shared_turns(client)) as mine,
+        parts(api_url, time.monotonic, shared_lock(client)) as mine,
     ):
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)

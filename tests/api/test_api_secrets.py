@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.api.clients import ORG, SECRET, parts, settings_for
 from tests.api.servers import Recorder, raw, recording, says
 from worker.api.credentials import CredentialRejectedError
-from worker.api.exchanges import TokenUnavailableError
+from worker.api.token_exchange import TokenUnavailableError
 from worker.core.answer import NoReply, Reply, classify, request_id
 from worker.core.reconcile import Plain, Reconciled
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import raw, recording, says
 from worker.api.credentials import CredentialRejectedError
-from worker.api.exchanges import TokenUnavailableError, tag_of
+from worker.api.token_exchange import TokenUnavailableError, tag_of
 from worker.core.answer import NoReply, Unauthorized, classify
 
 REFUSED = {"message": "invalid_grant: Invalid refresh token", "statusCode": 400}

@@ -11,7 +11,7 @@ from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import AUTHORIZE, recording
 from tests.api.standin import stand_in
 from tests.api.waiting import until
-from worker.api.exchanges import TokenUnavailableError
+from worker.api.token_exchange import TokenUnavailableError
 from worker.core.answer import Reply
 from worker.core.trust import Then
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from producers.children import last_words
+from producers.children import last_log_line
 from tests.e2e.stack import CELERY, PATIENCE, TOKEN, Simulator, Stack, environment, new_ids, until
 from worker.store import keys
 from worker.store.connect import sync_client
@@ -131,4 +131,4 @@ def test_warnings_and_uncaught_errors_are_events() -> None:
 def test_the_last_words_of_a_child_are_told_to_a_person(tmp_path: Path, line: bytes, said: str) -> None:
     log = tmp_path / "log"
     log.write_bytes(line + b"\n")
-    assert last_words(log) == said
+    assert last_log_line(log) == said

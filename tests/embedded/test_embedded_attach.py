@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.embedded.supervisors import ready_line, socket_of, started, supervisor
-from worker.embedded.probe import identify
+from worker.embedded.identity import identify
 
 
 def test_a_server_that_runs_already_is_named_and_left_alone(home: Path) -> None:

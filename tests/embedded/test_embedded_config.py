@@ -7,7 +7,7 @@ import pytest
 from worker.core.errors import BadInputError
 from worker.embedded.binary import find_server
 from worker.embedded.config import config_text, environment, quoted, url_of
-from worker.embedded.place import Place
+from worker.embedded.paths import ServerPaths
 
 
 def program(folder: Path, name: str) -> Path:
@@ -59,7 +59,7 @@ def test_value_is_one_word_of_the_configuration(value: str, written: str) -> Non
 
 
 def test_configuration_has_one_directive_a_line_and_no_port() -> None:
-    lines = config_text(Place(Path("/data"), Path("/run/s"))).splitlines()
+    lines = config_text(ServerPaths(Path("/data"), Path("/run/s"))).splitlines()
     assert 'port "0"' in lines
     assert 'unixsocket "/run/s"' in lines
     assert 'unixsocketperm "600"' in lines

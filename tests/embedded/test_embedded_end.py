@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.embedded.supervisors import ROOT, ready_line, socket_of, started, supervisor, watched
-from worker.embedded.probe import identify, shut_down
+from worker.embedded.identity import identify, shut_down
 
 STARTER = """
 import subprocess, sys

@@ -10,9 +10,9 @@ import pytest
 
 from tests.embedded.supervisors import ready_line, started, supervisor
 from worker.core.errors import RedisUnreachableError
+from worker.embedded.identity import connected, identify, is_ready
 from worker.embedded.leftover import end_leftover
 from worker.embedded.lock import SERVER, SUPERVISOR, Record, opened, try_lock
-from worker.embedded.probe import connected, identify, is_ready
 
 DEAD_PID = 2**31 - 1
 """No process has it: kernels give smaller ones."""
@@ -80,7 +80,7 @@ def test_server_of_another_folder_is_left_alone(home: Path, start_server: StartS
     with opened(home / SERVER) as held, opened(home / SERVER) as lock:
         assert try_lock(held)
         with pytest.raises(RedisUnreachableError, match=f"process id {other.pid}, left over .* does not end"):
-            end_leftover(home, record(home / "other", other.pid), lock, patience=0)
+            end_leftover(home, record(home / "other", other.pid), lock, timeout=0)
     assert identify(home / "other" / "redis.sock") is not None
 
 
@@ -89,7 +89,7 @@ def test_server_with_another_pid_than_the_recorded_is_left_alone(
 ) -> None:
     running = start_server(home)
     with opened(home / SERVER) as lock, pytest.raises(RedisUnreachableError, match="does not end: end it"):
-        end_leftover(home, record(home, DEAD_PID), lock, patience=0)
+        end_leftover(home, record(home, DEAD_PID), lock, timeout=0)
     found = identify(home / "redis.sock")
     assert found is not None
     assert found.pid == running.pid

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.embedded.supervisors import ready_line, socket_of, started, supervisor
-from worker.embedded.probe import identify
+from worker.embedded.identity import identify
 
 
 @pytest.fixture

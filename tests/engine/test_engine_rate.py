@@ -11,7 +11,7 @@ from tests.engine.fleet import fleet
 from tests.engine.gateway import all_active, gateway, too_many
 from tests.engine.jobs import Jobs
 from worker.core.rate.slots import slots_per_run
-from worker.reports.status import read_told
+from worker.reports.status import read_snapshot
 
 RATE = 50.0
 
@@ -25,7 +25,7 @@ async def test_two_workers_keep_within_the_one_rate(jobs: Jobs, redis_url: str) 
         workers.submit(job)
         await until(lambda: jobs.rests(job))
         assert (await api.stats())["max_in_a_second"] <= rate * 1.10 + 2
-        over_time = read_told(jobs.store, job.job_id).timeline
+        over_time = read_snapshot(jobs.store, job.job_id).timeline
         assert sum(bucket.sent for bucket in over_time.buckets) == 100
         assert {bucket.allowed() for bucket in over_time.buckets if bucket.sent} == {rate}
 

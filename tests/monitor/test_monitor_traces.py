@@ -19,8 +19,8 @@ from worker.core.answer import Reply
 from worker.core.batch import Batch
 from worker.messages import QUEUE_NAMES
 from worker.store.connect import sync_client
+from worker.traces.interface import TRACEPARENT
 from worker.traces.opentelemetry import OpenTelemetry
-from worker.traces.parent import HEADER
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_each_request_belongs_to_its_slice_and_each_slice_to_the_submission(
         done = stack.cli("submit", "-", "--org", ORG, given="\n".join(part), TRACES_URL=spans.url)
         jobs.append(done.out.strip())
     assert len(headers(stack)) == 4
-    assert all(HEADER in found for found in headers(stack))
+    assert all(TRACEPARENT in found for found in headers(stack))
     worker = stack.worker(api, TRACES_URL=spans.url)
     until(lambda: all(stack.report(job)["state"] == "completed" for job in jobs))
     worker.terminate()
@@ -138,10 +138,10 @@ async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() ->
     batch = Batch(("an-id",), (0,), (False,), (0,))
     with collector() as spans:
         tracing = OpenTelemetry(spans.url)
-        api = tracing.traced(Answering())
+        api = tracing.with_spans(Answering())
         log_context.bind("job", 7, 1, batch)
-        with tracing.working(None, "job", 7, 15):
-            with tracing.working(None, "job", 7, 15):
+        with tracing.slice_span(None, "job", 7, 15):
+            with tracing.slice_span(None, "job", 7, 15):
                 await api.activate(ORG, batch.ids)
             await api.activate(ORG, batch.ids)
         await api.activate(ORG, batch.ids)
@@ -157,7 +157,7 @@ def test_a_collector_out_of_reach_is_told_of_without_its_key(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     tracing = OpenTelemetry(f"http://user:hunter2-password@{end}/v1/traces?key=hunter2-key")
-    with tracing.submitting():
+    with tracing.submission_span():
         pass
     tracing.close()
     told = caplog.text + "".join(capfd.readouterr())

@@ -10,7 +10,7 @@ from tests.core.stored import T0
 from worker.core.report import FailureGroup, Rate, Report, make_report
 from worker.core.timeline import Timeline, read_timeline
 from worker.reports.page import page
-from worker.reports.told import Told
+from worker.reports.status import ReportSnapshot
 
 VOID: Final = frozenset({"meta", "br", "rect", "path", "link", "img"})
 
@@ -82,4 +82,4 @@ def timeline(buckets: int = 10, line: str = "3 45 0 0", **more: str) -> Timeline
 
 
 def page_of(one: Report, over: Timeline | None = None) -> str:
-    return page(one, [Told(one, timeline() if over is None else over)])
+    return page(one, [ReportSnapshot(one, timeline() if over is None else over)])

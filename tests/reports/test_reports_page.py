@@ -15,9 +15,9 @@ from tests.reports.pages import Parsed, page_of, report, timeline
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup
 from worker.reports.markup import share, text
-from worker.reports.page import LARGEST, page
-from worker.reports.plots import nice, pace
-from worker.reports.told import Told
+from worker.reports.page import MAX_PAGE, page
+from worker.reports.plots import axis_top, tick_interval
+from worker.reports.status import ReportSnapshot
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>\x00\x1b[31m\u202e'&"
 FAILED = FailureGroup("TOKEN_NOT_FOUND", "Token <id> not found", 3, 200, ["id-1", "id-2"], retryable=False)
@@ -119,9 +119,9 @@ def test_the_largest_page_stays_below_its_bound() -> None:
     change = msgspec.structs.replace(full.history[0], message=wide, actor=wide, code=wide)
     full = msgspec.structs.replace(full, history=[change] * 200)
     over = timeline(256, "123456 1851840 1234 5678901 9876543.21", width_ms="32000")
-    written = page(full, [Told(full, over)] * 500)
+    written = page(full, [ReportSnapshot(full, over)] * 500)
     Parsed(written)
-    assert LARGEST / 2 < len(written.encode()) <= LARGEST
+    assert MAX_PAGE / 2 < len(written.encode()) <= MAX_PAGE
 
 
 def test_the_same_record_gives_the_same_bytes() -> None:
@@ -130,7 +130,7 @@ def test_the_same_record_gives_the_same_bytes() -> None:
 
 def test_a_merged_page_lists_the_jobs() -> None:
     root, child = report(total=15, n_activated=10, n_failed=5), report(id="the-child", parent_job_id="root")
-    shown = Parsed(page(root, [Told(root, timeline()), Told(child, timeline())])).text
+    shown = Parsed(page(root, [ReportSnapshot(root, timeline()), ReportSnapshot(child, timeline())])).text
     assert "2 jobs; this page has the latest outcome" in shown
     assert shown.count("the-child") >= 2
 
@@ -195,8 +195,8 @@ def test_a_share_says_none_or_all_only_where_it_is(part: int, whole: int, words:
 
 @given(st.floats(1e-6, 1e9))
 def test_an_axis_ends_just_above_its_values(value: float) -> None:
-    assert value <= nice(value) * (1 + 1e-9)
-    assert nice(value) <= 2.5 * value
+    assert value <= axis_top(value) * (1 + 1e-9)
+    assert axis_top(value) <= 2.5 * value
 
 
 def test_the_verdict_names_every_outcome_that_is_no_success() -> None:
@@ -214,4 +214,4 @@ def test_the_verdict_names_every_outcome_that_is_no_success() -> None:
     [(0.3, 0.1), (3, 1), (20, 5), (114, 30), (700, 300), (14_000, 3600), (140_000, 43_200), (2e6, 518_400)],
 )
 def test_the_moments_under_a_plot_are_round_and_few(span: float, every: float) -> None:
-    assert pace(span) == pytest.approx(every)
+    assert tick_interval(span) == pytest.approx(every)

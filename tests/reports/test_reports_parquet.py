@@ -15,7 +15,7 @@ import pytest
 from tests.servers import missing
 from worker.core.outcome import Outcome
 from worker.core.rows import COLUMNS, Row, alone
-from worker.reports.parquet import GROUP, write_parquet
+from worker.reports.parquet import ROW_GROUP, write_parquet
 from worker.reports.results import write_ndjson
 
 ROWS = [
@@ -67,8 +67,8 @@ def test_rows_leave_a_group_at_a_time(pq: Any) -> None:
     seen: list[int] = []
 
     def told() -> Iterator[Row]:
-        for row in many(2 * GROUP + 1):
-            if row.line % GROUP == 0:
+        for row in many(2 * ROW_GROUP + 1):
+            if row.line % ROW_GROUP == 0:
                 seen.append(out.tell())
             yield row
 
@@ -76,8 +76,8 @@ def test_rows_leave_a_group_at_a_time(pq: Any) -> None:
     # When a group's last row is asked for, all of the group before it is out.
     assert seen == sorted(set(seen))
     meta = pq.ParquetFile(io.BytesIO(out.getvalue())).metadata
-    assert meta.num_rows == 2 * GROUP + 1
-    assert meta.num_row_groups == ceil(meta.num_rows / GROUP)
+    assert meta.num_rows == 2 * ROW_GROUP + 1
+    assert meta.num_row_groups == ceil(meta.num_rows / ROW_GROUP)
 
 
 def test_no_rows_are_a_table_too(pq: Any) -> None:

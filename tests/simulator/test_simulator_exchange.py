@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulator.simulators import ORG, Clock, simulated
 from worker.simulator.config import BadConfigError, configured
-from worker.simulator.exchange_faults import EXCHANGE_FAULTS, LIFE_NAMES, ExchangeFault
+from worker.simulator.exchange_faults import EXCHANGE_FAULTS, LIFETIME_NAMES, ExchangeFault
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ async def test_the_life_of_a_token_can_be_told_in_many_ways(choice: str, fields:
 
 
 def test_each_way_to_tell_a_life_is_tried() -> None:
-    assert len(LIFE_NAMES) == 8
+    assert len(LIFETIME_NAMES) == 8
 
 
 async def test_a_new_access_token_can_be_refused_for_a_while() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from worker.simulator.faults import FAULTS, SOUND, Faults
+from worker.simulator.faults import FAULTS, NO_FAULT, Faults
 from worker.simulator.lists import (
     Distortion,
     Failure,
@@ -35,7 +35,7 @@ def test_each_fault_has_its_share_of_the_requests(chance: float, expected: str) 
 
 
 def test_without_fractions_nothing_goes_wrong() -> None:
-    assert Faults({}).roll(0.0) is SOUND
+    assert Faults({}).roll(0.0) is NO_FAULT
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

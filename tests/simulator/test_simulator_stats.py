@@ -25,10 +25,10 @@ def test_the_busiest_second_is_found_wherever_it_begins(times: list[float], most
 
 def test_the_peak_outlives_what_made_it() -> None:
     stats = Stats()
-    stats.enter(0.0)
-    stats.enter(0.0)
-    stats.leave()
-    stats.leave()
-    stats.enter(9.0)
+    stats.request_started(0.0)
+    stats.request_started(0.0)
+    stats.request_ended()
+    stats.request_ended()
+    stats.request_started(9.0)
     shown = stats.snapshot()
     assert (shown["concurrent"], shown["concurrent_peak"], shown["requests"]) == (1, 2, 3)

@@ -21,7 +21,7 @@ Handshake = Callable[[ssl.SSLContext], Awaitable[ssl.SSLObject | None]]
 async def read_certificate(handshake: Handshake) -> Mapping[str, Any]:
     """As `ssl.SSLObject.getpeercert` gives it; empty where it could not be had."""
     try:
-        if (seen := await handshake(_blind())) is None:
+        if (seen := await handshake(_unverified())) is None:
             return {}
         content = seen.getpeercert(binary_form=True)
         if content is None or (read := await handshake(_trusting(content))) is None:
@@ -31,7 +31,7 @@ async def read_certificate(handshake: Handshake) -> Mapping[str, Any]:
         return {}
 
 
-def _blind() -> ssl.SSLContext:
+def _unverified() -> ssl.SSLContext:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname = False
     tls.verify_mode = ssl.CERT_NONE

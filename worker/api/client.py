@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 from multidict import CIMultiDict
 
-from worker.api.exchanges import TokenUnavailableError
 from worker.api.session import post
+from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens, NotOwnerError
 from worker.core.answer import NoReply, Reply, document_of, is_refused_token
 from worker.core.ids import is_org_id
@@ -25,7 +25,7 @@ class ActivationClient:
     def __init__(self, session: aiohttp.ClientSession, tokens: AccessTokens) -> None:
         self._session = session
         self._tokens = tokens
-        self._made: dict[str, tuple[tuple[bytes, ...], KnownSecrets]] = {}
+        self._hiders: dict[str, tuple[tuple[bytes, ...], KnownSecrets]] = {}
         """By organization: what is to be hidden, and what hides it. Made when it is first needed."""
 
     async def ready(self, org_id: str) -> NoReply | None:
@@ -33,7 +33,7 @@ class ActivationClient:
 
         Raises as `activate` does.
         """
-        _check(org_id)
+        _require_org_id(org_id)
         try:
             await self._tokens.ready(org_id)
         except TokenUnavailableError as error:
@@ -51,7 +51,7 @@ class ActivationClient:
         `NotOwnerError` where the token's own claims say that it will be refused, or where `org_id` is none;
         nothing is sent then.
         """
-        _check(org_id)
+        _require_org_id(org_id)
         try:
             token = self._tokens.take(org_id) or await self._tokens.get(org_id)
         except TokenUnavailableError as error:
@@ -68,29 +68,29 @@ class ActivationClient:
         elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
             # Any other answer may be from somebody before the API, who looked at no token.
             await self._tokens.accepted(org_id, token)
-        return reply if _shows_nothing(reply) else self._without_secrets(org_id, token, ids, reply)
+        return reply if _is_never_quoted(reply) else self._without_secrets(org_id, token, ids, reply)
 
     def _without_secrets(self, org_id: str, token: str, ids: tuple[str, ...], reply: Reply) -> Reply:
         """The API may echo what it was sent. Here alone we know it whole; patterns know it by its looks."""
-        known = self._known(org_id, token)
+        hider = self._hider(org_id, token)
         text = reply.body.decode(errors="surrogateescape")
         # An id that was sent is known to be one, and has to be found again.
-        shown = known.hide(text, keep=ids)
+        shown = hider.hide(text, keep=ids)
         body = reply.body if shown is text else shown.encode(errors="surrogateescape")
         headers = reply.headers
-        if any(known.hide(value) is not value for value in headers.values()):
-            headers = CIMultiDict((name, known.hide(value)) for name, value in headers.items())
+        if any(hider.hide(value) is not value for value in headers.values()):
+            headers = CIMultiDict((name, hider.hide(value)) for name, value in headers.items())
         return replace(reply, body=body, headers=headers)
 
-    def _known(self, org_id: str, token: str) -> KnownSecrets:
+    def _hider(self, org_id: str, token: str) -> KnownSecrets:
         secrets = (token.encode(), *self._tokens.secrets(org_id))
-        if (made := self._made.get(org_id)) is None or made[0] != secrets:
-            made = (secrets, KnownSecrets(secret.decode() for secret in secrets))
-            self._made[org_id] = made
-        return made[1]
+        if (hider := self._hiders.get(org_id)) is None or hider[0] != secrets:
+            hider = (secrets, KnownSecrets(secret.decode() for secret in secrets))
+            self._hiders[org_id] = hider
+        return hider[1]
 
 
-def _check(org_id: str) -> None:
+def _require_org_id(org_id: str) -> None:
     if not is_org_id(org_id):
         # It comes out of a record that others may have written, and becomes part of an address.
         raise NotOwnerError("the job names no organization's id: nothing is sent for it")
@@ -100,7 +100,7 @@ def _no_token(error: TokenUnavailableError) -> NoReply:
     return NoReply("TOKEN_UNAVAILABLE", str(error), sent=False)
 
 
-def _shows_nothing(reply: Reply) -> bool:
+def _is_never_quoted(reply: Reply) -> bool:
     """Whether no more is done with an answer than to compare its ids with those that were sent."""
     # Zero bytes would be UTF-16, in which no key is found so.
     return reply.status == HTTPStatus.OK and b'"message"' not in reply.body and b"\0" not in reply.body

@@ -25,7 +25,7 @@ _KEEP_ALIVE: Final = 30.0
 """Seconds that an idle connection is kept. Shorter than common servers' own limit (60 to 75 s), since a
 request on a connection that the server just closed is an answer lost."""
 
-_GOOD_FOR: Final = 60.0
+_FAULT_TTL: Final = 60.0
 """Seconds that nobody looks again what is wrong with a certificate."""
 
 
@@ -33,7 +33,7 @@ class NotConnectedError(Exception):
     """No connection came about, so nothing was sent. The message holds no secret."""
 
 
-class Attempt:
+class ConnectAttempt:
     """One request's try to get a connection: `connected` once it has one."""
 
     __slots__ = ("connected",)
@@ -43,7 +43,7 @@ class Attempt:
         _attempt.set(self)
 
 
-_attempt: ContextVar[Attempt] = ContextVar("_attempt")
+_attempt: ContextVar[ConnectAttempt] = ContextVar("_attempt")
 """Of the request that is being made: the library's own time-out comes as a cancellation."""
 
 
@@ -61,9 +61,9 @@ class ApiConnector(aiohttp.TCPConnector):
         self.proxy_headers = {"Proxy-Authorization": login} if login else None
         """A secret. As the library's own login it would show in the `repr` of a connection."""
 
-        self._told: dict[int, tuple[float, str]] = {}
+        self._known_faults: dict[int, tuple[float, str]] = {}
         """By OpenSSL's code: what was told of a refused certificate, and until when it is good."""
-        self._reading = asyncio.Lock()
+        self._certificate_lock = asyncio.Lock()
 
     async def connect(
         self,
@@ -76,7 +76,9 @@ class ApiConnector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
         except aiohttp.ClientConnectorCertificateError as error:
             handshake = partial(self._handshake, req, timeout)
-            raise NotConnectedError(await self._refused(error.certificate_error, handshake)) from None
+            raise NotConnectedError(
+                await self._certificate_fault(error.certificate_error, handshake)
+            ) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             # Not `from error`: what was sent to the proxy, its password too, hangs on it.
             raise NotConnectedError(connect_fault(error, self.proxy)) from None
@@ -84,14 +86,14 @@ class ApiConnector(aiohttp.TCPConnector):
             attempt.connected = True
         return connection
 
-    async def _refused(self, cause: Exception, handshake: Handshake) -> str:
+    async def _certificate_fault(self, cause: Exception, handshake: Handshake) -> str:
         """What is wrong with the certificate. It is read once for all who wait, and again after a minute."""
         code = cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0
-        async with self._reading:
-            until, message = self._told.get(code, (0.0, ""))
+        async with self._certificate_lock:
+            until, message = self._known_faults.get(code, (0.0, ""))
             if monotonic() >= until:
                 message = certificate_fault(code, await read_certificate(handshake), time())
-                self._told[code] = (monotonic() + _GOOD_FOR, message)
+                self._known_faults[code] = (monotonic() + _FAULT_TTL, message)
         return message if self.proxy is None else f"{message}; through the proxy {self.proxy}"
 
     async def _handshake(
@@ -104,15 +106,15 @@ class ApiConnector(aiohttp.TCPConnector):
         async with aiohttp.TCPConnector(ssl=tls, force_close=True) as other:
             connection = await other.connect(req, [], timeouts)
             transport = connection.transport
-            seen = None if transport is None else transport.get_extra_info("ssl_object")
+            connection_tls = None if transport is None else transport.get_extra_info("ssl_object")
             connection.close()
-            return seen
+            return connection_tls
 
 
 def connect_fault(error: Exception, proxy: Proxy | None) -> str:
     """Why no connection came about, in words that a person can act on. Names no more than the proxy."""
     if proxy is None:
-        return _why(error)
+        return _describe(error)
     match error:
         case aiohttp.ClientHttpProxyError(status=HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
             return login_refused(proxy)
@@ -121,12 +123,12 @@ def connect_fault(error: Exception, proxy: Proxy | None) -> str:
         case aiohttp.ClientConnectorDNSError():
             return f"the proxy {proxy} cannot be reached: its host is not known"
         case aiohttp.ClientProxyConnectionError():
-            return f"the proxy {proxy} cannot be reached: {_why(error)}"
+            return f"the proxy {proxy} cannot be reached: {_describe(error)}"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError(errno=None):
             return f"the proxy {proxy} closed the connection"
         case aiohttp.ClientResponseError():
             return f"what answers as the proxy {proxy} is none"
-    return f"{_why(error)}, through the proxy {proxy}"
+    return f"{_describe(error)}, through the proxy {proxy}"
 
 
 def login_refused(proxy: Proxy) -> str:
@@ -139,7 +141,7 @@ def login_refused(proxy: Proxy) -> str:
     return f"the proxy {proxy} refuses the user or password in {proxy.source} (HTTP 407)"
 
 
-def _why(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no connection in time"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

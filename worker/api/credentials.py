@@ -36,9 +36,9 @@ def api_token_of(org_id: str, settings: Settings) -> SecretStr:
     is never passed over for the other token, which may be another account's.
     """
     if settings.credentials_dir is not None:
-        name = _name_in(settings.credentials_dir, org_id)
+        name = _file_name(settings.credentials_dir, org_id)
         if name is not None:
-            return SecretStr(_token_in(settings.credentials_dir, name))
+            return SecretStr(_read_token(settings.credentials_dir, name))
     if settings.api_token:
         return settings.api_token
     raise CredentialRejectedError(
@@ -47,7 +47,7 @@ def api_token_of(org_id: str, settings: Settings) -> SecretStr:
     )
 
 
-def _name_in(folder: Path, org_id: str) -> str | None:
+def _file_name(folder: Path, org_id: str) -> str | None:
     """The organization's file, whatever the case of its letters; None where it has none."""
     if not is_org_id(org_id):
         raise CredentialRejectedError("the job names no organization's id: no credential is looked for")
@@ -66,7 +66,7 @@ def _name_in(folder: Path, org_id: str) -> str | None:
     return names[0] if names else None
 
 
-def _token_in(folder: Path, name: str) -> str:
+def _read_token(folder: Path, name: str) -> str:
     try:
         content = _read(folder, name)
     except OSError as error:
@@ -80,7 +80,7 @@ def _token_in(folder: Path, name: str) -> str:
 
 
 def _read(folder: Path, name: str) -> bytes:
-    with os.fdopen(_opened(folder, name), "rb") as file:
+    with os.fdopen(_open_with_retry(folder, name), "rb") as file:
         _require_regular(name, os.fstat(file.fileno()))
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -88,32 +88,34 @@ def _read(folder: Path, name: str) -> bytes:
     return content
 
 
-def _opened(folder: Path, name: str) -> int:
+def _open_with_retry(folder: Path, name: str) -> int:
     for _ in range(_TRIES - 1):
         with contextlib.suppress(FileNotFoundError):
-            return _opened_inside(folder, name)
-    return _opened_inside(folder, name)
+            return _open_inside(folder, name)
+    return _open_inside(folder, name)
 
 
-def _opened_inside(folder: Path, name: str) -> int:
+def _open_inside(folder: Path, name: str) -> int:
     """A descriptor of the file that `name` leads to, opened step by step: no link is followed any more."""
     # As `Path.resolve`, which raises no OSError at a loop of links.
     home = Path(os.path.realpath(folder, strict=True))
     target = Path(os.path.realpath(home / name, strict=True))
     if not target.is_relative_to(home) or target == home:
         raise _unusable(name, "is a link that leads out of the folder", "put the file itself there")
-    *ways, last = target.relative_to(home).parts
-    here = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    *folders, last = target.relative_to(home).parts
+    folder_fd = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for way in ways:
-            inner = os.open(way, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-            os.close(here)
-            here = inner
+        for part in folders:
+            inner_fd = os.open(
+                part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd
+            )
+            os.close(folder_fd)
+            folder_fd = inner_fd
         # To open a device can have effects. A pipe that takes the file's place now must not be waited for.
-        _require_regular(name, os.stat(last, dir_fd=here, follow_symlinks=False))
-        return os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+        _require_regular(name, os.stat(last, dir_fd=folder_fd, follow_symlinks=False))
+        return os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
     finally:
-        os.close(here)
+        os.close(folder_fd)
 
 
 def _require_regular(name: str, found: os.stat_result) -> None:
@@ -121,5 +123,5 @@ def _require_regular(name: str, found: os.stat_result) -> None:
         raise _unusable(name, "is no regular file", "put a file with the API token in its place")
 
 
-def _unusable(name: str, problem: str, mend: str) -> CredentialRejectedError:
-    return CredentialRejectedError(f"the file {name} in {_FOLDER} {problem}: {mend}, then resume the job")
+def _unusable(name: str, problem: str, cure: str) -> CredentialRejectedError:
+    return CredentialRejectedError(f"the file {name} in {_FOLDER} {problem}: {cure}, then resume the job")

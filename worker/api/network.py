@@ -29,11 +29,11 @@ def proxy_for(settings: Settings, environment: Mapping[str, str] = os.environ) -
             raise BadSettingError(
                 f"{error}; correct it, or set {PROXY_URL}, which wins over it ({NO_PROXY!r}: no proxy)"
             ) from None
-    own = settings.proxy_url.get_secret_value().strip()
-    return None if own.lower() == NO_PROXY else parse_proxy(own, PROXY_URL)
+    setting = settings.proxy_url.get_secret_value().strip()
+    return None if setting.lower() == NO_PROXY else parse_proxy(setting, PROXY_URL)
 
 
-def shown_way(settings: Settings) -> str:
+def describe_route(settings: Settings) -> str:
     """The proxy in use, without user and password, or that there is none."""
     proxy = proxy_for(settings)
     return "no proxy" if proxy is None else f"the proxy {proxy}"
@@ -46,10 +46,10 @@ def make_tls(settings: Settings, environment: Mapping[str, str] = os.environ) ->
     Raises `BadSettingError`: OpenSSL itself passes over a file that is not there, and then trusts nobody.
     """
     if settings.ca_file is not None:
-        tls = _trusting(settings.ca_file, CA_FILE)
+        tls = _context_trusting(settings.ca_file, CA_FILE)
     else:
         if file := environment.get("SSL_CERT_FILE"):
-            _trusting(Path(file), "SSL_CERT_FILE")
+            _context_trusting(Path(file), "SSL_CERT_FILE")
         folder = environment.get("SSL_CERT_DIR", "")
         if folder and not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
             raise BadSettingError(f"SSL_CERT_DIR: {folder} is no folder: correct or unset it")
@@ -58,11 +58,11 @@ def make_tls(settings: Settings, environment: Mapping[str, str] = os.environ) ->
     return tls
 
 
-def _trusting(file: Path, variable: str) -> ssl.SSLContext:
-    mend = f"name a file of certificates in PEM form, or unset {variable}"
+def _context_trusting(file: Path, variable: str) -> ssl.SSLContext:
+    cure = f"name a file of certificates in PEM form, or unset {variable}"
     try:
         return ssl.create_default_context(cafile=file)
     except ssl.SSLError:
-        raise BadSettingError(f"{variable}: {file} holds no certificate that can be read: {mend}") from None
+        raise BadSettingError(f"{variable}: {file} holds no certificate that can be read: {cure}") from None
     except OSError as error:
-        raise BadSettingError(f"{variable}: {file} cannot be read ({error.strerror}): {mend}") from None
+        raise BadSettingError(f"{variable}: {file} cannot be read ({error.strerror}): {cure}") from None

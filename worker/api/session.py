@@ -13,14 +13,14 @@ from typing import Final
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from worker.api.connector import ApiConnector, Attempt, NotConnectedError, connect_fault, login_refused
+from worker.api.connector import ApiConnector, ConnectAttempt, NotConnectedError, connect_fault, login_refused
 from worker.api.network import make_tls, proxy_for
 from worker.core.answer import MAX_BODY, NoReply, Reply
 from worker.settings import Settings
 
-_LONGEST_HEADER: Final = 16 << 10
+_MAX_HEADER: Final = 16 << 10
 """Bytes of a header's line. Gateways send some of 9 kB; aiohttp's own limit is 8,190."""
-_MOST_HEADERS: Final = 400
+_MAX_HEADERS: Final = 400
 
 _FIRST_SENTENCE: Final = re.compile(r"[^'\"\n:]*")
 """Of what aiohttp says of an answer that it refuses: what follows quotes the answer."""
@@ -45,9 +45,9 @@ def make_session(settings: Settings) -> aiohttp.ClientSession:
         raise_for_status=False,
         trust_env=False,
         read_bufsize=MAX_BODY,
-        max_line_size=_LONGEST_HEADER,
-        max_field_size=_LONGEST_HEADER,
-        max_headers=_MOST_HEADERS,
+        max_line_size=_MAX_HEADER,
+        max_field_size=_MAX_HEADER,
+        max_headers=_MAX_HEADERS,
     )
 
 
@@ -55,30 +55,38 @@ async def post(
     session: aiohttp.ClientSession, path: str, body: bytes, headers: Mapping[str, str]
 ) -> Reply | NoReply:
     """Posts `body` and reads at most `MAX_BODY` of the answer. Raises nothing that the network causes."""
-    return await _ask(session, "POST", path, body, headers)
+    return await _request(session, "POST", path, body, headers)
 
 
 async def get(session: aiohttp.ClientSession, path: str) -> Reply | NoReply:
     """The same for a plain look at `path`."""
-    return await _ask(session, "GET", path, None, {})
+    return await _request(session, "GET", path, None, {})
 
 
-async def _ask(
+async def _request(
     session: aiohttp.ClientSession, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
 ) -> Reply | NoReply:
     if not all(map(_can_be_sent, headers.values())):
         return NoReply("NO_CONNECTION", "a header of the request cannot be what it is to be", sent=False)
-    way = session.connector
-    if not isinstance(way, ApiConnector):
+    connector = session.connector
+    if not isinstance(connector, ApiConnector):
         raise TypeError("expected a session of `make_session`")
-    attempt = Attempt()
+    attempt = ConnectAttempt()
     try:
         async with session.request(
-            method, path, data=body, headers=headers, allow_redirects=False, proxy_headers=way.proxy_headers
+            method,
+            path,
+            data=body,
+            headers=headers,
+            allow_redirects=False,
+            proxy_headers=connector.proxy_headers,
         ) as response:
-            content = await _bounded(response)
-            if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and way.forwarder is not None:
-                return NoReply("NO_CONNECTION", login_refused(way.forwarder), sent=False)
+            content = await _read_bounded(response)
+            if (
+                response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+                and connector.forwarder is not None
+            ):
+                return NoReply("NO_CONNECTION", login_refused(connector.forwarder), sent=False)
             if len(content) > MAX_BODY and response.status == HTTPStatus.OK:
                 response.close()
                 return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
@@ -87,7 +95,7 @@ async def _ask(
         return NoReply("NO_CONNECTION", str(error), sent=False)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         if not attempt.connected:
-            return NoReply("NO_CONNECTION", connect_fault(error, way.proxy), sent=False)
+            return NoReply("NO_CONNECTION", connect_fault(error, connector.proxy), sent=False)
         return no_reply(error)
 
 
@@ -96,7 +104,7 @@ def _can_be_sent(value: str) -> bool:
     return value.isascii() and "\r" not in value and "\n" not in value and "\0" not in value
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     """The body, or a little more than `MAX_BODY` of it: an endless one is left where it is."""
     chunks: list[bytes] = []
     length = 0
@@ -134,9 +142,9 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     # Of an answer that is cut short, or wrongly compressed, the cause says more.
-    for told in (error, error.__cause__):
-        if isinstance(told, aiohttp.ClientResponseError | HttpProcessingError):
-            sentence = _FIRST_SENTENCE.match(told.message)
+    for cause in (error, error.__cause__):
+        if isinstance(cause, aiohttp.ClientResponseError | HttpProcessingError):
+            sentence = _FIRST_SENTENCE.match(cause.message)
             return f"the answer cannot be read: {sentence[0].strip() if sentence else ''}".rstrip(": ")
     return (
         "the answer was cut short" if isinstance(error, aiohttp.ClientPayloadError) else type(error).__name__

@@ -13,15 +13,15 @@ import structlog
 from pydantic import SecretStr
 
 from worker.api.credentials import CredentialRejectedError, api_token_of
-from worker.api.exchanges import Exchanges, TokenUnavailableError
-from worker.api.turns import LocalTurns, Turns
+from worker.api.exchange_lock import ExchangeLock, LocalExchangeLock
+from worker.api.token_exchange import TokenExchange, TokenUnavailableError
 from worker.core.lifetime import renew_after
 from worker.core.ownership import objection
 from worker.core.token_text import access_oddity
 from worker.core.trust import Then, Trust
 from worker.settings import Settings
 
-_PATIENCE: Final = 8.0
+_MAX_WAIT: Final = 8.0
 """Seconds that a request waits for its try of a refused token: more than lie between two tries."""
 
 _RENEW_AGAIN: Final = 1.0
@@ -35,7 +35,7 @@ class NotOwnerError(Exception):
 
 
 @dataclass(slots=True)
-class _Cached:
+class _Entry:
     """One organization's token. The lock makes the first who needs a new one fetch it for all."""
 
     trust: Trust
@@ -51,7 +51,7 @@ class _Cached:
     ends_at: float = 0.0
     failed: tuple[type[Exception], str] | None = None
     """How the last exchange that failed did so: those who waited for it share it, and do not ask again."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set and cleared at once where those who wait for their try are to look again."""
 
     def is_good(self, now: float) -> bool:
@@ -60,17 +60,17 @@ class _Cached:
     def is_present(self, token: str) -> bool:
         return self.token is not None and self.token.get_secret_value() == token
 
-    def keep(self, org_id: str, token: SecretStr, now: float) -> None:
+    def store(self, org_id: str, token: SecretStr, now: float) -> None:
         given = (token,) if self.api_token is None else (token, self.api_token)
         self.token = token
         self.secrets = tuple(secret.get_secret_value().encode() for secret in given)
         self.objection = objection(token.get_secret_value(), org_id)
         self.trust.got(now)
-        self.tell()
+        self.notify()
 
-    def tell(self) -> None:
-        self.news.set()
-        self.news.clear()
+    def notify(self) -> None:
+        self.changed.set()
+        self.changed.clear()
 
 
 class AccessTokens:
@@ -81,13 +81,13 @@ class AccessTokens:
         settings: Settings,
         session: aiohttp.ClientSession,
         now: Callable[[], float],
-        turns: Turns | None = None,
+        lock: ExchangeLock | None = None,
     ) -> None:
-        """`turns`: taken with other processes; without it there is no other."""
+        """`lock`: taken with other processes; without it there is no other."""
         self._settings = settings
         self._now = now
-        self._exchanges = Exchanges(session, turns or LocalTurns(now), now)
-        self._cached: dict[str, _Cached] = {}
+        self._exchange = TokenExchange(session, lock or LocalExchangeLock(now), now)
+        self._entries: dict[str, _Entry] = {}
 
     async def get(self, org_id: str) -> str:
         """An access token that is good for now, to send a request with at once.
@@ -96,8 +96,8 @@ class AccessTokens:
         """
         while True:
             token = await self.ready(org_id)
-            if not self._cached[org_id].trust.wait(self._now()):
-                self._cached[org_id].trust.sent(self._now())
+            if not self._entries[org_id].trust.wait(self._now()):
+                self._entries[org_id].trust.sent(self._now())
                 return token
 
     async def ready(self, org_id: str) -> str:
@@ -105,13 +105,13 @@ class AccessTokens:
 
         Raises as `get` does.
         """
-        token = await self.look(org_id)
-        cached = self._cached[org_id]
-        if cached.objection is not None:
-            raise NotOwnerError(cached.objection)
-        if cached.trust.wait(self._now()):
-            await self._wait_for_try(cached)
-            token = await self.look(org_id)
+        token = await self.current(org_id)
+        entry = self._entries[org_id]
+        if entry.objection is not None:
+            raise NotOwnerError(entry.objection)
+        if entry.trust.wait(self._now()):
+            await self._wait_for_trial(entry)
+            token = await self.current(org_id)
         return token
 
     def is_ready(self, org_id: str) -> bool:
@@ -120,41 +120,41 @@ class AccessTokens:
         A token that has ended is: the first who comes then renews it, or one that lives for less than such
         a wait would never be used. Others wait for that in `ready`.
         """
-        cached, now = self._cached.get(org_id), self._now()
-        if cached is None or cached.token is None or cached.trust.wait(now):
+        entry, now = self._entries.get(org_id), self._now()
+        if entry is None or entry.token is None or entry.trust.wait(now):
             return False
-        return cached.is_good(now) or not cached.lock.locked()
+        return entry.is_good(now) or not entry.lock.locked()
 
     def take(self, org_id: str) -> str | None:
         """The access token, to send a request with at once; None where `get` has to wait for one."""
-        cached, now = self._cached.get(org_id), self._now()
-        if cached is None or cached.token is None or not cached.is_good(now) or cached.trust.wait(now):
+        entry, now = self._entries.get(org_id), self._now()
+        if entry is None or entry.token is None or not entry.is_good(now) or entry.trust.wait(now):
             return None
-        cached.trust.sent(now)
-        return cached.token.get_secret_value()
+        entry.trust.sent(now)
+        return entry.token.get_secret_value()
 
-    async def look(self, org_id: str) -> str:
+    async def current(self, org_id: str) -> str:
         """The same, whatever its claims and the API say of it.
 
         Raises `CredentialRejectedError` or `TokenUnavailableError`.
         """
         given = self._settings.access_token
-        cached = self._cached.setdefault(org_id, _Cached(Trust(renewable=given is None)))
+        entry = self._entries.setdefault(org_id, _Entry(Trust(renewable=given is None)))
         if given is not None:
-            if cached.token is None:
-                cached.keep(org_id, given, self._now())
-                cached.ends_at = math.inf
-        elif self._is_due(cached) and not (cached.lock.locked() and cached.is_good(self._now())):
+            if entry.token is None:
+                entry.store(org_id, given, self._now())
+                entry.ends_at = math.inf
+        elif self._is_due(entry) and not (entry.lock.locked() and entry.is_good(self._now())):
             # Else another renews it, and the present one is good until then.
-            known = cached.failed
-            async with cached.lock:
-                if self._is_due(cached):
-                    if (failed := cached.failed) is not None and failed is not known:
+            before = entry.failed
+            async with entry.lock:
+                if self._is_due(entry):
+                    if (failed := entry.failed) is not None and failed is not before:
                         kind, message = failed
                         raise kind(message)
-                    await self._renew(org_id, cached)
-        assert cached.token is not None
-        return cached.token.get_secret_value()
+                    await self._renew(org_id, entry)
+        assert entry.token is not None
+        return entry.token.get_secret_value()
 
     async def refused(self, org_id: str, token: str, *, by_api: bool = True) -> Then:
         """The API answered 401 to a request with `token`, or somebody before it did. What is to be done.
@@ -162,64 +162,64 @@ class AccessTokens:
         With RENEW the next `get` has another token, with AGAIN the same in its time; with GIVE_UP a person
         has to see to the credential.
         """
-        cached = self._cached.get(org_id)
-        if cached is None or not cached.is_present(token):
+        entry = self._entries.get(org_id)
+        if entry is None or not entry.is_present(token):
             return Then.RENEW
-        then = cached.trust.refused(self._now(), random.random(), by_api=by_api)
+        then = entry.trust.refused(self._now(), random.random(), by_api=by_api)
         if then is not Then.AGAIN:
-            cached.token = None
-            cached.tell()
-        if then is Then.GIVE_UP and cached.api_token is not None:
-            await self._exchanges.give_up(org_id, cached.api_token)
+            entry.token = None
+            entry.notify()
+        if then is Then.GIVE_UP and entry.api_token is not None:
+            await self._exchange.record_refused_tokens(org_id, entry.api_token)
         return then
 
     async def accepted(self, org_id: str, token: str) -> None:
         """The API let a request with `token` in."""
-        cached = self._cached.get(org_id)
-        if cached is None or not cached.is_present(token):
+        entry = self._entries.get(org_id)
+        if entry is None or not entry.is_present(token):
             return
-        if not cached.trust.proven:
-            await self._exchanges.served(org_id)
-        cached.trust.accepted()
-        cached.tell()
+        if not entry.trust.proven:
+            await self._exchange.confirm(org_id)
+        entry.trust.accepted()
+        entry.notify()
 
     def secrets(self, org_id: str) -> Sequence[bytes]:
         """What no answer about the organization may be seen to hold."""
-        cached = self._cached.get(org_id)
-        return () if cached is None else cached.secrets
+        entry = self._entries.get(org_id)
+        return () if entry is None else entry.secrets
 
     def oddity(self) -> str:
         """What is odd about a ready access token that is refused; '' for those that were exchanged."""
         given = self._settings.access_token
         return "" if given is None else access_oddity(given.get_secret_value())
 
-    def _is_due(self, cached: _Cached) -> bool:
+    def _is_due(self, entry: _Entry) -> bool:
         now = self._now()
-        return now >= cached.renew_at or not cached.is_good(now)
+        return now >= entry.renew_at or not entry.is_good(now)
 
-    async def _renew(self, org_id: str, cached: _Cached) -> None:
+    async def _renew(self, org_id: str, entry: _Entry) -> None:
         try:
             api_token = await asyncio.to_thread(api_token_of, org_id, self._settings)
-            granted, asked_at = await self._exchanges.grant(org_id, api_token)
+            granted, asked_at = await self._exchange.grant(org_id, api_token)
         except (CredentialRejectedError, TokenUnavailableError) as error:
-            cached.failed = (type(error), str(error))
+            entry.failed = (type(error), str(error))
             now = self._now()
-            if isinstance(error, TokenUnavailableError) and cached.is_good(now):
-                cached.renew_at = now + _RENEW_AGAIN
+            if isinstance(error, TokenUnavailableError) and entry.is_good(now):
+                entry.renew_at = now + _RENEW_AGAIN
                 return
             raise
-        cached.api_token = api_token
-        cached.keep(org_id, SecretStr(granted.access_token), asked_at)
-        cached.renew_at = asked_at + renew_after(granted.lifetime)
-        cached.ends_at = asked_at + granted.lifetime
+        entry.api_token = api_token
+        entry.store(org_id, SecretStr(granted.access_token), asked_at)
+        entry.renew_at = asked_at + renew_after(granted.lifetime)
+        entry.ends_at = asked_at + granted.lifetime
         log.info("access token renewed", org_id=org_id, expires_in=granted.lifetime)
 
-    async def _wait_for_try(self, cached: _Cached) -> None:
+    async def _wait_for_trial(self, entry: _Entry) -> None:
         """Where the token was refused and nobody served since, requests go out one at a time."""
         try:
-            async with asyncio.timeout(_PATIENCE):
-                while wait := cached.trust.wait(self._now()):
+            async with asyncio.timeout(_MAX_WAIT):
+                while wait := entry.trust.wait(self._now()):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(cached.news.wait(), wait)
+                        await asyncio.wait_for(entry.changed.wait(), wait)
         except TimeoutError:
             raise TokenUnavailableError("the access token is refused (HTTP 401); it is tried again") from None

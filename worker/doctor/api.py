@@ -7,9 +7,9 @@ from typing import Final
 import aiohttp
 
 from worker.api.credentials import CredentialRejectedError
-from worker.api.exchanges import TokenUnavailableError
-from worker.api.network import shown_way
+from worker.api.network import describe_route
 from worker.api.session import get, make_session
+from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens
 from worker.core.answer import Reply
 from worker.core.ownership import Ownership, ownership
@@ -22,32 +22,32 @@ _ANY_ORG: Final = "-"
 
 async def check_api(settings: Settings, org_id: str | None) -> AsyncIterator[Check]:
     async with make_session(settings) as session:
-        reach = await _reach(session, settings)
-        yield reach
-        if reach.status is not Status.OK:
+        reachability = await _check_reachable(session, settings)
+        yield reachability
+        if reachability.status is not Status.OK:
             yield Check("credential", Status.SKIPPED, "the API is out of reach")
             return
-        token, found = await _credential(settings, session, org_id)
+        token, found = await _check_credential(settings, session, org_id)
         yield found
     if token is not None:
-        yield _owner(token, org_id)
+        yield _check_owner(token, org_id)
 
 
-async def _reach(session: aiohttp.ClientSession, settings: Settings) -> Check:
+async def _check_reachable(session: aiohttp.ClientSession, settings: Settings) -> Check:
     """Any answer to a plain GET will do: name, route, proxy, TLS and certificate are then in order."""
     reply = await get(session, "/")
-    way = shown_way(settings)
+    route = describe_route(settings)
     if isinstance(reply, Reply):
-        return Check("api", Status.OK, f"{settings.api_url} answers, through {way}")
-    why = reply.message.removesuffix(f"through {way}").rstrip(";, ")
+        return Check("api", Status.OK, f"{settings.api_url} answers, through {route}")
+    why = reply.message.removesuffix(f"through {route}").rstrip(";, ")
     # Some causes say themselves what to set.
     cure = "" if PREFIX in why else f": check the network, or set {PREFIX}API_URL to the API's host"
     return Check(
-        "api", Status.UNREACHABLE, f"{settings.api_url} does not answer, through {way} ({why}){cure}"
+        "api", Status.UNREACHABLE, f"{settings.api_url} does not answer, through {route} ({why}){cure}"
     )
 
 
-async def _credential(
+async def _check_credential(
     settings: Settings, session: aiohttp.ClientSession, org_id: str | None
 ) -> tuple[str | None, Check]:
     """An access token if one can be had. The exchange itself is what is tried."""
@@ -59,20 +59,20 @@ async def _credential(
         settings = settings.model_copy(update={"credentials_dir": None})
     tokens = AccessTokens(settings, session, asyncio.get_running_loop().time)
     try:
-        token = await tokens.look(org_id or _ANY_ORG)
+        token = await tokens.current(org_id or _ANY_ORG)
     except CredentialRejectedError as error:
         return None, Check("credential", Status.FAILED, str(error).replace(", then resume the job", ""))
     except TokenUnavailableError as error:
         return None, Check("credential", Status.UNREACHABLE, f"{error}: try again; the API may be down")
     if settings.access_token is not None:
-        odd = f" ({tokens.oddity()})" if tokens.oddity() else ""
+        peculiarity = f" ({tokens.oddity()})" if tokens.oddity() else ""
         return token, Check(
-            "credential", Status.OK, f"a ready access token{odd}, not tried: that needs a request"
+            "credential", Status.OK, f"a ready access token{peculiarity}, not tried: that needs a request"
         )
     return token, Check("credential", Status.OK, "the API token was exchanged for an access token")
 
 
-def _owner(token: str, org_id: str | None) -> Check:
+def _check_owner(token: str, org_id: str | None) -> Check:
     match ownership(token, org_id):
         case Ownership.OWNER if org_id is not None:
             return Check("organization", Status.OK, f"the credential is an owner of {org_id}")

@@ -24,19 +24,19 @@ def check_store(settings: Settings) -> Iterator[Check]:
     url = settings.redis_url
     try:
         with sync_client(url) as client, reachable(url):
-            server = [*_server(client, url)]
+            server = [*_check_server(client, url)]
             yield from server
             if any(check.status is Status.FAILED for check in server):
                 yield Check("workers", Status.SKIPPED, "this Redis cannot be used")
                 return
-            yield from _memory(client)
-            yield _workers(JobStore(client))
+            yield from _check_memory(client)
+            yield _check_workers(JobStore(client))
     except RedisUnreachableError as error:
         yield Check("redis", Status.UNREACHABLE, str(error))
         yield Check("workers", Status.SKIPPED, "Redis knows them")
 
 
-def _server(client: redis.Redis, url: str) -> Iterator[Check]:
+def _check_server(client: redis.Redis, url: str) -> Iterator[Check]:
     try:
         warnings = check_server(client, url)
         try_server(client, url)
@@ -47,14 +47,16 @@ def _server(client: redis.Redis, url: str) -> Iterator[Check]:
         return
     product, version = product_of(client.info("server"))
     number = ".".join(map(str, version))
-    took = _round_trip(client)
-    here = f"{1000 * took:.3g} ms away"
-    yield Check("redis", Status.OK, f"{product.title()} {number} at {shown_address(url)}, {here}")
-    if (known := vulnerable.warning(product, version, tls=url.startswith("rediss:"))) is not None:
-        yield Check("redis", Status.WARNING, known)
-    if took > FAR:
+    seconds = _round_trip(client)
+    distance = f"{1000 * seconds:.3g} ms away"
+    yield Check("redis", Status.OK, f"{product.title()} {number} at {shown_address(url)}, {distance}")
+    if (vulnerability := vulnerable.warning(product, version, tls=url.startswith("rediss:"))) is not None:
+        yield Check("redis", Status.WARNING, vulnerability)
+    if seconds > FAR:
         yield Check(
-            "redis", Status.WARNING, f"it is {here}, each round trip: run workers where it is less than 50 ms"
+            "redis",
+            Status.WARNING,
+            f"it is {distance}, each round trip: run workers where it is less than 50 ms",
         )
     for warning in warnings:
         yield Check("redis", Status.WARNING, warning)
@@ -62,15 +64,15 @@ def _server(client: redis.Redis, url: str) -> Iterator[Check]:
 
 def _round_trip(client: redis.Redis) -> float:
     """Seconds: the shortest of a few, which this machine did not hold up."""
-    took = []
+    seconds = []
     for _ in range(_PINGS):
         began = time.perf_counter()
         client.ping()
-        took.append(time.perf_counter() - began)
-    return min(took)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
-def _memory(client: redis.Redis) -> Iterator[Check]:
+def _check_memory(client: redis.Redis) -> Iterator[Check]:
     memory = client.info("memory")
     most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
     if most and used > _NEARLY_FULL * most:
@@ -80,7 +82,7 @@ def _memory(client: redis.Redis) -> Iterator[Check]:
         )
 
 
-def _workers(store: JobStore) -> Check:
+def _check_workers(store: JobStore) -> Check:
     alive = store.live_workers(WORKERS_WITHIN_MS)
     if alive:
         return Check("workers", Status.OK, f"{alive} worker process{'es' if alive > 1 else ''} alive")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from worker.core.errors import BadInputError
+from worker.embedded.events import signals_as_events
+from worker.embedded.identity import Identity, identify, is_ready
 from worker.embedded.lock import SUPERVISOR, Record, SupervisorLock, opened, try_lock
-from worker.embedded.mailbox import signals_as_mail
-from worker.embedded.probe import Identity, identify, is_ready
 from worker.lifeline import end_with_parent
 
-PATIENCE: Final = 10.0
+MAX_LOADING: Final = 10.0
 """Seconds that a server which just starts may take to load its data."""
 _POLL: Final = 0.05
 
@@ -22,16 +22,16 @@ def attach(home: Path, announce: Callable[[Path, int, Identity], None], *, with_
 
     Raises `BadInputError` where that server does not answer.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + MAX_LOADING
     while (record := _holder(home)) is not None:
         socket = None if record.socket is None else Path(record.socket)
         identity = None if socket is None else identify(socket)
         if socket is not None and identity is not None and identity.serves(home) and is_ready(socket):
-            with signals_as_mail() as mail:
+            with signals_as_events() as events:
                 if with_parent:
                     end_with_parent()
                 announce(socket, record.pid, identity)
-                mail.take()
+                events.wait()
             return True
         if time.monotonic() >= deadline:
             raise BadInputError(

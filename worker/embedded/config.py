@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from worker.embedded.place import Place
+from worker.embedded.paths import ServerPaths
 
 PRIVATE_PREFIX: Final = "BULK_ACTIVATE_"
 """Variables of ours, secrets among them, that the server has no use for."""
@@ -14,15 +14,15 @@ PRIVATE_PREFIX: Final = "BULK_ACTIVATE_"
 _PLAIN: Final = frozenset(string.ascii_letters + string.digits + string.punctuation + " ") - frozenset('"\\')
 
 
-def config_text(place: Place) -> str:
+def config_text(paths: ServerPaths) -> str:
     """Directives that Redis 6.2, Redis 7 and Valkey 9 all understand; without any TCP port."""
     directives = (
         ("port", "0"),
-        ("unixsocket", str(place.socket)),
+        ("unixsocket", str(paths.socket)),
         ("unixsocketperm", "600"),
         ("daemonize", "no"),
-        ("dir", str(place.home)),
-        ("logfile", str(place.log)),
+        ("dir", str(paths.home)),
+        ("logfile", str(paths.log)),
         ("save", ""),
         ("appendonly", "yes"),
         ("appendfsync", "everysec"),
@@ -50,5 +50,5 @@ def environment(outer: Mapping[str, str]) -> dict[str, str]:
 
 
 def url_of(socket: Path) -> str:
-    """The URL for `redis.Redis.from_url`. A socket's path needs no quoting, see `place.fits`."""
+    """The URL for `redis.Redis.from_url`. A socket's path needs no quoting, see `paths.is_usable_socket`."""
     return f"unix://{socket}?db=0"

@@ -12,16 +12,16 @@ from typing import Final
 import redis
 
 from worker.core.errors import RedisUnreachableError
+from worker.embedded.identity import identify, shut_down
 from worker.embedded.lock import Record, try_lock
-from worker.embedded.place import remove_socket
-from worker.embedded.probe import identify, shut_down
+from worker.embedded.paths import remove_socket
 
-PATIENCE: Final = 20.0
+MAX_SHUTDOWN: Final = 20.0
 """Seconds that a server may take to end once it was asked."""
 _POLL: Final = 0.05
 
 
-def end_leftover(home: Path, record: Record | None, server_lock: int, patience: float = PATIENCE) -> None:
+def end_leftover(home: Path, record: Record | None, server_lock: int, timeout: float = MAX_SHUTDOWN) -> None:
     """Returns once no server holds `server_lock`, which is then held here.
 
     Raises `RedisUnreachableError` for a server that does not end.
@@ -30,7 +30,7 @@ def end_leftover(home: Path, record: Record | None, server_lock: int, patience: 
     if not try_lock(server_lock):
         if socket is not None:
             _ask_to_end(home, socket, record)
-        _wait_until_free(home, server_lock, record, patience)
+        _wait_until_free(home, server_lock, record, timeout)
     if socket is not None:
         remove_socket(home, socket)
 
@@ -48,14 +48,14 @@ def _ask_to_end(home: Path, socket: Path, record: Record | None) -> None:
         return
 
 
-def _wait_until_free(home: Path, server_lock: int, record: Record | None, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _wait_until_free(home: Path, server_lock: int, record: Record | None, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     while not try_lock(server_lock):
         if time.monotonic() >= deadline:
             known = None if record is None else record.server_pid
-            who = "a server" if known is None else f"the server with process id {known}"
+            server = "a server" if known is None else f"the server with process id {known}"
             raise RedisUnreachableError(
-                f"{who}, left over from an earlier start, still uses {home} and does not end: "
+                f"{server}, left over from an earlier start, still uses {home} and does not end: "
                 "end it, then try again"
             )
         time.sleep(_POLL)

@@ -58,8 +58,8 @@ def supervisor_lock(home: Path) -> Iterator[SupervisorLock]:
         lock = SupervisorLock(fd)
         if not try_lock(fd):
             holder = lock.read()
-            who = "another process" if holder is None else f"process {holder.pid}"
-            raise BadInputError(f"{home} is in use by {who}: wait for it, stop it, or name another folder")
+            user = "another process" if holder is None else f"process {holder.pid}"
+            raise BadInputError(f"{home} is in use by {user}: wait for it, stop it, or name another folder")
         yield lock
 
 

@@ -13,7 +13,7 @@ from worker.core.errors import BadInputError
 from worker.core.redact import redact
 from worker.embedded.config import config_text, environment
 from worker.embedded.deathsig import ending_with_parent
-from worker.embedded.place import Place
+from worker.embedded.paths import ServerPaths
 
 STOP_GRACE: Final = 15.0
 """Seconds a server may take to write its AOF out before it is killed."""
@@ -31,7 +31,7 @@ class Server:
     def pid(self) -> int:
         return self.process.pid
 
-    def end(self) -> str:
+    def wait_for_end(self) -> str:
         """How it ended, in words; waits for that."""
         code = self.process.wait()
         return f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -46,14 +46,14 @@ class Server:
 
 
 @contextmanager
-def running(binary: Path, place: Place, ended: Callable[[], None], lock: int) -> Iterator[Server]:
+def running(binary: Path, paths: ServerPaths, ended: Callable[[], None], lock: int) -> Iterator[Server]:
     """A server process that is stopped at the end. Call it from the main thread, see `deathsig`.
 
     `ended` is called from another thread when the process ends.
     The server inherits the descriptor `lock` and holds it as long as it lives. Raises `BadInputError` for a
     program that cannot be started.
     """
-    process = _start(binary, place, lock)
+    process = _start(binary, paths, lock)
 
     def watch() -> None:
         process.wait()
@@ -68,18 +68,18 @@ def running(binary: Path, place: Place, ended: Callable[[], None], lock: int) ->
         server.stop()
 
 
-def _start(binary: Path, place: Place, lock: int) -> subprocess.Popen[bytes]:
-    _write_private(place.config, config_text(place))
+def _start(binary: Path, paths: ServerPaths, lock: int) -> subprocess.Popen[bytes]:
+    _write_private(paths.config, config_text(paths))
     # What the server says before it has read its configuration goes to the same log.
-    with place.log.open("ab") as log:
+    with paths.log.open("ab") as log:
         try:
             return subprocess.Popen(
                 # Not resolved: Debian's redis-server is a link, and the program acts upon its name.
-                [binary.absolute(), place.config],
+                [binary.absolute(), paths.config],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=place.home,
+                cwd=paths.home,
                 env=environment(os.environ),
                 pass_fds=(lock,),
                 # A session of its own: Ctrl-C in a terminal would end the server before its clients.
@@ -95,7 +95,7 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def last_words(log: Path) -> str:
+def last_log_line(log: Path) -> str:
     """The last line that the server logged, without what looks like a secret; empty if there is none."""
     try:
         with log.open("rb") as file:

@@ -11,12 +11,12 @@ import msgspec
 from worker.core.errors import RedisUnreachableError
 from worker.embedded.attach import attach
 from worker.embedded.config import url_of
+from worker.embedded.events import Event, EventPipe, signals_as_events
+from worker.embedded.identity import Identity, identify, is_ready
 from worker.embedded.leftover import end_leftover
 from worker.embedded.lock import SERVER, Record, SupervisorLock, opened, supervisor_lock
-from worker.embedded.mailbox import Letter, Mailbox, signals_as_mail
-from worker.embedded.place import Place, placed, private_home
-from worker.embedded.probe import Identity, identify, is_ready
-from worker.embedded.server import STOP_GRACE, Server, last_words, running
+from worker.embedded.paths import ServerPaths, private_home, server_paths
+from worker.embedded.server import STOP_GRACE, Server, last_log_line, running
 from worker.lifeline import end_with_parent
 
 _POLL: Final = 0.05
@@ -36,14 +36,14 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class _ServerContext:
     """What is held while a server runs."""
 
     binary: Path
-    place: Place
+    paths: ServerPaths
     lock: SupervisorLock
     server_lock: int
-    mail: Mailbox
+    events: EventPipe
 
 
 def supervise(
@@ -69,52 +69,56 @@ def supervise(
     if may_attach and attach(home, announce_other, with_parent=with_parent):
         return
     with supervisor_lock(home) as lock, opened(home / SERVER) as server_lock:
-        before = lock.read()
+        previous = lock.read()
         # The old server stays on record until it is known to be gone.
         me = Record(os.getpid())
-        lock.write(me if before is None else msgspec.structs.replace(before, pid=me.pid))
-        end_leftover(home, before, server_lock)
+        lock.write(me if previous is None else msgspec.structs.replace(previous, pid=me.pid))
+        end_leftover(home, previous, server_lock)
         try:
-            with signals_as_mail() as mail, placed(home) as place:
-                _serve(Service(binary, place, lock, server_lock, mail), announce, with_parent=with_parent)
+            with signals_as_events() as events, server_paths(home) as paths:
+                _serve(
+                    _ServerContext(binary, paths, lock, server_lock, events),
+                    announce,
+                    with_parent=with_parent,
+                )
         finally:
             lock.clear()
 
 
-def _serve(service: Service, announce: Callable[[Ready], None], *, with_parent: bool) -> None:
-    place, mail = service.place, service.mail
-    record = Record(os.getpid(), str(place.socket))
-    service.lock.write(record)
-    with running(service.binary, place, mail.server_ended, service.server_lock) as server:
-        service.lock.write(msgspec.structs.replace(record, server_pid=server.pid))
+def _serve(context: _ServerContext, announce: Callable[[Ready], None], *, with_parent: bool) -> None:
+    paths, events = context.paths, context.events
+    record = Record(os.getpid(), str(paths.socket))
+    context.lock.write(record)
+    with running(context.binary, paths, events.server_ended, context.server_lock) as server:
+        context.lock.write(msgspec.structs.replace(record, server_pid=server.pid))
         if with_parent:
             end_with_parent(grace=2 * STOP_GRACE)
-        identity = _wait_until_ready(place, mail, server)
+        identity = _wait_until_ready(paths, events, server)
         if identity is None:
             return
-        announce(Ready(url_of(place.socket), os.getpid(), server.pid, identity.version, identity.name))
-        if mail.take() is Letter.SERVER_ENDED:
+        announce(Ready(url_of(paths.socket), os.getpid(), server.pid, identity.version, identity.name))
+        if events.wait() is Event.SERVER_ENDED:
             raise RedisUnreachableError(
-                f"the embedded Redis server ended by itself ({server.end()}): see {place.log}"
+                f"the embedded Redis server ended by itself ({server.wait_for_end()}): see {paths.log}"
             )
 
 
-def _wait_until_ready(place: Place, mail: Mailbox, server: Server) -> Identity | None:
+def _wait_until_ready(paths: ServerPaths, events: EventPipe, server: Server) -> Identity | None:
     """Who answers, as long as the loading of the data may take; None where a stop came first."""
     while True:
-        identity = identify(place.socket)
+        identity = identify(paths.socket)
         if identity is not None and identity.pid != server.pid:
             raise RedisUnreachableError(
-                f"process {identity.pid} answers at {place.socket}, not the server that was started "
+                f"process {identity.pid} answers at {paths.socket}, not the server that was started "
                 f"there ({server.pid}): end it, then try again"
             )
-        if identity is not None and is_ready(place.socket):
+        if identity is not None and is_ready(paths.socket):
             return identity
-        match mail.take(_POLL):
-            case Letter.STOP:
+        match events.wait(_POLL):
+            case Event.STOP:
                 return None
-            case Letter.SERVER_ENDED:
+            case Event.SERVER_ENDED:
                 raise RedisUnreachableError(
-                    f"the embedded Redis server did not start ({server.end()}): {last_words(place.log)} "
-                    f"(more in {place.log})"
+                    f"the embedded Redis server did not start ({server.wait_for_end()}): "
+                    f"{last_log_line(paths.log)} (more in {paths.log})"
                 )

@@ -18,9 +18,9 @@ from weakref import WeakValueDictionary
 import structlog
 
 from worker.api.client import ActivationClient
+from worker.api.exchange_lock import SharedExchangeLock
 from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
-from worker.api.turns import SharedTurns
 from worker.core.errors import DamagedRecordError
 from worker.core.job import Control, ReasonCode
 from worker.core.liveness import consumer_is_stuck
@@ -43,7 +43,7 @@ from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.exchanges import ExchangeStore
 from worker.store.steps import Code, Ticket
-from worker.traces import Api, Tracing
+from worker.traces import ActivationApi, Tracing
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
 """Puts messages for slices of a job into the broker's queue. Blocking."""
@@ -89,11 +89,11 @@ class Engine:
         self._store = ClaimStore(self._redis, self._scope)
         self._session = make_session(settings)
         now = asyncio.get_running_loop().time
-        turns = SharedTurns(ExchangeStore(self._redis, settings.api_host, secrets.token_hex(8)), now)
-        tokens = AccessTokens(settings, self._session, now, turns)
-        self._api: Api = ActivationClient(self._session, tokens)
+        lock = SharedExchangeLock(ExchangeStore(self._redis, settings.api_host, secrets.token_hex(8)), now)
+        tokens = AccessTokens(settings, self._session, now, lock)
+        self._api: ActivationApi = ActivationClient(self._session, tokens)
         if tracing is not None:
-            self._api = tracing.traced(self._api)
+            self._api = tracing.with_spans(self._api)
         self._gate = Gate()
         self._probes: WeakValueDictionary[str, Probes] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}

@@ -44,7 +44,7 @@ from worker.core.trust import Then
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
-from worker.traces import Api
+from worker.traces import ActivationApi
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Run:
 
     job_id: str
     org_id: str
-    api: Api
+    api: ActivationApi
     policy: Policy
     lane: Lane
     ledger: Ledger

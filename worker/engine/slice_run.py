@@ -20,7 +20,7 @@ from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimStore, End
-from worker.traces import Api
+from worker.traces import ActivationApi
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class SliceRun:
         claim: Claim,
         ledger: Ledger,
         lane: Lane,
-        api: Api,
+        api: ActivationApi,
         policy: Policy,
         patience: Patience,
         stop_job: Callable[[], None] = lambda: None,

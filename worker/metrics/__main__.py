@@ -54,9 +54,9 @@ def _serve(loaded: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, t
     try:
         return start_http_server(loaded.metrics_port, loaded.metrics_address, registry)
     except OSError as error:
-        place = f"{loaded.metrics_address}:{loaded.metrics_port}"
+        address = f"{loaded.metrics_address}:{loaded.metrics_port}"
         raise BadSettingError(
-            f"cannot serve metrics at {place} ({error.strerror}):"
+            f"cannot serve metrics at {address} ({error.strerror}):"
             f" choose another --port ({PREFIX}METRICS_PORT) or --address ({PREFIX}METRICS_ADDRESS)"
         ) from error
 

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from worker.metrics.families import families, up
 from worker.store.facts import read_facts
 
-FRESH_SECONDS: Final = 1.0
+CACHE_SECONDS: Final = 1.0
 
 
 class RedisCollector(Collector):
@@ -22,20 +22,20 @@ class RedisCollector(Collector):
     def __init__(self, client: redis.Redis, queues: Sequence[str]) -> None:
         self._client = client
         self._queues = queues
-        self._reading = threading.Lock()
+        self._lock = threading.Lock()
         self._read_at = float("-inf")
-        self._known: list[Metric] = []
+        self._cached: list[Metric] = []
 
     def describe(self) -> list[Metric]:
         """Nothing: the names are not looked for before the first scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        with self._reading:
-            if time.monotonic() - self._read_at >= FRESH_SECONDS:
-                self._known = self._read()
+        with self._lock:
+            if time.monotonic() - self._read_at >= CACHE_SECONDS:
+                self._cached = self._read()
                 self._read_at = time.monotonic()
-            yield from self._known
+            yield from self._cached
 
     def _read(self) -> list[Metric]:
         try:

@@ -60,20 +60,20 @@ def up(*, answers: bool) -> Metric:
     return _gauge("redis_up", "Whether Redis answered this scrape; if not, nothing else is told.", answers)
 
 
-def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, told, value=float(value))
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, help_text, value=float(value))
 
 
-def _gauges(name: str, told: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(PREFIX + name, told, labels=[label])
+def _gauges(name: str, help_text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, help_text, labels=[label])
     for value, count in values.items():
         family.add_metric([value], count)
     return family
 
 
-def _counters(name: str, told: str, labels: str, values: Mapping[str, float]) -> Metric:
+def _counters(name: str, help_text: str, labels: str, values: Mapping[str, float]) -> Metric:
     """Several labels are named with spaces between, and their values with colons."""
-    family = CounterMetricFamily(PREFIX + name, told, labels=labels.split())
+    family = CounterMetricFamily(PREFIX + name, help_text, labels=labels.split())
     for value, count in values.items():
         family.add_metric(value.split(":"), count)
     return family
@@ -96,17 +96,19 @@ def _requests(facts: Facts) -> Iterator[Metric]:
         counts[label] = counts.get(label, 0) + count
     counts["timed_out"] = timed_out
     counts["no_answer"] = max(0, totals.get("r_sent", 0) - sum(statuses.values()) - timed_out)
-    told = "Activate requests that went out, by what came back."
-    yield _counters("requests", told, "status", counts)
-    told = "Requests that repeat another, by why: a bad answer, a refusal taken apart, a renewed token."
+    help_text = "Activate requests that went out, by what came back."
+    yield _counters("requests", help_text, "status", counts)
+    help_text = "Requests that repeat another, by why: a bad answer, a refusal taken apart, a renewed token."
     again = {kind: totals.get(f"r_{kind}", 0) for kind in ("retried", "probes", "replayed")}
-    yield _counters("requests_again", told, "kind", again)
-    told = "API tokens exchanged, by how; unshared: without a turn among the workers, since Redis was away."
+    yield _counters("requests_again", help_text, "kind", again)
+    help_text = (
+        "API tokens exchanged, by how; unshared: without a turn among the workers, since Redis was away."
+    )
     exchanges = {result: totals.get(f"x_{result}", 0) for result in _EXCHANGES}
-    yield _counters("token_exchanges", told, "result", exchanges)
-    told = "Where the time of batches went, in seconds summed over them."
+    yield _counters("token_exchanges", help_text, "result", exchanges)
+    help_text = "Where the time of batches went, in seconds summed over them."
     spent = {phase: totals.get(f"r_ms_{phase}", 0) / 1000 for phase in SECONDS}
-    yield _counters("batch_seconds", told, "phase", spent)
+    yield _counters("batch_seconds", help_text, "phase", spent)
 
 
 def _latency(facts: Facts) -> Metric:
@@ -115,8 +117,8 @@ def _latency(facts: Facts) -> Metric:
         so_far += facts.totals.get(f"r_{name}", 0)
         buckets.append((bound, float(so_far)))
     total = facts.totals.get("r_ms_in_flight", 0) / 1000
-    told = "Seconds from a request to its answer, or to giving it up."
-    return HistogramMetricFamily(PREFIX + "request_seconds", told, buckets=buckets, sum_value=total)
+    help_text = "Seconds from a request to its answer, or to giving it up."
+    return HistogramMetricFamily(PREFIX + "request_seconds", help_text, buckets=buckets, sum_value=total)
 
 
 def _rates(facts: Facts) -> Iterator[Metric]:
@@ -148,8 +150,8 @@ def _jobs(facts: Facts) -> Iterator[Metric]:
     yield _counters("jobs_ended", "Jobs that came to rest.", "state reason", ended)
     yield _gauge("jobs_live", "Jobs not at rest. Other numbers are of 500 of them at most.", facts.jobs_live)
     yield _gauge("oldest_job_seconds", "Age of the oldest job not at rest.", facts.oldest_seconds)
-    told = "Longest time without a settled id, of jobs that are to be worked on and not held by a 429."
-    yield _gauge("job_idle_seconds", told, facts.idle_seconds)
+    help_text = "Longest time without a settled id, of jobs that are to be worked on and not held by a 429."
+    yield _gauge("job_idle_seconds", help_text, facts.idle_seconds)
 
 
 def _work(facts: Facts) -> Iterator[Metric]:
@@ -159,16 +161,16 @@ def _work(facts: Facts) -> Iterator[Metric]:
     alive = sum(abs(1000 * beat) <= WORKERS_WITHIN_MS for beat in facts.beats)
     yield _gauge("workers", "Worker processes that gave a sign of life in the last 10 s.", alive)
     beats = {"newest": min(facts.beats), "oldest": max(facts.beats)} if facts.beats else {}
-    told = "Messages in the queues that were none of ours, and were dropped."
-    yield CounterMetricFamily(PREFIX + "messages_dropped", told, value=facts.totals.get(DROPPED, 0))
+    help_text = "Messages in the queues that were none of ours, and were dropped."
+    yield CounterMetricFamily(PREFIX + "messages_dropped", help_text, value=facts.totals.get(DROPPED, 0))
     yield _gauges("worker_heartbeat_seconds", "Since the last sign of life of a worker.", "of", beats)
 
 
 def _redis(facts: Facts) -> Iterator[Metric]:
     yield _gauge("redis_used_bytes", "Memory that Redis uses.", facts.used_bytes)
-    told = "Memory that Redis may use; that of its machine where it has no limit."
-    yield _gauge("redis_max_bytes", told, facts.most_bytes)
-    told = "What stands in Redis and was not written by us, or was spoilt, by where."
-    yield _gauges("redis_spoilt", told, "where", {where: facts.spoilt[where] for where in SPOILT})
-    told = "Whether Redis failed to write its last data to disk."
-    yield _gauge("redis_writes_failing", told, facts.writes_fail)
+    help_text = "Memory that Redis may use; that of its machine where it has no limit."
+    yield _gauge("redis_max_bytes", help_text, facts.most_bytes)
+    help_text = "What stands in Redis and was not written by us, or was spoilt, by where."
+    yield _gauges("redis_spoilt", help_text, "where", {where: facts.spoilt[where] for where in SPOILT})
+    help_text = "Whether Redis failed to write its last data to disk."
+    yield _gauge("redis_writes_failing", help_text, facts.writes_fail)

@@ -16,7 +16,7 @@ from worker.reports.files import whole_file
 from worker.reports.page import page
 from worker.reports.parquet import write_parquet
 from worker.reports.results import Write, job_results, write_csv, write_malformed
-from worker.reports.status import read_told
+from worker.reports.status import read_snapshot
 from worker.reports.verdict import verdict
 from worker.store.jobs import JobStore
 
@@ -64,8 +64,8 @@ def write_folder(
     The job must be still: at rest, or paused with no worker left. The same record gives the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    told = read_told(store, job_id)
-    report = told.report
+    snapshot = read_snapshot(store, job_id)
+    report = snapshot.report
     if not (folder / MANIFEST).exists():
         # Whose the files are, should the rest of them never be written.
         _write(folder / MANIFEST, lambda write: write(msgspec.json.encode({"job_id": job_id})))
@@ -73,7 +73,7 @@ def write_folder(
         RESULTS: lambda write: write_csv(job_results(store, job_id), write),
         FAILED: lambda write: write_csv(job_results(store, job_id, UNSUCCESSFUL), write),
         MALFORMED: lambda write: write_malformed(store.skipped(job_id), write),
-        PAGE: lambda write: write(page(report, [told]).encode()),
+        PAGE: lambda write: write(page(report, [snapshot]).encode()),
     }
     if parquet:
         files[PARQUET] = lambda write: write_parquet(job_results(store, job_id), write)

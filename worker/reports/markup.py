@@ -8,10 +8,10 @@ from typing import Final
 from worker.core.duration import show_duration
 from worker.core.visible import visible
 
-LONGEST: Final = 200
+MAX_TEXT: Final = 200
 """Characters of a text that came from elsewhere. `results` has it whole."""
 
-MOST_OF_ID: Final = 64
+MAX_ID: Final = 64
 """Characters of an id, or of a name, that are shown."""
 
 
@@ -27,16 +27,16 @@ class Figure(str):
     __slots__ = ()
 
 
-_LEAST: Final = 0.1
+_MIN_PERCENT: Final = 0.1
 """Percent, the least that is told apart from none and from all."""
 
 Cell = str | int | float | None
 
 
-def text(value: object, longest: int = LONGEST) -> Html:
+def text(value: object, limit: int = MAX_TEXT) -> Html:
     """`value` for HTML. What no reader would see, or what would turn the text around, becomes visible."""
     shown = visible(str(value))
-    return Html(escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…"))
+    return Html(escape(shown if len(shown) <= limit else f"{shown[: limit - 1]}…"))
 
 
 def table(
@@ -91,6 +91,6 @@ def share(part: float, whole: float) -> Figure:
     if not part or part == whole:
         return Figure("100 %" if part else "0 %")
     percent = 100 * part / whole
-    if percent < _LEAST:
-        return Figure(f"< {_LEAST} %")
-    return Figure(f"> {100 - _LEAST} %" if percent > 100 - _LEAST else f"{percent:.1f} %")
+    if percent < _MIN_PERCENT:
+        return Figure(f"< {_MIN_PERCENT} %")
+    return Figure(f"> {100 - _MIN_PERCENT} %" if percent > 100 - _MIN_PERCENT else f"{percent:.1f} %")

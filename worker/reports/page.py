@@ -1,7 +1,7 @@
 """The report as one self-contained HTML page: no script, nothing loaded from elsewhere.
 
 It is made from the record alone, so the same record gives the same bytes; and everything that could grow
-is cut, so that it stays below `LARGEST` whatever the list and the API's messages were.
+is cut, so that it stays below `MAX_PAGE` whatever the list and the API's messages were.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from typing import Final
 from worker.core.report import Report
 from worker.reports import page_numbers, page_story
 from worker.reports.markup import text
-from worker.reports.told import Told
+from worker.reports.status import ReportSnapshot
 from worker.reports.verdict import verdict
 
-LARGEST: Final = 300_000
+MAX_PAGE: Final = 300_000
 """Bytes."""
 
 
-def page(report: Report, jobs: Sequence[Told]) -> str:
+def page(report: Report, jobs: Sequence[ReportSnapshot]) -> str:
     """`jobs`: the one job, or all jobs of the family whose merged report `report` is."""
     title = f"Activation report, job {report.job_id}"
     style = files(__package__).joinpath("page.css").read_text()
@@ -35,7 +35,7 @@ def page(report: Report, jobs: Sequence[Told]) -> str:
         *page_story.over_time_of(jobs),
         *page_numbers.time_split(report),
         *page_numbers.requests(report),
-        *page_story.asked(report),
+        *page_story.request_facts(report),
         *page_story.family(jobs),
         *page_story.history(report),
         "</main></body></html>\n",

@@ -5,7 +5,7 @@ from typing import Final
 
 from worker.core.outcome import COUNTED, SUCCEEDED, Outcome
 from worker.core.report import SECONDS, FailureGroup, Report
-from worker.reports.markup import MOST_OF_ID, Figure, Html, seconds, share, table, text
+from worker.reports.markup import MAX_ID, Figure, Html, seconds, share, table, text
 from worker.reports.plots import Part, bar
 
 _MEANINGS: Final = {
@@ -17,7 +17,7 @@ _MEANINGS: Final = {
     Outcome.NOT_ATTEMPTED: "the job ended before it was sent",
     Outcome.UNKNOWN: "sent, and no answer told what became of it",
 }
-_SPENT: Final = {
+_TIME_LABELS: Final = {
     "waiting_for_rate": "waiting for the rate's next slot",
     "held_by_429": "held by the API's rate limit (429)",
     "waiting_for_place": "waiting for an answer to others, with CONCURRENCY requests in flight",
@@ -68,9 +68,9 @@ def failures(report: Report) -> Iterator[str]:
 
 
 def _why(group: FailureGroup) -> Html:
-    samples = " ".join(f"<code>{text(token_id, MOST_OF_ID)}</code>" for token_id in group.sample_ids)
+    samples = " ".join(f"<code>{text(token_id, MAX_ID)}</code>" for token_id in group.sample_ids)
     # A narrow screen breaks a name between its words.
-    name = text(group.reason, MOST_OF_ID).replace("_", "_<wbr>")
+    name = text(group.reason, MAX_ID).replace("_", "_<wbr>")
     return Html(
         f"<code><strong>{name}</strong></code><br>"
         f'<span class="any">{text(group.message)}</span>'
@@ -79,22 +79,25 @@ def _why(group: FailureGroup) -> Html:
 
 
 def time_split(report: Report) -> Iterator[str]:
-    spent = report.progress.seconds
-    whole = sum(spent[name] for name in SECONDS)
+    seconds_by_phase = report.progress.seconds
+    whole = sum(seconds_by_phase[name] for name in SECONDS)
     if not whole:
         return
     yield '<section aria-labelledby="spent"><h2 id="spent">Where the time went</h2>'
-    yield bar([Part(name, _named(name), spent[name]) for name in SECONDS], "Time of batches")
+    yield bar([Part(name, _named(name), seconds_by_phase[name]) for name in SECONDS], "Time of batches")
     yield table(
         ("a batch was", "time", "share"),
-        ((_swatch(name, _SPENT[name]), spent[name], share(spent[name], whole)) for name in SECONDS),
+        (
+            (_swatch(name, _TIME_LABELS[name]), seconds_by_phase[name], share(seconds_by_phase[name], whole))
+            for name in SECONDS
+        ),
         caption="Time of all batches added up; many are on their way at once",
         headed_rows=True,
     )
     yield table(
         (),
         (
-            ("the job ran for", Figure(seconds(spent["active"]))),
+            ("the job ran for", Figure(seconds(seconds_by_phase["active"]))),
             ("ids per second meanwhile", Figure(f"{report.progress.ids_per_second:,.1f}")),
         ),
         caption="By the clock",
@@ -128,8 +131,8 @@ def requests(report: Report) -> Iterator[str]:
     request_ids = report.requests["request_ids"]
     if request_ids:
         named = ((f"HTTP {status}", ", ".join(names)) for status, names in request_ids.items())
-        told = "Some exceptional answers, for the API's support"
-        yield table(("answer", "request ids"), named, caption=told, headed_rows=True)
+        title = "Some exceptional answers, for the API's support"
+        yield table(("answer", "request ids"), named, caption=title, headed_rows=True)
     yield "</section>"
 
 

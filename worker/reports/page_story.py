@@ -6,33 +6,33 @@ from typing import Final
 
 from worker.core.outcome import SUCCEEDED
 from worker.core.report import Manifest, Report
-from worker.reports.markup import MOST_OF_ID, Cell, Html, table, text
+from worker.reports.markup import MAX_ID, Cell, Html, table, text
 from worker.reports.plots import over_time
-from worker.reports.told import Told
+from worker.reports.status import ReportSnapshot
 
-_LABELS: Final = 20
-_CHANGES: Final = 30
-_JOBS: Final = 20
-_PLOTTED: Final = 3
+_MAX_LABELS: Final = 20
+_MAX_CHANGES: Final = 30
+_MAX_JOBS: Final = 20
+_MAX_PLOTS: Final = 3
 
 
-def over_time_of(jobs: Sequence[Told]) -> Iterator[str]:
+def over_time_of(jobs: Sequence[ReportSnapshot]) -> Iterator[str]:
     yield '<section aria-labelledby="time"><h2 id="time">Over time</h2>'
-    for job in jobs[-_PLOTTED:]:
+    for job in jobs[-_MAX_PLOTS:]:
         if len(jobs) > 1:
             yield f"<h3>Job {text(job.report.job_id)}</h3>"
-        yield over_time(job.timeline, _lasted(job.report))
+        yield over_time(job.timeline, _duration(job.report))
     yield "</section>"
 
 
-def _lasted(report: Report) -> float | None:
+def _duration(report: Report) -> float | None:
     if report.started_at is None or report.ended_at is None:
         return None
     started, ended = (datetime.fromisoformat(at) for at in (report.started_at, report.ended_at))
     return (ended - started).total_seconds()
 
 
-def asked(report: Report) -> Iterator[str]:
+def request_facts(report: Report) -> Iterator[str]:
     manifest = report.manifest
     yield '<section class="facts" aria-labelledby="asked"><h2 id="asked">The list, and who asked</h2>'
     rows: list[tuple[Cell, ...]] = [
@@ -50,7 +50,7 @@ def asked(report: Report) -> Iterator[str]:
         ("never sent", _never_sent(manifest)),
         ("sha256 of the list", Html(f"<code>{text(manifest.sha256)}</code>") if manifest.sha256 else None),
     ]
-    rows += [(f"label {name[:MOST_OF_ID]}", value) for name, value in list(report.labels.items())[:_LABELS]]
+    rows += [(f"label {name[:MAX_ID]}", value) for name, value in list(report.labels.items())[:_MAX_LABELS]]
     yield table((), (row for row in rows if row[1]), caption="All times are UTC", headed_rows=True)
     yield "</section>"
 
@@ -60,11 +60,11 @@ def _never_sent(manifest: Manifest) -> str:
     return f"{duplicates}, {manifest.malformed:,} malformed line{'' if manifest.malformed == 1 else 's'}"
 
 
-def family(jobs: Sequence[Told]) -> Iterator[str]:
+def family(jobs: Sequence[ReportSnapshot]) -> Iterator[str]:
     if len(jobs) == 1:
         return
     yield '<section aria-labelledby="family"><h2 id="family">The job and its retries</h2>'
-    shown = [job.report for job in (*jobs[:1], *jobs[1:][-_JOBS:])]
+    shown = [job.report for job in (*jobs[:1], *jobs[1:][-_MAX_JOBS:])]
     yield table(
         ("job", "state", "ids", "active", "asked by", "created", "ended"),
         (
@@ -73,7 +73,7 @@ def family(jobs: Sequence[Told]) -> Iterator[str]:
                 str(job.state),
                 job.counts["total"],
                 sum(job.counts[outcome] for outcome in SUCCEEDED),
-                job.created_by[:MOST_OF_ID],
+                job.created_by[:MAX_ID],
                 job.created_at,
                 job.ended_at,
             )
@@ -88,8 +88,8 @@ def family(jobs: Sequence[Told]) -> Iterator[str]:
 def history(report: Report) -> Iterator[str]:
     if not report.history:
         return
-    left_out = len(report.history) - _CHANGES
-    cut = f"The last {_CHANGES}; {left_out:,} earlier ones are not shown"
+    left_out = len(report.history) - _MAX_CHANGES
+    cut = f"The last {_MAX_CHANGES}; {left_out:,} earlier ones are not shown"
     yield '<section aria-labelledby="history"><h2 id="history">Changes of state</h2>'
     yield table(
         ("when", "from", "to", "by", "why"),
@@ -98,10 +98,10 @@ def history(report: Report) -> Iterator[str]:
                 change.at,
                 change.from_,
                 change.to,
-                (change.actor or "")[:MOST_OF_ID],
+                (change.actor or "")[:MAX_ID],
                 change.message or change.code,
             )
-            for change in report.history[-_CHANGES:]
+            for change in report.history[-_MAX_CHANGES:]
         ),
         caption=cut if left_out > 0 else "All of them",
     )

@@ -17,7 +17,7 @@ from worker.reports.results import Write
 if TYPE_CHECKING:
     from types import ModuleType
 
-GROUP: Final = 20_000
+ROW_GROUP: Final = 20_000
 """Rows of a row group: so many are in memory at once, with what is made of them some 30 MB."""
 
 
@@ -47,7 +47,7 @@ def write_parquet(runs: Iterable[Run], write: Write) -> int:
     source = rows_of(runs)
     count = 0
     with arrow.parquet.ParquetWriter(_Sink(write), schema, compression="zstd") as writer:
-        while group := list(islice(source, GROUP)):
+        while group := list(islice(source, ROW_GROUP)):
             writer.write_table(arrow.core.table(_columns(group), schema=schema))
             count += len(group)
     return count
@@ -81,15 +81,15 @@ class _Sink(io.RawIOBase):
     def __init__(self, write: Write) -> None:
         super().__init__()
         self._write = write
-        self._at = 0
+        self._position = 0
 
     def writable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def write(self, data: bytes) -> int:  # type: ignore[override] # Only bytes come.
         self._write(bytes(data))
-        self._at += len(data)
+        self._position += len(data)
         return len(data)

@@ -16,7 +16,7 @@ _HEIGHT: Final = 200
 _STRIP: Final = 30
 _TICKS: Final = 4
 _DAY: Final = 86_400
-_PACES: Final = tuple(
+_INTERVALS: Final = tuple(
     unit * times
     for unit, steps in (
         (0.1, (1, 2, 5)),
@@ -27,12 +27,12 @@ _PACES: Final = tuple(
     for times in steps
 )
 """Seconds between two moments under a plot; beyond them, days."""
-_ROOM: Final = 0.95
+_LABEL_LIMIT: Final = 0.95
 """Share of the width up to which a moment has room for its words."""
-_FEWEST: Final = 3
-_MOST_ROOM: Final = 2
+_MIN_BUCKETS: Final = 3
+_MAX_AXIS_STRETCH: Final = 2
 """The allowed rate may make an axis so many times as long as what was sent does; beyond it is not drawn."""
-_SHORTEST: Final = 0.25
+_MIN_LAST_BUCKET: Final = 0.25
 """Seconds of a last bucket at least: less of it makes no rate."""
 
 
@@ -62,28 +62,29 @@ def bar(parts: Sequence[Part], label: str) -> str:
     )
 
 
-def over_time(timeline: Timeline, lasted: float | None) -> str:
-    """Requests and ids per second, with the 429s and holds. `lasted`: seconds, for a job that rests."""
+def over_time(timeline: Timeline, duration: float | None) -> str:
+    """Requests and ids per second, with the 429s and holds. `duration`: seconds, for a job that rests."""
     if not timeline.buckets:
         return "<p>Nothing was sent.</p>"
     width, buckets = timeline.width, timeline.buckets
-    if len(buckets) < _FEWEST:
+    if len(buckets) < _MIN_BUCKETS:
         return f"<p>Sent: {sum(bucket.sent for bucket in buckets):,}; too short a time for a curve.</p>"
     spans = [width] * (len(buckets) - 1)
     # The job ended somewhere in its last bucket.
-    last = width if lasted is None else lasted - sum(spans)
-    spans.append(max(last, _SHORTEST) if last < width else width)
-    sent = [bucket.sent / each for bucket, each in zip(buckets, spans, strict=True)]
-    settled = [bucket.settled / each for bucket, each in zip(buckets, spans, strict=True)]
+    last = width if duration is None else duration - sum(spans)
+    spans.append(max(last, _MIN_LAST_BUCKET) if last < width else width)
+    sent = [bucket.sent / span for bucket, span in zip(buckets, spans, strict=True)]
+    settled = [bucket.settled / span for bucket, span in zip(buckets, spans, strict=True)]
     throttled = [bucket.throttled for bucket in buckets]
     end = sum(spans)
     holds = [(start, min(stop, end)) for start, stop in timeline.holds()]
-    edges = list(accumulate((_WIDTH * each / end for each in spans), initial=0.0))
+    edges = list(accumulate((_WIDTH * span / end for span in spans), initial=0.0))
     refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
     allowed = [bucket.allowed() for bucket in buckets]
     return _figure(
         "Requests per second",
-        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}{_span_of(allowed)}",
+        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}"
+        f"{_allowed_range(allowed)}",
         sent,
         edges,
         end,
@@ -114,8 +115,8 @@ def _figure(
     marks: Sequence[int],
     allowed: Sequence[float | None] = (),
 ) -> str:
-    drawn = [rate if rate and rate <= _MOST_ROOM * max(values) else None for rate in allowed]
-    top = nice(max(values + [rate for rate in drawn if rate is not None]))
+    drawn = [rate if rate and rate <= _MAX_AXIS_STRETCH * max(values) else None for rate in allowed]
+    top = axis_top(max(values + [rate for rate in drawn if rate is not None]))
     line = _line(drawn, edges, top)
     shaded = "".join(
         f'<rect class="hold" x="{_WIDTH * start / span:.1f}" y="0"'
@@ -151,16 +152,16 @@ def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
 def _line(values: Sequence[float | None], edges: Sequence[float], top: float) -> str:
     """A level line for each value, joined where there is one before; a gap where there is none."""
     path, before = [], None
-    for place, value in enumerate(values):
+    for position, value in enumerate(values):
         if value is not None:
             y = f"{_HEIGHT * (1 - value / top):.1f}"
-            path.append(f"V{y}" if before is not None else f"M{edges[place]:.1f} {y}")
-            path.append(f"H{edges[place + 1]:.1f}")
+            path.append(f"V{y}" if before is not None else f"M{edges[position]:.1f} {y}")
+            path.append(f"H{edges[position + 1]:.1f}")
         before = value
     return f'<path class="allowed" d="{"".join(path)}"/>' if path else ""
 
 
-def _span_of(rates: Sequence[float | None]) -> str:
+def _allowed_range(rates: Sequence[float | None]) -> str:
     known = [rate for rate in rates if rate is not None]
     if not known:
         return ""
@@ -171,9 +172,8 @@ def _span_of(rates: Sequence[float | None]) -> str:
 def _strip(marks: Sequence[int], edges: Sequence[float]) -> str:
     most = max(marks)
     bars = "".join(
-        f'<rect class="throttled" x="{edges[place]:.1f}" y="{_STRIP * (1 - _tall(count, most)):.1f}"'
-        f' width="{max(edges[place + 1] - edges[place], 2):.1f}" height="{_STRIP * _tall(count, most):.1f}"/>'
-        for place, count in enumerate(marks)
+        _strip_bar(edges[position], edges[position + 1], _bar_height(count, most))
+        for position, count in enumerate(marks)
         if count
     )
     label = f"429 answers over time: {sum(marks):,}, at most {most:,} in one interval"
@@ -183,8 +183,15 @@ def _strip(marks: Sequence[int], edges: Sequence[float]) -> str:
     )
 
 
-def _tall(count: int, most: int) -> float:
-    """A share of the strip; a single 429 among thousands is still seen."""
+def _strip_bar(left: float, right: float, height: float) -> str:
+    return (
+        f'<rect class="throttled" x="{left:.1f}" y="{_STRIP * (1 - height):.1f}"'
+        f' width="{max(right - left, 2):.1f}" height="{_STRIP * height:.1f}"/>'
+    )
+
+
+def _bar_height(count: int, most: int) -> float:
+    """Share of the strip; a single 429 among thousands is still seen."""
     return 0.25 + 0.75 * count / most
 
 
@@ -199,19 +206,19 @@ def _labels(top: float) -> str:
 
 def _times(span: float) -> str:
     """Moments that are easy to read off, each at its place."""
-    every = pace(span)
-    moments = (every * step for step in range(1, math.floor(_ROOM * span / every) + 1))
-    told = (f'<span style="left:{100 * at / span:.1f}%">{seconds(at)}</span>' for at in moments)
-    return "<span>0</span>" + "".join(told)
+    every = tick_interval(span)
+    moments = (every * step for step in range(1, math.floor(_LABEL_LIMIT * span / every) + 1))
+    labels = (f'<span style="left:{100 * at / span:.1f}%">{seconds(at)}</span>' for at in moments)
+    return "<span>0</span>" + "".join(labels)
 
 
-def pace(span: float) -> float:
+def tick_interval(span: float) -> float:
     """The seconds from one moment under a plot to the next: at most `_TICKS` of them, in round numbers."""
     least = span / (_TICKS + 1)
-    return next((every for every in _PACES if every >= least), nice(least / _DAY) * _DAY)
+    return next((every for every in _INTERVALS if every >= least), axis_top(least / _DAY) * _DAY)
 
 
-def nice(value: float) -> float:
+def axis_top(value: float) -> float:
     """The next of 1, 2, 4, 6, 8 times a power of ten: quarters of it are short numbers."""
     if value <= 0:
         return 1.0

@@ -104,23 +104,23 @@ def _recount(folder: Path, manifest: _FolderManifest) -> Iterator[str]:
     failed = _rows(folder / FAILED)
     # Folders of before it was written have none.
     malformed = _rows(folder / MALFORMED, MALFORMED_COLUMNS) if MALFORMED in manifest.files else None
-    agree = told = True
+    same_failed = same_malformed = True
     for row in _rows(folder / RESULTS):
         outcome = row[_OUTCOME]
         tally[outcome] += 1
         if outcome != Outcome.SKIPPED:
             seen.add(hash(row[COLUMNS.index("id")]))
         if outcome in UNSUCCESSFUL:
-            agree = agree and next(failed, None) == row
+            same_failed = same_failed and next(failed, None) == row
         elif malformed is not None and row[_REASON] == MALFORMED_REASON:
-            told = told and next(malformed, None) == [row[_LINE], row[_MESSAGE]]
+            same_malformed = same_malformed and next(malformed, None) == [row[_LINE], row[_MESSAGE]]
     yield from _differences(tally, manifest.counts, manifest.input)
     ids = sum(tally.values()) - tally[Outcome.SKIPPED]
     if len(seen) != ids:
         yield f"{RESULTS}: {ids - len(seen)} ids stand more than once"
-    if not agree or next(failed, None) is not None:
+    if not same_failed or next(failed, None) is not None:
         yield f"{FAILED}: its rows are not those of {RESULTS} that did not succeed"
-    if malformed is not None and (not told or next(malformed, None) is not None):
+    if malformed is not None and (not same_malformed or next(malformed, None) is not None):
         yield f"{MALFORMED}: its rows are not the malformed lines of {RESULTS}"
 
 

@@ -28,8 +28,8 @@ class Recount:
     @property
     def differences(self) -> list[str]:
         """What does not agree, a sentence each; empty for a true report."""
-        still = self.before == self.after
-        compared = ["total", *(outcome for outcome in COUNTED if still or outcome in FINAL)]
+        unchanged = self.before == self.after
+        compared = ["total", *(outcome for outcome in COUNTED if unchanged or outcome in FINAL)]
         found = [
             f"{name}: the counter says {self.after[name]}, the record {self.recounted[name]}"
             for name in compared

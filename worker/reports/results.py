@@ -19,7 +19,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _PLAIN: Final = (string.ascii_letters + string.digits + "-_.").encode()
 
-_GROUP: Final = 2000
+_ROWS_PER_WRITE: Final = 2000
 """Rows written at once, at least."""
 
 MALFORMED_COLUMNS: Final = ("line", "why")
@@ -42,10 +42,10 @@ def job_results(
     found = store.slices_holding(job_id, count, ids) if ids else store.slices(job_id, count)
     slices = ((item.part, item.stored) for item in found)
     # A reason that a running job meets after this moment shows as none until the next reading.
-    return narrowed(job_runs(raw.fields, raw.reasons, slices, store.skipped(job_id)), outcomes, ids)
+    return filtered(job_runs(raw.fields, raw.reasons, slices, store.skipped(job_id)), outcomes, ids)
 
 
-def narrowed(runs: Iterator[Run], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Run]:
+def filtered(runs: Iterator[Run], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Run]:
     if outcomes:
         runs = (run for run in runs if run.like.outcome in outcomes)
     if ids:
@@ -86,24 +86,24 @@ def write_ndjson(runs: Iterable[Run], write: Write) -> int:
     return _write_lines(runs, write, _NDJSON)
 
 
-class _Shape(NamedTuple):
+class _RowFormat(NamedTuple):
     """How a row is put into text: `before` LINE `between` ID REST."""
 
     before: str
     between: str
     plain: Callable[[Sequence[str]], Iterable[str]]
     """Ids that are plain, as GUIDs are."""
-    any: Callable[[str | None], str]
+    quoted: Callable[[str | None], str]
     """Any other id."""
     rest: Callable[[Row], str]
     """What comes after the id, with the line's end."""
 
 
-def _write_lines(runs: Iterable[Run], write: Write, shape: _Shape) -> int:
-    before, between = shape.before, shape.between
+def _write_lines(runs: Iterable[Run], write: Write, row_format: _RowFormat) -> int:
+    before, between = row_format.before, row_format.between
     count = 0
-    for lines, ids, rests in _groups(runs, shape.rest):
-        named = shape.plain(cast("list[str]", ids)) if _are_plain(ids) else map(shape.any, ids)
+    for lines, ids, rests in _chunks(runs, row_format.rest):
+        named = row_format.plain(cast("list[str]", ids)) if _are_plain(ids) else map(row_format.quoted, ids)
         # One comprehension over many rows: a call for each costs more than its text.
         rows = [
             f"{before}{line}{between}{name}{rest}"
@@ -114,14 +114,14 @@ def _write_lines(runs: Iterable[Run], write: Write, shape: _Shape) -> int:
     return count
 
 
-def _groups(
+def _chunks(
     runs: Iterable[Run], rest_of: Callable[[Row], str]
 ) -> Iterator[tuple[list[int], list[str | None], list[str]]]:
     """Lines, ids and what comes after them, for as many rows as are written at once.
 
     Where the record of some is lost, all others come before the error that says so.
     """
-    lost: BulkActivateError | None = None
+    failure: BulkActivateError | None = None
     lines: list[int] = []
     ids: list[str | None] = []
     rests: list[str] = []
@@ -130,15 +130,15 @@ def _groups(
             lines += run.lines
             ids += run.ids
             rests += [rest_of(run.like)] * len(run.lines)
-            if len(lines) >= _GROUP:
+            if len(lines) >= _ROWS_PER_WRITE:
                 yield lines, ids, rests
                 lines, ids, rests = [], [], []
     except BulkActivateError as error:
-        lost = error
+        failure = error
     if lines:
         yield lines, ids, rests
-    if lost is not None:
-        raise lost
+    if failure is not None:
+        raise failure
 
 
 def _are_plain(ids: Sequence[str | None]) -> bool:
@@ -177,5 +177,5 @@ def _json_rest(row: Row) -> str:
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_CSV: Final = _Shape("", ",", lambda ids: ids, _cell, _csv_rest)
-_NDJSON: Final = _Shape('{"line":', ',"id":', lambda ids: [f'"{id_}"' for id_ in ids], _json, _json_rest)
+_CSV: Final = _RowFormat("", ",", lambda ids: ids, _cell, _csv_rest)
+_NDJSON: Final = _RowFormat('{"line":', ',"id":', lambda ids: [f'"{id_}"' for id_ in ids], _json, _json_rest)

@@ -1,15 +1,22 @@
 """The report of one job, as `status` shows it."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from worker.core.job import WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
 from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
 from worker.core.rows import job_end_reason
-from worker.core.timeline import read_timeline
+from worker.core.timeline import Timeline, read_timeline
 from worker.core.unserved import left_alone
-from worker.reports.told import Told
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob, damage
+
+
+class ReportSnapshot(NamedTuple):
+    """The report and the timeline of a job, as they stood at one moment."""
+
+    report: Report
+    timeline: Timeline
 
 
 def read_report(store: JobStore, job_id: str) -> Report:
@@ -19,11 +26,11 @@ def read_report(store: JobStore, job_id: str) -> Report:
         return _report(store, raw)
 
 
-def read_told(store: JobStore, job_id: str) -> Told:
+def read_snapshot(store: JobStore, job_id: str) -> ReportSnapshot:
     """The report and the timeline, as they stood at one moment."""
     raw = store.read(job_id)
     with damage(job_id):
-        return Told(_report(store, raw), read_timeline(raw.timeline))
+        return ReportSnapshot(_report(store, raw), read_timeline(raw.timeline))
 
 
 def _report(store: JobStore, raw: RawJob) -> Report:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from worker.simulator.config import BadConfigError, Config, configured
-from worker.simulator.exchange_faults import BY_NAME, EXCHANGE_FAULTS, LIFE_NAMES, NONE
+from worker.simulator.exchange_faults import BY_NAME, EXCHANGE_FAULTS, LIFETIME_NAMES, NONE
 from worker.simulator.faults import FAULTS, NAMES, OUTAGES
 
 TOKEN_VARIABLE: Final = "SIMULATOR_API_TOKEN"  # noqa: S105 -- the variable's name, not its value.
@@ -79,7 +79,7 @@ def loopback(_context: click.Context, _parameter: click.Parameter, host: str) ->
 )
 @click.option(
     "--expires-in",
-    type=click.Choice(sorted(LIFE_NAMES)),
+    type=click.Choice(sorted(LIFETIME_NAMES)),
     default=_DEFAULTS.expires_in,
     help="What is said of an access token's life.",
 )

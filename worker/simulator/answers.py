@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from worker.simulator.faults import Way
+from worker.simulator.faults import Wire
 from worker.simulator.lists import Lists
 from worker.simulator.pages import JSON, Page
 
@@ -21,7 +21,7 @@ class Answer:
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
-    way: Way = Way.ANSWER
+    wire: Wire = Wire.ANSWER
     content_type: str = JSON
 
 
@@ -49,12 +49,12 @@ def error_answer(
     request_id: str,
     *,
     headers: dict[str, str] | None = None,
-    way: Way = Way.ANSWER,
+    wire: Wire = Wire.ANSWER,
 ) -> Answer:
     """Any status but 200, with the API's error document."""
     return Answer(
         status,
         _encode(CspErrorResponse(status, message, request_id, f"simulator.{status}")),
         headers or {},
-        way,
+        wire,
     )

@@ -22,12 +22,12 @@ def other_shape(body: bytes) -> bytes:
     return b"[" + body + b"]"
 
 
-def marked(body: bytes) -> bytes:
+def with_bom(body: bytes) -> bytes:
     """Behind a byte order mark, which JSON does not allow."""
     return b"\xef\xbb\xbf" + body
 
 
-def western(body: bytes) -> bytes:
+def windows_1252(body: bytes) -> bytes:
     """With a field in windows-1252, which is no UTF-8."""
     return body[:-1] + b',"note":"caf\xe9"}'
 

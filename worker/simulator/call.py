@@ -5,7 +5,7 @@ from typing import Final, Self
 
 import msgspec
 
-MOST_IDS: Final = 15
+MAX_IDS: Final = 15
 """Ids that the API takes in a request."""
 
 
@@ -17,7 +17,7 @@ _decode: Final = msgspec.json.Decoder(_Body).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ActivateCall:
     org: str
     authorization: str | None
     content_type: str

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from worker.simulator.exchange_faults import BY_NAME, LIFE_NAMES, NONE, TRUE_LIFE
+from worker.simulator.exchange_faults import BY_NAME, LIFETIME_NAMES, NONE, TRUE_LIFETIME
 from worker.simulator.faults import NAMES, OUTAGES
 
 OWNER: Final = "csp:org_owner"
@@ -56,7 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What every exchange is answered, by name (see `exchange_faults`)."""
     exchange_retry_after: Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]{1,64}\Z")] = NO_HEADER
     """What an exchange that is throttled or unavailable says; `none` for no header."""
-    expires_in: str = TRUE_LIFE
+    expires_in: str = TRUE_LIFETIME
     """What is said of an access token's life, by name (see `exchange_faults`)."""
     token_delay: NotNegative = 0.0
     """Seconds that a new access token is refused, as by nodes that do not know it yet."""
@@ -85,20 +85,20 @@ def configured(values: Mapping[str, Any], base: Config | None = None) -> Config:
         raise BadConfigError(str(error)) from None
     if unknown := config.faults.keys() - NAMES:
         raise BadConfigError(f"no such fault: {min(unknown)} (known: {', '.join(sorted(NAMES))})")
-    _known("exchange_fault", config.exchange_fault, {NONE, *BY_NAME})
-    _known("expires_in", config.expires_in, LIFE_NAMES)
+    _require_known("exchange_fault", config.exchange_fault, {NONE, *BY_NAME})
+    _require_known("expires_in", config.expires_in, LIFETIME_NAMES)
     if config.outage is not None and config.outage not in OUTAGES:
         raise BadConfigError(f"no such outage: {config.outage} (known: {', '.join(sorted(OUTAGES))})")
-    _at_most_one("fail, active and poison", config.fail + config.active + config.poison)
-    _at_most_one("the faults", sum(config.faults.values()))
+    _require_at_most_one("fail, active and poison", config.fail + config.active + config.poison)
+    _require_at_most_one("the faults", sum(config.faults.values()))
     return config
 
 
-def _known(what: str, name: str, names: Collection[str]) -> None:
+def _require_known(what: str, name: str, names: Collection[str]) -> None:
     if name not in names:
         raise BadConfigError(f"no such {what}: {name} (known: {', '.join(sorted(names))})")
 
 
-def _at_most_one(what: str, total: float) -> None:
+def _require_at_most_one(what: str, total: float) -> None:
     if total > 1 + 1e-9:
         raise BadConfigError(f"{what} sum to {total:g}, more than 1")

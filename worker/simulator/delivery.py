@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from worker.simulator.answers import Answer
-from worker.simulator.faults import Way
+from worker.simulator.faults import Wire
 
 _JSON: Final = "application/json"
 _CHUNK: Final = 7
@@ -22,22 +22,22 @@ _DRIP: Final = 0.001
 
 async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
     """The response, sent as far as it is not to be sent as usual."""
-    match answer.way:
-        case Way.CUT:
+    match answer.wire:
+        case Wire.CUT:
             return await _cut(request, answer)
-        case Way.DRIP:
+        case Wire.DRIP:
             return await _piecewise(request, answer, 1, _DRIP)
-        case Way.CHUNKED:
+        case Wire.CHUNKED:
             return await _piecewise(request, answer, _CHUNK, 0)
-        case Way.GZIP:
+        case Wire.GZIP:
             headers = {**answer.headers, "Content-Encoding": "gzip"}
             return web.Response(
                 status=answer.status, body=gzip.compress(answer.body), headers=headers, content_type=_JSON
             )
     # Before the answer, which is then written to nobody.
-    if answer.way is Way.RESET and request.transport is not None:
+    if answer.wire is Wire.RESET and request.transport is not None:
         _reset(request.transport)
-    elif answer.way is not Way.ANSWER and request.transport is not None:
+    elif answer.wire is not Wire.ANSWER and request.transport is not None:
         request.transport.close()
     headers = {"Content-Type": answer.content_type, **answer.headers}
     return web.Response(status=answer.status, body=answer.body, headers=headers)

@@ -9,7 +9,7 @@ import msgspec
 from worker.simulator.answers import Answer, error_answer
 from worker.simulator.bodies import html
 from worker.simulator.config import Config
-from worker.simulator.exchange_faults import BY_NAME, said_of_life
+from worker.simulator.exchange_faults import BY_NAME, lifetime_fields
 from worker.simulator.grants import Grants
 from worker.simulator.retry_after import retry_after
 
@@ -21,30 +21,30 @@ class Exchange:
         self._api_token = api_token
         self._now = now
         self._wall = wall
-        self._asked = 0
+        self._requests = 0
         self.grants = Grants()
 
     def authorize(self, form: Mapping[str, Any], config: Config) -> Answer:
-        self._asked += 1
+        self._requests += 1
         fault = BY_NAME.get(config.exchange_fault)
         if fault is not None and fault.html:
             headers = {**fault.headers, "Content-Type": "text/html"}
             return Answer(fault.status, html(b""), headers)
         if fault is not None and fault.status != HTTPStatus.BAD_REQUEST:
             headers = retry_after(config.exchange_retry_after, 1.0, self._wall())
-            return error_answer(fault.status, fault.help, f"exchange-{self._asked}", headers=headers)
+            return error_answer(fault.status, fault.help, f"exchange-{self._requests}", headers=headers)
         given = form.get("api_token") or form.get("refresh_token")
         if not isinstance(given, str) or not self._accepted(given, config):
             # As the real one does: the end of what may be a secret, which a client must not log.
             tail = given[-4:] if isinstance(given, str) else ""
             message = f"invalid_grant: Invalid refresh token: xxxxx...{tail}"
-            return error_answer(HTTPStatus.BAD_REQUEST, message, f"exchange-{self._asked}")
+            return error_answer(HTTPStatus.BAD_REQUEST, message, f"exchange-{self._requests}")
         lifetime = config.token_lifetime
         now = self._now()
-        token = self.grants.give(_claims(config, self._wall()), lifetime, now, config.token_delay)
+        token = self.grants.issue(_claims(config, self._wall()), lifetime, now, config.token_delay)
         grant = {
             "access_token": token,
-            **said_of_life(config.expires_in, lifetime),
+            **lifetime_fields(config.expires_in, lifetime),
             "token_type": "bearer",
             "scope": "ALL_PERMISSIONS openid",
             "refresh_token": given,

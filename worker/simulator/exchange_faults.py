@@ -39,9 +39,9 @@ EXCHANGE_FAULTS: Final = (
 
 BY_NAME: Final = {fault.name: fault for fault in EXCHANGE_FAULTS}
 
-TRUE_LIFE: Final = "true"
+TRUE_LIFETIME: Final = "true"
 
-LIVES: Final[Mapping[str, object]] = {
+FALSE_LIFETIMES: Final[Mapping[str, object]] = {
     "null": None,
     "zero": 0,
     "negative": -1799,
@@ -52,14 +52,14 @@ LIVES: Final[Mapping[str, object]] = {
 
 MISSING: Final = "missing"
 STRING: Final = "string"
-LIFE_NAMES: Final = frozenset({*LIVES, TRUE_LIFE, STRING, MISSING})
+LIFETIME_NAMES: Final = frozenset({*FALSE_LIFETIMES, TRUE_LIFETIME, STRING, MISSING})
 
 
-def said_of_life(choice: str, seconds: float) -> dict[str, object]:
-    """The fields of a grant that tell the life of its token, by a choice out of `LIFE_NAMES`."""
+def lifetime_fields(choice: str, seconds: float) -> dict[str, object]:
+    """The fields of a grant that tell the life of its token, by a choice out of `LIFETIME_NAMES`."""
     true = int(seconds) if seconds.is_integer() else seconds
     if choice == MISSING:
         return {}
     if choice == STRING:
         return {"expires_in": str(true)}
-    return {"expires_in": LIVES.get(choice, true)}
+    return {"expires_in": FALSE_LIFETIMES.get(choice, true)}

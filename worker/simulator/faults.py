@@ -6,7 +6,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from worker.simulator.bodies import Spoiling, html, huge, intact, marked, other_shape, western
+from worker.simulator.bodies import Spoiling, html, huge, intact, other_shape, windows_1252, with_bom
 from worker.simulator.lists import (
     Distortion,
     honest,
@@ -35,7 +35,7 @@ from worker.simulator.pages import (
 )
 
 
-class Way(Enum):
+class Wire(Enum):
     """How an answer goes over the wire."""
 
     ANSWER = "answer"
@@ -55,7 +55,7 @@ class Way(Enum):
     """Compressed, whether the client asked for it or not."""
 
 
-WHOLE: Final = frozenset({Way.ANSWER, Way.DRIP, Way.CHUNKED, Way.GZIP})
+WHOLE: Final = frozenset({Wire.ANSWER, Wire.DRIP, Wire.CHUNKED, Wire.GZIP})
 """Those at whose end the client has the whole answer."""
 
 
@@ -67,7 +67,7 @@ class Fault:
     help: str
     done: bool
     status: int = HTTPStatus.OK
-    way: Way = Way.ANSWER
+    wire: Wire = Wire.ANSWER
     distort: Distortion = honest
     spoil: Spoiling = intact
     echo: bool = False
@@ -78,7 +78,7 @@ class Fault:
     """Sent with the API's own lists."""
 
 
-SOUND: Final = Fault("none", "Nothing goes wrong.", done=True)
+NO_FAULT: Final = Fault("none", "Nothing goes wrong.", done=True)
 
 FAULTS: Final = (
     Fault("unauthorized", "401 although the token is good; nothing is done.", done=False, status=401),
@@ -87,14 +87,14 @@ FAULTS: Final = (
     Fault("oversize", "413 before anything is done.", done=False, status=413),
     Fault("error", "500 before anything is done.", done=False, status=500),
     Fault("echo", "500 that quotes the credential; nothing is done.", done=False, status=500, echo=True),
-    Fault("hang", "No answer until the client leaves; nothing is done.", done=False, way=Way.HANG),
+    Fault("hang", "No answer until the client leaves; nothing is done.", done=False, wire=Wire.HANG),
     Fault("late_error", "Done, then 503.", done=True, status=503),
-    Fault("lose", "Done, then the connection is closed without an answer.", done=True, way=Way.CLOSE),
-    Fault("reset", "Done, then the connection is reset without an answer.", done=True, way=Way.RESET),
-    Fault("cut", "Done, but half of the answer is cut off.", done=True, way=Way.CUT),
-    Fault("drip", "Done; the answer comes a byte at a time.", done=True, way=Way.DRIP),
-    Fault("chunked", "Done; the answer comes in chunks.", done=True, way=Way.CHUNKED),
-    Fault("gzip", "Done; the answer is compressed.", done=True, way=Way.GZIP),
+    Fault("lose", "Done, then the connection is closed without an answer.", done=True, wire=Wire.CLOSE),
+    Fault("reset", "Done, then the connection is reset without an answer.", done=True, wire=Wire.RESET),
+    Fault("cut", "Done, but half of the answer is cut off.", done=True, wire=Wire.CUT),
+    Fault("drip", "Done; the answer comes a byte at a time.", done=True, wire=Wire.DRIP),
+    Fault("chunked", "Done; the answer comes in chunks.", done=True, wire=Wire.CHUNKED),
+    Fault("gzip", "Done; the answer is compressed.", done=True, wire=Wire.GZIP),
     Fault("html", "Done, but the answer is HTML.", done=True, spoil=html),
     Fault("shape", "Done, but the answer is JSON of another shape.", done=True, spoil=other_shape),
     Fault("huge", "Done, but the answer is of megabytes.", done=True, spoil=huge),
@@ -119,13 +119,13 @@ FAULTS: Final = (
     Fault("objects", "Done; successes are objects.", done=True, distort=objects),
     Fault("null_entries", "Done; nulls among the entries.", done=True, distort=null_entries),
     Fault("letters", "Done; ids in upper case, or spaces around.", done=True, distort=other_letters),
-    Fault("mark", "Done; the answer begins with a byte order mark.", done=True, spoil=marked),
-    Fault("bytes", "Done; the answer holds bytes that are no UTF-8.", done=True, spoil=western),
+    Fault("mark", "Done; the answer begins with a byte order mark.", done=True, spoil=with_bom),
+    Fault("bytes", "Done; the answer holds bytes that are no UTF-8.", done=True, spoil=windows_1252),
     Fault(
         "charset",
         "Done; the same, and the charset is declared.",
         done=True,
-        spoil=western,
+        spoil=windows_1252,
         headers={"Content-Type": "application/json; charset=windows-1252"},
     ),
     Fault("big_header", "Done; a header of 9 kB.", done=True, headers={"X-Big": "x" * 9000}),
@@ -153,8 +153,8 @@ class Faults:
                 self._bounds.append((bound, fault))
 
     def roll(self, chance: float) -> Fault:
-        """At most one fault strikes a request; `SOUND` where none does. `chance` is in [0, 1)."""
+        """At most one fault strikes a request; `NO_FAULT` where none does. `chance` is in [0, 1)."""
         for bound, fault in self._bounds:
             if chance < bound:
                 return fault
-        return SOUND
+        return NO_FAULT

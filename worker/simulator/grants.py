@@ -11,31 +11,31 @@ class Grants:
     """Reads no clock: `now` is monotonic seconds throughout."""
 
     def __init__(self) -> None:
-        self._ends: dict[str, float] = {}
-        self._known_at: dict[str, float] = {}
-        self._given = 0
+        self._valid_until: dict[str, float] = {}
+        self._valid_from: dict[str, float] = {}
+        self._issued = 0
 
-    def give(self, claims: Mapping[str, Any], lifetime: float, now: float, delay: float = 0.0) -> str:
+    def issue(self, claims: Mapping[str, Any], lifetime: float, now: float, delay: float = 0.0) -> str:
         """A new access token, good for `lifetime` seconds but the first `delay`. No two are the same."""
-        self._ends = {token: end for token, end in self._ends.items() if end > now}
-        self._known_at = {token: at for token, at in self._known_at.items() if at > now}
-        self._given += 1
-        token = _jwt({**claims, "jti": f"simulated-{self._given}"})
-        self._ends[token] = now + lifetime
+        self._valid_until = {token: end for token, end in self._valid_until.items() if end > now}
+        self._valid_from = {token: at for token, at in self._valid_from.items() if at > now}
+        self._issued += 1
+        token = _jwt({**claims, "jti": f"simulated-{self._issued}"})
+        self._valid_until[token] = now + lifetime
         if delay:
-            self._known_at[token] = now + delay
+            self._valid_from[token] = now + delay
         return token
 
-    def good(self, authorization: str | None, now: float) -> bool:
+    def is_valid(self, authorization: str | None, now: float) -> bool:
         """Whether the value of an `Authorization` header holds a token that is good now."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
-        known = self._known_at.get(token, now) <= now
-        return scheme.lower() == "bearer" and known and self._ends.get(token, now) > now
+        started = self._valid_from.get(token, now) <= now
+        return scheme.lower() == "bearer" and started and self._valid_until.get(token, now) > now
 
     def revoke(self) -> None:
         """Ends every token at once."""
-        self._ends.clear()
+        self._valid_until.clear()
 
 
 def _jwt(claims: Mapping[str, Any]) -> str:

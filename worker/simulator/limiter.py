@@ -24,18 +24,18 @@ class Limit:
 class TokenBucket:
     """Full at first. Reads no clock; the limit is an argument, so that it may change at any time."""
 
-    __slots__ = ("_at", "_level")
+    __slots__ = ("_filled_at", "_level")
 
     def __init__(self) -> None:
         self._level: float | None = None
-        self._at = 0.0
+        self._filled_at = 0.0
 
     def take(self, limit: Limit, now: float) -> float:
         """0.0 where the request may pass, else the seconds until one may; a refusal takes nothing."""
         if not limit.rate:
             return 0.0
         level = self._filled(limit, now)
-        self._at = now
+        self._filled_at = now
         if level >= 1 - _ROUNDING:
             self._level = max(level - 1, 0.0)
             return 0.0
@@ -45,4 +45,4 @@ class TokenBucket:
     def _filled(self, limit: Limit, now: float) -> float:
         if self._level is None:
             return limit.burst
-        return min(limit.burst, self._level + (now - self._at) * limit.rate)
+        return min(limit.burst, self._level + (now - self._filled_at) * limit.rate)

@@ -39,8 +39,8 @@ def honest(result: Result, _chance: float) -> Lists:
 
 def one_missing(result: Result, chance: float) -> Lists:
     """One id that was activated is in neither list; where none was, the lists are honest."""
-    struck = int(chance * len(result.successes))
-    return Lists(result.successes[:struck] + result.successes[struck + 1 :], result.failures)
+    position = int(chance * len(result.successes))
+    return Lists(result.successes[:position] + result.successes[position + 1 :], result.failures)
 
 
 def one_in_both(result: Result, chance: float) -> Lists:

@@ -11,20 +11,20 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from worker.simulator.call import Call
+from worker.simulator.call import ActivateCall
 from worker.simulator.config import BadConfigError, Config
 from worker.simulator.delivery import deliver
-from worker.simulator.faults import Way
+from worker.simulator.faults import Wire
 from worker.simulator.service import Service
 from worker.simulator.world import Line
 
-MOST_BYTES: Final = 1 << 20
+MAX_BODY: Final = 1 << 20
 """Of a request's body."""
 
-_LINES: Final = 1000
+_LINES_PER_CHUNK: Final = 1000
 """Lines of the world that are made at a time; requests are answered in between."""
 
-_LOOK: Final = 0.05
+_POLL: Final = 0.05
 """Seconds between two looks at whether the client of a hanging request has left."""
 
 _encoder: Final = msgspec.json.Encoder()
@@ -38,7 +38,7 @@ def make_app(
     wall: Callable[[], float] = time.time,
 ) -> web.Application:
     """The simulator, to be run by any runner. `api_token`: the one that is accepted; None for any."""
-    app = web.Application(middlewares=[_client_may_leave], client_max_size=MOST_BYTES)
+    app = web.Application(middlewares=[_client_may_leave], client_max_size=MAX_BODY)
     handlers = _Handlers(Service(config or Config(), api_token, now, wall))
     app.on_shutdown.append(handlers.shut_down)
     app.add_routes(
@@ -75,17 +75,17 @@ class _Handlers:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             body = None
-        call = Call.of(
+        call = ActivateCall.of(
             request.match_info["org"], request.headers.get("Authorization"), request.content_type, body
         )
         answer, delay = self._service.activate(call)
         try:
             if delay:
                 await asyncio.sleep(delay)
-            if answer.way is Way.HANG:
+            if answer.wire is Wire.HANG:
                 await self._client_left(request)
         finally:
-            self._service.stats.leave()
+            self._service.stats.request_ended()
         return await deliver(request, answer)
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
@@ -121,11 +121,11 @@ class _Handlers:
         # aiohttp tells a handler so only by cancelling it, and only if its runner was made to; then a
         # client that leaves would also cut short what a real service goes on with.
         while not (self._closing or request.transport is None or request.transport.is_closing()):  # noqa: ASYNC110 -- nothing public tells.
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL)
 
 
 def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    while chunk := list(islice(lines, _LINES)):
+    while chunk := list(islice(lines, _LINES_PER_CHUNK)):
         yield chunk
 
 

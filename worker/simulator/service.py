@@ -8,15 +8,15 @@ from itertools import chain
 from typing import Any, Final
 
 from worker.simulator.answers import Answer, error_answer, lists_answer, page_answer
-from worker.simulator.call import MOST_IDS, Call
+from worker.simulator.call import MAX_IDS, ActivateCall
 from worker.simulator.chance import Dice
 from worker.simulator.config import BadConfigError, Config, configured
 from worker.simulator.exchange import Exchange
-from worker.simulator.faults import BY_NAME, SOUND, WHOLE, Fault, Faults, Way
+from worker.simulator.faults import BY_NAME, NO_FAULT, WHOLE, Fault, Faults, Wire
 from worker.simulator.limiter import Limit, TokenBucket
 from worker.simulator.retry_after import retry_after
 from worker.simulator.stats import NO_ANSWER, Stats
-from worker.simulator.world import Line, Nature, World
+from worker.simulator.world import Line, TokenTraits, World
 
 
 class Service:
@@ -42,7 +42,7 @@ class Service:
         self._dice = Dice(config.seed)
         self._limit = Limit.of(config.rate, config.burst)
         self._faults = Faults(config.faults)
-        self._nature = Nature(self._dice, config.fail, config.active, config.poison)
+        self._traits = TokenTraits(self._dice, config.fail, config.active, config.poison)
 
     def control(self, orders: Mapping[str, Any]) -> Config:
         """Changes the configuration; `revoke: true` besides ends every access token. All of it or nothing.
@@ -64,17 +64,17 @@ class Service:
         self.stats.exchanges[str(answer.status)] += 1
         return answer
 
-    def activate(self, call: Call) -> tuple[Answer, float]:
+    def activate(self, call: ActivateCall) -> tuple[Answer, float]:
         """The answer, and the seconds until it is due. What it changes is changed at once."""
         now = self._now()
-        self.stats.enter(now)
-        self._note(call.org, call.ids)
+        self.stats.request_started(now)
+        self._count(call.org, call.ids)
         answer = (
-            self._outage(call)
+            self._outage_answer(call)
             or self._refusal(call, now)
-            or self._admitted(call, list(dict.fromkeys(call.ids)), now)
+            or self._answer_admitted(call, list(dict.fromkeys(call.ids)), now)
         )
-        self.stats.by_status[str(answer.status) if answer.way in WHOLE else NO_ANSWER] += 1
+        self.stats.by_status[str(answer.status) if answer.wire in WHOLE else NO_ANSWER] += 1
         return answer, self._delay()
 
     def lines(self, org: str | None) -> Iterator[Line]:
@@ -83,27 +83,27 @@ class Service:
             return self._worlds[org].lines(org) if org in self._worlds else iter(())
         return chain.from_iterable(world.lines(org) for org, world in list(self._worlds.items()))
 
-    def _note(self, org: str, ids: list[str]) -> None:
+    def _count(self, org: str, ids: list[str]) -> None:
         stats = self.stats
         unique = set(ids)
         stats.batch_sizes[len(ids)] += 1
         stats.ids_received += len(ids)
         stats.repeated_ids_in_request += len(ids) - len(unique)
-        stats.over_limit += len(ids) > MOST_IDS
+        stats.over_limit += len(ids) > MAX_IDS
         # In the order of the request, not of the set: `GET /world` shows it.
-        stats.ids_sent_again += self._worlds[org].receive(dict.fromkeys(ids), self._nature)
+        stats.ids_sent_again += self._worlds[org].receive(dict.fromkeys(ids), self._traits)
 
-    def _outage(self, call: Call) -> Answer | None:
+    def _outage_answer(self, call: ActivateCall) -> Answer | None:
         """What is answered to everybody, before the API itself is asked, while it is away."""
         if self.config.outage is None:
             return None
         self.stats.by_fault[self.config.outage] += 1
-        return self._faulty(BY_NAME[self.config.outage], call)
+        return self._fault_answer(BY_NAME[self.config.outage], call)
 
-    def _refusal(self, call: Call, now: float) -> Answer | None:
+    def _refusal(self, call: ActivateCall, now: float) -> Answer | None:
         """Why the request is turned away at the door, if it is."""
         config = self.config
-        if not self.exchange.grants.good(call.authorization, now) or self._forgets():
+        if not self.exchange.grants.is_valid(call.authorization, now) or self._node_lacks_token():
             return self._error(
                 HTTPStatus.UNAUTHORIZED, "Unauthorized: the access token is missing or invalid"
             )
@@ -120,16 +120,16 @@ class Service:
             return self._error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")
         if not call.ids:
             return self._error(HTTPStatus.BAD_REQUEST, 'The body must be {"ids": [...]} with at least one id')
-        if len(call.ids) > MOST_IDS:
-            return self._error(HTTPStatus.BAD_REQUEST, f"{len(call.ids)} ids, at most {MOST_IDS} are allowed")
+        if len(call.ids) > MAX_IDS:
+            return self._error(HTTPStatus.BAD_REQUEST, f"{len(call.ids)} ids, at most {MAX_IDS} are allowed")
         return None
 
-    def _forgets(self) -> bool:
+    def _node_lacks_token(self) -> bool:
         """Whether the node that has the request does not know a good access token."""
         share = self.config.token_refusals
         return share > 0 and self._dice.roll("node", str(self.stats.requests)) < share
 
-    def _admitted(self, call: Call, ids: list[str], now: float) -> Answer:
+    def _answer_admitted(self, call: ActivateCall, ids: list[str], now: float) -> Answer:
         """The answer to a request that passed the door; `ids` hold no id twice."""
         world = self._worlds[call.org]
         self.stats.admitted.add(now)
@@ -137,28 +137,28 @@ class Service:
         subject = f"{world.admit(ids)} {ids[0]}"
         fault = self._roll(subject)
         if not fault.done:
-            return self._faulty(fault, call)
+            return self._fault_answer(fault, call)
         if world.poisoned(ids):
             return self._error(self.config.poison_status, "The request could not be processed")
         result = world.activate(ids)
-        if fault.status != HTTPStatus.OK or fault.way in {Way.CLOSE, Way.RESET}:
-            return self._faulty(fault, call)
+        if fault.status != HTTPStatus.OK or fault.wire in {Wire.CLOSE, Wire.RESET}:
+            return self._fault_answer(fault, call)
         answer = lists_answer(fault.distort(result, self._dice.roll("struck", subject)))
-        return replace(answer, body=fault.spoil(answer.body), way=fault.way, headers=dict(fault.headers))
+        return replace(answer, body=fault.spoil(answer.body), wire=fault.wire, headers=dict(fault.headers))
 
     def _roll(self, subject: str) -> Fault:
         if not self.config.faults:
-            return SOUND
+            return NO_FAULT
         fault = self._faults.roll(self._dice.roll("fault", subject))
-        if fault is not SOUND:
+        if fault is not NO_FAULT:
             self.stats.by_fault[fault.name] += 1
         return fault
 
-    def _faulty(self, fault: Fault, call: Call) -> Answer:
+    def _fault_answer(self, fault: Fault, call: ActivateCall) -> Answer:
         if fault.page is not None:
             return page_answer(fault.status, fault.page)
         message = f"{fault.help} {call.authorization}" if fault.echo else fault.help
-        return error_answer(fault.status, message, self._request_id(), way=fault.way)
+        return error_answer(fault.status, message, self._request_id(), wire=fault.wire)
 
     def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
         return error_answer(status, message, self._request_id(), headers=headers)

@@ -53,14 +53,14 @@ class Stats:
     received: Window = field(default_factory=Window)
     admitted: Window = field(default_factory=Window)
 
-    def enter(self, now: float) -> None:
+    def request_started(self, now: float) -> None:
         """A request came."""
         self.requests += 1
         self.concurrent += 1
         self.concurrent_peak = max(self.concurrent_peak, self.concurrent)
         self.received.add(now)
 
-    def leave(self) -> None:
+    def request_ended(self) -> None:
         """A request was answered, or its client left."""
         self.concurrent -= 1
 

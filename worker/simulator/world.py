@@ -53,7 +53,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Nature:
+class TokenTraits:
     """Gives each id its fate: fractions of ids, which sum to 1 at most."""
 
     dice: Dice
@@ -79,14 +79,14 @@ class World:
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
 
-    def receive(self, ids: Iterable[str], nature: Nature) -> int:
+    def receive(self, ids: Iterable[str], traits: TokenTraits) -> int:
         """Notes that a request holds `ids`. Returns how many of them an earlier request held too."""
         tokens = self._tokens
         again = 0
         for token_id in ids:
             token = tokens.get(token_id)
             if token is None:
-                token = tokens[token_id] = nature.token(token_id)
+                token = tokens[token_id] = traits.token(token_id)
             elif token.sent:
                 again += 1
             token.sent += 1

@@ -1,6 +1,6 @@
 """Whose turn it is to exchange an API token, and how the last exchange failed, for all workers.
 
-Neither a token nor anything that it could be found out from is ever here; see `worker.api.exchanges`.
+Neither a token nor anything that it could be found out from is ever here; see `worker.api.token_exchange`.
 """
 
 from enum import StrEnum

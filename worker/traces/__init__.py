@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from worker.core.errors import BadSettingError
 from worker.settings import PREFIX, Settings
-from worker.traces.parent import Api, Tracing
+from worker.traces.interface import ActivationApi, Tracing
 
-__all__ = ["Api", "Tracing", "check_tracing", "make_tracing"]
+__all__ = ["ActivationApi", "Tracing", "check_tracing", "make_tracing"]
 
 
 def make_tracing(settings: Settings) -> Tracing | None:
@@ -16,16 +16,16 @@ def make_tracing(settings: Settings) -> Tracing | None:
 
     Raises `BadSettingError` where the extra `tracing` is not installed.
     """
-    return None if settings.traces_url is None else _kind()(settings.traces_url)
+    return None if settings.traces_url is None else _implementation()(settings.traces_url)
 
 
 def check_tracing(settings: Settings) -> None:
     """Raises `BadSettingError` where there is to be tracing, and cannot be."""
     if settings.traces_url is not None:
-        _kind()
+        _implementation()
 
 
-def _kind() -> Callable[[str], Tracing]:
+def _implementation() -> Callable[[str], Tracing]:
     try:
         from worker.traces.opentelemetry import OpenTelemetry  # noqa: PLC0415 -- an extra, and slow to import.
     except ImportError as error:

@@ -22,15 +22,15 @@ from requests.adapters import HTTPAdapter
 
 from worker import log_context
 from worker.core.answer import NoReply, Reply
-from worker.traces.parent import HEADER, Api
+from worker.traces.interface import TRACEPARENT, ActivationApi
 
-_PATIENCE: Final = 3.0
+_EXPORT_TIMEOUT: Final = 3.0
 """Seconds that a collector has to take some spans."""
 
 _propagator: Final = TraceContextTextMapPropagator()
 
 
-class _Discreet(HTTPAdapter):  # type: ignore[misc]  # It has no types.
+class _RedactingAdapter(HTTPAdapter):  # type: ignore[misc]  # It has no types.
     """Whoever logs a fault of the way to the collector logs its kind: the library's words quote the URL."""
 
     def send(self, request: requests.PreparedRequest, *given: Any, **more: Any) -> requests.Response:
@@ -46,7 +46,7 @@ def _session() -> requests.Session:
     logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Discreet())
+        session.mount(scheme, _RedactingAdapter())
     return session
 
 
@@ -58,29 +58,29 @@ class OpenTelemetry:
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": "bulk-activation-worker"}), shutdown_on_exit=False
         )
-        exporter = OTLPSpanExporter(endpoint=url, timeout=_PATIENCE, session=_session())
+        exporter = OTLPSpanExporter(endpoint=url, timeout=_EXPORT_TIMEOUT, session=_session())
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("worker")
         self._slices: dict[tuple[str, int], list[Context]] = {}
         """Oldest first: a second message for a slice finds it claimed, and is no parent of its requests."""
-        self._changing = threading.Lock()
+        self._slices_lock = threading.Lock()
 
     @contextmanager
-    def submitting(self) -> Iterator[str]:
+    def submission_span(self) -> Iterator[str]:
         with self._tracer.start_as_current_span(
             "submit", kind=SpanKind.PRODUCER, record_exception=False, set_status_on_exception=False
         ) as span:
             carrier: dict[str, str] = {}
             _propagator.inject(carrier, set_span_in_context(span))
-            yield carrier[HEADER]
+            yield carrier[TRACEPARENT]
 
     @contextmanager
-    def working(self, traceparent: str | None, job_id: str, slice_no: int, size: int) -> Iterator[None]:
-        parent = _propagator.extract({HEADER: traceparent} if traceparent else {}, Context())
-        given: dict[str, str | int] = {"job_id": job_id, "slice": slice_no, "size": size}
-        span = self._tracer.start_span("slice", parent, SpanKind.CONSUMER, given)
+    def slice_span(self, traceparent: str | None, job_id: str, slice_no: int, size: int) -> Iterator[None]:
+        parent = _propagator.extract({TRACEPARENT: traceparent} if traceparent else {}, Context())
+        attributes: dict[str, str | int] = {"job_id": job_id, "slice": slice_no, "size": size}
+        span = self._tracer.start_span("slice", parent, SpanKind.CONSUMER, attributes)
         own = set_span_in_context(span, Context())
-        with self._changing:
+        with self._slices_lock:
             self._slices.setdefault((job_id, slice_no), []).append(own)
         try:
             yield
@@ -89,21 +89,23 @@ class OpenTelemetry:
             span.set_status(StatusCode.ERROR, type(error).__name__)
             raise
         finally:
-            with self._changing:
+            with self._slices_lock:
                 self._slices[job_id, slice_no].remove(own)
                 if not self._slices[job_id, slice_no]:
                     del self._slices[job_id, slice_no]
             span.end()
 
-    def traced(self, api: Api) -> Api:
-        return _Traced(api, self._tracer, self._slices)
+    def with_spans(self, api: ActivationApi) -> ActivationApi:
+        return _TracedApi(api, self._tracer, self._slices)
 
     def close(self) -> None:
         self._provider.shutdown()
 
 
-class _Traced:
-    def __init__(self, api: Api, tracer: Tracer, slices: dict[tuple[str, int], list[Context]]) -> None:
+class _TracedApi:
+    def __init__(
+        self, api: ActivationApi, tracer: Tracer, slices: dict[tuple[str, int], list[Context]]
+    ) -> None:
         self._api = api
         self._tracer = tracer
         self._slices = slices
@@ -116,18 +118,18 @@ class _Traced:
 
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
         # A sender serves many slices in turn: its own context says nothing of this one.
-        place = log_context.current()
-        parent = next(iter(self._slices.get((place["job_id"], place["slice"]), ())), Context())
-        span = self._tracer.start_span("activate", parent, SpanKind.CLIENT, {**place, "ids": len(ids)})
+        context = log_context.current()
+        parent = next(iter(self._slices.get((context["job_id"], context["slice"]), ())), Context())
+        span = self._tracer.start_span("activate", parent, SpanKind.CLIENT, {**context, "ids": len(ids)})
         try:
             reply = await self._api.activate(org_id, ids)
-            _tell(span, reply)
+            _set_status(span, reply)
             return reply
         finally:
             span.end()
 
 
-def _tell(span: Span, reply: Reply | NoReply) -> None:
+def _set_status(span: Span, reply: Reply | NoReply) -> None:
     if isinstance(reply, NoReply):
         span.set_status(StatusCode.ERROR, reply.name)
         return

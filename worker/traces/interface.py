@@ -5,13 +5,13 @@ from typing import Final, Protocol
 
 from worker.core.answer import NoReply, Reply
 
-HEADER: Final = "traceparent"
+TRACEPARENT: Final = "traceparent"
 """The header of messages, and the field of a job, that names the span of its submission.
 
 Source: W3C Trace Context."""
 
 
-class Api(Protocol):
+class ActivationApi(Protocol):
     """Who makes the requests."""
 
     async def ready(self, org_id: str) -> NoReply | None:
@@ -26,15 +26,15 @@ class Api(Protocol):
 class Tracing(Protocol):
     """One per process. Spans are sent from a thread of its own, and dropped where nobody takes them."""
 
-    def submitting(self) -> AbstractContextManager[str]:
+    def submission_span(self) -> AbstractContextManager[str]:
         """The span of a submission; gives the `traceparent` for the job and its messages."""
 
-    def working(
+    def slice_span(
         self, traceparent: str | None, job_id: str, slice_no: int, size: int
     ) -> AbstractContextManager[None]:
         """The span of the work behind one message."""
 
-    def traced(self, api: Api) -> Api:
+    def with_spans(self, api: ActivationApi) -> ActivationApi:
         """`api` with a span for each request, within that of its slice."""
 
     def close(self) -> None:

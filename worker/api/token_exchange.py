@@ -23,8 +23,8 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 
 from worker.api.credentials import CredentialRejectedError
+from worker.api.exchange_lock import ExchangeLock
 from worker.api.session import post
-from worker.api.turns import Turns
 from worker.core.answer import NoReply, Reply
 from worker.core.exchange import Granted, Refused, Unavailable, pause, read_exchange
 from worker.core.known_secrets import KnownSecrets
@@ -36,13 +36,13 @@ from worker.store.exchanges import TURN_SECONDS, Ended, Kind, Turn
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
-_SHORT: Final = 5.0
+_SHORT_PAUSE: Final = 5.0
 """Seconds: a pause after a refusal that is waited for; a person is told of a longer one."""
-_LONGEST_WAIT: Final = 10.0
+_MAX_WAIT: Final = 10.0
 """Seconds that a turn is waited for before whoever wants it looks whether it is still of use."""
-_LOOK: Final = 0.1
+_POLL: Final = 0.1
 """Seconds between two looks at whether another's turn is over."""
-_MEND: Final = "put a valid token of an organization owner in place, then resume the job"
+_CURE: Final = "put a valid token of an organization owner in place, then resume the job"
 
 log = structlog.get_logger(__name__)
 
@@ -51,21 +51,21 @@ class TokenUnavailableError(Exception):
     """No access token was to be had this time; trying again may help."""
 
 
-class Exchanges:
+class TokenExchange:
     """One per worker process. `now` is a monotonic clock, `wall` one since the epoch, both in seconds."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        turns: Turns,
+        lock: ExchangeLock,
         now: Callable[[], float],
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
-        self._turns = turns
+        self._lock = lock
         self._now = now
         self._wall = wall
-        self._doubted: set[str] = set()
+        self._recovering: set[str] = set()
         """Organizations whose credential was refused, and served with no request since."""
 
     async def grant(self, org_id: str, api_token: SecretStr) -> tuple[Granted, float]:
@@ -73,101 +73,105 @@ class Exchanges:
 
         Raises `CredentialRejectedError` or `TokenUnavailableError`.
         """
-        turn = await self._turn(org_id, api_token)
+        turn = await self._acquire(org_id, api_token)
         asked_at = self._now()
         ended = Ended()
-        keeper = asyncio.create_task(self._keep(org_id))
+        renewal = asyncio.create_task(self._renew_lock(org_id))
         try:
-            said = await self._ask(api_token)
-            ended = await self._ended(said, turn, api_token)
+            verdict = await self._exchange_twice(api_token)
+            ended = await self._ending(verdict, turn, api_token)
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-            await self._turns.end(org_id, ended)
-        if not isinstance(said, Granted):
-            raise self._paused(Turn(ended.pause, kind=ended.kind, message=ended.message), waited=True)
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+            await self._lock.release(org_id, ended)
+        if not isinstance(verdict, Granted):
+            raise self._error(Turn(ended.pause, kind=ended.kind, message=ended.message), waited=True)
         if turn.kind == Kind.REFUSED:
-            self._doubted.add(org_id)
-        return said, asked_at
+            self._recovering.add(org_id)
+        return verdict, asked_at
 
-    async def served(self, org_id: str) -> None:
+    async def confirm(self, org_id: str) -> None:
         """A request with the organization's token was let in: what was refused before counts no more."""
-        if org_id in self._doubted:
-            self._doubted.discard(org_id)
-            await self._turns.end(org_id, Ended(Kind.SERVED))
+        if org_id in self._recovering:
+            self._recovering.discard(org_id)
+            await self._lock.release(org_id, Ended(Kind.SERVED))
 
-    async def give_up(self, org_id: str, api_token: SecretStr) -> None:
+    async def record_refused_tokens(self, org_id: str, api_token: SecretStr) -> None:
         """The access tokens granted for `api_token` are refused, all of them, for a minute."""
-        turn = await self._turns.begin(org_id, mended=True)
-        said = Refused("HTTP 401 to its access tokens")
-        await self._turns.end(org_id, await self._ended(said, turn, api_token))
+        turn = await self._lock.acquire(org_id, other_credential=True)
+        verdict = Refused("HTTP 401 to its access tokens")
+        await self._lock.release(org_id, await self._ending(verdict, turn, api_token))
 
-    async def _turn(self, org_id: str, api_token: SecretStr) -> Turn:
+    async def _acquire(self, org_id: str, api_token: SecretStr) -> Turn:
         """Waits for the turn. Raises as `grant` does where it is not worth waiting for."""
-        mended = waited = False
-        ends = asyncio.get_running_loop().time() + _LONGEST_WAIT
+        other_credential = waited = False
+        ends = asyncio.get_running_loop().time() + _MAX_WAIT
         while True:
-            turn = await self._turns.begin(org_id, mended=mended)
-            if turn.pause and turn.kind == Kind.REFUSED and not mended:
-                mended = turn.tag != await _tag(api_token)
-                if mended:
+            turn = await self._lock.acquire(org_id, other_credential=other_credential)
+            if turn.pause and turn.kind == Kind.REFUSED and not other_credential:
+                other_credential = turn.tag != await _tag(api_token)
+                if other_credential:
                     continue
             if turn.pause:
-                raise self._paused(turn, waited=waited)
+                raise self._error(turn, waited=waited)
             if not turn.busy:
                 return turn
             if asyncio.get_running_loop().time() >= ends:
                 raise TokenUnavailableError("token exchange: another worker's takes long")
             waited = True
-            await asyncio.sleep(min(turn.busy, _LOOK * (1 + random.random())))
+            await asyncio.sleep(min(turn.busy, _POLL * (1 + random.random())))
 
-    def _paused(self, turn: Turn, *, waited: bool) -> Exception:
+    def _error(self, turn: Turn, *, waited: bool) -> Exception:
         """What another exchange came to: theirs who waited for it, and theirs who come after it."""
         message = redact(turn.message)  # Others may write it.
         when = time.strftime("%H:%M:%S", time.gmtime(self._wall() + turn.pause))
         if turn.kind == Kind.REFUSED and waited:
-            return CredentialRejectedError(f"{message}: {_MEND}")
-        if turn.pause <= _SHORT:
+            return CredentialRejectedError(f"{message}: {_CURE}")
+        if turn.pause <= _SHORT_PAUSE:
             return TokenUnavailableError(message)
         if turn.kind == Kind.REFUSED:
-            return CredentialRejectedError(f"{message}; not asked about again before {when} UTC: {_MEND}")
+            return CredentialRejectedError(f"{message}; not asked about again before {when} UTC: {_CURE}")
         return TokenUnavailableError(f"{message}; asked again at {when} UTC")
 
-    async def _keep(self, org_id: str) -> None:
+    async def _renew_lock(self, org_id: str) -> None:
         """Renews the turn for as long as the exchange takes."""
         while True:
             await asyncio.sleep(TURN_SECONDS / 3)
-            await self._turns.begin(org_id, mended=True)
+            await self._lock.acquire(org_id, other_credential=True)
 
-    async def _ended(self, said: Granted | Refused | Unavailable, turn: Turn, api_token: SecretStr) -> Ended:
-        if isinstance(said, Granted):
+    async def _ending(
+        self, verdict: Granted | Refused | Unavailable, turn: Turn, api_token: SecretStr
+    ) -> Ended:
+        if isinstance(verdict, Granted):
             return Ended(Kind.GRANTED)
-        refused = isinstance(said, Refused)
+        refused = isinstance(verdict, Refused)
         kind = Kind.REFUSED if refused else Kind.UNAVAILABLE
         failures = turn.failures + 1 if turn.kind == kind else 1
-        odd = oddity(api_token.get_secret_value())
-        message = f"the API token was refused ({said.why})" if refused else f"token exchange: {said.why}"
-        message += f"; {odd}" if refused and odd else ""
+        peculiarity = oddity(api_token.get_secret_value())
+        message = (
+            f"the API token was refused ({verdict.why})" if refused else f"token exchange: {verdict.why}"
+        )
+        message += f"; {peculiarity}" if refused and peculiarity else ""
         tag = await _tag(api_token) if refused else ""
-        return Ended(kind, pause(said, failures, random.random()), failures, tag, message)
+        return Ended(kind, pause(verdict, failures, random.random()), failures, tag, message)
 
-    async def _ask(self, api_token: SecretStr) -> Granted | Refused | Unavailable:
+    async def _exchange_twice(self, api_token: SecretStr) -> Granted | Refused | Unavailable:
         # A healthy service has been seen to refuse once in a while: a refusal is asked again.
-        said = await self._ask_once(api_token)
-        return await self._ask_once(api_token) if isinstance(said, Refused) else said
+        verdict = await self._exchange_once(api_token)
+        return await self._exchange_once(api_token) if isinstance(verdict, Refused) else verdict
 
-    async def _ask_once(self, api_token: SecretStr) -> Granted | Refused | Unavailable:
+    async def _exchange_once(self, api_token: SecretStr) -> Granted | Refused | Unavailable:
         secret = api_token.get_secret_value()
         reply = await post(self._session, PATH, urlencode({"api_token": secret}).encode(), _FORM)
-        now = self._their_now(reply)
-        said = read_exchange(reply, now)
-        if isinstance(said, Refused) and isinstance(reply, Reply):
+        now = self._server_time(reply)
+        verdict = read_exchange(reply, now)
+        if isinstance(verdict, Refused) and isinstance(reply, Reply):
             # The API echoes at least the end of what it refuses; here we know the whole of it.
             hidden = KnownSecrets((secret,)).hide(reply.body.decode(errors="surrogateescape"))
-            said = read_exchange(replace(reply, body=hidden.encode(errors="surrogateescape")), now)
-        return said
+            verdict = read_exchange(replace(reply, body=hidden.encode(errors="surrogateescape")), now)
+        return verdict
 
-    def _their_now(self, reply: Reply | NoReply) -> float:
+    def _server_time(self, reply: Reply | NoReply) -> float:
         date = reply.headers.get("Date") if isinstance(reply, Reply) else None
         return their_now(date, self._wall())
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from worker.core.errors import BadInputError
 
-LONGEST_SOCKET: Final = 100
+MAX_SOCKET_PATH: Final = 100
 """Bytes. macOS takes 103, Linux 107; Redis 6.2 cuts a longer one without a word."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/._-]+")
@@ -21,7 +21,7 @@ _NAME: Final = "redis.sock"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerPaths:
     """The files of one server. `home` is absolute and resolved."""
 
     home: Path
@@ -63,23 +63,23 @@ def _close_to_others(home: Path) -> None:
     home.chmod(0o700)
 
 
-def fits(socket: Path) -> bool:
+def is_usable_socket(socket: Path) -> bool:
     """Whether a socket can stand there: short enough, and the same inside a URL as outside."""
     text = str(socket)
-    return len(text) <= LONGEST_SOCKET and _PLAIN.fullmatch(text) is not None
+    return len(text) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(text) is not None
 
 
 @contextmanager
-def placed(home: Path) -> Iterator[Place]:
+def server_paths(home: Path) -> Iterator[ServerPaths]:
     """The place of a server with data in `home`; its socket there too, else in a short private folder
     that is gone at the end.
     """
-    if fits(home / _NAME):
-        yield Place(home, home / _NAME)
+    if is_usable_socket(home / _NAME):
+        yield ServerPaths(home, home / _NAME)
         return
     folder = _short_folder()
     try:
-        yield Place(home, folder / _NAME)
+        yield ServerPaths(home, folder / _NAME)
     finally:
         remove_socket(home, folder / _NAME)
 
@@ -97,6 +97,6 @@ def _short_folder() -> Path:
     # TMPDIR can be long or odd itself; mkdtemp makes a folder of mode 0700 that nobody else had before.
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  The folder in it is private, see above.
         folder = Path(parent).resolve()
-        if fits(folder / "bulk-XXXXXXXX" / _NAME) and folder.is_dir():
+        if is_usable_socket(folder / "bulk-XXXXXXXX" / _NAME) and folder.is_dir():
             return Path(tempfile.mkdtemp(prefix="bulk-", dir=folder))
     raise BadInputError("no folder with a path short and plain enough for a socket: set TMPDIR to one")

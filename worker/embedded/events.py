@@ -19,13 +19,13 @@ _ENDED: Final = b"\0"
 """No signal has the number 0."""
 
 
-class Letter(Enum):
+class Event(Enum):
     STOP = auto()
     SERVER_ENDED = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class EventPipe:
     reading: int
     writing: int
 
@@ -33,15 +33,15 @@ class Mailbox:
         """May be called from any thread."""
         os.write(self.writing, _ENDED)
 
-    def take(self, timeout: float | None = None) -> Letter | None:
+    def wait(self, timeout: float | None = None) -> Event | None:
         """The next letter; None if there is none for `timeout` seconds (None: waits without end)."""
         if not select.select([self.reading], [], [], timeout)[0]:
             return None
-        return Letter.SERVER_ENDED if os.read(self.reading, 1) == _ENDED else Letter.STOP
+        return Event.SERVER_ENDED if os.read(self.reading, 1) == _ENDED else Event.STOP
 
 
 @contextmanager
-def signals_as_mail() -> Iterator[Mailbox]:
+def signals_as_events() -> Iterator[EventPipe]:
     """From here on `STOP_SIGNALS` are letters, and afterwards nothing: for the main thread of a process that
     has nothing else to do.
     """
@@ -52,7 +52,7 @@ def signals_as_mail() -> Iterator[Mailbox]:
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: None)
     try:
-        yield Mailbox(reading, writing)
+        yield EventPipe(reading, writing)
     finally:
         # The process is ending: a second signal must neither cut that short nor change its exit code.
         for number in STOP_SIGNALS:

@@ -14,12 +14,12 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
-from tests.api.clients import ORG, SECRET, parts, shared_turns
+from tests.api.clients import ORG, SECRET, parts, shared_lock
 from tests.api.servers import recording
 from tests.api.waiting import until
 from tests.servers import RealServer, valkey9
 from worker.api.credentials import CredentialRejectedError
-from worker.api.exchanges import TokenUnavailableError
+from worker.api.token_exchange import TokenUnavailableError
 from worker.store import keys
 from worker.store.connect import async_client, sync_client
 
@@ -151,7 +151,7 @@ async def test_who_comes_after_a_refusal_does_not_ask_again(shared: redis.asynci
     async with recording(refusal()) as api:
         for _ in range(5):
             # As processes that were started anew, and jobs that were resumed.
-            async with parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+            async with parts(api.url, time.monotonic, shared_lock(shared)) as mine:
                 with pytest.raises((CredentialRejectedError, TokenUnavailableError)):
                     await mine.tokens.get(ORG)
         assert len(api.seen) == 2
@@ -159,12 +159,12 @@ async def test_who_comes_after_a_refusal_does_not_ask_again(shared: redis.asynci
 
 async def test_of_a_longer_pause_a_person_is_told(shared: redis.asyncio.Redis, store: redis.Redis) -> None:
     async with recording(refusal()) as api:
-        async with parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+        async with parts(api.url, time.monotonic, shared_lock(shared)) as mine:
             with pytest.raises(CredentialRejectedError, match=r"HTTP 400, invalid_grant.*then resume"):
                 await mine.tokens.get(ORG)
         seconds, _ = store.time()
         store.hset(KEY, "until_us", (seconds + 100) * 1_000_000)
-        async with parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+        async with parts(api.url, time.monotonic, shared_lock(shared)) as mine:
             with pytest.raises(CredentialRejectedError, match=r"not asked about again before \d\d:\d\d:\d\d"):
                 await mine.tokens.get(ORG)
         assert len(api.seen) == 2
@@ -172,11 +172,11 @@ async def test_of_a_longer_pause_a_person_is_told(shared: redis.asyncio.Redis, s
 
 async def test_a_mended_credential_is_tried_at_once_by_whoever(shared: redis.asyncio.Redis) -> None:
     async with recording(refusal(), refusal(), grant()) as api:
-        async with parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+        async with parts(api.url, time.monotonic, shared_lock(shared)) as mine:
             with pytest.raises(CredentialRejectedError):
                 await mine.tokens.get(ORG)
         mended = SecretStr("another-api-token-of-an-owner")
-        async with parts(api.url, time.monotonic, shared_turns(shared), api_token=mended) as mine:
+        async with parts(api.url, time.monotonic, shared_lock(shared), api_token=mended) as mine:
             assert await mine.tokens.get(ORG) == "given"
 
 
@@ -184,7 +184,7 @@ async def test_the_pause_that_the_api_asks_for_holds_for_all(shared: redis.async
     busy = web.Response(status=429, headers={"Retry-After": "60"})
     async with recording(busy, grant()) as api:
         for _ in range(3):
-            async with parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+            async with parts(api.url, time.monotonic, shared_lock(shared)) as mine:
                 with pytest.raises(TokenUnavailableError, match="HTTP 429; asked again at"):
                     await mine.tokens.get(ORG)
         assert len(api.seen) == 1
@@ -192,7 +192,7 @@ async def test_the_pause_that_the_api_asks_for_holds_for_all(shared: redis.async
 
 async def test_neither_secret_is_in_redis(shared: redis.asyncio.Redis, store: redis.Redis) -> None:
     echo = web.json_response({"message": f"no: {SECRET}"}, status=400)
-    async with recording(echo) as api, parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+    async with recording(echo) as api, parts(api.url, time.monotonic, shared_lock(shared)) as mine:
         with pytest.raises(CredentialRejectedError):
             await mine.tokens.get(ORG)
     assert SECRET not in str(store.hgetall(KEY))
@@ -203,12 +203,12 @@ async def test_without_redis_exchanges_go_on_and_are_counted_later(
     real: RealServer, shared: redis.asyncio.Redis, store: redis.Redis
 ) -> None:
     away = web.Response(status=503)
-    turns = shared_turns(shared)
+    lock = shared_lock(shared)
     async with recording(away, grant("first"), grant("second")) as api:
         real.kill()
         try:
             with structlog.testing.capture_logs() as lines:
-                async with parts(api.url, time.monotonic, turns) as mine:
+                async with parts(api.url, time.monotonic, lock) as mine:
                     with pytest.raises(TokenUnavailableError):
                         await mine.tokens.get(ORG)
                     # The pause after a failure is kept to, at least by this process.
@@ -218,7 +218,7 @@ async def test_without_redis_exchanges_go_on_and_are_counted_later(
         finally:
             real.start()
         assert [line["event"] for line in lines].count("token exchange without a turn: Redis is away") == 1
-        async with parts(api.url, time.monotonic, turns) as mine:
+        async with parts(api.url, time.monotonic, lock) as mine:
             assert await mine.tokens.get(ORG) == "first"
     assert store.hget("bulk:totals", "x_unshared") == b"1"
 
@@ -227,5 +227,5 @@ async def test_what_others_wrote_in_our_place_stops_nobody(
     shared: redis.asyncio.Redis, store: redis.Redis
 ) -> None:
     store.set(KEY, "no hash")
-    async with recording(grant()) as api, parts(api.url, time.monotonic, shared_turns(shared)) as mine:
+    async with recording(grant()) as api, parts(api.url, time.monotonic, shared_lock(shared)) as mine:
         assert await mine.tokens.get(ORG) == "given"

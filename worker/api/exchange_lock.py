@@ -15,86 +15,86 @@ from redis.exceptions import RedisError
 
 from worker.store.exchanges import Ended, ExchangeStore, Kind, Turn
 
-_PATIENCE: Final = 3.0
+_REDIS_TIMEOUT: Final = 3.0
 """Seconds that Redis has to answer; a turn must not be lost by waiting to tell so."""
 
 log = structlog.get_logger(__name__)
 
 
-class Turns(Protocol):
-    async def begin(self, org_id: str, *, mended: bool) -> Turn:
+class ExchangeLock(Protocol):
+    async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
         """Asks for the turn, or renews it. It is given where nothing stands in its way."""
 
-    async def end(self, org_id: str, ended: Ended) -> None:
+    async def release(self, org_id: str, ended: Ended) -> None:
         """Gives the turn back and tells how the exchange ended. Raises nothing."""
 
 
 @dataclass(slots=True)
-class _Known:
+class _LastExchange:
     until: float = 0.0
     last: Ended = field(default_factory=Ended)
 
 
-class LocalTurns:
+class LocalExchangeLock:
     """Of this process alone, where there is one exchange at a time anyhow. `now` is monotonic seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._known: dict[str, _Known] = {}
+        self._last: dict[str, _LastExchange] = {}
 
-    async def begin(self, org_id: str, *, mended: bool) -> Turn:
-        known = self._known.setdefault(org_id, _Known())
-        last = known.last
-        passed_over = mended and last.kind is Kind.REFUSED
-        pause = 0.0 if passed_over else max(0.0, known.until - self._now())
+    async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
+        remembered = self._last.setdefault(org_id, _LastExchange())
+        last = remembered.last
+        ignored = other_credential and last.kind is Kind.REFUSED
+        pause = 0.0 if ignored else max(0.0, remembered.until - self._now())
         return Turn(pause, 0.0, last.kind, last.failures, last.tag, last.message)
 
-    async def end(self, org_id: str, ended: Ended) -> None:
-        known = self._known.setdefault(org_id, _Known())
+    async def release(self, org_id: str, ended: Ended) -> None:
+        remembered = self._last.setdefault(org_id, _LastExchange())
         match ended.kind:
             case Kind.REFUSED | Kind.UNAVAILABLE:
-                known.until, known.last = self._now() + ended.pause, ended
+                remembered.until, remembered.last = self._now() + ended.pause, ended
             case Kind.GRANTED:
-                known.until = 0.0
-                if known.last.kind is not Kind.REFUSED:
-                    known.last = Ended()
+                remembered.until = 0.0
+                if remembered.last.kind is not Kind.REFUSED:
+                    remembered.last = Ended()
             case Kind.SERVED:
-                known.until, known.last = 0.0, Ended()
+                remembered.until, remembered.last = 0.0, Ended()
 
 
-class SharedTurns:
+class SharedExchangeLock:
     """Of all workers on one Redis."""
 
     def __init__(self, store: ExchangeStore, now: Callable[[], float]) -> None:
         self._store = store
-        self._alone = LocalTurns(now)
-        self._without: set[str] = set()
+        self._local = LocalExchangeLock(now)
+        self._unlocked_orgs: set[str] = set()
         """Organizations for which an exchange goes on without a turn."""
-        self._unshared = 0
+        self._uncounted = 0
         """Exchanges made without a turn that are not counted in Redis yet."""
 
-    async def begin(self, org_id: str, *, mended: bool) -> Turn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                return await self._store.begin(org_id, mended=mended)
+            async with asyncio.timeout(_REDIS_TIMEOUT):
+                return await self._store.begin(org_id, mended=other_credential)
         except (RedisError, ValueError, TimeoutError) as error:
-            turn = await self._alone.begin(org_id, mended=mended)
-            if not turn.pause and org_id not in self._without:
-                self._without.add(org_id)
-                self._unshared += 1
+            turn = await self._local.acquire(org_id, other_credential=other_credential)
+            if not turn.pause and org_id not in self._unlocked_orgs:
+                self._unlocked_orgs.add(org_id)
+                self._uncounted += 1
                 log.warning("token exchange without a turn: Redis is away", problem=type(error).__name__)
             return turn
 
-    async def end(self, org_id: str, ended: Ended) -> None:
-        await self._alone.end(org_id, ended)
-        self._without.discard(org_id)
-        unshared = self._unshared
+    async def release(self, org_id: str, ended: Ended) -> None:
+        await self._local.release(org_id, ended)
+        self._unlocked_orgs.discard(org_id)
+        uncounted = self._uncounted
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._store.end(org_id, ended, unshared)
+            async with asyncio.timeout(_REDIS_TIMEOUT):
+                await self._store.end(org_id, ended, uncounted)
         except (RedisError, TimeoutError) as error:
             log.warning(
                 "the end of a token exchange is not told: Redis is away", problem=type(error).__name__
             )
         else:
-            self._unshared -= unshared
+            self._uncounted -= uncounted

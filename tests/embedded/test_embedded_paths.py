@@ -8,7 +8,7 @@ import redis
 
 from tests.embedded.supervisors import ready_line, socket_of, started, supervisor
 from worker.core.errors import BadInputError
-from worker.embedded.place import fits, placed, private_home
+from worker.embedded.paths import is_usable_socket, private_home, server_paths
 
 ODD_NAMES = {
     "space": "two words",
@@ -48,15 +48,15 @@ def test_short_folder_of_a_killed_supervisor_is_removed_by_the_next(home: Path) 
 
 
 def test_socket_stands_with_the_data_where_it_can(home: Path) -> None:
-    with placed(home) as place:
-        assert place.socket == home / "redis.sock"
+    with server_paths(home) as paths:
+        assert paths.socket == home / "redis.sock"
 
 
 def test_short_folder_is_found_though_tmpdir_is_long(home: Path) -> None:
     folder = home / ("d" * 100)
     folder.mkdir()
-    with placed(folder) as place:
-        assert fits(place.socket)
+    with server_paths(folder) as paths:
+        assert is_usable_socket(paths.socket)
 
 
 def test_new_folder_is_private(home: Path) -> None:
