@@ -16,22 +16,22 @@ import msgspec
 
 from worker.core.errors import BadInputError, BulkActivateError
 
-_GRACE: Final = 40.0
+_STOP_TIMEOUT: Final = 40.0
 """Seconds that a child has to end: what is in flight lands first."""
 
-_MOST_RESTARTS: Final = 5
+_MAX_RESTARTS: Final = 5
 
 
-class _Raised(msgspec.Struct):
+class _LoggedException(msgspec.Struct):
     exc_type: str
     exc_value: str
 
 
-class _Event(msgspec.Struct):
+class _LogLine(msgspec.Struct):
     """What our JSON lines hold."""
 
     event: str
-    exception: list[_Raised] = []
+    exception: list[_LoggedException] = []
 
 
 class Child:
@@ -58,7 +58,7 @@ class Child:
     ) -> None:
         self.stop()
 
-    def ready(self) -> dict[str, Any]:
+    def wait_until_ready(self) -> dict[str, Any]:
         """The line of JSON that it prints once it can be used. Raises where it ends instead."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -66,12 +66,12 @@ class Child:
             raise self._failure(self._process.wait())
         return msgspec.json.decode(line, type=dict[str, Any])
 
-    def keep_alive(self) -> None:
+    def restart_if_dead(self) -> None:
         """Starts it again if it died; gives up, and raises, after some times."""
         code = self._process.poll()
         if code is None:
             return
-        if self._restarts == _MOST_RESTARTS or code in {2, 7}:
+        if self._restarts == _MAX_RESTARTS or code in {2, 7}:
             raise self._failure(code)
         self._restarts += 1
         self._close_pipes()
@@ -81,7 +81,7 @@ class Child:
         """Asks it to end and waits for that."""
         self._process.terminate()
         try:
-            self._process.wait(_GRACE)
+            self._process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -121,7 +121,7 @@ def last_log_line(log: Path) -> str:
 def _readable(line: str) -> str:
     """What a line of a log says to a person."""
     try:
-        event = msgspec.json.decode(line, type=_Event)
+        event = msgspec.json.decode(line, type=_LogLine)
     except msgspec.DecodeError:
         return line.removeprefix("Error: ")
     return ": ".join((event.event, *(f"{it.exc_type}: {it.exc_value}" for it in event.exception[:1])))

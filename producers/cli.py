@@ -28,11 +28,11 @@ _COMMANDS: Final = {
     "cancel": ("control:cancel", "End a job; ids not sent stay so."),
     "retry": ("retry", "A child job of the ids that did not succeed."),
     "purge": ("purge", "Remove a job that rests."),
-    "doctor": ("processes:doctor", "Check Redis, workers, credential and API."),
+    "doctor": ("worker_side:doctor", "Check Redis, workers, credential and API."),
     "set-rate": ("rate", "Change how fast all workers may send for an organization."),
-    "worker": ("processes:worker", "Start Celery workers."),
-    "metrics": ("processes:metrics", "Serve numbers for Prometheus."),
-    "simulator": ("processes:simulator", "Serve the stand-in for the API."),
+    "worker": ("worker_side:worker", "Start Celery workers."),
+    "metrics": ("worker_side:metrics", "Serve numbers for Prometheus."),
+    "simulator": ("worker_side:simulator", "Serve the stand-in for the API."),
 }
 
 

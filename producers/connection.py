@@ -14,7 +14,7 @@ from worker.store.steps import Ticket
 
 
 @contextmanager
-def opened(
+def open_store(
     settings: Settings, *, check: bool = False, local: bool = False, where: Where | None = None
 ) -> Iterator[JobStore]:
     """The store at `REDIS_URL`, or with `local` that of `run` in STATE_DIR; `where`: what messages call it.
@@ -24,7 +24,10 @@ def opened(
     `check`: look first whether the server is fit for jobs, and warn where it may lose them.
     """
     if local:
-        with local_redis(settings) as (own, place), opened(own, where=place) as store:
+        with (
+            local_redis(settings) as (server_settings, location),
+            open_store(server_settings, where=location) as store,
+        ):
             yield store
         return
     url = settings.redis_url

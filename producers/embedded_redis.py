@@ -28,8 +28,8 @@ def embedded_redis(
     """
     if needs_jobs:
         _require_jobs(settings.require_state_dir())
-    with _server(settings, environment, []) as (own, _):
-        yield own, _where(settings, at_work=True)
+    with _server(settings, environment, []) as (server_settings, _):
+        yield server_settings, _where(settings, at_work=True)
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def local_redis(settings: Settings) -> Iterator[tuple[Settings, Where]]:
     Raises `NoLocalJobsError`.
     """
     _require_jobs(settings.require_state_dir())
-    with _server(settings, os.environ, ["--attach"]) as (own, attached):
-        yield own, _where(settings, at_work=attached)
+    with _server(settings, os.environ, ["--attach"]) as (server_settings, attached):
+        yield server_settings, _where(settings, at_work=attached)
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def _server(
     home = settings.require_state_dir()
     arguments = ["--dir", str(home / "redis"), *options]
     with Child("redis", arguments, environment, home / "redis-supervisor.log") as redis:
-        ready = redis.ready()
+        ready = redis.wait_until_ready()
         yield settings.model_copy(update={"redis_url": str(ready["url"])}), bool(ready.get("attached"))
 
 

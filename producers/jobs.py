@@ -13,13 +13,13 @@ import msgspec
 
 from producers.reading import (
     Duplicate,
+    IdSpan,
     InputOptions,
     Malformed,
     Manifest,
     ManifestCounter,
     Piece,
     Source,
-    Stretch,
     Survey,
     check_no_secrets,
     read_list,
@@ -32,12 +32,12 @@ from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
 from worker.traces.interface import TRACEPARENT
 
-_AT_ONCE: Final = 16
+_SLICES_PER_ROUND_TRIP: Final = 16
 """Slices stored in one round trip, about 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class JobRequest:
     """What a person asks for, besides the list itself."""
 
     org_id: str
@@ -66,17 +66,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
+class Submission:
     job_id: str
     new: bool
     """False: the same request made this job before."""
     tickets: list[Ticket]
     """Slices for which messages are to be sent."""
-    surveyed: Survey | None = None
+    survey: Survey | None = None
     """What was seen of the list."""
 
 
-def submit(source: Source, request: Request, store: JobStore) -> Submitted:
+def submit(source: Source, request: JobRequest, store: JobStore) -> Submission:
     """Stores the list as a job and launches it. Either a whole job stands in the store or none.
 
     Raises `BadInputError`, `RequestIdTakenError`, and what Redis raises.
@@ -91,16 +91,16 @@ def submit(source: Source, request: Request, store: JobStore) -> Submitted:
         fresh=request.fresh,
     )
     if not new and store.field(job_id, "state") != "preparing":
-        return Submitted(job_id, new=False, tickets=[], surveyed=surveyed)
+        return Submission(job_id, new=False, tickets=[], survey=surveyed)
     pieces = read_list(source, request.options, surveyed)
-    tickets = fill(store, job_id, request, pieces, source.sha256, new=new)
-    return Submitted(job_id, new=True, tickets=tickets, surveyed=surveyed)
+    tickets = store_list(store, job_id, request, pieces, source.sha256, new=new)
+    return Submission(job_id, new=True, tickets=tickets, survey=surveyed)
 
 
-def fill(
+def store_list(
     store: JobStore,
     job_id: str,
-    request: Request,
+    request: JobRequest,
     pieces: Iterable[Piece],
     sha256: str | None,
     *,
@@ -123,7 +123,7 @@ def fill(
     )
 
 
-def fingerprint(source: Source, request: Request) -> str:
+def fingerprint(source: Source, request: JobRequest) -> str:
     """Names a request: the list's bytes, how they are read, and for whom."""
     reading = reading_of(source, request.options)
     parts = (source.sha256, request.org_id, reading, request.fingerprint_extra)
@@ -151,7 +151,7 @@ class Upload:
         self._job_id = job_id
         self._ids: list[str] = []
         self._lines: list[int] = []
-        self._full: list[tuple[int, Slice]] = []
+        self._full_slices: list[tuple[int, Slice]] = []
         self._skipped: list[SkippedLine] = []
         self._chunks = 0
         self.slices = 0
@@ -161,7 +161,7 @@ class Upload:
         counter = ManifestCounter()
         for piece in pieces:
             counter.count(piece)
-            if isinstance(piece, Stretch):
+            if isinstance(piece, IdSpan):
                 self._ids += piece.ids
                 self._lines += piece.lines
                 while len(self._ids) >= IDS:
@@ -175,16 +175,16 @@ class Upload:
         return counter.manifest(sha256)
 
     def _cut(self) -> None:
-        self._full.append((self.slices, Slice(tuple(self._ids[:IDS]), runs_of(self._lines[:IDS]))))
+        self._full_slices.append((self.slices, Slice(tuple(self._ids[:IDS]), runs_of(self._lines[:IDS]))))
         self.slices += 1
         self._ids, self._lines = self._ids[IDS:], self._lines[IDS:]
-        if len(self._full) == _AT_ONCE:
+        if len(self._full_slices) == _SLICES_PER_ROUND_TRIP:
             self._flush()
 
     def _flush(self) -> None:
-        if self._full:
-            self._store.put_slices(self._job_id, self._full)
-            self._full = []
+        if self._full_slices:
+            self._store.put_slices(self._job_id, self._full_slices)
+            self._full_slices = []
 
     def _skip(self, row: Malformed | Duplicate) -> None:
         if isinstance(row, Malformed):
@@ -201,7 +201,7 @@ class Upload:
             self._skipped = []
 
 
-def request_fields(request: Request) -> dict[str, str]:
+def request_fields(request: JobRequest) -> dict[str, str]:
     fields = {
         "org_id": request.org_id,
         "created_by": request.created_by or whoami(),

@@ -8,13 +8,13 @@ from typing import Final
 import click
 
 from producers.children import Child
-from producers.connection import opened, wake_workers
+from producers.connection import open_store, wake_workers
 from producers.embedded_redis import embedded_redis
-from producers.jobs import Request, fingerprint, submit, whoami
-from producers.others import leave_others
+from producers.jobs import JobRequest, fingerprint, submit, whoami
+from producers.others import report_other_jobs
 from producers.planned import show_survey
 from producers.reading import Source
-from producers.traced import traces
+from producers.tracing import submission_tracing
 from producers.watch import watch
 from worker.core.errors import BadInputError, StateChangeError
 from worker.core.job import AT_REST, Control, ReasonCode, State
@@ -34,7 +34,7 @@ class UnwrittenError(BadInputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunPaths:
     """Where a run keeps its things."""
 
     home: Path
@@ -58,31 +58,31 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _LocalRun:
     """A run on its embedded Redis, which `settings` lead to."""
 
     store: JobStore
     settings: Settings
-    place: Place
+    paths: RunPaths
     environment: Mapping[str, str]
 
-    def take_to_rest(self, job_id: str) -> tuple[Report, Path]:
+    def run_to_rest(self, job_id: str) -> tuple[Report, Path]:
         """Works on the job alone until it rests or is paused, then writes the folder."""
-        place = self.place
+        paths = self.paths
         environment = {**self.environment, f"{PREFIX}REDIS_URL": self.settings.redis_url}
-        with Child("worker", ["--job", job_id], environment, place.home / "worker.log") as worker:
+        with Child("worker", ["--job", job_id], environment, paths.home / "worker.log") as worker:
             # Its Redis comes back with another run, and with nothing else.
-            watch(self.store, job_id, tick=worker.keep_alive, patience=0, own_worker=True)
+            watch(self.store, job_id, on_poll=worker.restart_if_dead, max_outage=0, own_worker=True)
             # A paused job's last answers land first: nothing moves while the folder is written.
             worker.stop()
-        return self.write(job_id)
+        return self.write_results(job_id)
 
-    def write(self, job_id: str) -> tuple[Report, Path]:
+    def write_results(self, job_id: str) -> tuple[Report, Path]:
         """Raises `UnwrittenError`."""
-        folder = self.place.results(job_id)
+        folder = self.paths.results(job_id)
         try:
             report = write_folder(
-                self.store, job_id, folder, self.settings.public(), parquet=self.place.parquet
+                self.store, job_id, folder, self.settings.public(), parquet=self.paths.parquet
             )
         except (BadInputError, OSError) as error:
             raise self._unwritten(job_id, folder, error) from error
@@ -93,8 +93,8 @@ class _Run:
     def _unwritten(self, job_id: str, folder: Path, error: Exception) -> UnwrittenError:
         report = read_report(self.store, job_id)
         # Where a demo keeps its things is no setting of the shell that it was started in.
-        at = f"{PREFIX}STATE_DIR={self.place.home} " if self.place.demo else ""
-        again = "" if self.place.demo else "; or run the same command, which then sends nothing again"
+        at = f"{PREFIX}STATE_DIR={self.paths.home} " if self.paths.demo else ""
+        again = "" if self.paths.demo else "; or run the same command, which then sends nothing again"
         why = error.strerror if isinstance(error, OSError) else str(error)
         return UnwrittenError(
             f"job {job_id} is {report.state}, but its results could not be written to {folder} ({why}):"
@@ -113,34 +113,37 @@ def make_home(home: Path) -> Path:
 
 
 def run(
-    source: Source, request: Request, settings: Settings, place: Place, environment: Mapping[str, str]
+    source: Source, request: JobRequest, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
 ) -> tuple[Report, Path]:
     """Takes the list's job to its rest; its report and its results folder.
 
     The job is the one that an earlier run of this list left unfinished, else a new one. One that ended, and
     whose folder could not be written, is not sent again: its folder is written.
     """
-    with embedded_redis(settings, environment) as (own, where), opened(own, where=where) as store:
-        named = replace(
+    with (
+        embedded_redis(settings, environment) as (server_settings, where),
+        open_store(server_settings, where=where) as store,
+    ):
+        local_request = replace(
             request, fresh=True, fingerprint_extra=settings.api_url, api_url=settings.api_url, folder_due=True
         )
-        named = replace(named, request_id=f"run:{fingerprint(source, named)}")
-        assert named.request_id is not None
-        known = store.job_of(named.request_id)
-        owing = known is not None and store.owes_folder(known)
-        if known is not None and not owing and store.field(known, "state") in AT_REST:
-            known = None
-        place.check(known)
-        leave_others(store, known, demo=place.demo)
-        this = _Run(store, own, place, environment)
-        if known is not None and owing:
-            click.echo(_OWING.format(known), err=True)
-            return this.write(known)
-        return this.take_to_rest(_submitted(source, named, own, store))
+        local_request = replace(local_request, request_id=f"run:{fingerprint(source, local_request)}")
+        assert local_request.request_id is not None
+        existing = store.job_of(local_request.request_id)
+        folder_due = existing is not None and store.owes_folder(existing)
+        if existing is not None and not folder_due and store.field(existing, "state") in AT_REST:
+            existing = None
+        paths.check(existing)
+        report_other_jobs(store, existing, demo=paths.demo)
+        local_run = _LocalRun(store, server_settings, paths, environment)
+        if existing is not None and folder_due:
+            click.echo(_FOLDER_DUE.format(existing), err=True)
+            return local_run.write_results(existing)
+        return local_run.run_to_rest(_submit(source, local_request, server_settings, store))
 
 
 def resume(
-    job_id: str, settings: Settings, place: Place, environment: Mapping[str, str]
+    job_id: str, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
 ) -> tuple[Report, Path]:
     """As `run`, for a job of STATE_DIR.
 
@@ -148,13 +151,13 @@ def resume(
     nothing is left to do for it.
     """
     with (
-        embedded_redis(settings, environment, needs_jobs=True) as (own, where),
-        opened(own, where=where) as store,
+        embedded_redis(settings, environment, needs_jobs=True) as (server_settings, where),
+        open_store(server_settings, where=where) as store,
     ):
         fields = store.read(job_id).fields
         _check_api(job_id, fields, settings)
-        owing = store.owes_folder(job_id)
-        if fields["state"] in AT_REST and not owing:
+        folder_due = store.owes_folder(job_id)
+        if fields["state"] in AT_REST and not folder_due:
             raise StateChangeError(
                 f"job {job_id} is {fields['state']}: nothing is left to resume;"
                 f" `bulk-activate results {job_id} --local` tells what became of its ids"
@@ -163,17 +166,17 @@ def resume(
             raise StateChangeError(
                 f"the list of job {job_id} was never stored whole: run the list again, with its file"
             )
-        place.check(job_id)
-        leave_others(store, job_id, demo=place.demo)
-        this = _Run(store, own, place, environment)
-        if owing:
-            click.echo(_OWING.format(job_id), err=True)
-            return this.write(job_id)
-        _go_on(job_id, own, store)
-        return this.take_to_rest(job_id)
+        paths.check(job_id)
+        report_other_jobs(store, job_id, demo=paths.demo)
+        local_run = _LocalRun(store, server_settings, paths, environment)
+        if folder_due:
+            click.echo(_FOLDER_DUE.format(job_id), err=True)
+            return local_run.write_results(job_id)
+        _resume(job_id, server_settings, store)
+        return local_run.run_to_rest(job_id)
 
 
-_OWING: Final = (
+_FOLDER_DUE: Final = (
     "Job {} ended before, and its results were not written: nothing is sent, they are written now."
 )
 
@@ -183,30 +186,30 @@ def _check_api(job_id: str, fields: Mapping[str, str], settings: Settings) -> No
     # Jobs of an earlier version know the host alone.
     if bound == settings.api_url or (bound is None and fields.get("host") in {None, settings.api_host}):
         return
-    theirs = bound or f"https://{fields['host']}"
+    job_api = bound or f"https://{fields['host']}"
     raise BadInputError(
-        f"job {job_id} belongs to the API at {theirs}, and API_URL is {settings.api_url}:"
-        f" set {PREFIX}API_URL={theirs} to resume it"
+        f"job {job_id} belongs to the API at {job_api}, and API_URL is {settings.api_url}:"
+        f" set {PREFIX}API_URL={job_api} to resume it"
     )
 
 
-def _submitted(source: Source, named: Request, settings: Settings, store: JobStore) -> str:
+def _submit(source: Source, local_request: JobRequest, settings: Settings, store: JobStore) -> str:
     """The job of the list: a new one, or the unfinished one of an earlier run, told to go on."""
-    with traces(settings) as submitting:
-        with submitting(named) as traced:
-            submitted = submit(source, traced, store)
-        job_id = submitted.job_id
-        if submitted.new:
+    with submission_tracing(settings) as submission_span:
+        with submission_span(local_request) as traced_request:
+            submission = submit(source, traced_request, store)
+        job_id = submission.job_id
+        if submission.new:
             click.echo(f"Job {job_id}", err=True)
-            if submitted.surveyed is not None:
-                show_survey(submitted.surveyed)
-            wake_workers(settings, job_id, submitted.tickets, traced.traceparent)
+            if submission.survey is not None:
+                show_survey(submission.survey)
+            wake_workers(settings, job_id, submission.tickets, traced_request.traceparent)
             return job_id
-    _go_on(job_id, settings, store)
+    _resume(job_id, settings, store)
     return job_id
 
 
-def _go_on(job_id: str, settings: Settings, store: JobStore) -> None:
+def _resume(job_id: str, settings: Settings, store: JobStore) -> None:
     click.echo(f"Resuming job {job_id}, which an earlier run left unfinished.", err=True)
     if store.field(job_id, "state") == State.PAUSED:
         _, _, tickets = store.control(

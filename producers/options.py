@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from producers.completion import job_ids
-from producers.jobs import Request
+from producers.jobs import JobRequest
 from producers.reading import Format, InputOptions, Source
 from producers.reading.source import STDIN
 from worker.core.duration import parse_duration
@@ -119,7 +119,7 @@ def as_arguments(options: InputOptions) -> list[str]:
 
 
 def limits_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Takes the job options out of a command's arguments, as fields of a `Request`."""
+    """Takes the job options out of a command's arguments, as fields of a `JobRequest`."""
     return {
         "labels": labels_of(given.pop("labels")),
         "deadline": seconds_of("--deadline", given.pop("deadline")),
@@ -128,9 +128,9 @@ def limits_of(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def request_of(given: dict[str, Any], default_org: str | None) -> Request:
+def request_of(given: dict[str, Any], default_org: str | None) -> JobRequest:
     """The request that the organization, reading and job options in `given`, and what else is there, make."""
-    return Request(
+    return JobRequest(
         org_id=org_of(given.pop("org_id") or default_org),
         **limits_of(given),
         options=input_options(given),

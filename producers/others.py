@@ -12,11 +12,11 @@ from worker.core.job import AT_REST, Control, ReasonCode, State
 from worker.core.report import counts_of
 from worker.store.jobs import JobStore
 
-_NAMED: Final = 5
+_MAX_NAMED: Final = 5
 
 
-def leave_others(store: JobStore, own: str | None, *, demo: bool) -> None:
-    """Says on stderr which unfinished jobs there are besides `own`, and what takes them up or ends them.
+def report_other_jobs(store: JobStore, own_job: str | None, *, demo: bool) -> None:
+    """Says on stderr which unfinished jobs there are besides `own_job`, and what takes them up or ends them.
 
     Those of an earlier `demo` are made up, and are cancelled. An upload that its submitter left is removed.
     """
@@ -24,17 +24,17 @@ def leave_others(store: JobStore, own: str | None, *, demo: bool) -> None:
         fields
         for fields in store.summaries()
         # One whose record is damaged has no state that could be read.
-        if fields.get("id") not in {None, own} and fields.get("state") not in {None, *AT_REST}
+        if fields.get("id") not in {None, own_job} and fields.get("state") not in {None, *AT_REST}
     ]
-    left = [fields for fields in unfinished if not _is_ending(store, fields, demo=demo)]
-    for fields in left[:_NAMED]:
-        click.echo(_named(fields), err=True)
-    if len(left) > _NAMED:
-        more = len(left) - _NAMED
+    left = [fields for fields in unfinished if not _is_wound_up(store, fields, demo=demo)]
+    for fields in left[:_MAX_NAMED]:
+        click.echo(_describe(fields), err=True)
+    if len(left) > _MAX_NAMED:
+        more = len(left) - _MAX_NAMED
         click.echo(f"{more} more unfinished jobs are left as they are: bulk-activate list --local", err=True)
 
 
-def _is_ending(store: JobStore, fields: Mapping[str, str], *, demo: bool) -> bool:
+def _is_wound_up(store: JobStore, fields: Mapping[str, str], *, demo: bool) -> bool:
     """Whether nobody is to go on with a job; it is then brought as far towards its end as it can be."""
     job_id, state = fields["id"], fields["state"]
     with suppress(StateChangeError, NoSuchJobError):
@@ -47,7 +47,7 @@ def _is_ending(store: JobStore, fields: Mapping[str, str], *, demo: bool) -> boo
     return demo or state in {State.PREPARING, State.CANCELLING}
 
 
-def _named(fields: Mapping[str, str]) -> str:
+def _describe(fields: Mapping[str, str]) -> str:
     job_id, counts = fields["id"], counts_of(fields)
     done = counts["total"] - counts["pending"] - counts["ambiguous"]
     at = f" of {fields['api_url']}" if "api_url" in fields else ""

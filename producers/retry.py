@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import msgspec
 
-from producers.jobs import Request, Submitted, fill, new_job_id, request_fields
-from producers.reading import Stretch
+from producers.jobs import JobRequest, Submission, new_job_id, request_fields, store_list
+from producers.reading import IdSpan
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State
 from worker.core.outcome import UNSUCCESSFUL, Outcome
@@ -14,7 +14,7 @@ from worker.reports.results import job_results
 from worker.store.jobs import JobStore, must_rest
 
 
-def retry(store: JobStore, parent_id: str, request: Request, outcomes: Collection[Outcome]) -> Submitted:
+def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collection[Outcome]) -> Submission:
     """A new job of the parent's ids with one of `outcomes`, for the parent's organization, with its labels.
 
     An id keeps the line that it has in the first list of the family. A repeat makes another child.
@@ -36,8 +36,8 @@ def retry(store: JobStore, parent_id: str, request: Request, outcomes: Collectio
     job_id, _ = store.create(
         new_job_id(), request_fields(child), request_id=None, fingerprint="", fresh=False
     )
-    return Submitted(
-        job_id, new=True, tickets=fill(store, job_id, child, _rows(store, parent_id, outcomes), None)
+    return Submission(
+        job_id, new=True, tickets=store_list(store, job_id, child, _rows(store, parent_id, outcomes), None)
     )
 
 
@@ -50,7 +50,7 @@ def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:
     return frozenset(outcomes) or UNSUCCESSFUL
 
 
-def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[Stretch]:
+def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[IdSpan]:
     for run in job_results(store, parent_id, outcomes):
         if None not in run.ids:
-            yield Stretch(run.lines, [id_ for id_ in run.ids if id_ is not None])
+            yield IdSpan(run.lines, [id_ for id_ in run.ids if id_ is not None])

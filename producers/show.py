@@ -16,11 +16,11 @@ from worker.core.report import Report
 from worker.core.visible import visible
 from worker.reports.verdict import verdict
 
-_WIDE: Final = 160
+_PIPE_WIDTH: Final = 160
 """Columns where no terminal says how many there are: nothing is folded for a file or a pipe."""
 
 
-_ROOMY: Final = 120
+_MIN_WIDTH_FOR_MESSAGES: Final = 120
 """Columns from which on a reason and its message stand side by side, neither broken within a word."""
 
 
@@ -28,7 +28,7 @@ def as_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """For a table: no markup, and nothing that a person would not see."""
     return escape(visible(text))
 
@@ -36,15 +36,15 @@ def shown(text: str) -> str:
 def as_table(report: Report) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = _WIDE
-    console.print(f"[bold]Job {shown(report.job_id)}[/bold]  {report.state}")
-    console.print(shown(verdict(report)))
+        console.width = _PIPE_WIDTH
+    console.print(f"[bold]Job {printable(report.job_id)}[/bold]  {report.state}")
+    console.print(printable(verdict(report)))
     console.print()
     facts = Table(box=None, padding=(0, 2), show_header=False)
     facts.add_column(min_width=12, no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, value in _facts(report):
-        facts.add_row(name, shown(value))
+    for name, value in _rows(report):
+        facts.add_row(name, printable(value))
     console.print(facts)
     console.print()
     counts = Table(box=None, padding=(0, 2), show_header=False)
@@ -57,10 +57,10 @@ def as_table(report: Report) -> None:
     console.print(counts)
     if report.failures:
         console.print()
-        console.print(_failures(report, stacked=console.width < _ROOMY))
+        console.print(_failures(report, stacked=console.width < _MIN_WIDTH_FOR_MESSAGES))
 
 
-def _facts(report: Report) -> Iterable[tuple[str, str]]:
+def _rows(report: Report) -> Iterable[tuple[str, str]]:
     manifest, requests, progress = report.manifest, report.requests, report.progress
     yield "organization", report.org_id
     if report.api_url:
@@ -113,13 +113,13 @@ def _failures(report: Report, *, stacked: bool) -> Table:
     if not stacked:
         table.add_column("message", overflow="fold")
     for group in report.failures:
-        reason, message = shown(group.reason), shown(group.message)
+        reason, message = printable(group.reason), printable(group.message)
         again = "yes" if group.retryable else "no"
-        told = (
+        cells = (
             f"{group.count:,}",
             f"{reason}\n{message}" if stacked else reason,
             str(group.status or ""),
             again,
         )
-        table.add_row(*told if stacked else (*told, message))
+        table.add_row(*cells if stacked else (*cells, message))
     return table

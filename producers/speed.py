@@ -9,25 +9,25 @@ WINDOW: Final = 5.0
 """Seconds. Long enough for a rate of one request a second, short enough to show a hold."""
 
 
-class Now(NamedTuple):
+class CurrentSpeed(NamedTuple):
     requests: float
     ids: float
     """Both per second."""
 
 
-class Speed:
+class SpeedMeter:
     """Fed with each look at the job; `at` is any clock that only goes on, in seconds."""
 
     def __init__(self) -> None:
-        self._looks: deque[tuple[float, int, int]] = deque()
+        self._samples: deque[tuple[float, int, int]] = deque()
 
-    def add(self, at: float, report: Report) -> Now | None:
+    def add(self, at: float, report: Report) -> CurrentSpeed | None:
         """None until there is something to compare with."""
-        self._looks.append((at, int(report.requests["sent"]), report.settled()))
-        while len(self._looks) > 2 and at - self._looks[1][0] >= WINDOW:  # noqa: PLR2004 -- one to compare with.
-            self._looks.popleft()
-        then, sent, settled = self._looks[0]
+        self._samples.append((at, int(report.requests["sent"]), report.settled()))
+        while len(self._samples) > 2 and at - self._samples[1][0] >= WINDOW:  # noqa: PLR2004 -- one to compare with.
+            self._samples.popleft()
+        then, sent, settled = self._samples[0]
         if at - then < WINDOW / 5:
             return None
-        _, sent_now, settled_now = self._looks[-1]
-        return Now((sent_now - sent) / (at - then), (settled_now - settled) / (at - then))
+        _, sent_now, settled_now = self._samples[-1]
+        return CurrentSpeed((sent_now - sent) / (at - then), (settled_now - settled) / (at - then))

@@ -5,14 +5,14 @@ from typing import Final
 
 import click
 
-from producers.connection import opened, wake_workers
+from producers.connection import open_store, wake_workers
 from producers.jobs import whoami
 from producers.options import job_argument, local_option
 from worker.core.job import Control, ReasonCode, State
 from worker.settings import Settings, load
 from worker.store.jobs import JobStore
 
-_LOOK: Final = 0.25
+_POLL: Final = 0.25
 
 
 def _command(control: Control, help_text: str) -> click.Command:
@@ -21,7 +21,7 @@ def _command(control: Control, help_text: str) -> click.Command:
     @click.option("--reason", default="", metavar="TEXT", help="Recorded with the change.")
     def command(job_id: str, reason: str, *, local: bool = False) -> int:
         settings = load()
-        with opened(settings, local=local) as store:
+        with open_store(settings, local=local) as store:
             state, changed = _steer(control, store, settings, job_id, reason)
         click.echo(f"job {job_id} is {state}" + ("" if changed else " already"), err=True)
         return 0
@@ -38,7 +38,7 @@ def _steer(
     wake_workers(settings, job_id, tickets)
     while state == State.CANCELLING and not store.where.at_work:
         # No worker lives here: what a killed one had claimed is free once its lease ran out, in seconds.
-        time.sleep(_LOOK)
+        time.sleep(_POLL)
         store.sweep(job_id)
         state = store.field(job_id, "state") or state
     return state, changed

@@ -11,9 +11,9 @@ from typing import Final
 import click
 
 from producers.children import Child
-from producers.commands.run import finish
-from producers.jobs import Request
-from producers.local import Place, make_home, run
+from producers.commands.run import show_result
+from producers.jobs import JobRequest
+from producers.local import RunPaths, make_home, run
 from producers.options import output_option
 from producers.reading import Source
 from worker.settings import NO_PROXY, PREFIX, load
@@ -21,13 +21,13 @@ from worker.settings import NO_PROXY, PREFIX, load
 _RATE: Final = 100
 """Requests per second that the simulated API allows, and the worker uses."""
 
-_REFUSED: Final = 0.02
-_ACTIVE: Final = 0.03
+_FAIL_SHARE: Final = 0.02
+_ACTIVE_SHARE: Final = 0.03
 
 
-_SIMULATED: Final = (
+_SIMULATOR_OPTIONS: Final = (
     *("--port", "0", "--rate", str(_RATE), "--burst", "10", "--latency", "20"),
-    *("--fail", str(_REFUSED), "--active", str(_ACTIVE)),
+    *("--fail", str(_FAIL_SHARE), "--active", str(_ACTIVE_SHARE)),
 )
 
 
@@ -47,25 +47,27 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
     home = make_home(load().require_state_dir() / "demo")
     token = secrets.token_urlsafe(48)
     with tempfile.TemporaryDirectory(prefix="bulk-activate-demo-") as scratch:
-        made_up = Path(scratch, "ids.txt")
-        write_list(made_up, ids)
-        environment = {**_bare(os.environ), "SIMULATOR_API_TOKEN": token}
-        with Child("simulator", _SIMULATED, environment, home / "simulator.log") as simulator:
-            own = {
-                "api_url": str(simulator.ready()["url"]),
+        list_file = Path(scratch, "ids.txt")
+        write_list(list_file, ids)
+        environment = {**_without_settings(os.environ), "SIMULATOR_API_TOKEN": token}
+        with Child("simulator", _SIMULATOR_OPTIONS, environment, home / "simulator.log") as simulator:
+            overrides = {
+                "api_url": str(simulator.wait_until_ready()["url"]),
                 "api_token": token,
                 "rate": str(_RATE * 0.95),
                 "state_dir": str(home),
                 "proxy_url": NO_PROXY,  # The simulator is on this machine.
             }
-            environment = _bare(os.environ) | {PREFIX + name.upper(): value for name, value in own.items()}
+            environment = _without_settings(os.environ) | {
+                PREFIX + name.upper(): value for name, value in overrides.items()
+            }
             click.echo(f"Activating {ids:,} made-up ids against a simulated API.", err=True)
-            with Source.open(str(made_up)) as source:
-                request = Request(org_id=str(uuid.uuid4()))
+            with Source.open(str(list_file)) as source:
+                request = JobRequest(org_id=str(uuid.uuid4()))
                 report, folder = run(
-                    source, request, load(**own), Place(home, output, demo=True), environment
+                    source, request, load(**overrides), RunPaths(home, output, demo=True), environment
                 )
-    return finish(report, folder, output_format)
+    return show_result(report, folder, output_format)
 
 
 def write_list(path: Path, count: int) -> None:
@@ -82,6 +84,6 @@ def write_list(path: Path, count: int) -> None:
                 file.write(f"{ids[-1]}\n")
 
 
-def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Without the settings of the real thing: a demo must not touch a real organization."""
     return {name: value for name, value in environment.items() if not name.upper().startswith(PREFIX)}

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from producers import show
-from producers.connection import opened
+from producers.connection import open_store
 from producers.embedded_redis import NoLocalJobsError
 from producers.options import local_option, output_option
 from worker.core.job import State
@@ -18,7 +18,7 @@ from worker.core.report import counts_of, timestamp
 from worker.settings import load
 from worker.store.jobs import JobStore
 
-_WIDTH: Final = 140
+_MIN_WIDTH: Final = 140
 """Columns that the table never has to do with less of."""
 
 
@@ -32,11 +32,11 @@ def command(state: str | None, output_format: str, local: bool) -> int:
     Example: bulk-activate list --state running
     """
     try:
-        with opened(load(), local=local) as store:
+        with open_store(load(), local=local) as store:
             jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
-    except NoLocalJobsError as none:
+    except NoLocalJobsError as error:
         # As an empty Redis: nothing to list is no error.
-        click.echo(str(none), err=True)
+        click.echo(str(error), err=True)
         jobs = []
     if output_format == "json":
         show.as_json(jobs)
@@ -71,18 +71,20 @@ def _job(fields: Mapping[str, str]) -> dict[str, Any]:
 def _table(jobs: list[dict[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("job", "state", "ids", "active", "failed", "created", "api"):
-        number = name in {"ids", "active", "failed"}
+        is_number = name in {"ids", "active", "failed"}
         # A long host is folded, nothing else.
-        folds = name == "api"
-        table.add_column(name, no_wrap=not folds, overflow="fold", justify="right" if number else "left")
+        is_folded = name == "api"
+        table.add_column(
+            name, no_wrap=not is_folded, overflow="fold", justify="right" if is_number else "left"
+        )
     for job in jobs:
         counts = job["counts"]
         # Whoever made them so: a list that was active before is no failure.
         active = sum(counts[name] for name in SUCCEEDED)
         numbers = (f"{number:,}" for number in (counts["total"], active, counts["failed"]))
-        known = map(show.shown, (job["job_id"], job["state"]))
-        table.add_row(*known, *numbers, job["created_at"], show.shown(job["api_url"] or ""))
+        texts = map(show.printable, (job["job_id"], job["state"]))
+        table.add_row(*texts, *numbers, job["created_at"], show.printable(job["api_url"] or ""))
     console = Console(highlight=False)
     # An id is copied from here into the next command: no narrow terminal may cut it.
-    console.width = max(console.width, _WIDTH)
+    console.width = max(console.width, _MIN_WIDTH)
     console.print(table)

@@ -26,7 +26,7 @@ from worker.core.estimate import Seconds, expected_seconds, requests_for
 from worker.core.visible import visible
 from worker.settings import Settings, load
 
-_MOST_SHOWN: Final = 10
+_MAX_SHOWN: Final = 10
 """Malformed lines that are described; `results` describes all of them once the job is made."""
 
 
@@ -62,7 +62,7 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
             }
         )
         return 0
-    for name, value in _facts(manifest, surveyed, requests, seconds, settings):
+    for name, value in _rows(manifest, surveyed, requests, seconds, settings):
         click.echo(f"{name:<12} {visible(str(value))}")
     if malformed:
         click.echo("\nMalformed lines:")
@@ -71,10 +71,10 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
     if manifest.malformed > len(malformed):
         click.echo(f"  and {manifest.malformed - len(malformed):,} more")
     show_advice(surveyed)
-    same = shlex.join([file, *as_arguments(options)])
-    instead = "look at the warning first; if the list is right as it is, " if surveyed.advice else ""
-    click.echo(f"\nWithout a Redis of your own: bulk-activate run {same}", err=True)
-    click.echo(f"Next: {instead}bulk-activate submit {same} --plan {shlex.quote(plan)}", err=True)
+    arguments = shlex.join([file, *as_arguments(options)])
+    hint = "look at the warning first; if the list is right as it is, " if surveyed.advice else ""
+    click.echo(f"\nWithout a Redis of your own: bulk-activate run {arguments}", err=True)
+    click.echo(f"Next: {hint}bulk-activate submit {arguments} --plan {shlex.quote(plan)}", err=True)
     return 0
 
 
@@ -83,14 +83,14 @@ def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malform
     surveyed = survey(source, options)
     counter = ManifestCounter()
 
-    def bad_ones() -> Iterator[Malformed]:
+    def malformed_rows() -> Iterator[Malformed]:
         for piece in read_list(source, options, surveyed):
             counter.count(piece)
             if isinstance(piece, Malformed):
                 yield piece
 
-    rows = bad_ones()
-    first = list(islice(rows, _MOST_SHOWN))
+    rows = malformed_rows()
+    first = list(islice(rows, _MAX_SHOWN))
     for _ in rows:
         pass  # Counted, not kept.
     return counter.manifest(source.sha256), first, surveyed
@@ -101,7 +101,7 @@ def _rates(settings: Settings) -> tuple[float, float]:
     return settings.terms.first, settings.terms.ceiling
 
 
-def _facts(
+def _rows(
     manifest: Manifest, surveyed: Survey, requests: int, seconds: Seconds, settings: Settings
 ) -> Iterator[tuple[str, str]]:
     yield "lines", f"{manifest.lines:,}"

@@ -2,7 +2,7 @@
 
 import click
 
-from producers.connection import opened
+from producers.connection import open_store
 from producers.options import job_argument, local_option
 from worker.settings import load
 
@@ -17,7 +17,7 @@ def command(job_id: str, local: bool) -> int:
 
     Example: bulk-activate purge 20261124-093000-1a2b3c4d
     """
-    with opened(load(), local=local) as store:
+    with open_store(load(), local=local) as store:
         store.purge(job_id)
     click.echo(f"job {job_id} is removed", err=True)
     return 0

@@ -2,7 +2,7 @@
 
 import click
 
-from producers.connection import opened
+from producers.connection import open_store
 from producers.options import org_of
 from worker.core.errors import BadInputError
 from worker.core.rate.terms import AUTO
@@ -23,13 +23,13 @@ def command(org_id: str, rate: str) -> int:
     Example: bulk-activate set-rate 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f 50
     """
     settings = load()
-    org_id, order = org_of(org_id, "ORG"), order_of(rate)
-    with opened(settings) as store:
+    org_id, order = org_of(org_id, "ORG"), rate_order(rate)
+    with open_store(settings) as store:
         store.set_rate(settings.api_host, org_id, order)
         in_use = store.apis_in_use()
-    said = {AUTO: "is learned by the workers", DEFAULT: "is what the workers' settings say"}
-    told = said.get(order, f"is {order} requests per second")
-    click.echo(f"the rate of {org_id} at {settings.api_url} {told} from now on", err=True)
+    meanings = {AUTO: "is learned by the workers", DEFAULT: "is what the workers' settings say"}
+    meaning = meanings.get(order, f"is {order} requests per second")
+    click.echo(f"the rate of {org_id} at {settings.api_url} {meaning} from now on", err=True)
     if settings.api_url not in in_use:
         others = f" but {', '.join(sorted(in_use))}" if in_use else ""
         click.echo(
@@ -40,7 +40,7 @@ def command(org_id: str, rate: str) -> int:
     return 0
 
 
-def order_of(rate: str) -> str:
+def rate_order(rate: str) -> str:
     """What to order: 'auto', 'default', or a number in its shortest form. Raises `BadInputError`."""
     if rate in {AUTO, DEFAULT}:
         return rate

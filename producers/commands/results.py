@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from producers.connection import opened
+from producers.connection import open_store
 from producers.options import job_argument, local_option, output_option
 from worker.core.errors import BadInputError
 from worker.core.rows import Run
@@ -21,7 +21,7 @@ from worker.reports.results import Write, job_results, parse_outcomes, write_csv
 from worker.settings import load
 from worker.streams import ReaderGoneError, write_out
 
-_SHAPES: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
+_WRITERS: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
 
 
 @click.command()
@@ -48,37 +48,37 @@ def command(
     Example: bulk-activate results 20261124-093000-1a2b3c4d --outcome failed,unknown --output failed.csv
     """
     outcomes = parse_outcomes(outcome)
-    shape = _SHAPES[output_format]
+    write_rows = _WRITERS[output_format]
     if bom:
         if output_format != "csv":
             raise BadInputError(f"--bom: only CSV takes a byte order mark, not -o {output_format}")
-        shape = partial(write_csv, bom=True)
+        write_rows = partial(write_csv, bom=True)
     if output_format == "parquet":
         require_parquet()
         if output is None and sys.stdout.isatty():
             raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
-    with opened(load(), local=local) as store:
+    with open_store(load(), local=local) as store:
         rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
         missing = set(ids)
         if ids:
-            rows = _seen(rows, missing)
+            rows = _noting_found(rows, missing)
         if output is None:
-            _print(shape, rows)
+            _print(write_rows, rows)
         else:
             with whole_file(output) as file:
-                shape(rows, file.write)
+                write_rows(rows, file.write)
     if missing:
         click.echo(f"Warning: no such row in job {job_id}: {visible(', '.join(sorted(missing)))}", err=True)
     return 0
 
 
-def _print(shape: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
+def _print(write_rows: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
     # Whoever reads may have seen enough, as `head` has.
     with suppress(ReaderGoneError):
-        shape(rows, write_out)
+        write_rows(rows, write_out)
 
 
-def _seen(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:
+def _noting_found(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:
     for run in rows:
         missing.difference_update(id_ for id_ in run.ids if id_ is not None)
         yield run

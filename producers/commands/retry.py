@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from producers.connection import opened
-from producers.jobs import Request
+from producers.after_submit import after_submit
+from producers.connection import open_store
+from producers.jobs import JobRequest
 from producers.options import job_argument, job_options, limits_of
 from producers.retry import retry, retryable
-from producers.started import started
-from producers.traced import traces
+from producers.tracing import submission_tracing
 from worker.reports.results import parse_outcomes
 from worker.settings import load
 
@@ -29,8 +29,8 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
     settings = load()
     outcomes = retryable(parse_outcomes(outcome))
     # The organization is the parent's.
-    request = Request(org_id="", **limits_of(given))
-    with traces(settings) as submitting, opened(settings, check=True) as store:
-        with submitting(request) as traced:
-            child = retry(store, job_id, traced, outcomes)
-        return started(child, settings, store, watched=watched, traceparent=traced.traceparent)
+    request = JobRequest(org_id="", **limits_of(given))
+    with submission_tracing(settings) as submission_span, open_store(settings, check=True) as store:
+        with submission_span(request) as traced_request:
+            child = retry(store, job_id, traced_request, outcomes)
+        return after_submit(child, settings, store, watched=watched, traceparent=traced_request.traceparent)

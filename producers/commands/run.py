@@ -10,9 +10,9 @@ import click
 from click.core import ParameterSource
 
 from producers import show
-from producers.local import Place, UnwrittenError, make_home, resume, run
+from producers.local import RunPaths, UnwrittenError, make_home, resume, run
+from producers.next_step import next_after_run
 from producers.options import job_options, open_source, org_option, output_option, reading_options, request_of
-from producers.suggest import after_run
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State, exit_code
 from worker.core.report import Report
@@ -20,7 +20,7 @@ from worker.reports.folder import MANIFEST
 from worker.reports.parquet import require_parquet
 from worker.settings import Settings, load
 
-_WITH_RESUME: Final = frozenset({"resumed", "output", "parquet", "output_format"})
+_ALLOWED_WITH_RESUME: Final = frozenset({"resumed", "output", "parquet", "output_format"})
 
 
 @click.command()
@@ -45,18 +45,18 @@ def command(
 
     Example: bulk-activate run ids.txt --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f
     """
-    _one_of(file, resumed)
+    _require_list_or_job(file, resumed)
     if parquet:
         require_parquet()
     settings = load()
     settings.require_credential()
-    place = Place(make_home(settings.require_state_dir()), output, parquet)
+    paths = RunPaths(make_home(settings.require_state_dir()), output, parquet)
     try:
         if resumed is not None:
-            report, folder = resume(resumed, settings, place, os.environ)
+            report, folder = resume(resumed, settings, paths, os.environ)
         else:
             assert file is not None
-            report, folder = _run_list(file, given, settings, place)
+            report, folder = _run_list(file, given, settings, paths)
     except UnwrittenError as error:
         # What happened is told all the same.
         _show(error.report, output_format)
@@ -64,19 +64,19 @@ def command(
     except KeyboardInterrupt:
         click.echo("Stopped. The same command goes on where this one was.", err=True)
         return 130
-    code = finish(report, folder, output_format)
+    code = show_result(report, folder, output_format)
     if report.state in AT_REST and report.unsuccessful():
-        click.echo(after_run(report, folder), err=True)
+        click.echo(next_after_run(report, folder), err=True)
     return code
 
 
-def _run_list(file: str, given: dict[str, Any], settings: Settings, place: Place) -> tuple[Report, Path]:
+def _run_list(file: str, given: dict[str, Any], settings: Settings, paths: RunPaths) -> tuple[Report, Path]:
     request = request_of(given, settings.org_id)
     with open_source(file) as source:
-        return run(source, request, settings, place, os.environ)
+        return run(source, request, settings, paths, os.environ)
 
 
-def _one_of(file: str | None, resumed: str | None) -> None:
+def _require_list_or_job(file: str | None, resumed: str | None) -> None:
     """Raises `BadInputError` unless a list or a job is named, and for options that a job has by now."""
     if resumed is None:
         if file is None:
@@ -85,12 +85,12 @@ def _one_of(file: str | None, resumed: str | None) -> None:
     context = click.get_current_context()
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
-        if source is ParameterSource.COMMANDLINE and parameter.name not in _WITH_RESUME:
+        if source is ParameterSource.COMMANDLINE and parameter.name not in _ALLOWED_WITH_RESUME:
             name = "FILE" if parameter.name == "file" else parameter.opts[0]
             raise BadInputError(f"--resume: the job stands as it was submitted: leave {name} out")
 
 
-def finish(report: Report, folder: Path, output_format: str) -> int:
+def show_result(report: Report, folder: Path, output_format: str) -> int:
     """Shows the report and where the results are; the exit code."""
     _show(report, output_format)
     click.echo(f"\nResults: {folder}", err=True)

@@ -3,9 +3,9 @@
 import click
 
 from producers import show
-from producers.connection import opened
+from producers.connection import open_store
+from producers.next_step import next_command
 from producers.options import job_argument, local_option, output_option, seconds_of
-from producers.suggest import next_command
 from producers.watch import watch
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State, exit_code
@@ -28,9 +28,9 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None,
     limit = seconds_of("--timeout", timeout)
     if limit is not None and not watched:
         raise BadInputError("--timeout: it ends a watch: give --watch too")
-    with opened(load(), local=local) as store:
+    with open_store(load(), local=local) as store:
         if watched:
-            _require_movement(store, job_id)
+            _require_worker(store, job_id)
             report = watch(store, job_id, timeout=limit)
         else:
             store.settle_deadline(job_id)
@@ -42,7 +42,7 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None,
     return exit_code(report.state, report.unsuccessful()) if watched else 0
 
 
-def _require_movement(store: JobStore, job_id: str) -> None:
+def _require_worker(store: JobStore, job_id: str) -> None:
     """Raises `BadInputError` for a job that nothing could bring to rest while it is watched."""
     if store.where.at_work:
         return

@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from producers.connection import opened
+from producers.after_submit import after_submit
+from producers.connection import open_store
 from producers.jobs import submit
 from producers.options import job_options, open_source, org_option, reading_options, request_of
 from producers.planned import check_plan, show_survey
-from producers.started import started
-from producers.traced import traces
+from producers.tracing import submission_tracing
 from worker.settings import load
 
 
@@ -35,13 +35,19 @@ def command(file: str, planned: str | None, watched: bool, **given: Any) -> int:
     """
     settings = load()
     request = request_of(given, settings.org_id)
-    with traces(settings) as submitting, open_source(file) as source, opened(settings, check=True) as store:
+    with (
+        submission_tracing(settings) as submission_span,
+        open_source(file) as source,
+        open_store(settings, check=True) as store,
+    ):
         if planned is not None:
             check_plan(source, request.options, planned, file)
-        with submitting(request) as traced:
-            submitted = submit(source, traced, store)
-        if not submitted.new:
+        with submission_span(request) as traced_request:
+            submission = submit(source, traced_request, store)
+        if not submission.new:
             click.echo("This request was submitted before; its job:", err=True)
-        elif submitted.surveyed is not None:
-            show_survey(submitted.surveyed)
-        return started(submitted, settings, store, watched=watched, traceparent=traced.traceparent)
+        elif submission.survey is not None:
+            show_survey(submission.survey)
+        return after_submit(
+            submission, settings, store, watched=watched, traceparent=traced_request.traceparent
+        )

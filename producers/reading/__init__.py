@@ -15,7 +15,7 @@ from producers.reading.guard import check_no_secrets
 from producers.reading.manifest import ManifestCounter
 from producers.reading.options import Format, InputOptions
 from producers.reading.reader import read_list
-from producers.reading.rows import Duplicate, Malformed, Parsed, Piece, Stretch, Wellformed, gathered
+from producers.reading.rows import Duplicate, IdSpan, Malformed, Parsed, Piece, Wellformed, grouped
 from producers.reading.source import Source
 from producers.reading.survey import Survey, survey
 from worker.core.report import Manifest
@@ -23,6 +23,7 @@ from worker.core.report import Manifest
 __all__ = [
     "Duplicate",
     "Format",
+    "IdSpan",
     "InputOptions",
     "Malformed",
     "Manifest",
@@ -30,11 +31,10 @@ __all__ = [
     "Parsed",
     "Piece",
     "Source",
-    "Stretch",
     "Survey",
     "Wellformed",
     "check_no_secrets",
-    "gathered",
+    "grouped",
     "read_list",
     "reading_of",
     "survey",

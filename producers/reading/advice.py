@@ -5,29 +5,29 @@ from typing import Final
 
 from producers.reading.columns import is_heading
 
-_SHOWN: Final = 4
+_MAX_SHOWN: Final = 4
 """Characters of an id at each of its ends, at most."""
 _AROUND: Final = frozenset("\"'`,;[](){}<>")
 _WITHIN: Final = frozenset(",;|")
 
 
-def ends(id_: str) -> str:
+def abbreviated(id_: str) -> str:
     """`6f1c…7d2e`: enough to know an id by, too little to use it. Of a short one less, at most half."""
-    shown = min(_SHOWN, len(id_) // 4)
+    shown = min(_MAX_SHOWN, len(id_) // 4)
     return f"{id_[:shown]}…{id_[-shown:]}" if shown else f"{id_[: len(id_) // 2]}…"
 
 
-def advice(sample: Sequence[str], likeness: Callable[[], str]) -> Iterator[str]:
-    """`sample`: the first ids of the list. `likeness`: what the list seems to be, see `signatures`."""
+def advice(sample: Sequence[str], format_hint: Callable[[], str]) -> Iterator[str]:
+    """`sample`: the first ids of the list. `format_hint`: what the list seems to be, see `signatures`."""
     if not sample:
         yield "the list holds no id"
         return
     around = sum(id_[0] in _AROUND or id_[-1] in _AROUND for id_ in sample)
     if 2 * around > len(sample):
         odd = "most ids begin or end with a quote, a bracket or a comma, which is hardly part of them"
-        yield odd + likeness()
+        yield odd + format_hint()
     elif 2 * sum(not _WITHIN.isdisjoint(id_) for id_ in sample) > len(sample):
-        yield f"most ids hold a comma, a semicolon or a bar, as if a line were more than an id{likeness()}"
+        yield f"most ids hold a comma, a semicolon or a bar, as if a line were more than an id{format_hint()}"
     if _is_heading(sample):
         yield "the first id looks like a heading: is it one? It would be sent"
 

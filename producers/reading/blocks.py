@@ -24,11 +24,11 @@ class Overlong(NamedTuple):
     line: int
 
 
-def blocks(pieces: Iterable[bytes]) -> Iterator[Block | Overlong]:
-    """The lines of a stream of which `pieces` are consecutive parts, without byte order marks before them."""
+def blocks(chunks: Iterable[bytes]) -> Iterator[Block | Overlong]:
+    """The lines of a stream of which `chunks` are consecutive parts, without byte order marks before them."""
     cutter = _Cutter()
-    for piece in pieces:
-        yield from cutter.feed(piece)
+    for chunk in chunks:
+        yield from cutter.feed(chunk)
     yield from cutter.end()
 
 
@@ -38,11 +38,11 @@ class _Cutter:
         self._rest = b""
         self._skipping = False
 
-    def feed(self, piece: bytes) -> Iterator[Block | Overlong]:
+    def feed(self, chunk: bytes) -> Iterator[Block | Overlong]:
         if self._skipping:
-            _, line_feed, piece = piece.partition(b"\n")
+            _, line_feed, chunk = chunk.partition(b"\n")
             self._skipping = not line_feed
-        data = self._rest + piece
+        data = self._rest + chunk
         start = 0
         while len(data) - start > MAX_LINE:
             end = data.rfind(b"\n", start, start + MAX_LINE + 1) + 1

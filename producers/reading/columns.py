@@ -11,9 +11,9 @@ from worker.core.ids import looks_like_token_value
 _ID_COLUMN: Final = "id"
 _HEADERS: Final = frozenset({"id", "ids", "tokenid", "tokenids", "apitokenid", "apitokenids"})
 """What a column of ids may be headed, in small letters without space, dash and underscore."""
-_LONGEST_SHOWN: Final = 32
+_MAX_SHOWN_LENGTH: Final = 32
 """Characters. A first row without a header holds ids, or secrets; a column's name is rarely longer."""
-_MOST_SHOWN: Final = 20
+_MAX_SHOWN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ def layout(cells: Sequence[str], column: str | None, name: str) -> Layout:
     if index is not None:
         return Layout(index, has_header=True, is_ours=ours, header=header, width=len(cells))
     if column is None:
-        raise UnreadableError(f"{name}: no column id; --column takes a name or a number; {_found(cells)}")
+        raise UnreadableError(f"{name}: no column id; --column takes a name or a number; {_describe(cells)}")
     if not (column.isascii() and column.isdecimal()):
-        raise UnreadableError(f"{name}: no column {column} (--column); {_found(cells)}")
+        raise UnreadableError(f"{name}: no column {column} (--column); {_describe(cells)}")
     index = int(column) - 1 if len(column) < 6 else len(cells)  # noqa: PLR2004  No CSV is that wide.
     if not 0 <= index < len(cells):
-        raise UnreadableError(f"{name}: no column number {column} (--column); {_found(cells)}")
+        raise UnreadableError(f"{name}: no column number {column} (--column); {_describe(cells)}")
     headed = ours or is_heading(cells[index])
     return Layout(index, has_header=headed, is_ours=ours, header=header, width=None)
 
@@ -81,14 +81,14 @@ def is_heading(cell: str) -> bool:
     return "".join(cell.lower().split()).replace("_", "").replace("-", "") in _HEADERS
 
 
-def _found(cells: Sequence[str]) -> str:
+def _describe(cells: Sequence[str]) -> str:
     """The columns for a message; nothing that may be an id or a secret in a list without a header."""
-    names = ", ".join(_shown(number, cell) for number, cell in enumerate(cells[:_MOST_SHOWN], 1))
+    names = ", ".join(_shown(number, cell) for number, cell in enumerate(cells[:_MAX_SHOWN], 1))
     columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
-    return f"found {columns}: {names}{', ...' if len(cells) > _MOST_SHOWN else ''}"
+    return f"found {columns}: {names}{', ...' if len(cells) > _MAX_SHOWN else ''}"
 
 
 def _shown(number: int, cell: str) -> str:
-    if len(cell) > _LONGEST_SHOWN or looks_like_token_value(cell) or not cell.isprintable() or not cell:
+    if len(cell) > _MAX_SHOWN_LENGTH or looks_like_token_value(cell) or not cell.isprintable() or not cell:
         return f"(number {number})"
     return cell

@@ -11,7 +11,7 @@ Record = tuple[int, list[str] | str]
 """The first physical line, and the cells; of a broken record each line, and why."""
 
 
-class NoText(str):
+class NonTextCell(str):
     """A cell that holds something else than text, shown as text. No id, and `why`."""
 
     __slots__ = ("why",)

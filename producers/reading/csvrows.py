@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from producers.reading.columns import Layout, UnreadableError, layout
-from producers.reading.csvrecords import NoText, Record
+from producers.reading.csvrecords import NonTextCell, Record
 from producers.reading.dialect import is_directive, is_our_header
 from producers.reading.rows import Malformed, Row, checked, trimmed
 from worker.core.formulas import unguarded
@@ -16,43 +16,43 @@ def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iter
     have its own columns. Raises UnreadableError if the column is not there, or if the first record is broken:
     it might be the header.
     """
-    where: Layout | None = None
+    table: Layout | None = None
     for line, cells in records:
-        if where is None:
+        if table is None:
             if isinstance(cells, str):
                 raise UnreadableError(f"{name}: line {line}, the first of the CSV: {cells}; mend it")
             if _is_blank(cells) or is_directive(cells):
                 continue
-            where = layout([trimmed(cell) for cell in cells], column, name)
-            if where.has_header:
+            table = layout([trimmed(cell) for cell in cells], column, name)
+            if table.has_header:
                 continue
         if isinstance(cells, str):
             yield Malformed(line, cells)
-        elif where.is_ours and "id" in cells and is_our_header(header := [trimmed(cell) for cell in cells]):
-            where = layout(header, column, name)
-        elif (row := _row(line, cells, where)) is not None:
+        elif table.is_ours and "id" in cells and is_our_header(header := [trimmed(cell) for cell in cells]):
+            table = layout(header, column, name)
+        elif (row := _row(line, cells, table)) is not None:
             yield row
 
 
-def _row(line: int, cells: list[str], where: Layout) -> Row | None:
+def _row(line: int, cells: list[str], table: Layout) -> Row | None:
     """The row for a record; None for a blank one, and for a header or directive of a file joined to this."""
-    cell = cells[where.index] if len(cells) > where.index else ""
+    cell = cells[table.index] if len(cells) > table.index else ""
     text = trimmed(cell)
     if is_directive(cells) or (not text and _is_blank(cells)):
         return None
-    if len(cells) <= where.index:
-        return Malformed(line, f"{len(cells)} cells, the id is expected in cell {where.index + 1}")
-    if where.has_header and text == where.header[where.index] and _is_header(cells, where):
+    if len(cells) <= table.index:
+        return Malformed(line, f"{len(cells)} cells, the id is expected in cell {table.index + 1}")
+    if table.has_header and text == table.header[table.index] and _is_header(cells, table):
         return None
-    if where.width is not None and len(cells) > where.width and not _is_blank(cells[where.width :]):
-        return Malformed(line, f"{len(cells)} cells, at most {where.width} expected; is a quote missing?")
-    if isinstance(cell, NoText):
+    if table.width is not None and len(cells) > table.width and not _is_blank(cells[table.width :]):
+        return Malformed(line, f"{len(cells)} cells, at most {table.width} expected; is a quote missing?")
+    if isinstance(cell, NonTextCell):
         return Malformed(line, cell.why)
-    return checked(line, unguarded(text) if where.is_ours else text)
+    return checked(line, unguarded(text) if table.is_ours else text)
 
 
-def _is_header(cells: list[str], where: Layout) -> bool:
-    return tuple(map(trimmed, cells)) == where.header
+def _is_header(cells: list[str], table: Layout) -> bool:
+    return tuple(map(trimmed, cells)) == table.header
 
 
 def _is_blank(cells: list[str]) -> bool:

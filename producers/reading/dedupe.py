@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from producers.reading.rows import Duplicate, Malformed, Parsed, Piece, Stretch
+from producers.reading.rows import Duplicate, IdSpan, Malformed, Parsed, Piece
 
 _BUCKETS: Final = 64
 """Hashes are looked through in so many parts, so that the sets made for it stay small."""
-_FIRST_LOOK: Final = 100_000
+_FIRST_SEARCH: Final = 100_000
 _GROWTH: Final = 4
 """Times as many hashes as after the last look, at the next: lists of few ids, repeated, stay small."""
 
@@ -25,28 +25,28 @@ class Hashes:
     def __init__(self) -> None:
         self._buckets = [array("q") for _ in range(_BUCKETS)]
         self._count = 0
-        self._next_look = _FIRST_LOOK
+        self._next_search = _FIRST_SEARCH
         self._repeated: set[int] = set()
 
     def add(self, ids: Sequence[str]) -> None:
         buckets, mask = self._buckets, _BUCKETS - 1
-        for found in map(hash, ids):
-            buckets[found & mask].append(found)
+        for hashed in map(hash, ids):
+            buckets[hashed & mask].append(hashed)
         self._count += len(ids)
-        if self._count >= self._next_look:
-            self._look()
-            self._next_look = max(_FIRST_LOOK, _GROWTH * self._count)
+        if self._count >= self._next_search:
+            self._find_repeated()
+            self._next_search = max(_FIRST_SEARCH, _GROWTH * self._count)
 
     def repeated(self) -> set[int]:
         """Those met more than once."""
-        self._look()
+        self._find_repeated()
         return self._repeated
 
-    def _look(self) -> None:
+    def _find_repeated(self) -> None:
         for number, bucket in enumerate(self._buckets):
             once = set(bucket)
             if len(once) < len(bucket):
-                self._repeated.update(found for found, times in Counter(bucket).items() if times > 1)
+                self._repeated.update(hashed for hashed, times in Counter(bucket).items() if times > 1)
                 self._buckets[number] = array("q", once)
         self._count = sum(map(len, self._buckets))
 
@@ -58,16 +58,16 @@ def without_duplicates(pieces: Iterable[Parsed], repeated: set[int]) -> Iterator
         if isinstance(piece, Malformed) or repeated.isdisjoint(map(hash, piece.ids)):
             yield piece
         else:
-            yield from _parted(piece, repeated, first_line)
+            yield from _split(piece, repeated, first_line)
 
 
-def _parted(stretch: Stretch, repeated: set[int], first_line: dict[str, int]) -> Iterator[Piece]:
+def _split(id_span: IdSpan, repeated: set[int], first_line: dict[str, int]) -> Iterator[Piece]:
     start = 0
-    for place, (line, id_) in enumerate(zip(stretch.lines, stretch.ids, strict=True)):
+    for position, (line, id_) in enumerate(zip(id_span.lines, id_span.ids, strict=True)):
         if hash(id_) in repeated and (first := first_line.setdefault(id_, line)) != line:
-            if start < place:
-                yield Stretch(stretch.lines[start:place], stretch.ids[start:place])
+            if start < position:
+                yield IdSpan(id_span.lines[start:position], id_span.ids[start:position])
             yield Duplicate(line, id_, first)
-            start = place + 1
-    if start < len(stretch.ids):
-        yield Stretch(stretch.lines[start:], stretch.ids[start:])
+            start = position + 1
+    if start < len(id_span.ids):
+        yield IdSpan(id_span.lines[start:], id_span.ids[start:])

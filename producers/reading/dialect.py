@@ -11,7 +11,7 @@ from producers.reading.source import Source
 OURS: Final = frozenset({"line", "id", "outcome"})
 """Headers that only our own results have together, whatever stands beside them."""
 _SEPARATORS: Final = ",;\t|"
-_LOOKED_AT: Final = 10
+_MAX_LINES: Final = 10
 """Lines."""
 
 
@@ -27,7 +27,7 @@ def is_directive(cells: Sequence[str]) -> bool:
     )
 
 
-def our_separator(source: Source) -> str | None:
+def own_separator(source: Source) -> str | None:
     """What parts the cells of our own results, perhaps saved again by a spreadsheet; None in any other file.
 
     The header is known by its names alone, with a byte order mark, CRLF or a `sep=` line before it too.
@@ -46,7 +46,7 @@ def separator_of(source: Source) -> str:
     first = next(iter(_head(source)), "")
     if is_directive([first]) and len(first) > len("sep="):
         return first[len("sep=")]
-    return our_separator(source) or ","
+    return own_separator(source) or ","
 
 
 def _head(source: Source) -> list[str]:
@@ -54,7 +54,7 @@ def _head(source: Source) -> list[str]:
     first = next(source.lines(), None)
     if not isinstance(first, Block):
         return []
-    lines = first.data[: 64 * 1024].decode(errors="replace").split("\n", _LOOKED_AT)[:_LOOKED_AT]
+    lines = first.data[: 64 * 1024].decode(errors="replace").split("\n", _MAX_LINES)[:_MAX_LINES]
     return [text for line in lines if (text := trimmed(line))]
 
 

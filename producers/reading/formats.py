@@ -8,12 +8,12 @@ from urllib.parse import quote
 from producers.reading.columns import UnreadableError
 from producers.reading.csvrecords import Record, csv_records
 from producers.reading.csvrows import table_rows
-from producers.reading.dialect import our_separator, separator_of
+from producers.reading.dialect import own_separator, separator_of
 from producers.reading.ndjson import ndjson_rows
 from producers.reading.options import Format, InputOptions
 from producers.reading.plain import plain_rows
-from producers.reading.rows import Parsed, gathered
-from producers.reading.signatures import likeness
+from producers.reading.rows import Parsed, grouped
+from producers.reading.signatures import format_hint
 from producers.reading.source import Source
 from producers.reading.workbook import sheet_records
 from worker.core.errors import BadInputError
@@ -39,14 +39,14 @@ def parse(source: Source, options: InputOptions) -> Iterator[Parsed]:
     _check_options(source, options, kind)
     match kind:
         case "ndjson":
-            return gathered(ndjson_rows(source.lines(), options.field))
+            return grouped(ndjson_rows(source.lines(), options.field))
         case "lines":
             return plain_rows(source.lines())
         case _:
-            return _told(
+            return _with_hint(
                 source,
                 kind,
-                gathered(table_rows(_records(source, options, kind), source.name, options.column)),
+                grouped(table_rows(_records(source, options, kind), source.name, options.column)),
             )
 
 
@@ -61,7 +61,7 @@ def format_of(source: Source, options: InputOptions) -> Format:
         return "csv"
     if options.field is not None:
         return "ndjson"
-    return "csv" if our_separator(source) is not None else "lines"
+    return "csv" if own_separator(source) is not None else "lines"
 
 
 def reading_of(source: Source, options: InputOptions) -> str:
@@ -85,12 +85,12 @@ def _records(source: Source, options: InputOptions, kind: Format) -> Iterator[Re
     return csv_records(source.lines(), separator)
 
 
-def _told(source: Source, kind: Format, rows: Iterator[Parsed]) -> Iterator[Parsed]:
+def _with_hint(source: Source, kind: Format, rows: Iterator[Parsed]) -> Iterator[Parsed]:
     """With what the file seems to be instead, where its ids cannot be found."""
     try:
         yield from rows
     except UnreadableError as error:
-        raise BadInputError(f"{error}{likeness(source, kind)}") from None
+        raise BadInputError(f"{error}{format_hint(source, kind)}") from None
 
 
 def _check_options(source: Source, options: InputOptions, kind: Format) -> None:

@@ -4,7 +4,7 @@ from itertools import chain
 
 from producers.reading.formats import parse
 from producers.reading.options import InputOptions
-from producers.reading.rows import Stretch
+from producers.reading.rows import IdSpan
 from producers.reading.source import Source
 from worker.core.errors import BadInputError
 from worker.core.ids import is_list_of_token_values
@@ -17,8 +17,8 @@ def check_no_secrets(source: Source, options: InputOptions) -> None:
     """
     if options.allow_token_like_ids:
         return
-    stretches = (piece.ids for piece in parse(source, options) if isinstance(piece, Stretch))
-    if is_list_of_token_values(chain.from_iterable(stretches)):
+    spans = (piece.ids for piece in parse(source, options) if isinstance(piece, IdSpan))
+    if is_list_of_token_values(chain.from_iterable(spans)):
         raise BadInputError(
             f"{source.name}: most lines look like token values, which are secrets; expected token ids, "
             "not token values. Nothing was stored or sent. If they are ids, add --allow-token-like-ids"

@@ -1,6 +1,6 @@
 """What a list holds, in numbers."""
 
-from producers.reading.rows import Duplicate, Piece, Stretch
+from producers.reading.rows import Duplicate, IdSpan, Piece
 from worker.core.report import Manifest
 
 
@@ -13,7 +13,7 @@ class ManifestCounter:
         self._malformed = 0
 
     def count(self, piece: Piece) -> None:
-        if isinstance(piece, Stretch):
+        if isinstance(piece, IdSpan):
             self._unique += len(piece.ids)
         elif isinstance(piece, Duplicate):
             self._duplicates += 1

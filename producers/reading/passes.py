@@ -10,7 +10,7 @@ from typing import IO, Protocol
 
 from worker.core.errors import BadInputError
 
-PIECE = 1024 * 1024
+CHUNK = 1024 * 1024
 """Bytes read at once."""
 
 
@@ -18,37 +18,37 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def raw_pieces(file: IO[bytes], name: str) -> Iterator[bytes]:
+def raw_chunks(file: IO[bytes], name: str) -> Iterator[bytes]:
     """The bytes of `file` as they are. Passes over the same file do not disturb each other."""
     with io.BufferedReader(_FromStart(file)) as stream:
-        yield from _pieces(stream, name)
+        yield from _chunks(stream, name)
 
 
-def unpacked_pieces(file: IO[bytes], name: str) -> Iterator[bytes]:
+def unpacked_chunks(file: IO[bytes], name: str) -> Iterator[bytes]:
     """The bytes of the text within the gzip `file`. Raises BadInputError where it is damaged."""
-    with io.BufferedReader(_FromStart(file), PIECE) as packed, gzip.GzipFile(fileobj=packed) as stream:
-        yield from _pieces(stream, name)
+    with io.BufferedReader(_FromStart(file), CHUNK) as packed, gzip.GzipFile(fileobj=packed) as stream:
+        yield from _chunks(stream, name)
 
 
-def in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of `pieces`, in UTF-16 with its byte order mark, as UTF-8 without one.
+def in_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The text of `chunks`, in UTF-16 with its byte order mark, as UTF-8 without one.
 
     What is no character becomes U+FFFD, which no id may hold: the line that has it is malformed.
     """
     decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
-    for piece in pieces:
-        yield decoder.decode(piece).encode()
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode()
     yield decoder.decode(b"", final=True).encode()
 
 
-def _pieces(stream: _Readable, name: str) -> Iterator[bytes]:
-    while piece := _read(stream, name):
-        yield piece
+def _chunks(stream: _Readable, name: str) -> Iterator[bytes]:
+    while chunk := _read(stream, name):
+        yield chunk
 
 
 def _read(stream: _Readable, name: str) -> bytes:
     try:
-        return stream.read(PIECE)
+        return stream.read(CHUNK)
     except EOFError as error:
         raise BadInputError(f"{name}: the gzip data is cut short; copy or pack the file again") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -68,7 +68,7 @@ class _FromStart(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview[int]", /) -> int:  # type: ignore[override]
-        piece = os.pread(self._descriptor, len(buffer), self._position)
-        self._position += len(piece)
-        buffer[: len(piece)] = piece
-        return len(piece)
+        chunk = os.pread(self._descriptor, len(buffer), self._position)
+        self._position += len(chunk)
+        buffer[: len(chunk)] = chunk
+        return len(chunk)

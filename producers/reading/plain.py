@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from producers.reading.blocks import MAX_LINE, Block, Overlong
-from producers.reading.rows import Malformed, Parsed, Row, Stretch, checked, gathered, trimmed
+from producers.reading.rows import IdSpan, Malformed, Parsed, Row, checked, grouped, trimmed
 from worker.core.ids import MAX_ID_LENGTH
 
 _ORDINARY = bytes(range(0x21, 0x7F)) + b"\n"
@@ -17,14 +17,14 @@ def plain_rows(blocks: Iterable[Block | Overlong]) -> Iterator[Parsed]:
 def _rows(block: Block | Overlong) -> Iterable[Parsed]:
     if isinstance(block, Overlong):
         return [Malformed(block.line, overlong_line())]
-    return _ordinary_rows(block) or gathered(_any_rows(block))
+    return _ordinary_rows(block) or grouped(_any_rows(block))
 
 
 def overlong_line() -> str:
     return f"longer than {MAX_LINE} bytes"
 
 
-def _ordinary_rows(block: Block) -> list[Stretch] | None:
+def _ordinary_rows(block: Block) -> list[IdSpan] | None:
     """The rows of a block in which every line is an id beyond doubt, some times faster; else None.
 
     Beyond doubt: printable ASCII without a space, and no line blank or too long.
@@ -35,7 +35,7 @@ def _ordinary_rows(block: Block) -> list[Stretch] | None:
     lengths = set(map(len, ids))
     if min(lengths) == 0 or max(lengths) > MAX_ID_LENGTH:
         return None
-    return [Stretch(range(block.first, block.first + len(ids)), ids)]
+    return [IdSpan(range(block.first, block.first + len(ids)), ids)]
 
 
 def _any_rows(block: Block) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from worker.core.ids import malformed
 
-_LONGEST: Final = 2000
+_MAX_SPAN: Final = 2000
 """Rows gathered into one stretch."""
 
 
@@ -15,7 +15,7 @@ class Wellformed(NamedTuple):
     id: str
 
 
-class Stretch(NamedTuple):
+class IdSpan(NamedTuple):
     """Well-formed rows that follow each other, passed on together: a Python call for each would take longer
     than all else that is done with them.
     """
@@ -38,8 +38,8 @@ class Duplicate(NamedTuple):
 
 
 Row = Wellformed | Malformed
-Parsed = Stretch | Malformed
-Piece = Stretch | Malformed | Duplicate
+Parsed = IdSpan | Malformed
+Piece = IdSpan | Malformed | Duplicate
 
 _BLANK = " \t\r\n\ufeff"
 """A byte order mark counts as blank: files joined by `cat` hold one at the head of each."""
@@ -55,19 +55,19 @@ def checked(line: int, text: str) -> Row:
     return Wellformed(line, text) if why is None else Malformed(line, why)
 
 
-def gathered(rows: Iterable[Row]) -> Iterator[Parsed]:
+def grouped(rows: Iterable[Row]) -> Iterator[Parsed]:
     lines: list[int] = []
     ids: list[str] = []
     for row in rows:
         if isinstance(row, Wellformed):
             lines.append(row.line)
             ids.append(row.id)
-            if len(ids) < _LONGEST:
+            if len(ids) < _MAX_SPAN:
                 continue
         if ids:
-            yield Stretch(lines, ids)
+            yield IdSpan(lines, ids)
             lines, ids = [], []
         if isinstance(row, Malformed):
             yield row
     if ids:
-        yield Stretch(lines, ids)
+        yield IdSpan(lines, ids)

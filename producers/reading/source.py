@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from producers.reading.blocks import Block, Overlong, blocks
-from producers.reading.passes import PIECE, in_utf8, raw_pieces, unpacked_pieces
+from producers.reading.passes import CHUNK, in_utf8, raw_chunks, unpacked_chunks
 from producers.reading.workbook import read_sheet
 from worker.core.errors import BadInputError
 
@@ -43,7 +43,7 @@ class Source:
         Raises BadInputError if it cannot be read, or is damaged gzip.
         """
         if path == STDIN:
-            return cls("standard input", _spooled(stdin or sys.stdin.buffer, "standard input"))
+            return cls("standard input", _spool(stdin or sys.stdin.buffer, "standard input"))
         try:
             file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115  `close` closes it.
         except OSError as error:
@@ -52,7 +52,7 @@ class Source:
             ) from error
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             with file:
-                return cls(path, _spooled(file, path))
+                return cls(path, _spool(file, path))
         return cls(path, file)
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
@@ -101,11 +101,11 @@ class Source:
         return blocks(self._text())
 
     def _text(self) -> Iterator[bytes]:
-        return in_utf8(self._pieces()) if self._is_utf_16 else self._pieces()
+        return in_utf8(self._chunks()) if self._is_utf_16 else self._chunks()
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[bytes]:
         try:
-            yield from (unpacked_pieces if self.is_gzip else raw_pieces)(self._file, self.name)
+            yield from (unpacked_chunks if self.is_gzip else raw_chunks)(self._file, self.name)
         except BadInputError:
             self._check_unchanged()  # Which would explain the damage.
             raise
@@ -113,19 +113,19 @@ class Source:
 
     def _hash(self) -> str:
         digest = hashlib.sha256()
-        for piece in raw_pieces(self._file, self.name):
-            digest.update(piece)
+        for chunk in raw_chunks(self._file, self.name):
+            digest.update(chunk)
         return digest.hexdigest()
 
     def _check_whole(self) -> None:
         if self.is_gzip and not self.size:
             raise BadInputError(f"{self.name}: the gzip data is cut short; copy or pack the file again")
         if self.is_gzip:
-            for _ in self._pieces():
+            for _ in self._chunks():
                 pass  # Its end tells whether it is whole.
 
     def _begins_as_utf_16(self) -> bool:
-        first = next(self._pieces(), b"")
+        first = next(self._chunks(), b"")
         return first.startswith(_UTF_16) and not first.startswith(codecs.BOM_UTF32_LE)
 
     def _check_unchanged(self) -> None:
@@ -137,17 +137,17 @@ class Source:
         return found.st_size, found.st_mtime_ns
 
 
-def _spooled(stream: IO[bytes], name: str) -> IO[bytes]:
+def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
     """What is left of `stream`, in a temporary file that is unlinked and 0600 from the start."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115  The source closes it.
     try:
-        shutil.copyfileobj(stream, spool, PIECE)
+        shutil.copyfileobj(stream, spool, CHUNK)
         spool.flush()
     except OSError as error:
         spool.close()
-        place = tempfile.gettempdir()
+        folder = tempfile.gettempdir()
         raise BadInputError(
-            f"{name}: copying it to {place} failed: {error.strerror}; TMPDIR can name another place"
+            f"{name}: copying it to {folder} failed: {error.strerror}; TMPDIR can name another place"
         ) from error
     except BaseException:
         spool.close()

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from producers.reading.advice import advice, ends
+from producers.reading.advice import abbreviated, advice
 from producers.reading.dedupe import Hashes
 from producers.reading.formats import format_of, parse
 from producers.reading.options import InputOptions
 from producers.reading.rows import Malformed
-from producers.reading.signatures import is_archive, likeness
+from producers.reading.signatures import format_hint, is_archive
 from producers.reading.source import Source
 from worker.core.errors import BadInputError
 
 _SAMPLE: Final = 1000
 """Ids, from the top of the list, that advice is drawn from."""
-_FAULTS: Final = 3
+_MAX_KINDS: Final = 3
 """Kinds of faults that a message tells."""
 
 
@@ -54,21 +54,21 @@ def survey(source: Source, options: InputOptions) -> Survey:
         if len(sample) < _SAMPLE:
             sample += piece.ids[: _SAMPLE - len(sample)]
     kind = format_of(source, options)
-    seems = partial(likeness, source, kind)
-    is_other = faults.count > rows or (faults.count > 0 and is_archive(source, kind))
-    if is_other and not options.allow_malformed:
+    hint = partial(format_hint, source, kind)
+    is_no_list = faults.count > rows or (faults.count > 0 and is_archive(source, kind))
+    if is_no_list and not options.allow_malformed:
         others = f", or send the other {rows:,} alone with --allow-malformed" if rows else ""
         # Of what is another thing no line is to be sent.
-        cure = seems() or f"; mend the list{others}"
+        cure = hint() or f"; mend the list{others}"
         raise BadInputError(
             f"{source.name}: {faults.count:,} of {rows + faults.count:,} lines are malformed, and nothing was"
             f" stored or sent: {faults.commonest()}{cure}"
         )
     return Survey(
         hashes.repeated(),
-        ends(sample[0]) if sample else "",
-        ends(last) if last else "",
-        tuple(advice(sample, seems)),
+        abbreviated(sample[0]) if sample else "",
+        abbreviated(last) if last else "",
+        tuple(advice(sample, hint)),
     )
 
 
@@ -87,8 +87,8 @@ class _Faults:
         self._examples.setdefault(kind, row)
 
     def commonest(self) -> str:
-        told = ((count, self._examples[kind]) for kind, count in self._kinds.most_common(_FAULTS))
-        return ", ".join(f"{count:,} like line {row.line} ({row.why})" for count, row in told)
+        examples = ((count, self._examples[kind]) for kind, count in self._kinds.most_common(_MAX_KINDS))
+        return ", ".join(f"{count:,} like line {row.line} ({row.why})" for count, row in examples)
 
 
 _NUMBER: Final = re.compile(r"\d+")

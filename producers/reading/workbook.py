@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Final
 
-from producers.reading.csvrecords import NoText, Record
+from producers.reading.csvrecords import NonTextCell, Record
 from worker.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def as_text(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return NoText(
+        return NonTextCell(
             str(cell), f"a cell of kind {type(cell).__name__}, expected text; format the column as text"
         )
     if abs(cell) >= _EXACT:
-        return NoText(
+        return NonTextCell(
             str(cell), "a number of more than 15 digits, which Excel does not keep; format the column as text"
         )
     return str(int(cell)) if cell == int(cell) else repr(cell)

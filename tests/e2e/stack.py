@@ -29,7 +29,7 @@ BULK_ACTIVATE: Final = str(Path(sys.executable).with_name("bulk-activate"))
 CELERY: Final = str(Path(sys.executable).with_name("celery"))
 ORG: Final = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
 TOKEN: Final = "an-owners-API-token-that-must-show-up-nowhere"
-PATIENCE: Final = 90.0
+TIMEOUT: Final = 90.0
 """Seconds before a test gives up. Never a measure: what is waited for is an event."""
 
 
@@ -51,7 +51,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> Done:
     """Runs `bulk-activate` to its end."""
     data = given.encode() if isinstance(given, str) else given
-    code, out, err = warm.run(arguments, environment(settings), data, PATIENCE)
+    code, out, err = warm.run(arguments, environment(settings), data, TIMEOUT)
     return Done(code, out.decode(), err.decode())
 
 
@@ -100,7 +100,7 @@ def simulator_process(*options: str) -> Iterator[Simulator]:
     try:
         yield Simulator(json.loads(process.stdout.readline())["url"])
     finally:
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT)
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Stack:
         for child in self.children:
             child.terminate()
         for child in self.children:
-            child.wait(PATIENCE)
+            child.wait(TIMEOUT)
 
     def cli(self, *arguments: str, given: str | None = None, **settings: str) -> Done:
         return cli(*arguments, given=given, REDIS_URL=self.redis_url, **settings)
@@ -173,7 +173,7 @@ def new_ids(count: int) -> list[str]:
     return [str(uuid.uuid4()) for _ in range(count)]
 
 
-def until(true: Callable[[], bool], patience: float = PATIENCE) -> None:
+def until(true: Callable[[], bool], patience: float = TIMEOUT) -> None:
     """Waits for an event that can only be seen by looking."""
     ends = time.monotonic() + patience
     while not true():

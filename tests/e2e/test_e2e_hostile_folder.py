@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import CELERY, ORG, PATIENCE, TOKEN, Done, Simulator, Stack, cli, environment, until
+from tests.e2e.stack import CELERY, ORG, TIMEOUT, TOKEN, Done, Simulator, Stack, cli, environment, until
 
 ROOT = Path(__file__).parents[2]
 OPTIONAL = ("brotli", "celeryconfig", "gevent", "eventlet", "orjson", "simplejson", "uvloop", "usercustomize")
@@ -68,7 +68,7 @@ def test_a_team_s_commands_import_nothing_of_the_current_folder(
     assert looked.code == 0, looked.out
     assert len(stack.rows(job_id)) == 3
     worker.terminate()
-    worker.wait(PATIENCE)
+    worker.wait(TIMEOUT)
     assert imported(folder) == []
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.stack import (
     BULK_ACTIVATE,
     ORG,
-    PATIENCE,
+    TIMEOUT,
     TOKEN,
     Done,
     Simulator,
@@ -50,7 +50,7 @@ def slow_run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        until(lambda: api.stats()["requests"] > before + 3, 2 * PATIENCE)
+        until(lambda: api.stats()["requests"] > before + 3, 2 * TIMEOUT)
         yield process
 
 
@@ -58,7 +58,7 @@ def interrupted(api: Simulator, tmp_path: Path, path: Path) -> str:
     """A run that Ctrl-C ended; its job."""
     with slow_run(api, tmp_path, path) as process:
         interrupt(process)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130, err
     found = re.search(rb"^Job (\S+)$", err, flags=re.MULTILINE)
     assert found
@@ -162,7 +162,7 @@ def test_while_a_run_is_at_work_its_own_server_is_asked(api: Simulator, tmp_path
         assert _servers(process) == servers
         ended = local(tmp_path, "cancel", job["job_id"])
         assert ended.code == 0, ended.err
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT)
     assert process.returncode == 4
     assert local(tmp_path, "status", job["job_id"], "-o", "json").json()["state"] == "cancelled"
 
@@ -177,7 +177,7 @@ def test_a_job_whose_run_was_killed_is_cancelled_without_a_worker(api: Simulator
     with slow_run(api, tmp_path, path) as process:
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    psutil.wait_procs(family, PATIENCE)
+    psutil.wait_procs(family, TIMEOUT)
     (job,) = local(tmp_path, "list", "-o", "json").json()
     watched = local(tmp_path, "status", job["job_id"], "--watch")
     assert (watched.code, f"run --resume {job['job_id']}" in watched.err) == (2, True)
@@ -222,7 +222,7 @@ def test_results_that_could_not_be_written_are_not_lost_and_nothing_is_sent_agai
         with slow_run(api, tmp_path, path, *options) as process:
             shutil.rmtree(output)
             output.write_text("in the way")
-            out, err = process.communicate(timeout=PATIENCE)
+            out, err = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 2
         assert b"Traceback" not in err
         assert b'"state": "completed"' in out

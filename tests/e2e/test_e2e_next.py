@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from producers.suggest import after_run, next_command
+from producers.next_step import next_after_run, next_command
 from tests.core.stored import job, made
 from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
 from tests.servers import missing
@@ -42,10 +42,10 @@ def test_after_a_run_the_folder_has_what_is_left() -> None:
     refused = FailureGroup("TOKEN_NOT_FOUND", "no", 1, 200, [], retryable=False)
     report = made(job(State.COMPLETED, total=2, n_failed=1, n_unknown=1))
     folder = Path("the results")
-    told = after_run(msgspec.structs.replace(report, failures=[refused]), folder)
+    told = next_after_run(msgspec.structs.replace(report, failures=[refused]), folder)
     assert told.startswith(f"Next: bulk-activate run 'the results/failed.csv' --org {report.org_id} ")
     hopeless = made(job(State.COMPLETED, total=2, n_failed=1, n_activated=1))
-    told = after_run(msgspec.structs.replace(hopeless, failures=[refused]), folder)
+    told = next_after_run(msgspec.structs.replace(hopeless, failures=[refused]), folder)
     assert (
         told
         == "What is not active stands in 'the results/failed.csv'; trying again mends none of the reasons"

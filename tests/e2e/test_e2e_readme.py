@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.stack import (
     ORG,
-    PATIENCE,
+    TIMEOUT,
     TOKEN,
     Done,
     Simulator,
@@ -60,7 +60,7 @@ def typed(line: str, folder: Path, env: dict[str, str]) -> Done:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
@@ -81,7 +81,7 @@ def left_running(line: str, folder: Path, env: dict[str, str]) -> Iterator[None]
         yield
     finally:
         child.send_signal(signal.SIGTERM)
-        child.wait(PATIENCE)
+        child.wait(TIMEOUT)
 
 
 @pytest.fixture

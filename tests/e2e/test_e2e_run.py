@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.stack import (
     BULK_ACTIVATE,
     ORG,
-    PATIENCE,
+    TIMEOUT,
     TOKEN,
     Simulator,
     cli,
@@ -98,7 +98,7 @@ def test_an_interrupted_run_resumes_where_it_was(
     with subprocess.Popen(command, env=slow, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as first:
         until(lambda: api.stats()["requests"] > 3)
         interrupt(first)
-        _, err = first.communicate(timeout=PATIENCE)
+        _, err = first.communicate(timeout=TIMEOUT)
     assert first.returncode == 130
     assert b"goes on" in err
     done = cli(*command[1:], **settings(api, tmp_path))
@@ -118,7 +118,7 @@ def test_a_killed_run_takes_its_processes_with_it(
         children = psutil.Process(first.pid).children(recursive=True)
         first.kill()
     assert children
-    _, alive = psutil.wait_procs(children, PATIENCE)
+    _, alive = psutil.wait_procs(children, TIMEOUT)
     assert alive == []
 
 
@@ -163,7 +163,7 @@ def test_a_second_run_in_the_same_state_folder_says_who_has_it(
         until(lambda: api.stats()["requests"] > 1)
         done = cli(*command[1:], **settings(api, tmp_path))
         interrupt(first)
-        first.wait(PATIENCE)
+        first.wait(TIMEOUT)
     assert done.code == 2
     assert "pid" in done.err or "process" in done.err
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, PATIENCE, Done, Simulator, Stack, environment, new_ids
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TIMEOUT, Done, Simulator, Stack, environment, new_ids
 
 COMMANDS = (
     "--version",
@@ -48,7 +48,7 @@ class Job:
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
             env=environment({"REDIS_URL": self.stack.redis_url}) | dict(outer),
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
         return Done(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
@@ -159,7 +159,7 @@ def test_a_run_goes_to_its_end_whoever_reads_of_it(tmp_path: Path) -> None:
             stdout=pipe,
             stderr=pipe,
             env=environment({"STATE_DIR": str(tmp_path / "state")}),
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
     assert done.returncode == 3

@@ -11,7 +11,7 @@ from tests.e2e.stack import (
     BULK_ACTIVATE,
     CELERY,
     ORG,
-    PATIENCE,
+    TIMEOUT,
     TOKEN,
     Simulator,
     Stack,
@@ -157,7 +157,7 @@ def test_a_stopped_worker_gives_back_and_sends_nothing_twice(stack: Stack, api: 
     first = stack.worker(api, rate=100)
     until(lambda: stack.report(job_id)["counts"]["activated"] > 100)
     first.terminate()
-    assert first.wait(PATIENCE) == 0
+    assert first.wait(TIMEOUT) == 0
     assert stack.report(job_id)["counts"]["ambiguous"] == 0
     stack.worker(api)
     until(lambda: stack.report(job_id)["state"] == "completed")
@@ -226,4 +226,4 @@ def test_a_reader_of_the_results_may_stop_after_a_few_rows(stack: Stack) -> None
     with results.stdout as out, results.stderr as err:
         assert out.readline().startswith(b"line,")
         out.close()
-        assert (err.read(), results.wait(PATIENCE)) == (b"", 0)
+        assert (err.read(), results.wait(TIMEOUT)) == (b"", 0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.stack import BULK_ACTIVATE, PATIENCE, Stack, environment, new_ids, until
+from tests.e2e.stack import BULK_ACTIVATE, TIMEOUT, Stack, environment, new_ids, until
 from tests.servers import RealServer, valkey9
 
 
@@ -42,7 +42,7 @@ def test_a_watch_waits_for_a_redis_that_restarts(tmp_path: Path) -> None:
             real.start()
             assert stack.cli("cancel", job_id).code == 0
             # As the job ended, not as Redis did.
-            assert process.wait(PATIENCE) == 4
+            assert process.wait(TIMEOUT) == 4
         assert said.read_text().count("it is waited for") == 1
 
 
@@ -51,5 +51,5 @@ def test_a_watch_ends_by_its_timeout_also_while_redis_is_away(tmp_path: Path) ->
         job_id = stack.submit(new_ids(30))
         with watching(stack, job_id, "--timeout", "20s") as (process, said):
             away(real, said)
-            assert process.wait(PATIENCE) == 124
+            assert process.wait(TIMEOUT) == 124
         assert f"bulk-activate status {job_id} --watch" in said.read_text()

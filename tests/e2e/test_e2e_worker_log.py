@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from producers.children import last_log_line
-from tests.e2e.stack import CELERY, PATIENCE, TOKEN, Simulator, Stack, environment, new_ids, until
+from tests.e2e.stack import CELERY, TIMEOUT, TOKEN, Simulator, Stack, environment, new_ids, until
 from worker.store import keys
 from worker.store.connect import sync_client
 
@@ -35,7 +35,7 @@ def test_a_worker_whose_process_is_killed_tells_of_it_in_json(stack: Stack, api:
     victim.send_signal(signal.SIGKILL)
     until(lambda: "starting another" in stack.log.read_text())
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(PATIENCE) == 0
+    assert worker.wait(TIMEOUT) == 0
     told = events(stack.log)
     warnings = [event for event in told if event["level"] == "warning"]
     (restarted,) = [event for event in warnings if event["event"] == "a process ended; starting another"]
@@ -51,7 +51,7 @@ def test_a_worker_that_celery_starts_says_nothing_but_json_either(stack: Stack, 
         until(lambda: client.zcard(keys.WORKERS) == 1)
     until(lambda: "ready." in stack.log.read_text())
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(PATIENCE) == 0
+    assert worker.wait(TIMEOUT) == 0
     told = events(stack.log)
     assert os.getuid() or any("superuser" in event["event"] for event in told)
 
@@ -81,7 +81,7 @@ def test_celery_multi_starts_nothing_and_says_why(tmp_path: Path) -> None:
 
 def celery(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [CELERY, *arguments], env=environment({}), capture_output=True, timeout=PATIENCE, check=False
+        [CELERY, *arguments], env=environment({}), capture_output=True, timeout=TIMEOUT, check=False
     )
 
 
@@ -104,7 +104,7 @@ def test_warnings_and_uncaught_errors_are_events() -> None:
         [sys.executable, "-c", UNCAUGHT],
         env=environment({}),
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     assert done.returncode == 1

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import redis
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, PATIENCE, Simulator, Stack, new_ids, until
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TIMEOUT, Simulator, Stack, new_ids, until
 from tests.faults.messages import junk
 from tests.faults.middlebox import OWN, Middlebox
 from tests.faults.scene import Scene, frozen, pids_of
@@ -309,7 +309,7 @@ def a_worker_of_another_api_joins(scene: Scene, rng: Random) -> Explained:
     worker = scene.stack.worker(Simulator("http://127.0.0.1:9"))
     time.sleep(rng.uniform(3, 10))
     worker.terminate()
-    assert worker.wait(PATIENCE) in ENDED
+    assert worker.wait(TIMEOUT) in ENDED
     scene.stack.children.remove(worker)
     return Explained()
 

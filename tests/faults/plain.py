@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from celery import Celery
 
-from tests.e2e.stack import PATIENCE
+from tests.e2e.stack import TIMEOUT
 from worker.store.broker import broker_conf
 
 TASK: Final = "plain.work"
@@ -81,7 +81,7 @@ class Plain:
             yield process
         finally:
             process.kill()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
     def go(self) -> None:
         """Tasks may end."""

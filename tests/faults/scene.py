@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 import redis
 
-from tests.e2e.stack import ORG, PATIENCE, Simulator, Stack, new_ids, simulator, until
+from tests.e2e.stack import ORG, TIMEOUT, Simulator, Stack, new_ids, simulator, until
 from tests.servers import RealServer, valkey9
 from worker.core.batch import MAX_BATCH
 from worker.core.rows import rows_of
@@ -105,7 +105,7 @@ class Scene:
         """The states in which the job may come to rest: an order to cancel may meet it complete."""
         return {"completed", "cancelled"} if job_id in self.cancelled else {"completed"}
 
-    def rests(self, job_id: str, patience: float = PATIENCE) -> None:
+    def rests(self, job_id: str, patience: float = TIMEOUT) -> None:
         """Waits until the job is at one of its `ends`."""
         until(lambda: self.state(job_id) in self.ends(job_id), patience)
 
@@ -157,13 +157,13 @@ class Scene:
         """SIGKILL to a worker and all its processes."""
         for pid in pids_of(worker):
             os.kill(pid, signal.SIGKILL)
-        worker.wait(PATIENCE)
+        worker.wait(TIMEOUT)
         self.forget(worker)
 
     def terminate(self, worker: Process) -> int:
         """SIGTERM, as at a rolling restart; its exit code."""
         worker.terminate()
-        code = worker.wait(PATIENCE)
+        code = worker.wait(TIMEOUT)
         self.forget(worker)
         return code
 

@@ -11,7 +11,7 @@ import psutil
 from tests.e2e.stack import (
     BULK_ACTIVATE,
     ORG,
-    PATIENCE,
+    TIMEOUT,
     TOKEN,
     Simulator,
     cli,
@@ -51,7 +51,7 @@ def test_interrupted_then_struck_by_a_power_loss_it_resumes_and_its_results_are_
         with started() as first:
             more(api, 10)
             interrupt(first)
-            assert first.wait(PATIENCE) == 130
+            assert first.wait(TIMEOUT) == 130
         assert {entry["sent"] for entry in api.world().values()} == {1}
 
         with started() as second:
@@ -63,7 +63,7 @@ def test_interrupted_then_struck_by_a_power_loss_it_resumes_and_its_results_are_
             more(api, 10)
             for process in family:
                 os.kill(process.pid, signal.SIGKILL)
-        psutil.wait_procs(family, PATIENCE)
+        psutil.wait_procs(family, TIMEOUT)
         for aof, size in written.items():
             os.truncate(aof, size)
         forgotten = MAX_BATCH * (api.stats()["requests"] - known + 8 + 20)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, PATIENCE, new_ids, until
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TIMEOUT, new_ids, until
 from tests.faults.invariant import check
 from tests.faults.proxy import proxy
 from tests.faults.scene import Scene, scene
@@ -24,7 +24,7 @@ def killed_at(made: Scene, ids: list[str], moment: Callable[[bytes], bool]) -> t
         proxy(Path(home) / "redis.sock", made.real.server.url, moment) as between,
     ):
         doomed = made.stack.start(command, REDIS_URL=between.url)
-        assert between.stopped.wait(PATIENCE)
+        assert between.stopped.wait(TIMEOUT)
         doomed.kill()
         doomed.wait()
     made.stack.children.remove(doomed)

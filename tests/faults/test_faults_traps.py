@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import PATIENCE, new_ids, until
+from tests.e2e.stack import TIMEOUT, new_ids, until
 from tests.faults.invariant import check
 from tests.faults.plain import QUEUE, Plain
 from tests.faults.proxy import proxy
@@ -54,7 +54,7 @@ def test_a_restart_of_redis_ends_a_plain_worker_that_holds_messages(tmp_path: Pa
             until(lambda: lines(plain.log, "'NoneType' object has no attribute 'hostname'") > 0)
             # It ends once its tasks have.
             plain.go()
-            assert worker.wait(PATIENCE) != 0
+            assert worker.wait(TIMEOUT) != 0
 
 
 def unacknowledged(real: RealServer) -> int:
@@ -122,7 +122,7 @@ def test_a_message_that_dies_with_a_plain_worker_is_gone(tmp_path: Path) -> None
             proxy(Path(home) / "redis.sock", real.server.url, is_noting) as between,
             plain.worker(between.url) as doomed,
         ):
-            assert between.stopped.wait(PATIENCE)
+            assert between.stopped.wait(TIMEOUT)
             doomed.kill()
             doomed.wait()
         assert unacknowledged(real) == 0
@@ -149,7 +149,7 @@ def test_a_message_that_died_with_a_worker_of_ours_is_sent_again(tmp_path: Path)
         job_id = made.stack.submit(ids)
         with proxy(Path(home) / "redis.sock", made.real.server.url, is_claiming) as between:
             doomed = made.work(REDIS_URL=between.url)
-            assert between.stopped.wait(PATIENCE)
+            assert between.stopped.wait(TIMEOUT)
             made.destroy(doomed)
         with made.client() as client:
             assert (client.llen(queue_of(job_id)), client.exists("unacked")) == (0, 0)

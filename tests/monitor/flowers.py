@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.stack import CELERY, PATIENCE, environment, until
+from tests.e2e.stack import CELERY, TIMEOUT, environment, until
 from tests.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ class Flower:
         request = urllib.request.Request(self.url + path, data, method=method)
         if user is not None:
             request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
-        return urllib.request.urlopen(request, timeout=PATIENCE)
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
 
 
 @contextmanager
@@ -82,4 +82,4 @@ def flower(
         yield running
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.stack import PATIENCE, until
+from tests.e2e.stack import TIMEOUT, until
 from tests.monitor.scrapes import ROOT
 from tests.servers import free_port, missing
 
@@ -26,14 +26,14 @@ class Prometheus:
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=TIMEOUT) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def ask(self, what: str, **query: str) -> Any:
         address = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:
             return json.load(answer)["data"]
 
     def series(self, expr: str) -> list[dict[str, Any]]:
@@ -75,4 +75,4 @@ def prometheus(home: Path, exporter_port: int) -> Iterator[Prometheus]:
         yield running
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)

@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.stack import BULK_ACTIVATE, PATIENCE, environment, until
+from tests.e2e.stack import BULK_ACTIVATE, TIMEOUT, environment, until
 from tests.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ class Exporter:
     port: int
 
     def text(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=TIMEOUT) as answer:
             return str(answer.read().decode())
 
     def answers(self) -> bool:
@@ -62,7 +62,7 @@ def exporter(redis_url: str) -> Iterator[Exporter]:
         assert process.poll() is None
         yield running
     finally:
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT)
 
 
 def legends() -> list[tuple[str, str]]:

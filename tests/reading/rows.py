@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from producers.reading import (
     Duplicate,
+    IdSpan,
     InputOptions,
     Malformed,
     Source,
-    Stretch,
     Wellformed,
     read_list,
     survey,
@@ -20,7 +20,7 @@ Row = Wellformed | Malformed | Duplicate
 def read_rows(source: Source, options: InputOptions) -> Iterator[Row]:
     surveyed = survey(source, replace(options, allow_malformed=True))
     for piece in read_list(source, options, surveyed):
-        if isinstance(piece, Stretch):
+        if isinstance(piece, IdSpan):
             assert len(piece.lines) == len(piece.ids) > 0
             yield from map(Wellformed, piece.lines, piece.ids)
         else:

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from producers.reading import (
     Duplicate,
+    IdSpan,
     InputOptions,
     Manifest,
     ManifestCounter,
     Piece,
     Source,
-    Stretch,
     read_list,
     survey,
 )
@@ -25,20 +25,20 @@ def test_each_id_passes_once_and_each_other_time_names_its_first_line(
 ) -> None:
     ids = [id_ for some in lists for id_ in some]
     lines = iter(range(1, 10 * len(ids) + 1, gap + 1))
-    stretches = [Stretch([next(lines) for _ in some], some) for some in lists]
-    placed = [pair for some in stretches for pair in zip(some.lines, some.ids, strict=True)]
+    spans = [IdSpan([next(lines) for _ in some], some) for some in lists]
+    placed = [pair for some in spans for pair in zip(some.lines, some.ids, strict=True)]
     first = {id_: line for line, id_ in reversed(placed)}
     expected = [(line, id_, first[id_]) for line, id_ in placed]
     hashes = Hashes()
-    for some in stretches:
+    for some in spans:
         hashes.add(some.ids)
-    assert list(flat(without_duplicates(stretches, hashes.repeated()))) == expected
+    assert list(flat(without_duplicates(spans, hashes.repeated()))) == expected
 
 
 def flat(pieces: Iterable[Piece]) -> Iterator[tuple[int, str, int]]:
     """Line, id, and the line where it stood first."""
     for piece in pieces:
-        if isinstance(piece, Stretch):
+        if isinstance(piece, IdSpan):
             yield from zip(piece.lines, piece.ids, piece.lines, strict=True)
         elif isinstance(piece, Duplicate):
             yield piece.line, piece.id, piece.first_line
@@ -46,9 +46,9 @@ def flat(pieces: Iterable[Piece]) -> Iterator[tuple[int, str, int]]:
 
 def test_ids_that_share_a_hash_are_told_apart() -> None:
     """As all do here, by chance as it were."""
-    stretch = Stretch([1, 2, 3, 4], ["a", "b", "a", "c"])
-    pieces = list(without_duplicates([stretch], {hash(id_) for id_ in "abc"}))
-    assert pieces == [Stretch([1, 2], ["a", "b"]), Duplicate(3, "a", 1), Stretch([4], ["c"])]
+    id_span = IdSpan([1, 2, 3, 4], ["a", "b", "a", "c"])
+    pieces = list(without_duplicates([id_span], {hash(id_) for id_ in "abc"}))
+    assert pieces == [IdSpan([1, 2], ["a", "b"]), Duplicate(3, "a", 1), IdSpan([4], ["c"])]
 
 
 def test_repeated_ids_are_found_however_many_looks_lie_between() -> None:

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from producers.reading import Duplicate, Malformed, Stretch, Wellformed, gathered
+from producers.reading import Duplicate, IdSpan, Malformed, Wellformed, grouped
 from producers.reading.blocks import MAX_LINE, Block
 from producers.reading.plain import _any_rows, _ordinary_rows
 from tests.reading.rows import Row
@@ -95,8 +95,8 @@ def test_ids_that_differ_in_letter_case_are_different(read: Read) -> None:
 def test_the_fast_way_and_the_slow_way_give_the_same_rows(data: bytes) -> None:
     fast = _ordinary_rows(Block(7, data))
     assert fast is not None
-    (slow,) = gathered(_any_rows(Block(7, data)))
-    assert isinstance(slow, Stretch)
+    (slow,) = grouped(_any_rows(Block(7, data)))
+    assert isinstance(slow, IdSpan)
     assert [(list(one.lines), one.ids) for one in fast] == [(slow.lines, slow.ids)]
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, PATIENCE, Done, environment
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TIMEOUT, Done, environment
 
 NOBODY = 54321
 """A user id without an entry in passwd."""
@@ -38,7 +38,7 @@ def loaded(folder: Path | None = None, **settings: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=True,
     )
     return done.stdout
@@ -129,7 +129,7 @@ def run(*words: str | Mapping[str, str]) -> Done:
         env=outer,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())

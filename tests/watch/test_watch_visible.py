@@ -12,7 +12,7 @@ from rich.console import Console
 
 from producers import show
 from producers.cli import _exit_code
-from producers.look import Look, line, lines
+from producers.live_view import LiveView, as_line, as_lines
 from tests.core.stored import T0, job, made
 from tests.e2e.stack import cli, environment
 from tests.reports.pages import report
@@ -52,12 +52,12 @@ def test_json_stays_exact(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_watch() -> None:
-    look = Look(evil_report(), T0, 1)
+    view = LiveView(evil_report(), T0, 1)
     console = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
-    console.print(lines(look))
+    console.print(as_lines(view))
     assert isinstance(console.file, io.StringIO)
     assert harmless(console.file.getvalue())
-    assert harmless(line(look))
+    assert harmless(as_line(view))
 
 
 TYPED = EVIL.replace("\ud83d", "\udc80")

@@ -22,7 +22,7 @@ from worker.core.skipped import MALFORMED as MALFORMED_REASON
 from worker.reports.folder import FAILED, MALFORMED, MANIFEST, RESULTS
 from worker.reports.results import MALFORMED_COLUMNS
 
-_PIECE: Final = 1024 * 1024
+_CHUNK: Final = 1024 * 1024
 _LINE, _OUTCOME, _REASON, _MESSAGE = map(COLUMNS.index, ("line", "outcome", "reason", "message"))
 
 
@@ -90,7 +90,7 @@ def _sha256(path: Path) -> str | None:
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while piece := file.read(_PIECE):
+            while piece := file.read(_CHUNK):
                 digest.update(piece)
     except OSError:
         return None

@@ -3,8 +3,8 @@
 import click
 
 from producers.connection import wake_workers
-from producers.jobs import Submitted
-from producers.suggest import next_command
+from producers.jobs import Submission
+from producers.next_step import next_command
 from producers.watch import watch
 from worker.core.job import exit_code
 from worker.settings import Settings
@@ -12,8 +12,8 @@ from worker.store.jobs import JobStore
 from worker.streams import stdout_failure
 
 
-def started(
-    job: Submitted, settings: Settings, store: JobStore, *, watched: bool, traceparent: str | None
+def after_submit(
+    job: Submission, settings: Settings, store: JobStore, *, watched: bool, traceparent: str | None
 ) -> int:
     """Prints the id alone, wakes workers; the exit code, after the watch if `watched`."""
     click.echo(job.job_id)
@@ -21,7 +21,7 @@ def started(
         click.echo(
             f"Job {job.job_id} is stored and goes on; stdout did not take its id ({failure})", err=True
         )
-    if job.surveyed is None and job.new and not job.tickets:
+    if job.survey is None and job.new and not job.tickets:
         click.echo("Warning: this job holds no id: there is nothing to do", err=True)
     wake_workers(settings, job.job_id, job.tickets, traceparent)
     if not watched:

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
-from producers.jobs import Request
+from producers.jobs import JobRequest
 from worker.settings import Settings
 from worker.traces import make_tracing
 
-Submitting = Callable[[Request], AbstractContextManager[Request]]
+SubmissionSpan = Callable[[JobRequest], AbstractContextManager[JobRequest]]
 """Gives the request as it is to be submitted, within a span of its own."""
 
 
 @contextmanager
-def traces(settings: Settings) -> Iterator[Submitting]:
+def submission_tracing(settings: Settings) -> Iterator[SubmissionSpan]:
     """At the end the span is sent: that can take seconds, so workers are to be woken before.
 
     Raises `BadSettingError`.
@@ -21,7 +21,7 @@ def traces(settings: Settings) -> Iterator[Submitting]:
     tracing = make_tracing(settings)
 
     @contextmanager
-    def submitting(request: Request) -> Iterator[Request]:
+    def submission_span(request: JobRequest) -> Iterator[JobRequest]:
         if tracing is None:
             yield request
             return
@@ -29,7 +29,7 @@ def traces(settings: Settings) -> Iterator[Submitting]:
             yield replace(request, traceparent=traceparent)
 
     try:
-        yield submitting
+        yield submission_span
     finally:
         if tracing is not None:
             tracing.close()

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from producers.speed import Now
+from producers.speed import CurrentSpeed
 from worker.core.duration import show_duration
 from worker.core.job import ReasonCode, State
 from worker.core.outcome import Outcome
@@ -18,7 +18,7 @@ from worker.core.reason import MAX_NAME
 from worker.core.report import Report
 from worker.core.visible import visible
 
-_SHOWN: Final = (
+_COLOURS: Final = (
     (Outcome.ACTIVATED, "green"),
     (Outcome.ALREADY_ACTIVE, "cyan"),
     (Outcome.FAILED, "red"),
@@ -27,28 +27,28 @@ _SHOWN: Final = (
     (Outcome.NOT_ATTEMPTED, "bright_black"),
 )
 _MOVING: Final = (State.QUEUED, State.RUNNING, State.CANCELLING)
-_REASONS: Final = 5
+_MAX_REASONS: Final = 5
 """Groups of failures that are shown while the job runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LiveView:
     report: Report
     now_ms: int
     """The store's clock, by which a hold ends."""
     workers: int
-    speed: Now | None = None
-    starting: bool = False
+    speed: CurrentSpeed | None = None
+    worker_starting: bool = False
     """Whether a worker of its own was started for the job, and has not been seen alive yet."""
 
-    def held_for(self) -> float:
+    def hold_seconds(self) -> float:
         """Seconds that a 429 still holds all sending."""
         until = self.report.rate.held_until
         if until is None:
             return 0.0
         return max(0.0, datetime.fromisoformat(until).timestamp() - self.now_ms / 1000)
 
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Seconds to the end at the speed since the start; None where nothing tells."""
         per_second = self.report.progress.ids_per_second
         if self.report.state is not State.RUNNING or not per_second:
@@ -56,23 +56,23 @@ class Look:
         return (self.report.counts["total"] - self.report.settled()) / per_second
 
 
-def line(look: Look) -> str:
+def as_line(view: LiveView) -> str:
     """Where the job stands, in one line."""
-    report = look.report
+    report = view.report
     counts = report.counts
     parts = [str(report.state), f"{report.settled():,}/{counts['total']:,} ids"]
     parts += [
         f"{counts[name]:,} {name.replace('_', ' ')}"
-        for name, _ in _SHOWN
+        for name, _ in _COLOURS
         if counts[name] or name is Outcome.ACTIVATED
     ]
-    parts += [str(text) for text in (*_pace(look), *_workers(look), *_why(look))]
+    parts += [str(text) for text in (*_speed_texts(view), *_worker_texts(view), *_reason_texts(view))]
     return ", ".join(parts)
 
 
-def lines(look: Look) -> RenderableType:
+def as_lines(view: LiveView) -> RenderableType:
     """The same for a terminal of any width, with the reasons of failures as they appear."""
-    report = look.report
+    report = view.report
     total = report.counts["total"]
     head = Table.grid(padding=(0, 1), expand=True)
     head.add_column(no_wrap=True)
@@ -82,63 +82,65 @@ def lines(look: Look) -> RenderableType:
     head.add_column(no_wrap=True, justify="right")
     bar = ProgressBar(total=total or 1, completed=report.settled() if total else 1)
     done = f"{report.progress.percent:.1f} %  {report.settled():,} of {total:,} ids"
-    head.add_row(Text(report.state, style="bold"), next(_workers(look), ""), bar, done)
+    head.add_row(Text(report.state, style="bold"), next(_worker_texts(view), ""), bar, done)
     counts = Text("  ").join(
         Text(f"{report.counts[name]:,} {name.replace('_', ' ')}", style=colour)
-        for name, colour in _SHOWN
+        for name, colour in _COLOURS
         if report.counts[name]
     )
     rows: list[RenderableType] = [head, counts or Text("nothing settled yet", style="bright_black")]
-    rows.append(Text("  ").join((*_pace(look), *_why(look))))
+    rows.append(Text("  ").join((*_speed_texts(view), *_reason_texts(view))))
     if report.failures:
-        rows.append(_reasons(report))
+        rows.append(_failure_table(report))
     # The cursor rests on an empty line: the terminal's own ^C would wrap a full one, and shift the redraw.
     return Group(*rows, "")
 
 
-def _pace(look: Look) -> Iterator[Text]:
+def _speed_texts(view: LiveView) -> Iterator[Text]:
     """How fast, how long still, and held by what."""
-    report = look.report
-    if look.speed is not None and report.state in _MOVING:
+    report = view.report
+    if view.speed is not None and report.state in _MOVING:
         allowed = f" of {round(report.rate.current, 1):g}" if report.rate.current is not None else ""
-        yield Text(f"{look.speed.requests:.1f}{allowed} requests/s")
-        yield Text(f"{look.speed.ids:,.0f} ids/s")
-    if (left := look.left()) is not None:
+        yield Text(f"{view.speed.requests:.1f}{allowed} requests/s")
+        yield Text(f"{view.speed.ids:,.0f} ids/s")
+    if (left := view.seconds_left()) is not None:
         yield Text(f"{show_duration(left)} left")
-    if (held := look.held_for()) and report.state in _MOVING:
+    if (held := view.hold_seconds()) and report.state in _MOVING:
         yield Text(f"held by a 429 for {max(1, round(held))}s", style="yellow")
 
 
-def _workers(look: Look) -> Iterator[Text]:
-    if look.report.state in _MOVING:
-        if look.starting:
+def _worker_texts(view: LiveView) -> Iterator[Text]:
+    if view.report.state in _MOVING:
+        if view.worker_starting:
             yield Text("its worker starts")
-        elif look.workers:
-            yield Text(f"{look.workers} worker{'' if look.workers == 1 else 's'}")
+        elif view.workers:
+            yield Text(f"{view.workers} worker{'' if view.workers == 1 else 's'}")
         else:
             yield Text("no worker is alive", style="red")
 
 
-def _why(look: Look) -> Iterator[Text]:
-    why = look.report.state_reason
+def _reason_texts(view: LiveView) -> Iterator[Text]:
+    why = view.report.state_reason
     # Who resumed a job is no reason for anything any more; nor is what an earlier run met, until it is tried.
-    over = why.code == ReasonCode.USER or (look.starting and why.code == ReasonCode.API_UNAVAILABLE)
-    if why.code is not None and not (over and look.report.state is State.RUNNING):
+    obsolete = why.code == ReasonCode.USER or (
+        view.worker_starting and why.code == ReasonCode.API_UNAVAILABLE
+    )
+    if why.code is not None and not (obsolete and view.report.state is State.RUNNING):
         words = visible(f"{why.code}: {why.message}" if why.message else why.code)
         yield Text(words, style="yellow")
 
 
-def _reasons(report: Report) -> Table:
+def _failure_table(report: Report) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_NAME)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     # By name: rows that change places with every count are hard to read.
-    for group in sorted(report.failures[:_REASONS], key=lambda group: group.reason):
+    for group in sorted(report.failures[:_MAX_REASONS], key=lambda group: group.reason):
         table.add_row(
             f"{group.count:,}", Text(visible(group.reason), style="red"), Text(visible(group.message))
         )
-    hidden = len(report.failures) - _REASONS
+    hidden = len(report.failures) - _MAX_REASONS
     if hidden > 0:
         table.add_row("", Text(f"and {hidden} more reasons", style="bright_black"), "")
     return table

@@ -49,7 +49,7 @@ def _next_local(report: Report, where: Where) -> str:
     return f"bulk-activate run --resume {job}   # or end it: bulk-activate cancel {job} --local"
 
 
-def after_run(report: Report, folder: Path) -> str:
+def next_after_run(report: Report, folder: Path) -> str:
     """For a job that `run` took to rest, and not all of whose ids are active; `folder` has its results."""
     failed = shlex.quote(str(folder / FAILED))
     if _is_hopeless(report):
