@@ -11,10 +11,9 @@ What a list is refused for is a BadInputError; a line is only ever a Malformed r
 """
 
 from producers.reading.formats import reading_of
-from producers.reading.guard import check_no_secrets
 from producers.reading.manifest import ManifestCounter
 from producers.reading.options import Format, InputOptions
-from producers.reading.reader import read_list
+from producers.reading.reader import check_no_secrets, read_list
 from producers.reading.rows import Duplicate, IdSpan, Malformed, Parsed, Piece, Wellformed, grouped
 from producers.reading.source import Source
 from producers.reading.survey import Survey, survey

@@ -1,46 +1,54 @@
-"""The input as the user named it: bytes that can be read several times and stay the same."""
+"""The input that the user named: bytes that can be read several times and stay the same.
+
+Gzip is unpacked and UTF-16 becomes UTF-8 on the way.
+"""
 
 import codecs
+import gzip
 import hashlib
+import io
 import os
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 
 from producers.reading.blocks import Block, Overlong, blocks
-from producers.reading.passes import CHUNK, in_utf8, raw_chunks, unpacked_chunks
 from producers.reading.workbook import read_sheet
 from worker.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
-STDIN = "-"
-_GZIP = b"\x1f\x8b"
-"""No text begins so, in UTF-8 or any other encoding of it: knowing it is no guess about the content."""
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""As Excel's 'Unicode Text' and PowerShell's `>` begin. Neither begins a text in UTF-8."""
-_HEAD = 64 * 1024
+STDIN: Final = "-"
+_GZIP: Final = b"\x1f\x8b"
+"""No text begins with these bytes, in UTF-8 or any other encoding: knowing gzip by them is no guess."""
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""First bytes of Excel's 'Unicode Text' and PowerShell's `>`. No UTF-8 text begins with either."""
+_HEAD: Final = 64 * 1024
+"""Bytes of the text that `Source.head` returns at most."""
+_CHUNK: Final = 1024 * 1024
+"""Bytes read at once."""
 
 
 class Source:
-    """A list that has been read once from end to end: it is whole, and its hash is known.
+    """A list that was read once from end to end: it is complete, and its hash is known.
 
-    The file stays open, so that another file put in its place does no harm; one that is changed in place
-    is found at the end of the pass. What cannot be read twice (standard input, a pipe) is kept in a
-    temporary file that has no name and that only its owner can read.
+    The file stays open, so replacing it under its name has no effect; a change in place raises at the end of
+    the pass. Input that cannot be read twice (standard input, a pipe) is kept in an unlinked temporary file
+    of mode 0600.
     """
 
     @classmethod
     def open(cls, path: str, stdin: IO[bytes] | None = None) -> Self:
-        """The file at `path`; for '-' what `stdin` holds, by default the process's.
+        """Opens the file at `path`; '-' reads `stdin`, by default the process's own.
 
-        Raises BadInputError if it cannot be read, or is damaged gzip.
+        Raises `BadInputError` if it cannot be read, or is damaged gzip.
         """
         if path == STDIN:
             return cls("standard input", _spool(stdin or sys.stdin.buffer, "standard input"))
@@ -57,17 +65,17 @@ class Source:
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self.name = name
-        """For messages."""
+        """Shown in messages."""
         self._file = file
         self._sheets: dict[str | None, CalamineSheet] = {}
         try:
             self._state = self._state_now()
             self.size = self._state[0]
-            """Bytes, as given."""
+            """Bytes of the file, packed or not."""
             packed = name.lower().endswith(".gz") or os.pread(file.fileno(), len(_GZIP), 0) == _GZIP
             self.is_gzip = packed
             self.sha256 = self._hash()
-            """Hexadecimal, over the bytes as given."""
+            """Hexadecimal, over the bytes of the file, packed or not: what `sha256sum FILE` prints."""
             self._check_whole()
             self._is_utf_16 = self._begins_as_utf_16()
         except BaseException:
@@ -86,34 +94,34 @@ class Source:
         self._file.close()
 
     def head(self) -> bytes:
-        """The first bytes of the text, in UTF-8, or of whatever it is."""
+        """The first bytes of the text in UTF-8, or of the file where it is no text."""
         return next(self._text(), b"")[:_HEAD]
 
     def sheet(self, wanted: str | None) -> "CalamineSheet":
-        """The sheet of a workbook. Kept: reading it takes longer than all that is done with it."""
+        """The sheet of a workbook, read once: reading takes longer than everything done with it."""
         if wanted not in self._sheets:
             self._sheets[wanted] = read_sheet(self._file, self.name, wanted)
         self._check_unchanged()
         return self._sheets[wanted]
 
     def lines(self) -> Iterator[Block | Overlong]:
-        """A fresh pass over the text. Raises BadInputError at its end if the file was changed meanwhile."""
+        """Starts a new pass over the text. Raises `BadInputError` at its end if the file has changed."""
         return blocks(self._text())
 
     def _text(self) -> Iterator[bytes]:
-        return in_utf8(self._chunks()) if self._is_utf_16 else self._chunks()
+        return _in_utf8(self._chunks()) if self._is_utf_16 else self._chunks()
 
     def _chunks(self) -> Iterator[bytes]:
         try:
-            yield from (unpacked_chunks if self.is_gzip else raw_chunks)(self._file, self.name)
+            yield from (_unpacked_chunks if self.is_gzip else _raw_chunks)(self._file, self.name)
         except BadInputError:
-            self._check_unchanged()  # Which would explain the damage.
+            self._check_unchanged()  # A change would explain the damage.
             raise
         self._check_unchanged()
 
     def _hash(self) -> str:
         digest = hashlib.sha256()
-        for chunk in raw_chunks(self._file, self.name):
+        for chunk in _raw_chunks(self._file, self.name):
             digest.update(chunk)
         return digest.hexdigest()
 
@@ -122,7 +130,7 @@ class Source:
             raise BadInputError(f"{self.name}: the gzip data is cut short; copy or pack the file again")
         if self.is_gzip:
             for _ in self._chunks():
-                pass  # Its end tells whether it is whole.
+                pass  # Raises at the end if the file is damaged.
 
     def _begins_as_utf_16(self) -> bool:
         first = next(self._chunks(), b"")
@@ -138,10 +146,10 @@ class Source:
 
 
 def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """What is left of `stream`, in a temporary file that is unlinked and 0600 from the start."""
+    """Copies the rest of `stream` to a temporary file that is unlinked and of mode 0600 from the start."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115  The source closes it.
     try:
-        shutil.copyfileobj(stream, spool, CHUNK)
+        shutil.copyfileobj(stream, spool, _CHUNK)
         spool.flush()
     except OSError as error:
         spool.close()
@@ -153,3 +161,59 @@ def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
         spool.close()
         raise
     return spool
+
+
+def _raw_chunks(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """Yields the bytes of `file` as they are. Several passes over one file do not disturb each other."""
+    with io.BufferedReader(_FromStart(file)) as stream:
+        yield from _read_chunks(stream, name)
+
+
+def _unpacked_chunks(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """Yields the text inside the gzip `file`. Raises `BadInputError` where it is damaged."""
+    with io.BufferedReader(_FromStart(file), _CHUNK) as packed, gzip.GzipFile(fileobj=packed) as stream:
+        yield from _read_chunks(stream, name)
+
+
+def _in_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Converts `chunks` of UTF-16 with a byte order mark to UTF-8 without one.
+
+    Invalid bytes become U+FFFD, which no id may hold: that line is malformed.
+    """
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def _read_chunks(stream: io.BufferedReader | gzip.GzipFile, name: str) -> Iterator[bytes]:
+    while chunk := _read(stream, name):
+        yield chunk
+
+
+def _read(stream: io.BufferedReader | gzip.GzipFile, name: str) -> bytes:
+    try:
+        return stream.read(_CHUNK)
+    except EOFError as error:
+        raise BadInputError(f"{name}: the gzip data is cut short; copy or pack the file again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadInputError(f"{name}: not gzip, or damaged; copy or pack the file again") from error
+    except OSError as error:
+        raise BadInputError(f"{name}: reading failed: {error.strerror}") from error
+
+
+class _FromStart(io.RawIOBase):
+    """Reads a file at a position of its own and never closes it, so that passes are independent."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._descriptor = file.fileno()
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview[int]", /) -> int:  # type: ignore[override]
+        chunk = os.pread(self._descriptor, len(buffer), self._position)
+        self._position += len(chunk)
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
