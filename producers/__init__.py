@@ -1,1 +1,1 @@
-"""Puts jobs in, and shows what became of them: the `bulk-activate` command."""
+"""Submits jobs and shows their results: the `bulk-activate` command."""

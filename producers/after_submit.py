@@ -1,4 +1,4 @@
-"""A job that was just put in: told of, taken up by workers, and watched if that was asked for."""
+"""What follows a submission: print the job id, wake workers, and watch the job with `--watch`."""
 
 import click
 
@@ -15,7 +15,7 @@ from worker.streams import stdout_failure
 def after_submit(
     job: Submission, settings: Settings, store: JobStore, *, watched: bool, traceparent: str | None
 ) -> int:
-    """Prints the id alone, wakes workers; the exit code, after the watch if `watched`."""
+    """Prints the job id alone on stdout and wakes workers; returns the exit code, if `watched` at the end."""
     click.echo(job.job_id)
     if (failure := stdout_failure()) is not None:
         click.echo(

@@ -1,7 +1,7 @@
 """Processes that `run` starts and ends: the embedded Redis, a worker, the simulator.
 
-Each gets a pipe as its standard input and ends when that ends, so that none outlives this process,
-however it dies.
+Each child gets a pipe as its standard input and exits when the pipe closes, so none outlives this process,
+even if it is killed.
 """
 
 import os
@@ -17,27 +17,29 @@ import msgspec
 from worker.core.errors import BadInputError, BulkActivateError
 
 _STOP_TIMEOUT: Final = 40.0
-"""Seconds that a child has to end: what is in flight lands first."""
+"""Seconds that a child has to exit after SIGTERM: requests in flight are answered first."""
 
 _MAX_RESTARTS: Final = 5
 
 
 class _LoggedException(msgspec.Struct):
+    """An exception in a JSON log line, as structlog writes it."""
+
     exc_type: str
     exc_value: str
 
 
 class _LogLine(msgspec.Struct):
-    """What our JSON lines hold."""
+    """The fields of our JSON log lines that are shown to a person."""
 
     event: str
     exception: list[_LoggedException] = []
 
 
 class Child:
-    """`python -P -m worker NAME ...`, its log in a file.
+    """The process `python -P -m worker NAME ...`, logging to a file.
 
-    `-P`: nothing is imported from the current folder.
+    `-P` keeps Python from importing modules from the current folder.
     """
 
     def __init__(
@@ -59,7 +61,10 @@ class Child:
         self.stop()
 
     def wait_until_ready(self) -> dict[str, Any]:
-        """The line of JSON that it prints once it can be used. Raises where it ends instead."""
+        """Waits for the line of JSON that the child prints once it can be used.
+
+        Raises `BulkActivateError` if the child exits instead.
+        """
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -67,7 +72,10 @@ class Child:
         return msgspec.json.decode(line, type=dict[str, Any])
 
     def restart_if_dead(self) -> None:
-        """Starts it again if it died; gives up, and raises, after some times."""
+        """Starts the child again if it has died.
+
+        Raises `BulkActivateError` after five restarts, or at once for exit codes that a restart cannot mend.
+        """
         code = self._process.poll()
         if code is None:
             return
@@ -78,7 +86,7 @@ class Child:
         self._process = self._start()
 
     def stop(self) -> None:
-        """Asks it to end and waits for that."""
+        """Asks the child to exit, waits, and kills it after `_STOP_TIMEOUT`."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_TIMEOUT)
@@ -89,7 +97,7 @@ class Child:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
-            # One of an earlier version may be open to others.
+            # A log of an earlier version may be readable by others.
             os.fchmod(log.fileno(), 0o600)
             return subprocess.Popen(
                 self._command,
@@ -97,7 +105,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self._environment,
-                # Ctrl-C is for this process, which then ends its children in order.
+                # Ctrl-C goes to this process alone, which then stops its children in order.
                 start_new_session=True,
             )
 
@@ -113,13 +121,13 @@ class Child:
 
 
 def last_log_line(log: Path) -> str:
-    """The last thing that a process said in its log."""
+    """The last line of a log, as a person reads it."""
     lines = log.read_text(errors="replace").strip().splitlines()
     return _readable(lines[-1]) if lines else "it said nothing"
 
 
 def _readable(line: str) -> str:
-    """What a line of a log says to a person."""
+    """A JSON log line as its event and exception; any other line as it is."""
     try:
         event = msgspec.json.decode(line, type=_LogLine)
     except msgspec.DecodeError:

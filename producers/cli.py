@@ -1,4 +1,4 @@
-"""The `bulk-activate` command. Each subcommand is imported when it is used, so that `--help` is fast."""
+"""The `bulk-activate` command. Subcommands are imported on use, so that `--help` is fast."""
 
 import io
 from difflib import get_close_matches
@@ -58,7 +58,7 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        # click's own would import every command.
+        # click's own method would import every command.
         names = [
             CompletionItem(name, help=words)
             for name, (_, words) in _COMMANDS.items()
@@ -81,7 +81,7 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Runs the command line and exits with the code of the public interface."""
+    """Runs the command line and exits with one of the documented exit codes."""
     confine()
     streams.run(lambda: _exit_code(arguments))
 
@@ -97,11 +97,11 @@ def _exit_code(arguments: list[str] | None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        # A folder of the user's that this may not search or write in, whatever it was wanted for.
+        # Permission denied on a file or folder that the user named.
         click.echo(f"Error: cannot use {visible(str(error.filename))} ({error.strerror})", err=True)
         return BadInputError.exit_code
     except click.ClickException as error:
-        # What was typed may have been pasted.
+        # Arguments may have been pasted with control characters.
         written = io.StringIO()
         error.show(written)
         click.echo("\n".join(map(visible, written.getvalue().split("\n"))), nl=False, err=True)

@@ -1,4 +1,4 @@
-"""What a shell may complete: the ids of the jobs that are there."""
+"""Shell completion of job ids."""
 
 from itertools import islice
 from typing import Final
@@ -15,7 +15,7 @@ _MAX_SHOWN: Final = 50
 
 
 def job_ids(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The newest jobs whose id begins so, with their state. None where Redis cannot be asked."""
+    """The newest jobs whose ids begin with `incomplete`, with their states; none while Redis is away."""
     try:
         with open_store(load()) as store:
             return list(
@@ -23,7 +23,7 @@ def job_ids(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -
                     (
                         CompletionItem(fields["id"], help=visible(fields.get("state", "damaged")))
                         for fields in store.summaries()
-                        # No other id is shown to a shell, which would put it into the command line.
+                        # The shell puts ids into the command line: those with control characters are omitted.
                         if fields["id"].startswith(incomplete) and visible(fields["id"]) == fields["id"]
                     ),
                     _MAX_SHOWN,

@@ -1,4 +1,4 @@
-"""The store and the queue, as commands use them."""
+"""Opens the store and wakes workers, for commands."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ from worker.store.steps import Ticket
 def open_store(
     settings: Settings, *, check: bool = False, local: bool = False, where: Where | None = None
 ) -> Iterator[JobStore]:
-    """The store at `REDIS_URL`, or with `local` that of `run` in STATE_DIR; `where`: what messages call it.
+    """Opens the store at `REDIS_URL`, or with `local` the one of `run` in STATE_DIR.
 
-    Raises `RedisUnreachableError` for whatever the connection suffers, and `NoLocalJobsError`.
-
-    `check`: look first whether the server is fit for jobs, and warn where it may lose them.
+    `check` first verifies that the server can hold jobs, and warns where it may lose them. `where` is what
+    messages call the store. Raises `RedisUnreachableError` for any failure of the connection, and
+    `NoLocalJobsError`.
     """
     if local:
         with (
@@ -35,7 +35,7 @@ def open_store(
         if check:
             for warning in check_server(client, url):
                 click.echo(f"Warning: {visible(warning)}", err=True)
-        # Not PING, which a Redis that cannot save refuses though it can be read.
+        # Not PING: a Redis that cannot save refuses it, although reads work.
         client.time()
         yield JobStore(client, where or Where())
 
@@ -43,10 +43,10 @@ def open_store(
 def wake_workers(
     settings: Settings, job_id: str, tickets: Sequence[Ticket], traceparent: str | None = None
 ) -> None:
-    """Sends the messages for slices. The job is safe without them: a worker's sweep sends them too."""
+    """Sends one message per ticket. The job is safe without them: a worker's sweep sends missing ones."""
     if not tickets:
         return
-    # Celery takes a while to import, and most commands send nothing.
+    # Importing Celery is slow, and most commands send nothing.
     from kombu.exceptions import OperationalError  # noqa: PLC0415
 
     from worker import messages  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The embedded Redis of `run`: for a run, and for commands that look at its jobs with --local."""
+"""The embedded Redis of `run`, also for commands that read its jobs with --local."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,17 +14,17 @@ _FLAG = " --local"
 
 
 class NoLocalJobsError(NoSuchJobError):
-    """STATE_DIR never held a job."""
+    """STATE_DIR has never held a job."""
 
 
 @contextmanager
 def embedded_redis(
     settings: Settings, environment: Mapping[str, str], *, needs_jobs: bool = False
 ) -> Iterator[tuple[Settings, Where]]:
-    """A server for this process alone; settings that lead to it, and what messages say of it.
+    """Starts a server for this process alone; yields settings with its URL, and its name for messages.
 
-    `needs_jobs`: raises `NoLocalJobsError` where it could hold none. Raises `BadInputError`, naming the
-    process, where another uses it.
+    With `needs_jobs`, raises `NoLocalJobsError` where STATE_DIR holds no jobs. Raises `BadInputError`, naming
+    the process, while another one uses the folder.
     """
     if needs_jobs:
         _require_jobs(settings.require_state_dir())
@@ -34,7 +34,7 @@ def embedded_redis(
 
 @contextmanager
 def local_redis(settings: Settings) -> Iterator[tuple[Settings, Where]]:
-    """The server of a run that is at work, else one for as long as this lasts, without a worker.
+    """Yields the server of a `run` under way; otherwise starts one for this command, without a worker.
 
     Raises `NoLocalJobsError`.
     """

@@ -1,4 +1,4 @@
-"""Makes a job of a list: checks it, stores its slices, launches it, wakes workers."""
+"""Makes a job from a list: checks the list, stores its slices and starts the job."""
 
 import getpass
 import hashlib
@@ -33,19 +33,20 @@ from worker.store.steps import Ticket
 from worker.traces.interface import TRACEPARENT
 
 _SLICES_PER_ROUND_TRIP: Final = 16
-"""Slices stored in one round trip, about 1 MB."""
+"""Slices stored per round trip to Redis, about 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a person asks for, besides the list itself."""
+    """A submission without its list: the options of `submit`, `run` or `retry`."""
 
     org_id: str
     options: InputOptions = field(default_factory=InputOptions)
     request_id: str | None = None
     fresh: bool = False
-    """A request id whose job rests makes a new job instead of finding that one."""
+    """Whether a request id whose job rests makes a new job instead of returning that one."""
     fingerprint_extra: str = ""
+    """More text that tells requests apart; `run` adds the API's URL."""
     labels: dict[str, str] = field(default_factory=dict)
     deadline: float | None = None
     """Seconds from submission."""
@@ -54,32 +55,34 @@ class JobRequest:
     weight: int = 1
     created_by: str | None = None
     parent_job_id: str | None = None
-    """The job whose ids this one takes up again."""
+    """The job whose ids this one retries."""
     root_job_id: str | None = None
-    """The first of that family."""
+    """The first job of that family."""
     traceparent: str | None = None
-    """The span of this submission, where it is traced."""
+    """The span of this submission, if it is traced (W3C Trace Context)."""
     folder_due: bool = False
-    """Whether the job is to be remembered as one whose results folder is to be written."""
+    """Whether the store remembers that the results folder of this job has to be written."""
     api_url: str | None = None
-    """The API that the job belongs to from the start; None for that of its first claim."""
+    """The API that the job is bound to; None binds it to the API of the worker that claims it first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
+    """What a submission has led to."""
+
     job_id: str
     new: bool
-    """False: the same request made this job before."""
+    """Whether this submission made the job; an earlier one with the same request id may have."""
     tickets: list[Ticket]
-    """Slices for which messages are to be sent."""
+    """Slices for which messages have to be sent."""
     survey: Survey | None = None
-    """What was seen of the list."""
+    """First and last id and warnings, from the first pass over the list."""
 
 
 def submit(source: Source, request: JobRequest, store: JobStore) -> Submission:
-    """Stores the list as a job and launches it. Either a whole job stands in the store or none.
+    """Stores the list as a job and starts it. The store ends up with the whole job or without it.
 
-    Raises `BadInputError`, `RequestIdTakenError`, and what Redis raises.
+    Raises `BadInputError`, `RequestIdTakenError` and `RedisError`.
     """
     check_no_secrets(source, request.options)
     surveyed = survey(source, request.options)
@@ -106,9 +109,9 @@ def store_list(
     *,
     new: bool = True,
 ) -> list[Ticket]:
-    """Stores `pieces` as a job in 'preparing' and launches it; what goes wrong removes it.
+    """Stores `pieces` in the job, which is 'preparing', and starts it; an error removes the job.
 
-    An upload that another began, who may live, is left to a sweep.
+    With `new` false another process began the upload and may still be at it: then a sweep removes the job.
     """
     upload = Upload(store, job_id)
     try:
@@ -124,18 +127,19 @@ def store_list(
 
 
 def fingerprint(source: Source, request: JobRequest) -> str:
-    """Names a request: the list's bytes, how they are read, and for whom."""
+    """Identifies a request: a hash over the list's bytes, how they are read, and the organization."""
     reading = reading_of(source, request.options)
     parts = (source.sha256, request.org_id, reading, request.fingerprint_extra)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def new_job_id() -> str:
-    """Sorts by time of creation; the rest is chance."""
+    """A new id that sorts by time of creation and ends in random digits."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def whoami() -> str:
+    """`user@host` of this process, recorded as the actor of what it does."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -144,7 +148,7 @@ def whoami() -> str:
 
 
 class Upload:
-    """Cuts pieces into slices and chunks of skipped lines, and stores them as they fill."""
+    """Cuts a list into slices, and skipped lines into chunks, and stores each as it fills."""
 
     def __init__(self, store: JobStore, job_id: str) -> None:
         self._store = store
@@ -155,7 +159,7 @@ class Upload:
         self._skipped: list[SkippedLine] = []
         self._chunks = 0
         self.slices = 0
-        """How many have been cut."""
+        """Number of slices cut so far."""
 
     def store(self, pieces: Iterable[Piece], sha256: str | None) -> Manifest:
         counter = ManifestCounter()
@@ -202,6 +206,7 @@ class Upload:
 
 
 def request_fields(request: JobRequest) -> dict[str, str]:
+    """The fields of the job's hash in Redis that come from the request."""
     fields = {
         "org_id": request.org_id,
         "created_by": request.created_by or whoami(),

@@ -1,4 +1,4 @@
-"""One look at a job while it is watched, and how it reads: a few lines on a terminal, one elsewhere."""
+"""The live view of a watched job: a few lines on a terminal, one line elsewhere."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,28 +28,30 @@ _COLOURS: Final = (
 )
 _MOVING: Final = (State.QUEUED, State.RUNNING, State.CANCELLING)
 _MAX_REASONS: Final = 5
-"""Groups of failures that are shown while the job runs."""
+"""Groups of failures shown while the job runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
+    """What one poll of a watched job has read."""
+
     report: Report
     now_ms: int
-    """The store's clock, by which a hold ends."""
+    """Redis's clock, which decides when a hold ends."""
     workers: int
     speed: CurrentSpeed | None = None
     worker_starting: bool = False
-    """Whether a worker of its own was started for the job, and has not been seen alive yet."""
+    """Whether a worker was started for this job and has not sent a heartbeat yet."""
 
     def hold_seconds(self) -> float:
-        """Seconds that a 429 still holds all sending."""
+        """Seconds for which a 429 still holds all sending."""
         until = self.report.rate.held_until
         if until is None:
             return 0.0
         return max(0.0, datetime.fromisoformat(until).timestamp() - self.now_ms / 1000)
 
     def seconds_left(self) -> float | None:
-        """Seconds to the end at the speed since the start; None where nothing tells."""
+        """Estimated seconds to the end, at the average speed since the start; None while unknown."""
         per_second = self.report.progress.ids_per_second
         if self.report.state is not State.RUNNING or not per_second:
             return None
@@ -57,7 +59,7 @@ class LiveView:
 
 
 def as_line(view: LiveView) -> str:
-    """Where the job stands, in one line."""
+    """The progress of the job as one line of text."""
     report = view.report
     counts = report.counts
     parts = [str(report.state), f"{report.settled():,}/{counts['total']:,} ids"]
@@ -71,12 +73,12 @@ def as_line(view: LiveView) -> str:
 
 
 def as_lines(view: LiveView) -> RenderableType:
-    """The same for a terminal of any width, with the reasons of failures as they appear."""
+    """The progress for a terminal of any width, with the most frequent reasons of failures."""
     report = view.report
     total = report.counts["total"]
     head = Table.grid(padding=(0, 1), expand=True)
     head.add_column(no_wrap=True)
-    # Here, and not behind a hold, which comes and goes: the line below would be too long now and then.
+    # Workers go here: on the line below, which a hold lengthens at times, they would not fit.
     head.add_column(no_wrap=True)
     head.add_column(ratio=1)
     head.add_column(no_wrap=True, justify="right")
@@ -92,12 +94,12 @@ def as_lines(view: LiveView) -> RenderableType:
     rows.append(Text("  ").join((*_speed_texts(view), *_reason_texts(view))))
     if report.failures:
         rows.append(_failure_table(report))
-    # The cursor rests on an empty line: the terminal's own ^C would wrap a full one, and shift the redraw.
+    # The cursor rests on an empty line: the terminal's own ^C would wrap a full line and shift the redraw.
     return Group(*rows, "")
 
 
 def _speed_texts(view: LiveView) -> Iterator[Text]:
-    """How fast, how long still, and held by what."""
+    """Speed, time left and hold."""
     report = view.report
     if view.speed is not None and report.state in _MOVING:
         allowed = f" of {round(report.rate.current, 1):g}" if report.rate.current is not None else ""
@@ -121,7 +123,7 @@ def _worker_texts(view: LiveView) -> Iterator[Text]:
 
 def _reason_texts(view: LiveView) -> Iterator[Text]:
     why = view.report.state_reason
-    # Who resumed a job is no reason for anything any more; nor is what an earlier run met, until it is tried.
+    # A running job shows neither who resumed it nor what an earlier run met.
     obsolete = why.code == ReasonCode.USER or (
         view.worker_starting and why.code == ReasonCode.API_UNAVAILABLE
     )
@@ -135,7 +137,7 @@ def _failure_table(report: Report) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=MAX_NAME)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    # By name: rows that change places with every count are hard to read.
+    # Sorted by name: rows that change places with every count are hard to read.
     for group in sorted(report.failures[:_MAX_REASONS], key=lambda group: group.reason):
         table.add_row(
             f"{group.count:,}", Text(visible(group.reason), style="red"), Text(visible(group.message))

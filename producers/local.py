@@ -1,4 +1,4 @@
-"""The whole job on one machine: embedded Redis, a worker for it alone, the list, the watch, the folder."""
+"""`run`: a whole job on this machine, with an embedded Redis and a worker of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from worker.store.jobs import JobStore
 
 
 class UnwrittenError(BadInputError):
-    """The job stands as `report` says, but its results folder could not be written."""
+    """The results folder could not be written. `report` is the state of the job, which is stored."""
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
@@ -35,31 +35,34 @@ class UnwrittenError(BadInputError):
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """Where a run keeps its things."""
+    """The folders of a run."""
 
     home: Path
     output: Path | None
     """The results folder; None for a new one under `home`."""
     parquet: bool = False
-    """Whether it gets the rows as Parquet too."""
+    """Whether the folder gets the rows as Parquet too."""
     demo: bool = False
-    """Whether its jobs are made up, so that nobody takes one up later."""
+    """Whether its jobs are those of `demo`, which no later run resumes."""
 
     def results(self, job_id: str) -> Path:
         return self.output or self.home / "results" / job_id
 
     def check(self, job_id: str | None) -> None:
-        """Before the first request: the folder can be made and written, and is no other job's."""
+        """Makes the results folder and tries to write in it, before the first request.
+
+        Raises `BadInputError` if that fails, or if the folder holds the files of another job.
+        """
         if self.output is not None:
             check_folder(self.output, job_id)
         else:
-            # What it holds are folders of jobs, each of its own name.
+            # It holds one folder per job.
             make_home(self.home / "results")
 
 
 @dataclass(frozen=True, slots=True)
 class _LocalRun:
-    """A run on its embedded Redis, which `settings` lead to."""
+    """A run with its embedded Redis, whose URL is in `settings`."""
 
     store: JobStore
     settings: Settings
@@ -67,18 +70,18 @@ class _LocalRun:
     environment: Mapping[str, str]
 
     def run_to_rest(self, job_id: str) -> tuple[Report, Path]:
-        """Works on the job alone until it rests or is paused, then writes the folder."""
+        """Starts a worker for this job, watches until it rests or is paused, and writes the folder."""
         paths = self.paths
         environment = {**self.environment, f"{PREFIX}REDIS_URL": self.settings.redis_url}
         with Child("worker", ["--job", job_id], environment, paths.home / "worker.log") as worker:
-            # Its Redis comes back with another run, and with nothing else.
+            # No outage is waited for: this Redis only comes back with another run.
             watch(self.store, job_id, on_poll=worker.restart_if_dead, max_outage=0, own_worker=True)
-            # A paused job's last answers land first: nothing moves while the folder is written.
+            # Stopped before the folder is written, so that no late answer changes a paused job.
             worker.stop()
         return self.write_results(job_id)
 
     def write_results(self, job_id: str) -> tuple[Report, Path]:
-        """Raises `UnwrittenError`."""
+        """Writes the results folder. Raises `UnwrittenError`."""
         folder = self.paths.results(job_id)
         try:
             report = write_folder(
@@ -92,7 +95,7 @@ class _LocalRun:
 
     def _unwritten(self, job_id: str, folder: Path, error: Exception) -> UnwrittenError:
         report = read_report(self.store, job_id)
-        # Where a demo keeps its things is no setting of the shell that it was started in.
+        # A demo has a STATE_DIR of its own, which the shell does not know.
         at = f"{PREFIX}STATE_DIR={self.paths.home} " if self.paths.demo else ""
         again = "" if self.paths.demo else "; or run the same command, which then sends nothing again"
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -105,6 +108,7 @@ class _LocalRun:
 
 
 def make_home(home: Path) -> Path:
+    """Makes a folder of mode 0700. Raises `BadInputError`."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -115,10 +119,10 @@ def make_home(home: Path) -> Path:
 def run(
     source: Source, request: JobRequest, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
 ) -> tuple[Report, Path]:
-    """Takes the list's job to its rest; its report and its results folder.
+    """Runs the job of the list until it rests. Returns its report and its results folder.
 
-    The job is the one that an earlier run of this list left unfinished, else a new one. One that ended, and
-    whose folder could not be written, is not sent again: its folder is written.
+    Resumes the job that an earlier run of this list left unfinished, and makes a new one otherwise. If an
+    earlier job ended without its folder being written, nothing is sent: only the folder is written.
     """
     with (
         embedded_redis(settings, environment) as (server_settings, where),
@@ -145,10 +149,10 @@ def run(
 def resume(
     job_id: str, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
 ) -> tuple[Report, Path]:
-    """As `run`, for a job of STATE_DIR.
+    """Runs an unfinished job of STATE_DIR until it rests, as `run` does.
 
-    Raises `NoSuchJobError`, `BadInputError` where the job is of another API, or `StateChangeError` where
-    nothing is left to do for it.
+    Raises `NoSuchJobError`, `BadInputError` if the job belongs to another API, and `StateChangeError` if
+    nothing is left to do.
     """
     with (
         embedded_redis(settings, environment, needs_jobs=True) as (server_settings, where),
@@ -183,7 +187,7 @@ _FOLDER_DUE: Final = (
 
 def _check_api(job_id: str, fields: Mapping[str, str], settings: Settings) -> None:
     bound = fields.get("api_url")
-    # Jobs of an earlier version know the host alone.
+    # Jobs of an earlier version recorded only the host.
     if bound == settings.api_url or (bound is None and fields.get("host") in {None, settings.api_host}):
         return
     job_api = bound or f"https://{fields['host']}"
@@ -194,7 +198,7 @@ def _check_api(job_id: str, fields: Mapping[str, str], settings: Settings) -> No
 
 
 def _submit(source: Source, local_request: JobRequest, settings: Settings, store: JobStore) -> str:
-    """The job of the list: a new one, or the unfinished one of an earlier run, told to go on."""
+    """Submits the list, or resumes the unfinished job of an earlier run. Returns the job's id."""
     with submission_tracing(settings) as submission_span:
         with submission_span(local_request) as traced_request:
             submission = submit(source, traced_request, store)

@@ -1,4 +1,4 @@
-"""The command that a person most likely wants next."""
+"""Suggests the command to type next."""
 
 import shlex
 from pathlib import Path
@@ -10,7 +10,7 @@ from worker.store.jobs import Where
 
 
 def next_command(report: Report, *, workers: int | None = None, where: Where = Where()) -> str:  # noqa: B008
-    """What to type after a look at `report`, and why. `workers`: how many are alive, where that is known."""
+    """The command to type after `report`, and why. `workers`: number alive, None if unknown."""
     if where.flag:
         return _next_local(report, where)
     job = report.job_id
@@ -34,7 +34,7 @@ def next_command(report: Report, *, workers: int | None = None, where: Where = W
 
 
 def _next_local(report: Report, where: Where) -> str:
-    """For a job of `run`."""
+    """The next command for a job of `run`."""
     job = report.job_id
     if not report.balanced:
         return f"bulk-activate verify {job} --local   # the counters do not sum to the total"
@@ -50,7 +50,7 @@ def _next_local(report: Report, where: Where) -> str:
 
 
 def next_after_run(report: Report, folder: Path) -> str:
-    """For a job that `run` took to rest, and not all of whose ids are active; `folder` has its results."""
+    """The next step for a job of `run` at rest, some of whose ids are not active. `folder`: its results."""
     failed = shlex.quote(str(folder / FAILED))
     if _is_hopeless(report):
         return f"What is not active stands in {failed}; trying again mends none of the reasons"
@@ -60,7 +60,7 @@ def next_after_run(report: Report, folder: Path) -> str:
 
 
 def _is_hopeless(report: Report) -> bool:
-    """Whether all that did not succeed was refused, for reasons that stay."""
+    """Whether every id that did not succeed failed for a reason that a retry cannot change."""
     refused = report.counts["failed"]
     listed = sum(group.count for group in report.failures if not group.retryable)
     return 0 < refused == report.unsuccessful() == listed

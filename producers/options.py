@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they are turned into."""
+"""Options that several commands share, and their values as arguments of functions."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def reading_options(command: Command, *, required: bool = True) -> Command:
-    """How the list is read: FILE and what belongs to it."""
+    """Adds FILE and the options that say how it is read."""
     for option in reversed(
         (
             click.argument("file", metavar="FILE|-", required=required),
@@ -53,13 +53,14 @@ def reading_options(command: Command, *, required: bool = True) -> Command:
 
 
 def org_option(command: Command) -> Command:
+    """Adds `--org`."""
     return click.option(
         "--org", "org_id", metavar="GUID", help="The organization; default: the ORG_ID setting."
     )(command)
 
 
 def job_options(command: Command) -> Command:
-    """What a job is to be, besides its list and its organization."""
+    """Adds the options of a new job, apart from its list and organization."""
     for option in reversed(
         (
             click.option(
@@ -83,32 +84,33 @@ def job_options(command: Command) -> Command:
 
 
 def job_argument(*, required: bool = True) -> Callable[[Command], Command]:
-    """JOB, an id that a shell can complete."""
+    """Adds the argument JOB, with shell completion."""
     metavar = "JOB" if required else "[JOB]"
     return click.argument("job_id", metavar=metavar, required=required, shell_complete=job_ids)
 
 
 def output_option(*formats: str) -> Callable[[Command], Command]:
-    """`-o`, of which the first format is the default."""
+    """Adds `-o`; the first of `formats` is the default."""
     return click.option(
         "-o", "output_format", type=click.Choice(formats), default=formats[0], show_default=True
     )
 
 
 def local_option(command: Command) -> Command:
+    """Adds `--local`."""
     return click.option("--local", is_flag=True, help="A job of `run` in STATE_DIR, not one in REDIS_URL.")(
         command
     )
 
 
 def input_options(given: dict[str, Any]) -> InputOptions:
-    """Takes the reading options out of a command's arguments."""
+    """Removes the reading options from a command's arguments `given` and returns them."""
     names = [field.name for field in fields(InputOptions) if field.name != "format"]
     return InputOptions(format=given.pop("input_format"), **{name: given.pop(name) for name in names})
 
 
 def as_arguments(options: InputOptions) -> list[str]:
-    """What to type for `options`: a list that is read in another way is another list."""
+    """The command-line arguments for `options`: reading a list differently makes it another list."""
     arguments = []
     for field in fields(options):
         value = getattr(options, field.name)
@@ -119,7 +121,7 @@ def as_arguments(options: InputOptions) -> list[str]:
 
 
 def limits_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Takes the job options out of a command's arguments, as fields of a `JobRequest`."""
+    """Removes the job options from a command's arguments `given`; returns them as fields of `JobRequest`."""
     return {
         "labels": labels_of(given.pop("labels")),
         "deadline": seconds_of("--deadline", given.pop("deadline")),
@@ -129,7 +131,7 @@ def limits_of(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def request_of(given: dict[str, Any], default_org: str | None) -> JobRequest:
-    """The request that the organization, reading and job options in `given`, and what else is there, make."""
+    """Makes a request from the command's arguments. Anything left in `given` is a field of `JobRequest`."""
     return JobRequest(
         org_id=org_of(given.pop("org_id") or default_org),
         **limits_of(given),
@@ -139,7 +141,7 @@ def request_of(given: dict[str, Any], default_org: str | None) -> JobRequest:
 
 
 def open_source(path: str) -> Source:
-    """The list at `path`. Raises `BadInputError` where it cannot be read."""
+    """Opens the list at `path`. Raises `BadInputError` if it cannot be read."""
     if path == STDIN:
         if sys.stdin is None:
             raise BadInputError("standard input is closed: hand it the list, or name a file")
@@ -149,7 +151,7 @@ def open_source(path: str) -> Source:
 
 
 def org_of(org_id: str | None, name: str = "--org") -> str:
-    """The organization, from what is called `name` or the settings. Raises `BadInputError`."""
+    """Checks an organization's id; `name` is what messages call it. Raises `BadInputError`."""
     if org_id is None:
         raise BadSettingError("no organization: give --org GUID, or set BULK_ACTIVATE_ORG_ID")
     if not is_org_id(org_id):
@@ -158,6 +160,7 @@ def org_of(org_id: str | None, name: str = "--org") -> str:
 
 
 def labels_of(given: tuple[str, ...]) -> dict[str, str]:
+    """Parses labels of the form name=value. Raises `BadInputError`."""
     labels = {}
     for label in given:
         name, equals, value = label.partition("=")
@@ -168,6 +171,7 @@ def labels_of(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def seconds_of(option: str, text: str | None) -> float | None:
+    """Parses a duration such as 6h into seconds. Raises `BadInputError`, naming `option`."""
     if text is None:
         return None
     try:

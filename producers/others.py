@@ -1,4 +1,4 @@
-"""Other jobs in the state folder of a run: left as they are, and named."""
+"""Reports unfinished jobs of other runs in the same state folder."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,17 +13,18 @@ from worker.core.report import counts_of
 from worker.store.jobs import JobStore
 
 _MAX_NAMED: Final = 5
+"""Jobs named; more are only counted."""
 
 
 def report_other_jobs(store: JobStore, own_job: str | None, *, demo: bool) -> None:
-    """Says on stderr which unfinished jobs there are besides `own_job`, and what takes them up or ends them.
+    """Names unfinished jobs other than `own_job` on stderr, and the commands that resume or cancel them.
 
-    Those of an earlier `demo` are made up, and are cancelled. An upload that its submitter left is removed.
+    With `demo` they are jobs of an earlier demo and are cancelled. Abandoned uploads are removed.
     """
     unfinished = [
         fields
         for fields in store.summaries()
-        # One whose record is damaged has no state that could be read.
+        # A damaged record has no state.
         if fields.get("id") not in {None, own_job} and fields.get("state") not in {None, *AT_REST}
     ]
     left = [fields for fields in unfinished if not _is_wound_up(store, fields, demo=demo)]
@@ -35,7 +36,7 @@ def report_other_jobs(store: JobStore, own_job: str | None, *, demo: bool) -> No
 
 
 def _is_wound_up(store: JobStore, fields: Mapping[str, str], *, demo: bool) -> bool:
-    """Whether nobody is to go on with a job; it is then brought as far towards its end as it can be."""
+    """Whether no later run resumes this job. If so, it is purged, cancelled or swept as its state allows."""
     job_id, state = fields["id"], fields["state"]
     with suppress(StateChangeError, NoSuchJobError):
         if state == State.PREPARING:

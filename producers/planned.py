@@ -1,4 +1,4 @@
-"""What `plan` tells of a list, and how `submit` knows the planned list again."""
+"""The plan of a list, by which `submit --plan` recognizes it."""
 
 import shlex
 
@@ -9,13 +9,15 @@ from worker.core.errors import BadInputError
 
 
 def plan_of(source: Source, options: InputOptions) -> str:
-    """`SHA256:READING`: the bytes of the list, and how they are read."""
+    """The plan as `SHA256:READING`: a hash over the list's bytes, and how they are read."""
     return f"{source.sha256}:{reading_of(source, options)}"
 
 
 def check_plan(source: Source, options: InputOptions, planned: str, file: str) -> None:
-    """Raises `BadInputError` where the list is not the one that was `planned`: what `plan_of` said, or its
-    sha256 alone, as `sha256sum` prints it; then any reading will do. `file`: the list, as the user named it.
+    """Raises `BadInputError` if the list differs from the `planned` one.
+
+    `planned` is what `plan_of` returned, or the sha256 alone, which allows any reading. `file` is the name
+    that the user gave to the list.
     """
     sha256, colon, reading = planned.partition(":")
     if sha256.lower() != source.sha256:
@@ -31,12 +33,13 @@ def check_plan(source: Source, options: InputOptions, planned: str, file: str) -
 
 
 def show_survey(surveyed: Survey) -> None:
-    """The ends of the first and last id, so that a wrong column is seen, and what looks like a mistake."""
+    """Shows the abbreviated first and last id, which give a wrong column away, and the warnings."""
     if surveyed.first:
         click.echo(f"First id {surveyed.first}, last id {surveyed.last}", err=True)
     show_advice(surveyed)
 
 
 def show_advice(surveyed: Survey) -> None:
+    """Shows the warnings about a list on stderr."""
     for sentence in surveyed.advice:
         click.echo(f"Warning: {sentence}", err=True)

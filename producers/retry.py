@@ -1,4 +1,4 @@
-"""Makes a child job of the ids of a job that did not succeed."""
+"""Makes a child job of those ids of a job that did not succeed."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -15,10 +15,10 @@ from worker.store.jobs import JobStore, must_rest
 
 
 def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collection[Outcome]) -> Submission:
-    """A new job of the parent's ids with one of `outcomes`, for the parent's organization, with its labels.
+    """Makes a job of the parent's ids that have one of `outcomes`, for its organization, with its labels.
 
-    An id keeps the line that it has in the first list of the family. A repeat makes another child.
-    Raises `NoSuchJobError`, and `StateChangeError` where the parent does not rest.
+    Ids keep their line numbers in the first list of the family. Repeating this makes another child.
+    Raises `NoSuchJobError`, and `StateChangeError` if the parent is not at rest.
     """
     fields = store.read(parent_id).fields
     if State(fields["state"]) not in AT_REST:
@@ -42,7 +42,7 @@ def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collec
 
 
 def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:
-    """The outcomes to take up again; all that are no success where none is given. Raises `BadInputError`."""
+    """The outcomes to retry; without `outcomes` all that are no success. Raises `BadInputError`."""
     for outcome in sorted(outcomes):
         if outcome not in UNSUCCESSFUL:
             known = ", ".join(sorted(UNSUCCESSFUL))

@@ -1,4 +1,4 @@
-"""Shows reports on stdout: tables for people, JSON for programs."""
+"""Prints reports on stdout: tables for people, JSON for programs."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,23 +17,24 @@ from worker.core.visible import visible
 from worker.reports.verdict import verdict
 
 _PIPE_WIDTH: Final = 160
-"""Columns where no terminal says how many there are: nothing is folded for a file or a pipe."""
-
+"""Columns of the table where stdout is no terminal: wide enough that little is folded."""
 
 _MIN_WIDTH_FOR_MESSAGES: Final = 120
-"""Columns from which on a reason and its message stand side by side, neither broken within a word."""
+"""Columns of the terminal from which reason and message fit side by side without breaking words."""
 
 
 def as_json(value: object) -> None:
+    """Prints one JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def printable(text: str) -> str:
-    """For a table: no markup, and nothing that a person would not see."""
+    """`text` for a table: markup escaped, control and invisible characters made visible."""
     return escape(visible(text))
 
 
 def as_table(report: Report) -> None:
+    """Prints a report for a person."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
@@ -90,7 +91,7 @@ def _rows(report: Report) -> Iterable[tuple[str, str]]:
     yield "speed", f"{progress.ids_per_second:,.1f} ids/s over {progress.seconds['active']:.1f} s"
     if report.rate.current is not None:
         yield "rate", f"{round(report.rate.current, 1):g} requests/s ({report.rate.configured})"
-    # While the API is away, nothing else is worth saying; the verdict says it.
+    # While the API is unavailable, the verdict says so; any other bottleneck would mislead.
     if report.state_reason.code != ReasonCode.API_UNAVAILABLE:
         limit = bottleneck(
             progress.seconds,

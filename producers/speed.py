@@ -1,4 +1,4 @@
-"""How fast a job goes now: over the last seconds, not since its start."""
+"""The current speed of a job, over the last seconds instead of since its start."""
 
 from collections import deque
 from typing import Final, NamedTuple
@@ -10,19 +10,20 @@ WINDOW: Final = 5.0
 
 
 class CurrentSpeed(NamedTuple):
+    """Requests and ids per second."""
+
     requests: float
     ids: float
-    """Both per second."""
 
 
 class SpeedMeter:
-    """Fed with each look at the job; `at` is any clock that only goes on, in seconds."""
+    """Computes the speed from successive reports."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int, int]] = deque()
 
     def add(self, at: float, report: Report) -> CurrentSpeed | None:
-        """None until there is something to compare with."""
+        """Adds a report read `at` monotonic seconds. Returns None until a second report is old enough."""
         self._samples.append((at, int(report.requests["sent"]), report.settled()))
         while len(self._samples) > 2 and at - self._samples[1][0] >= WINDOW:  # noqa: PLR2004 -- one to compare with.
             self._samples.popleft()

@@ -1,4 +1,4 @@
-"""The span of a submission, where TRACES_URL is set."""
+"""The trace span of a submission, if TRACES_URL is set."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,12 +9,12 @@ from worker.settings import Settings
 from worker.traces import make_tracing
 
 SubmissionSpan = Callable[[JobRequest], AbstractContextManager[JobRequest]]
-"""Gives the request as it is to be submitted, within a span of its own."""
+"""Opens a span and yields the request with its `traceparent`; without tracing, the request as it is."""
 
 
 @contextmanager
 def submission_tracing(settings: Settings) -> Iterator[SubmissionSpan]:
-    """At the end the span is sent: that can take seconds, so workers are to be woken before.
+    """Sends the span on exit. That can take seconds, so wake workers inside the block.
 
     Raises `BadSettingError`.
     """

@@ -1,4 +1,4 @@
-"""Watches a job until it rests: live lines on a terminal, a plain line now and then elsewhere."""
+"""Watches a job until it rests: live lines on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -20,14 +20,15 @@ from worker.store.connect import is_mendable
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 
 _POLL: Final = 0.25
+"""Seconds between two reports."""
 MAX_OUTAGE: Final = 600.0
-"""Seconds without Redis. A failover, or loading many jobs from disk, takes minutes."""
+"""Seconds that Redis may be away. A failover, or loading many jobs from disk, takes minutes."""
 _PLAIN_INTERVAL: Final = 5.0
-"""Seconds between two lines where the stream is no terminal."""
+"""Seconds between two lines if stderr is no terminal."""
 
 
 class WatchTimeoutError(BulkActivateError):
-    """The watch ended, the job goes on."""
+    """The watch has ended; the job goes on."""
 
     exit_code = 124
 
@@ -41,12 +42,11 @@ def watch(
     max_outage: float = MAX_OUTAGE,
     own_worker: bool = False,
 ) -> Report:
-    """The report once the job rests or is paused. `on_poll` is called at every look.
+    """Shows progress until the job rests or is paused, and returns its report.
 
-    `own_worker`: one was just started for this job alone; until it is seen, nobody misses one.
-
-    A Redis that is away is waited for, `max_outage` seconds: workers do so too, and go on with the job.
-    Raises `WatchTimeoutError`, `NoSuchJobError`, and what Redis raises.
+    `on_poll` is called after every report. `own_worker` says that a worker was just started for this job, so
+    its absence is no warning yet. Waits up to `max_outage` seconds for a Redis that is away, as workers do.
+    Raises `WatchTimeoutError` after `timeout` seconds, `NoSuchJobError`, and `RedisError`.
     """
     ends = None if timeout is None else time.monotonic() + timeout
     meter = SpeedMeter()
@@ -85,14 +85,17 @@ def _read_view(store: JobStore, job_id: str, meter: SpeedMeter, *, worker_starti
 
 
 class _RedisOutage:
-    """Since when Redis has not been there for us."""
+    """An outage of Redis while a job is watched."""
 
     def __init__(self, max_outage: float) -> None:
         self._max_outage = max_outage
         self._since: float | None = None
 
     def continue_or_raise(self, error: RedisError, now: float) -> str | None:
-        """What to say of it, once an outage. Raises `error` where no waiting mends it, or none did."""
+        """Returns a notice at the first error of an outage.
+
+        Raises `error` if waiting cannot help, or has not helped for `max_outage` seconds. `now` is monotonic.
+        """
         is_first = self._since is None
         self._since = now if self._since is None else self._since
         if not is_mendable(error) or now - self._since >= self._max_outage:
@@ -114,13 +117,13 @@ def _display() -> Iterator[_Display]:
     if not console.is_terminal:
         yield _PlainLines()
         return
-    # Drawn when there is something new, never by a timer; the last lines stay.
+    # Drawn at each report, never by a timer; the last lines stay on the screen.
     with Live(console=console, auto_refresh=False) as live:
         yield _LiveLines(live)
 
 
 class _LiveLines:
-    """A few lines that are drawn anew at each look."""
+    """A few lines on a terminal, redrawn at each report."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -133,7 +136,7 @@ class _LiveLines:
 
 
 class _PlainLines:
-    """A line at each change of state, and one every few seconds between."""
+    """A line at each change of state, and every few seconds in between."""
 
     def __init__(self) -> None:
         self._state: State | None = None

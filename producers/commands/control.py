@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `cancel`: steering a job."""
+"""`pause`, `resume` and `cancel`: change the state of a job."""
 
 import time
 from typing import Final
@@ -13,6 +13,7 @@ from worker.settings import Settings, load
 from worker.store.jobs import JobStore
 
 _POLL: Final = 0.25
+"""Seconds between two looks at whether a cancelled job has come to rest."""
 
 
 def _command(control: Control, help_text: str) -> click.Command:
@@ -37,7 +38,7 @@ def _steer(
     )
     wake_workers(settings, job_id, tickets)
     while state == State.CANCELLING and not store.where.at_work:
-        # No worker lives here: what a killed one had claimed is free once its lease ran out, in seconds.
+        # No worker serves this Redis: claims of a killed one expire with their leases, in seconds.
         time.sleep(_POLL)
         store.sweep(job_id)
         state = store.field(job_id, "state") or state

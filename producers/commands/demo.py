@@ -1,4 +1,4 @@
-"""`demo`: `run` against the bundled simulator, with a made-up list."""
+"""`demo`: `run` against the bundled simulator, with a generated list."""
 
 import os
 import secrets
@@ -19,11 +19,13 @@ from producers.reading import Source
 from worker.settings import NO_PROXY, PREFIX, load
 
 _RATE: Final = 100
-"""Requests per second that the simulated API allows, and the worker uses."""
+"""Requests per second that the simulated API allows; the worker sends slightly fewer."""
 
 _FAIL_SHARE: Final = 0.02
-_ACTIVE_SHARE: Final = 0.03
+"""Share of the ids that the simulator refuses for good."""
 
+_ACTIVE_SHARE: Final = 0.03
+"""Share of the ids that are active beforehand."""
 
 _SIMULATOR_OPTIONS: Final = (
     *("--port", "0", "--rate", str(_RATE), "--burst", "10", "--latency", "20"),
@@ -71,7 +73,7 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
 
 
 def write_list(path: Path, count: int) -> None:
-    """A list as people have them: mostly ids, some lines twice, a broken one."""
+    """Writes `count` lines: mostly ids, some of them twice, and a few malformed lines."""
     with path.open("w") as file:
         ids: list[str] = []
         for line in range(1, count + 1):
@@ -85,5 +87,5 @@ def write_list(path: Path, count: int) -> None:
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without the settings of the real thing: a demo must not touch a real organization."""
+    """The environment without our settings: a demo must not reach a real organization."""
     return {name: value for name, value in environment.items() if not name.upper().startswith(PREFIX)}

@@ -19,7 +19,7 @@ from worker.settings import load
 from worker.store.jobs import JobStore
 
 _MIN_WIDTH: Final = 140
-"""Columns that the table never has to do with less of."""
+"""Columns of the table at least, however narrow the terminal is."""
 
 
 @click.command()
@@ -35,7 +35,7 @@ def command(state: str | None, output_format: str, local: bool) -> int:
         with open_store(load(), local=local) as store:
             jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
     except NoLocalJobsError as error:
-        # As an empty Redis: nothing to list is no error.
+        # Treated as an empty Redis: nothing to list is no error.
         click.echo(str(error), err=True)
         jobs = []
     if output_format == "json":
@@ -72,19 +72,19 @@ def _table(jobs: list[dict[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("job", "state", "ids", "active", "failed", "created", "api"):
         is_number = name in {"ids", "active", "failed"}
-        # A long host is folded, nothing else.
+        # Only a long host is folded.
         is_folded = name == "api"
         table.add_column(
             name, no_wrap=not is_folded, overflow="fold", justify="right" if is_number else "left"
         )
     for job in jobs:
         counts = job["counts"]
-        # Whoever made them so: a list that was active before is no failure.
+        # Tokens that were active before count too: they are no failures.
         active = sum(counts[name] for name in SUCCEEDED)
         numbers = (f"{number:,}" for number in (counts["total"], active, counts["failed"]))
         texts = map(show.printable, (job["job_id"], job["state"]))
         table.add_row(*texts, *numbers, job["created_at"], show.printable(job["api_url"] or ""))
     console = Console(highlight=False)
-    # An id is copied from here into the next command: no narrow terminal may cut it.
+    # Job ids are copied into the next command, so no narrow terminal may cut them.
     console.width = max(console.width, _MIN_WIDTH)
     console.print(table)

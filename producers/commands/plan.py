@@ -1,4 +1,4 @@
-"""`plan`: what a list holds and how long it will take. Nothing is stored or sent."""
+"""`plan`: counts a list and estimates its duration. Nothing is stored or sent."""
 
 import shlex
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from worker.core.visible import visible
 from worker.settings import Settings, load
 
 _MAX_SHOWN: Final = 10
-"""Malformed lines that are described; `results` describes all of them once the job is made."""
+"""Malformed lines that are described; `results` describes all of them once the job exists."""
 
 
 @click.command()
@@ -92,12 +92,12 @@ def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malform
     rows = malformed_rows()
     first = list(islice(rows, _MAX_SHOWN))
     for _ in rows:
-        pass  # Counted, not kept.
+        pass  # The counter sees them; none is kept.
     return counter.manifest(source.sha256), first, surveyed
 
 
 def _rates(settings: Settings) -> tuple[float, float]:
-    """The slowest and the fastest requests per second to be expected."""
+    """The lowest and the highest expected rate, in requests per second."""
     return settings.terms.first, settings.terms.ceiling
 
 

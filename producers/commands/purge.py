@@ -1,4 +1,4 @@
-"""`purge`: removes a job that rests, with everything it stored."""
+"""`purge`: removes a job at rest, with everything it stored."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`set-rate`: how fast all workers may send for an organization, while they do."""
+"""`set-rate`: changes the rate of an organization for all workers, while jobs run."""
 
 import click
 
@@ -41,7 +41,10 @@ def command(org_id: str, rate: str) -> int:
 
 
 def rate_order(rate: str) -> str:
-    """What to order: 'auto', 'default', or a number in its shortest form. Raises `BadInputError`."""
+    """The order for the store: 'auto', 'default', or requests per second in shortest form.
+
+    Raises `BadInputError`.
+    """
     if rate in {AUTO, DEFAULT}:
         return rate
     try:

@@ -1,4 +1,4 @@
-"""`report`: the report as one page."""
+"""`report`: writes the report as one HTML page."""
 
 from pathlib import Path
 

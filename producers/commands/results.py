@@ -1,4 +1,4 @@
-"""`results`: what happened to each id, a row each."""
+"""`results`: prints one row per line of the list."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -73,12 +73,13 @@ def command(
 
 
 def _print(write_rows: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
-    # Whoever reads may have seen enough, as `head` has.
+    # The reader may stop early, as `head` does.
     with suppress(ReaderGoneError):
         write_rows(rows, write_out)
 
 
 def _noting_found(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:
+    """Passes `rows` on and removes their ids from `missing`."""
     for run in rows:
         missing.difference_update(id_ for id_ in run.ids if id_ is not None)
         yield run

@@ -1,4 +1,4 @@
-"""`retry`: a child job of the ids that did not succeed."""
+"""`retry`: submits a child job of the ids that did not succeed."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
     """
     settings = load()
     outcomes = retryable(parse_outcomes(outcome))
-    # The organization is the parent's.
+    # `retry` takes the organization from the parent.
     request = JobRequest(org_id="", **limits_of(given))
     with submission_tracing(settings) as submission_span, open_store(settings, check=True) as store:
         with submission_span(request) as traced_request:

@@ -58,7 +58,7 @@ def command(
             assert file is not None
             report, folder = _run_list(file, given, settings, paths)
     except UnwrittenError as error:
-        # What happened is told all the same.
+        # The report is shown although its folder could not be written.
         _show(error.report, output_format)
         raise
     except KeyboardInterrupt:
@@ -77,7 +77,10 @@ def _run_list(file: str, given: dict[str, Any], settings: Settings, paths: RunPa
 
 
 def _require_list_or_job(file: str | None, resumed: str | None) -> None:
-    """Raises `BadInputError` unless a list or a job is named, and for options that a job has by now."""
+    """Raises `BadInputError` unless exactly one of FILE and --resume is given.
+
+    Also for options that a job to resume has already fixed.
+    """
     if resumed is None:
         if file is None:
             raise BadInputError("run: name a FILE (or - for stdin), or an unfinished job with --resume JOB")
@@ -91,7 +94,7 @@ def _require_list_or_job(file: str | None, resumed: str | None) -> None:
 
 
 def show_result(report: Report, folder: Path, output_format: str) -> int:
-    """Shows the report and where the results are; the exit code."""
+    """Shows the report and where the results folder is. Returns the exit code."""
     _show(report, output_format)
     click.echo(f"\nResults: {folder}", err=True)
     digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""`status`: the report of a job, also while it runs."""
+"""`status`: shows the report of a job, also while it runs."""
 
 import click
 
@@ -43,7 +43,7 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None,
 
 
 def _require_worker(store: JobStore, job_id: str) -> None:
-    """Raises `BadInputError` for a job that nothing could bring to rest while it is watched."""
+    """Raises `BadInputError` for a job that no worker serves: watching it would never end."""
     if store.where.at_work:
         return
     store.settle_deadline(job_id)

@@ -1,4 +1,4 @@
-"""`submit`: a list becomes a job for the workers."""
+"""`submit`: stores a list as a job for the workers."""
 
 from typing import Any
 

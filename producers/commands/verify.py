@@ -1,4 +1,4 @@
-"""`verify`: counts a job anew from its per-id record, or checks a results folder."""
+"""`verify`: recounts a job from its per-id record, or checks a results folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`worker`, `metrics`, `simulator` and `doctor`: become a process of the worker's side."""
+"""`worker`, `metrics`, `simulator` and `doctor`: replace this process by `python -m worker NAME`."""
 
 import os
 import sys
@@ -12,8 +12,8 @@ def _command(name: str, help_text: str) -> click.Command:
     @click.command(name=name, context_settings=_PASS_ON, help=help_text, add_help_option=False)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
-        # The other side is another program: this one must not hold the API client.
-        # `-P`: nothing is imported from the current folder.
+        # The worker's side is another program: this one must never hold the API client.
+        # `-P` keeps Python from importing modules from the current folder.
         os.execv(sys.executable, [sys.executable, "-P", "-m", "worker", name, *arguments])  # noqa: S606
 
     return command

@@ -7,7 +7,7 @@
             counter.count(piece)
     manifest = counter.manifest(source.sha256)
 
-What a list is refused for is a BadInputError; a line is only ever a Malformed row.
+A list that cannot be used raises `BadInputError`; a line that cannot be used is a `Malformed` row.
 """
 
 from producers.reading.formats import reading_of

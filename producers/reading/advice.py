@@ -1,4 +1,4 @@
-"""What of a list's ids looks like a mistake, though each of them may be one."""
+"""Warnings about ids that are valid one by one, but look like a mistake as a list."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -6,19 +6,24 @@ from typing import Final
 from producers.reading.columns import is_heading
 
 _MAX_SHOWN: Final = 4
-"""Characters of an id at each of its ends, at most."""
+"""Characters shown at each end of an id, at most."""
 _AROUND: Final = frozenset("\"'`,;[](){}<>")
+"""Characters that rarely begin or end an id."""
 _WITHIN: Final = frozenset(",;|")
+"""Characters that rarely stand inside an id."""
 
 
 def abbreviated(id_: str) -> str:
-    """`6f1c…7d2e`: enough to know an id by, too little to use it. Of a short one less, at most half."""
+    """`6f1c…7d2e`: enough to recognize an id, too little to use it. At most half of a short id is shown."""
     shown = min(_MAX_SHOWN, len(id_) // 4)
     return f"{id_[:shown]}…{id_[-shown:]}" if shown else f"{id_[: len(id_) // 2]}…"
 
 
 def advice(sample: Sequence[str], format_hint: Callable[[], str]) -> Iterator[str]:
-    """`sample`: the first ids of the list. `format_hint`: what the list seems to be, see `signatures`."""
+    """Yields one sentence per warning.
+
+    `sample` holds the first ids of the list; `format_hint` says what the list seems to be (`signatures`).
+    """
     if not sample:
         yield "the list holds no id"
         return
@@ -33,7 +38,7 @@ def advice(sample: Sequence[str], format_hint: Callable[[], str]) -> Iterator[st
 
 
 def _is_heading(sample: Sequence[str]) -> bool:
-    """Known as one, or a word without a digit where most others have some."""
+    """Whether the first id is a usual heading, or a word without digits where most ids have some."""
     first, *others = sample
     digits = sum(any(char.isdigit() for char in id_) for id_ in others)
     is_word = any(map(str.isalpha, first)) and not any(map(str.isdigit, first))

@@ -1,31 +1,31 @@
-"""A stream of bytes cut into blocks of whole lines, in bounded memory."""
+"""Cuts a stream of bytes into blocks of whole lines, in bounded memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MAX_LINE = 64 * 1024
-"""Bytes of a line without its end, and of a CSV record. No id comes near; longer is a broken line."""
+"""Bytes of a line without its end, and of a CSV record, at most. A longer line is malformed."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
 class Block(NamedTuple):
-    """Whole lines, together no longer than `MAX_LINE` and a line end."""
+    """Whole lines of at most `MAX_LINE` bytes together, plus one line end."""
 
     first: int
-    """The physical number of the first line, from 1."""
+    """Physical number of the first line, from 1."""
     data: bytes
-    """The lines; each ends with a line feed, except perhaps the last of the stream. CRLF has become LF."""
+    """The lines. Each ends with a line feed, except perhaps the last of the stream; CRLF has become LF."""
 
 
 class Overlong(NamedTuple):
-    """A line longer than `MAX_LINE`; what stood in it is gone."""
+    """A line longer than `MAX_LINE`; its content is dropped."""
 
     line: int
 
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[Block | Overlong]:
-    """The lines of a stream of which `chunks` are consecutive parts, without byte order marks before them."""
+    """Cuts the stream made of `chunks` into blocks, without byte order marks at the start of lines."""
     cutter = _Cutter()
     for chunk in chunks:
         yield from cutter.feed(chunk)
@@ -64,7 +64,7 @@ class _Cutter:
         first = self._line
         self._line += data.count(b"\n")
         if not data.isascii() and _BOM in data:
-            # Files joined by `cat` hold one at the head of each.
+            # Files joined by `cat` have one at the start of each.
             data = data.removeprefix(_BOM).replace(b"\n" + _BOM, b"\n")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")

@@ -1,4 +1,4 @@
-"""Where in a CSV the id stands, decided by its first record."""
+"""Finds the column with the ids of a table, by its first record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,36 +10,39 @@ from worker.core.ids import looks_like_token_value
 
 _ID_COLUMN: Final = "id"
 _HEADERS: Final = frozenset({"id", "ids", "tokenid", "tokenids", "apitokenid", "apitokenids"})
-"""What a column of ids may be headed, in small letters without space, dash and underscore."""
+"""Usual headings of a column of ids, in lower case without spaces, dashes and underscores."""
 _MAX_SHOWN_LENGTH: Final = 32
-"""Characters. A first row without a header holds ids, or secrets; a column's name is rarely longer."""
+"""Characters of a column name shown in a message. Longer cells are likely ids or secrets, not names."""
 _MAX_SHOWN: Final = 20
+"""Columns listed in a message."""
 
 
 @dataclass(frozen=True)
 class Layout:
+    """Where a table has its ids."""
+
     index: int
-    """Of the cell with the id, from 0."""
+    """Index of the cell with the id, from 0."""
     has_header: bool
-    """The first record is no row."""
+    """Whether the first record is a header."""
     is_ours: bool
-    """We wrote it: a `'` guards cells against being taken for formulas."""
+    """Whether we wrote the file: then a leading `'` protects cells from being read as formulas."""
     header: tuple[str, ...]
     """The first record."""
     width: int | None
-    """Cells in the first record, where more would mean that the cells have shifted; None: any number."""
+    """Cells in the first record, if more in another record mean shifted cells; None allows any number."""
 
 
 class UnreadableError(BadInputError):
-    """The ids of a table cannot be found: it is perhaps something else than it is read as."""
+    """The ids of a table cannot be found: perhaps the file has another format than it is read as."""
 
 
 def layout(cells: Sequence[str], column: str | None, name: str) -> Layout:
-    """The layout of the CSV called `name`, whose first record is `cells` (trimmed).
+    """Determines the layout of the table called `name`, whose first record is `cells` (trimmed).
 
-    `column` is a column's name, exact or in other letter case, else its number from 1. By number, and in a
-    single column without a name, the first record is a row unless it is a usual heading such as `id` or
-    `token_id`. Raises UnreadableError if the column is not there, or there twice.
+    `column` is the name of a column, in any letter case, or its number from 1. Given a number, or a single
+    column without `column`, the first record is a row unless it is a usual heading such as `id` or
+    `token_id`. Raises `UnreadableError` if the column is missing or ambiguous.
     """
     ours, header = is_our_header(cells), tuple(cells)
     if column is None and len(cells) == 1:
@@ -78,11 +81,12 @@ def _named(cells: Sequence[str], wanted: str, name: str) -> int | None:
 
 
 def is_heading(cell: str) -> bool:
+    """Whether `cell` is a usual heading of a column of ids."""
     return "".join(cell.lower().split()).replace("_", "").replace("-", "") in _HEADERS
 
 
 def _describe(cells: Sequence[str]) -> str:
-    """The columns for a message; nothing that may be an id or a secret in a list without a header."""
+    """Lists the columns for a message, without anything that may be an id or a secret."""
     names = ", ".join(_shown(number, cell) for number, cell in enumerate(cells[:_MAX_SHOWN], 1))
     columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
     return f"found {columns}: {names}{', ...' if len(cells) > _MAX_SHOWN else ''}"

@@ -1,4 +1,4 @@
-"""The records of a CSV with their physical lines; a broken one costs its own lines, not the file."""
+"""Reads the records of a CSV with their line numbers. A broken record costs its own lines, not the file."""
 
 import csv
 import io
@@ -8,11 +8,11 @@ from typing import Self
 from producers.reading.blocks import MAX_LINE, Block, Overlong
 
 Record = tuple[int, list[str] | str]
-"""The first physical line, and the cells; of a broken record each line, and why."""
+"""First physical line and cells of a record; for each line of a broken record, the reason."""
 
 
 class NonTextCell(str):
-    """A cell that holds something else than text, shown as text. No id, and `why`."""
+    """A cell of another type than text, in its text form. It cannot be an id; `why` says so."""
 
     __slots__ = ("why",)
 
@@ -25,12 +25,12 @@ class NonTextCell(str):
 
 
 def csv_records(blocks: Iterable[Block | Overlong], delimiter: str) -> Iterator[Record]:
-    """The records, without empty lines. Bytes that are not UTF-8 come as lone surrogates (PEP 383): only
-    where they stand in an id do they matter.
+    """Yields the records without empty lines. Bytes that are not UTF-8 become lone surrogates (PEP 383),
+    which matter only inside an id.
 
     A broken record ends where the parser gave up: at a character after a closing quote, at the end of the
-    file, or after `MAX_LINE` bytes when a quote is left open. Its lines are not read again one by one,
-    since text from the middle of a cell could then pass for an id.
+    file, or after `MAX_LINE` bytes with an open quote. Its lines are not parsed again one by one: text from
+    the middle of a cell could pass for an id.
     """
     feed = _Feed(blocks)
     reader = csv.reader(feed, delimiter=delimiter, strict=True, skipinitialspace=True)
@@ -48,7 +48,7 @@ def csv_records(blocks: Iterable[Block | Overlong], delimiter: str) -> Iterator[
 
 
 class _Feed:
-    """Hands physical lines to the parser and knows which of them the present record took."""
+    """Feeds physical lines to the parser and tracks which of them belong to the current record."""
 
     def __init__(self, blocks: Iterable[Block | Overlong]) -> None:
         self._blocks = iter(blocks)
@@ -56,9 +56,9 @@ class _Feed:
         self._size = 0
         self._line = 0
         self.first = 1
-        """The line at which the present record begins."""
+        """Line at which the current record begins."""
         self.fault: str | None = None
-        """Why the present record cannot be used, where it is not for the parser to say."""
+        """Why the current record cannot be used, if found here instead of by the parser."""
 
     def next_record(self) -> None:
         self.first = self._line + 1

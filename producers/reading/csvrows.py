@@ -1,4 +1,4 @@
-"""Ids in a column of a table: of a CSV, of a sheet."""
+"""Reads the ids from one column of a table, a CSV or a sheet."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,10 +10,10 @@ from worker.core.formulas import unguarded
 
 
 def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iterator[Row]:
-    """The rows of the table called `name`; `column` names or numbers the one with the ids.
+    """Yields the rows of the table called `name`; `column` is the name or number of the column of ids.
 
-    A record equal to the header is none: files joined by `cat` hold one each, and of our own results each may
-    have its own columns. Raises UnreadableError if the column is not there, or if the first record is broken:
+    Repeated headers are skipped: files joined by `cat` have one each, and each of our own results may have
+    other columns. Raises `UnreadableError` if the column is missing, or if the first record is broken, since
     it might be the header.
     """
     table: Layout | None = None
@@ -35,7 +35,7 @@ def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iter
 
 
 def _row(line: int, cells: list[str], table: Layout) -> Row | None:
-    """The row for a record; None for a blank one, and for a header or directive of a file joined to this."""
+    """The row of a record; None for a blank record, a repeated header or a `sep=` line."""
     cell = cells[table.index] if len(cells) > table.index else ""
     text = trimmed(cell)
     if is_directive(cells) or (not text and _is_blank(cells)):

@@ -1,8 +1,7 @@
-"""Which ids of a list stand in it more than once, in eight bytes for each that does not.
+"""Finds ids that occur more than once in a list, with eight bytes of memory per unique id.
 
-Two passes: the first keeps a 64-bit hash of every id and finds those that occur twice; the second looks only
-at ids whose hash is one of these, and compares the ids themselves. Two ids that share a hash by chance cost a
-look and are still told apart.
+The first pass keeps a 64-bit hash of every id and finds hashes that occur twice. The second pass compares the
+ids with such hashes themselves, so two ids that share a hash by chance are still told apart.
 """
 
 from array import array
@@ -13,14 +12,15 @@ from typing import Final
 from producers.reading.rows import Duplicate, IdSpan, Malformed, Parsed, Piece
 
 _BUCKETS: Final = 64
-"""Hashes are looked through in so many parts, so that the sets made for it stay small."""
+"""Parts that hashes are divided into, so that the set made of each part stays small."""
 _FIRST_SEARCH: Final = 100_000
+"""Hashes kept before the first search for repeated ones."""
 _GROWTH: Final = 4
-"""Times as many hashes as after the last look, at the next: lists of few ids, repeated, stay small."""
+"""Factor by which hashes may grow until the next search: lists that repeat few ids stay small."""
 
 
 class Hashes:
-    """The hashes met so far. Python's own: 64 bits, salted anew for each process (SipHash, PEP 456)."""
+    """The hashes of all ids so far. Python's own: 64 bits, salted per process (SipHash, PEP 456)."""
 
     def __init__(self) -> None:
         self._buckets = [array("q") for _ in range(_BUCKETS)]
@@ -38,7 +38,7 @@ class Hashes:
             self._next_search = max(_FIRST_SEARCH, _GROWTH * self._count)
 
     def repeated(self) -> set[int]:
-        """Those met more than once."""
+        """The hashes that occur more than once."""
         self._find_repeated()
         return self._repeated
 
@@ -52,7 +52,7 @@ class Hashes:
 
 
 def without_duplicates(pieces: Iterable[Parsed], repeated: set[int]) -> Iterator[Piece]:
-    """The second pass, over the same list: each id once, and a `Duplicate` for each other time."""
+    """The second pass over the same list: yields each id once, and a `Duplicate` for every repetition."""
     first_line: dict[str, int] = {}
     for piece in pieces:
         if isinstance(piece, Malformed) or repeated.isdisjoint(map(hash, piece.ids)):

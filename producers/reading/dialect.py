@@ -1,4 +1,4 @@
-"""How the cells of a CSV are parted: by an option, Excel's `sep=` line or our own header, else by commas."""
+"""Finds the separator of a CSV: from Excel's `sep=` line or our own header, otherwise a comma."""
 
 import csv
 from collections.abc import Sequence
@@ -9,18 +9,19 @@ from producers.reading.rows import trimmed
 from producers.reading.source import Source
 
 OURS: Final = frozenset({"line", "id", "outcome"})
-"""Headers that only our own results have together, whatever stands beside them."""
+"""Columns that only our own results have together, whatever other columns there are."""
 _SEPARATORS: Final = ",;\t|"
 _MAX_LINES: Final = 10
-"""Lines."""
+"""Lines at the start of the file that are searched for our own header."""
 
 
 def is_our_header(cells: Sequence[str]) -> bool:
+    """Whether `cells` are the header of our own results."""
     return set(cells) >= OURS
 
 
 def is_directive(cells: Sequence[str]) -> bool:
-    """Whether a record is the line `sep=;`, by which Excel is told the separator. It is no row."""
+    """Whether a record is a line such as `sep=;`, which sets the separator for Excel. It is no row."""
     text = cells[0].strip()
     return text[:4].lower() == "sep=" and (
         (len(cells) == 1 and text[4:] in _SEPARATORS) or (len(cells) == 2 and text[4:] == cells[1] == "")  # noqa: PLR2004
@@ -28,9 +29,9 @@ def is_directive(cells: Sequence[str]) -> bool:
 
 
 def own_separator(source: Source) -> str | None:
-    """What parts the cells of our own results, perhaps saved again by a spreadsheet; None in any other file.
+    """The separator of our own results, perhaps saved again by a spreadsheet; None for any other file.
 
-    The header is known by its names alone, with a byte order mark, CRLF or a `sep=` line before it too.
+    The header is recognized by its column names, also behind a byte order mark or a `sep=` line.
     """
     for line in _head(source):
         for separator in _SEPARATORS:
@@ -42,7 +43,7 @@ def own_separator(source: Source) -> str | None:
 
 
 def separator_of(source: Source) -> str:
-    """Where no option says it."""
+    """The separator of a file, if no option sets it."""
     first = next(iter(_head(source)), "")
     if is_directive([first]) and len(first) > len("sep="):
         return first[len("sep=")]
@@ -50,7 +51,7 @@ def separator_of(source: Source) -> str:
 
 
 def _head(source: Source) -> list[str]:
-    """The first lines that are not blank."""
+    """The first lines of the file that are not blank."""
     first = next(source.lines(), None)
     if not isinstance(first, Block):
         return []

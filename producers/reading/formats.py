@@ -1,4 +1,4 @@
-"""Which format an input has: told by an option, else by its name, else by our own CSV header."""
+"""Determines the format of an input: by an option, its file extension, or our own CSV header."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -23,7 +23,7 @@ _BY_SUFFIX: Final[dict[str, Format]] = {
     ".tsv": "tsv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
-    # A value per line, as many write it; an array is no such value, and is refused with what to do.
+    # Many programs write one value per line to .json. An array is refused with advice.
     ".json": "ndjson",
     ".xlsx": "xlsx",
 }
@@ -31,9 +31,9 @@ _TABLES: Final = ("csv", "tsv", "xlsx")
 
 
 def parse(source: Source, options: InputOptions) -> Iterator[Parsed]:
-    """A fresh pass over the rows of `source`; duplicates are not looked for.
+    """Starts a new pass over the rows of `source`, duplicates included.
 
-    Raises BadInputError for options that do not fit the format, and for a table without the column.
+    Raises `BadInputError` for options that do not fit the format, and for a table without the column.
     """
     kind = format_of(source, options)
     _check_options(source, options, kind)
@@ -51,6 +51,7 @@ def parse(source: Source, options: InputOptions) -> Iterator[Parsed]:
 
 
 def format_of(source: Source, options: InputOptions) -> Format:
+    """The format that `source` is read as. Content is never guessed, except for our own CSV header."""
     if options.format != "auto":
         return options.format
     if (named := _BY_SUFFIX.get(_suffix(source.name))) is not None:
@@ -65,8 +66,9 @@ def format_of(source: Source, options: InputOptions) -> Format:
 
 
 def reading_of(source: Source, options: InputOptions) -> str:
-    """In one word, how the list is read: `csv`, `csv,column=Token%20ID`. The same bytes read in another way
-    are another list.
+    """How the list is read, as one word: `csv` or `csv,column=Token%20ID`.
+
+    Part of the list's identity: the same bytes read differently are another list.
     """
     how = {
         "column": options.column,
@@ -86,7 +88,7 @@ def _records(source: Source, options: InputOptions, kind: Format) -> Iterator[Re
 
 
 def _with_hint(source: Source, kind: Format, rows: Iterator[Parsed]) -> Iterator[Parsed]:
-    """With what the file seems to be instead, where its ids cannot be found."""
+    """Yields `rows`; if their ids cannot be found, the error also says what the file seems to be."""
     try:
         yield from rows
     except UnreadableError as error:

@@ -1,11 +1,11 @@
-"""What a list holds, in numbers."""
+"""Counts what a list holds."""
 
 from producers.reading.rows import Duplicate, IdSpan, Piece
 from worker.core.report import Manifest
 
 
 class ManifestCounter:
-    """Counts pieces while they pass by. `lines` is their sum: blank and header lines are no rows."""
+    """Counts unique ids, duplicates and malformed lines; `lines` is their sum."""
 
     def __init__(self) -> None:
         self._unique = 0

@@ -1,4 +1,4 @@
-"""One JSON value per line: an object that holds the id, or the id itself as a string."""
+"""Reads one JSON value per line: an object with the id in a field, or the id itself as a string."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -14,10 +14,10 @@ DEFAULT_FIELD = "id"
 
 
 def ndjson_rows(blocks: Iterable[Block | Overlong], field: str | None) -> Iterator[Row]:
-    """The rows of `blocks`; `field` is the key of the id, dots and all, else the path to it. Without it a
-    bare string is an id too.
+    """Yields the rows of `blocks`.
 
-    Raises BadInputError for a path with an empty step.
+    `field` is the key of the id, which may contain dots, or the path to it through inner objects. Without
+    `field`, bare strings are ids too. Raises `BadInputError` for a path with an empty step.
     """
     path = (DEFAULT_FIELD if field is None else field).split(".")
     if "" in path:
@@ -55,7 +55,7 @@ def _row(line: int, raw: bytes, decode: Callable[[bytes], Any], path: list[str],
 
 
 def _where_not_utf8(raw: bytes) -> str:
-    """Which byte of the whole line is at fault; '' if none is."""
+    """Names the first byte of the line that is not UTF-8; '' if there is none."""
     try:
         raw.decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""How a list is to be read, as the user said it."""
+"""The reading options that the user gave."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +8,8 @@ Format = Literal["lines", "csv", "tsv", "ndjson", "xlsx"]
 
 @dataclass(frozen=True)
 class InputOptions:
+    """How to read a list."""
+
     format: Literal["auto"] | Format = "auto"
     column: str | None = None
     """CSV, TSV, XLSX: the name of the column with the ids, or its 1-based number."""
@@ -18,8 +20,8 @@ class InputOptions:
     sheet: str | None = None
     """XLSX: the name of the sheet, or its 1-based number."""
     strict: bool = False
-    """The first malformed line ends the reading."""
+    """Whether the first malformed line raises `BadInputError`."""
     allow_malformed: bool = False
-    """The user wants the ids of a list that is malformed for the most part."""
+    """Whether a list may be used although most of its lines are malformed."""
     allow_token_like_ids: bool = False
-    """The user vouches that ids with the shape of token values are ids."""
+    """Whether the user vouches that ids which look like token values are ids."""

@@ -1,4 +1,4 @@
-"""One id per line."""
+"""Reads one id per line."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -8,9 +8,11 @@ from producers.reading.rows import IdSpan, Malformed, Parsed, Row, checked, grou
 from worker.core.ids import MAX_ID_LENGTH
 
 _ORDINARY = bytes(range(0x21, 0x7F)) + b"\n"
+"""Printable ASCII and line feeds."""
 
 
 def plain_rows(blocks: Iterable[Block | Overlong]) -> Iterator[Parsed]:
+    """Yields the rows of `blocks`."""
     return chain.from_iterable(map(_rows, blocks))
 
 
@@ -21,13 +23,14 @@ def _rows(block: Block | Overlong) -> Iterable[Parsed]:
 
 
 def overlong_line() -> str:
+    """Why a line longer than `MAX_LINE` is malformed."""
     return f"longer than {MAX_LINE} bytes"
 
 
 def _ordinary_rows(block: Block) -> list[IdSpan] | None:
-    """The rows of a block in which every line is an id beyond doubt, some times faster; else None.
+    """The rows of a block in which every line is certainly an id, several times faster; otherwise None.
 
-    Beyond doubt: printable ASCII without a space, and no line blank or too long.
+    Certain means printable ASCII without spaces, and no line blank or too long.
     """
     if block.data.translate(None, _ORDINARY):
         return None

@@ -1,4 +1,4 @@
-"""What the lines of a list turn out to be. Blank and header lines are no rows."""
+"""The rows of a list: ids, malformed lines and duplicates. Blank and header lines are no rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -6,32 +6,38 @@ from typing import Final, NamedTuple
 from worker.core.ids import malformed
 
 _MAX_SPAN: Final = 2000
-"""Rows gathered into one stretch."""
+"""Rows in an `IdSpan`, at most."""
 
 
 class Wellformed(NamedTuple):
+    """A row with an id."""
+
     line: int
-    """1-based physical line; of a CSV record that spans several, the first."""
+    """Physical line, from 1; the first one of a CSV record that spans several."""
     id: str
 
 
 class IdSpan(NamedTuple):
-    """Well-formed rows that follow each other, passed on together: a Python call for each would take longer
-    than all else that is done with them.
+    """Consecutive well-formed rows. Handled together, since a Python call for each row would take longer than
+    everything else that is done with it.
     """
 
     lines: Sequence[int]
-    """The line of each, ascending."""
+    """Line numbers, ascending."""
     ids: Sequence[str]
 
 
 class Malformed(NamedTuple):
+    """A row without a usable id."""
+
     line: int
     why: str
-    """Says what is wrong without quoting the line, which may hold a secret."""
+    """What is wrong, without quoting the line, which may hold a secret."""
 
 
 class Duplicate(NamedTuple):
+    """A row whose id stands on an earlier line too."""
+
     line: int
     id: str
     first_line: int
@@ -42,20 +48,22 @@ Parsed = IdSpan | Malformed
 Piece = IdSpan | Malformed | Duplicate
 
 _BLANK = " \t\r\n\ufeff"
-"""A byte order mark counts as blank: files joined by `cat` hold one at the head of each."""
+"""Includes the byte order mark: files joined by `cat` have one at the start of each."""
 
 
 def trimmed(text: str) -> str:
+    """`text` without white space and byte order marks around it."""
     return text.strip(_BLANK)
 
 
 def checked(line: int, text: str) -> Row:
-    """The row for a trimmed `text` that is meant as an id."""
+    """The row for `text`, trimmed and meant as an id: `Malformed` if it cannot be one."""
     why = malformed(text)
     return Wellformed(line, text) if why is None else Malformed(line, why)
 
 
 def grouped(rows: Iterable[Row]) -> Iterator[Parsed]:
+    """Groups consecutive well-formed rows into spans of at most `_MAX_SPAN`."""
     lines: list[int] = []
     ids: list[str] = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""What a file seems to be that is not what it is read as. Only ever told to people, never acted upon."""
+"""Recognizes files of another format than they are read as, for messages only."""
 
 import re
 from typing import Final, NamedTuple
@@ -10,12 +10,14 @@ _TEXTS: Final = ("lines", "csv", "tsv", "ndjson")
 
 
 class _Signature(NamedTuple):
+    """A format recognized by the beginning of a file."""
+
     pattern: re.Pattern[bytes]
     """Matches at the beginning of the file."""
     words: str
-    """What it is, and what to do."""
+    """What the file is, and what to do."""
     read_as: tuple[Format, ...] = _TEXTS
-    """Where it is a sign of something else."""
+    """Formats that the file is not, so that reading it as one of them is a mistake."""
 
 
 def _signature(pattern: bytes, words: str, *read_as: Format) -> _Signature:
@@ -23,7 +25,7 @@ def _signature(pattern: bytes, words: str, *read_as: Format) -> _Signature:
 
 
 _CELL: Final = rb"[^\n;\t,]*"
-# The first that matches is told. Each pattern looks at a bounded beginning, in linear time.
+# The first match counts. Each pattern looks at a bounded beginning, in linear time.
 _SIGNATURES: Final = (
     _signature(
         rb"PK\x03\x04.{0,4000}(?:xl/|\[Content_Types\])",
@@ -116,12 +118,12 @@ _SIGNATURES: Final = (
 
 
 def is_archive(source: Source, read_as: Format) -> bool:
-    """Whether a text is a zip: a list put in unpacked reads as one, but for its first and last lines."""
+    """Whether a file read as text is a zip archive: a stored list in it would read as text in between."""
     return read_as in _TEXTS and source.head().startswith(b"PK\x03\x04")
 
 
 def format_hint(source: Source, read_as: Format) -> str:
-    """The end of a message: what else the file seems to be, and what to do; '' where nothing tells."""
+    """The end of a message that says what the file seems to be and what to do; '' if nothing matches."""
     head = source.head().removeprefix(b"\xef\xbb\xbf")
     for signature in _SIGNATURES:
         if read_as in signature.read_as and signature.pattern.match(head):

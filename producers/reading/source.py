@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from producers.reading.blocks import Block, Overlong, blocks
 from producers.reading.workbook import read_sheet
@@ -186,12 +186,12 @@ def _in_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode()
 
 
-def _read_chunks(stream: io.BufferedReader | gzip.GzipFile, name: str) -> Iterator[bytes]:
+def _read_chunks(stream: "io.BufferedReader[Any] | gzip.GzipFile", name: str) -> Iterator[bytes]:
     while chunk := _read(stream, name):
         yield chunk
 
 
-def _read(stream: io.BufferedReader | gzip.GzipFile, name: str) -> bytes:
+def _read(stream: "io.BufferedReader[Any] | gzip.GzipFile", name: str) -> bytes:
     try:
         return stream.read(_CHUNK)
     except EOFError as error:

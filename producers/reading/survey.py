@@ -1,4 +1,4 @@
-"""The first pass over a list: whether it can be taken for one, and what is needed for the second."""
+"""The first pass over a list: checks that it is a list of ids, and collects what the second pass needs."""
 
 import re
 from collections import Counter
@@ -16,27 +16,30 @@ from producers.reading.source import Source
 from worker.core.errors import BadInputError
 
 _SAMPLE: Final = 1000
-"""Ids, from the top of the list, that advice is drawn from."""
+"""Ids from the start of the list on which warnings are based."""
 _MAX_KINDS: Final = 3
-"""Kinds of faults that a message tells."""
+"""Kinds of faults that a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
+    """What the first pass over a list has found."""
+
     repeated: set[int]
-    """Hashes of ids that stand in the list more than once."""
+    """Hashes of ids that occur more than once."""
     first: str
-    """The first id, by its ends; '' where there is none."""
+    """The first id, abbreviated; '' for a list without ids."""
     last: str
+    """The last id, abbreviated likewise."""
     advice: tuple[str, ...]
-    """What about the list looks like a mistake, a sentence each."""
+    """What looks like a mistake, one sentence each."""
 
 
 def survey(source: Source, options: InputOptions) -> Survey:
-    """Reads the list once, before anything of it is stored.
+    """Reads the whole list once, before anything of it is stored.
 
-    Raises BadInputError where `parse` does, with `strict` at the first malformed line, and where most lines
-    are malformed, unless that is allowed.
+    Raises `BadInputError` as `parse` does, with `options.strict` at the first malformed line, and for a list
+    most of whose lines are malformed, unless `options.allow_malformed`.
     """
     hashes, faults = Hashes(), _Faults()
     rows = 0
@@ -58,7 +61,7 @@ def survey(source: Source, options: InputOptions) -> Survey:
     is_no_list = faults.count > rows or (faults.count > 0 and is_archive(source, kind))
     if is_no_list and not options.allow_malformed:
         others = f", or send the other {rows:,} alone with --allow-malformed" if rows else ""
-        # Of what is another thing no line is to be sent.
+        # A file of another format gets no advice to send its well-formed lines.
         cure = hint() or f"; mend the list{others}"
         raise BadInputError(
             f"{source.name}: {faults.count:,} of {rows + faults.count:,} lines are malformed, and nothing was"
@@ -73,7 +76,7 @@ def survey(source: Source, options: InputOptions) -> Survey:
 
 
 class _Faults:
-    """Malformed lines, by what is wrong with them, the numbers in it aside."""
+    """Counts malformed lines by reason, with numbers in the reason ignored."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,10 +1,10 @@
-"""The rows of a sheet of an Excel workbook (.xlsx), as cells of text. Needs the extra `excel`.
+"""Reads a sheet of an Excel workbook (.xlsx) as cells of text. Needs the extra `excel`.
 
-A cell is read as Excel holds it, not as it shows it: an id of digits is a number there, and a formula is the
-value that Excel found last. Hidden and filtered rows are rows, as in a CSV that Excel writes.
+Cells are read as Excel stores them, not as it shows them: an id of digits is a number, a formula is its last
+calculated value. Hidden and filtered rows count, as in a CSV written by Excel.
 
-Weaknesses: a sheet is held in memory as a whole (some 70 MB for 300,000 rows of two cells). A cell whose
-formula failed (`#N/A`) or was never calculated reads as an empty one.
+Weaknesses: a whole sheet is held in memory (some 70 MB for 300,000 rows of two cells). A cell whose formula
+failed (`#N/A`) or was never calculated reads as empty.
 """
 
 import datetime as dt
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 _EXACT: Final = 10**15
-"""Excel keeps 15 digits of a number and makes the others 0: a longer id is not what it was."""
+"""Numbers from here on have lost digits: Excel keeps 15 and replaces the rest by 0."""
 
 
 def read_sheet(file: IO[bytes], name: str, wanted: str | None) -> "CalamineSheet":
-    """The sheet `wanted`, by its name or its number from 1, else the first that is not hidden.
+    """The sheet named or numbered (from 1) `wanted`; without it the first that is not hidden.
 
-    Raises `BadInputError` where the extra is not installed, the file is no workbook, or has no such sheet.
+    Raises `BadInputError` if the extra is not installed, or the file is no workbook or lacks the sheet.
     """
     try:
         calamine = import_module("python_calamine")
@@ -65,9 +65,10 @@ def _chosen(name: str, wanted: str | None, names: list[str], default: list[str])
 
 
 def sheet_records(sheet: "CalamineSheet", *, from_column_a: bool) -> Iterator[Record]:
-    """A record for each row that is not empty, with the row's number; a cell that is no text says why.
+    """Yields the row number and the cells of each row that is not empty.
 
-    `from_column_a`: the cells before the first column that is used are there too, so that they count.
+    Cells that cannot be ids are `NonTextCell`s. `from_column_a` adds the empty cells before the first used
+    column, so that numbers of columns count from A.
     """
     before = [""] * sheet.start[1] if from_column_a and sheet.start else []
     for line, row in enumerate(sheet.iter_rows(), 1):
@@ -77,6 +78,7 @@ def sheet_records(sheet: "CalamineSheet", *, from_column_a: bool) -> Iterator[Re
 
 
 def as_text(cell: Cell) -> str:
+    """The text of a cell; a `NonTextCell` if it is no text and no exact number."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool) or not isinstance(cell, int | float):
