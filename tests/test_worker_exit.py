@@ -11,7 +11,7 @@ from worker.supervisor import worker_exit_code
 
 CRASH = """
 from celery import bootsteps
-from worker import processes
+from worker import supervisor
 from worker.celery import app
 
 class Crash(bootsteps.StartStopStep):
@@ -19,7 +19,7 @@ class Crash(bootsteps.StartStopStep):
         raise LookupError("a defect")
 
 app.steps["consumer"].add(Crash)
-processes.work("crashing", None)
+supervisor.work("crashing", None)
 """
 
 
