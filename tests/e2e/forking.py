@@ -11,12 +11,47 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Final
 
 import producers.commands
-from producers.cli import main
-from tests.e2e.warm import NUMBER
+from producers.cli import main as command_line
+from tests.e2e.warm import NUMBER, Program
+from worker import streams
+from worker.__main__ import main as worker_side
+from worker.confine import confine
+
+OF_A_WORKER: Final = (
+    "celery.apps.worker",
+    "celery.concurrency.thread",
+    "celery.events",
+    "celery.worker.autoscale",
+    "celery.worker.consumer",
+    "celery.worker.components",
+    "celery.worker.strategy",
+    "celery.worker.state",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
+    "celery.app.log",
+    "celery.loaders.app",
+    "kombu.transport.redis",
+    "worker.engine.runtime",
+    "worker.flower",
+    "worker.intake",
+    "worker.job_notifier",
+    "worker.messages",
+    "worker.pool",
+    "worker.supervisor",
+    "worker.refused_options",
+)
+"""All but `worker.celery`, which reads the settings as it is imported."""
+
+
+def _commands() -> Iterator[str]:
+    return (f"producers.commands.{module.name}" for module in iter_modules(producers.commands.__path__))
 
 
 def serve(requests: socket.socket) -> None:
@@ -48,17 +83,24 @@ def _watch(request: dict[str, object], descriptors: list[int]) -> None:
     os._exit(0)
 
 
-def _become(arguments: list[str], env: dict[str, str], cwd: str) -> None:
+def _become(program: str, arguments: list[str], env: dict[str, str], cwd: str) -> None:
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
     os.chdir(cwd)
-    sys.argv[1:] = arguments
-    main()
+    if program == Program.WORKER:
+        # What `bulk-activate worker` executes.
+        sys.argv[1:] = ["worker", *arguments]
+        confine()
+        streams.run(lambda: worker_side(prog_name="python -m worker"))
+    else:
+        sys.argv[1:] = arguments
+        command_line()
+    os._exit(70)
 
 
 if __name__ == "__main__":
-    for module in iter_modules(producers.commands.__path__):
-        import_module(f"producers.commands.{module.name}")
+    for module in (*_commands(), *OF_A_WORKER):
+        import_module(module)
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))

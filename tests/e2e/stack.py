@@ -32,6 +32,9 @@ TOKEN: Final = "an-owners-API-token-that-must-show-up-nowhere"
 TIMEOUT: Final = 90.0
 """Seconds before a test gives up. Never a measure: what is waited for is an event."""
 
+Process = subprocess.Popen[bytes] | warm.Forked
+"""One that was started by its program, or forked."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -109,7 +112,7 @@ class Stack:
 
     home: Path
     redis_url: str
-    children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    children: list[Process] = field(default_factory=list)
     outer: dict[str, str] = field(default_factory=dict)
     """What its processes find in their environment besides settings of ours."""
 
@@ -132,28 +135,23 @@ class Stack:
         assert done.code == 0, done.err
         return done.out.strip()
 
-    def worker(
-        self, api: Simulator, *options: str, rate: float | str = 1000, **settings: str
-    ) -> "subprocess.Popen[bytes]":
-        return self.start(
-            [BULK_ACTIVATE, "worker", *options],
-            API_URL=api.url,
-            API_TOKEN=TOKEN,
-            RATE=str(rate),
-            **settings,
-        )
+    def worker(self, api: Simulator, *options: str, rate: float | str = 1000, **settings: str) -> Process:
+        given = {"API_URL": api.url, "API_TOKEN": TOKEN, "RATE": str(rate), **settings}
+        with self.log.open("ab") as log:
+            child = warm.start_worker(options, self._environment(given), log.fileno())
+        self.children.append(child)
+        return child
 
-    def start(self, command: list[str], **settings: str) -> "subprocess.Popen[bytes]":
+    def start(self, command: list[str], **settings: str) -> Process:
         with self.log.open("ab") as log:
             child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment({"REDIS_URL": self.redis_url, **settings}) | self.outer,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(settings)
             )
         self.children.append(child)
         return child
+
+    def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+        return environment({"REDIS_URL": self.redis_url, **settings}) | self.outer
 
     @property
     def log(self) -> Path:
@@ -195,5 +193,5 @@ def agree(rows: Iterable[Mapping[str, Any]], world: Mapping[str, Mapping[str, An
     return active == {token_id for token_id, entry in world.items() if entry["active"]}
 
 
-def interrupt(process: "subprocess.Popen[bytes]") -> None:
+def interrupt(process: Process) -> None:
     process.send_signal(signal.SIGINT)

@@ -1,8 +1,8 @@
 """Runs `bulk-activate` in processes forked off one that has imported everything.
 
-Python takes most of a second of CPU for the imports of a command, and the tests run well over a thousand of
-them. A fork has all that a process has (descriptors, environment, signals, an exit code) but for the start of
-the interpreter; tests that are about that start the program itself.
+Python takes most of a second of CPU for the imports of a command and two for those of a worker, and the
+tests run well over a thousand of them. A fork has all that a process has (descriptors, environment, signals,
+an exit code) but for the start of the interpreter; tests that are about that start the program itself.
 """
 
 import atexit
@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from enum import StrEnum, auto
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -35,21 +35,85 @@ def run(
 
     Raises `subprocess.TimeoutExpired` after `patience` seconds; the process is killed then.
     """
-    request = json.dumps({"arguments": arguments, "env": dict(env), "cwd": str(Path.cwd())}).encode()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        told, tell = os.pipe()
         source, feed = os.pipe() if given is not None else (os.open(os.devnull, os.O_RDONLY), None)
-        with _LOCK:
-            socket.send_fds(_forking(), [_number(len(request))], [source, out.fileno(), err.fileno(), tell])
-            _forking().sendall(request)
+        process = _fork(Program.COMMAND, arguments, env, (source, out.fileno(), err.fileno()))
         os.close(source)
-        os.close(tell)
         if feed is not None:
             threading.Thread(target=_feed, args=(feed, given)).start()
-        code = _code(told, patience)
+        try:
+            code = process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         for file in (out, err):
             file.seek(0)
         return code, out.read(), err.read()
+
+
+def start_worker(arguments: Sequence[str], env: Mapping[str, str], output: int) -> "Forked":
+    """Starts `bulk-activate worker` with `arguments`, its output to the descriptor `output`."""
+    source = os.open(os.devnull, os.O_RDONLY)
+    try:
+        return _fork(Program.WORKER, arguments, env, (source, output, output))
+    finally:
+        os.close(source)
+
+
+class Program(StrEnum):
+    """What a fork becomes."""
+
+    COMMAND = auto()
+    WORKER = auto()
+
+
+class Forked:
+    """A forked process, with what `subprocess.Popen` offers of its own."""
+
+    def __init__(self, status: int) -> None:
+        """`status`: the descriptor that its process id and later its exit code come from."""
+        self._status = os.fdopen(status, "rb", buffering=0)
+        self.pid = int(self._status.read(NUMBER))
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code; negative for a signal. Raises `subprocess.TimeoutExpired` after so many seconds."""
+        if self.returncode is None:
+            if not select.select([self._status], [], [], timeout)[0]:
+                assert timeout is not None
+                raise subprocess.TimeoutExpired("bulk-activate", timeout)
+            self.returncode = int(self._status.read(NUMBER))
+            self._status.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _fork(
+    program: Program, arguments: Sequence[str], env: Mapping[str, str], streams: tuple[int, int, int]
+) -> Forked:
+    request = json.dumps(
+        {"program": program, "arguments": arguments, "env": dict(env), "cwd": str(Path.cwd())}
+    ).encode()
+    status, report = os.pipe()
+    with _LOCK:
+        socket.send_fds(_forking(), [_number(len(request))], [*streams, report])
+        _forking().sendall(request)
+    os.close(report)
+    return Forked(status)
 
 
 @cache
@@ -81,14 +145,3 @@ def _feed(feed: int, given: bytes | None) -> None:
     # A command may end before it has read all of its stdin.
     with suppress(BrokenPipeError), os.fdopen(feed, "wb") as file:
         file.write(given or b"")
-
-
-def _code(told: int, patience: float) -> int:
-    """The exit code; negative for a signal, as `subprocess` has it."""
-    with os.fdopen(told, "rb", buffering=0) as file:
-        pid = int(file.read(NUMBER))
-        ends = time.monotonic() + patience
-        if not select.select([file], [], [], ends - time.monotonic())[0]:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired("bulk-activate", patience)
-        return int(file.read(NUMBER))

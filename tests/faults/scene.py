@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 import redis
 
-from tests.e2e.stack import ORG, TIMEOUT, Simulator, Stack, new_ids, simulator, until
+from tests.e2e.stack import ORG, TIMEOUT, Process, Simulator, Stack, new_ids, simulator, until
 from tests.servers import RealServer, valkey9
 from worker.core.batch import MAX_BATCH
 from worker.core.rows import rows_of
@@ -23,8 +22,6 @@ from worker.reports.results import job_results
 from worker.store import keys
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
-
-Process = subprocess.Popen[bytes]
 
 IN_FLIGHT: Final = 8
 """Requests in flight of a worker process, at most."""

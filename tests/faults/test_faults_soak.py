@@ -83,7 +83,7 @@ class Soak:
         fault = self._faults.choice(FAULTS)
         self._struck[fault.__name__] += 1
         explained = fault(self._scene, random.Random(self._faults.random()))
-        dead = [worker.args for worker in self._scene.workers if worker.poll() is not None]
+        dead = [worker.pid for worker in self._scene.workers if worker.poll() is not None]
         assert dead == [], f"a worker ended by itself after {fault.__name__}"
         return explained
 

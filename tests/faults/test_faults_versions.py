@@ -11,9 +11,9 @@ from typing import Final, cast
 import pytest
 import redis
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, environment, new_ids, until
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Process, environment, new_ids, until
 from tests.faults.invariant import check
-from tests.faults.scene import MIXED, Process, Scene, scene
+from tests.faults.scene import MIXED, Scene, scene
 from worker.core.job import RECORD_VERSION
 from worker.core.slices import BATCHES
 from worker.store import keys
