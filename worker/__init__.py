@@ -1,1 +1,1 @@
-"""Activates API tokens in bulk: Celery tasks that post batches of 15 under one shared rate budget."""
+"""Activates API tokens in bulk: Celery tasks that post batches of 15 ids under one shared rate budget."""

@@ -1,7 +1,8 @@
-"""`python -P -m worker ...`: the processes of the worker's side, for those who may not import them.
+"""`python -P -m worker NAME`: starts a process of the worker's side.
 
-The `bulk-activate` command starts these; its own process never holds the API client or the task's body.
-Without `-P` Python looks for modules in the current folder first, which others may be able to write to.
+The `bulk-activate` command starts these as processes, so that its own never holds the API client or the
+task's body. Without `-P` Python would import modules from the current folder first, which others may write
+to.
 """
 
 from importlib import import_module

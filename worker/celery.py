@@ -1,4 +1,4 @@
-"""The Celery app as `celery -A worker ...` finds it, with the one task and the process's life cycle."""
+"""The Celery app that `celery -A worker` finds, with its one task and the life cycle of its process."""
 
 import contextlib
 import gc
@@ -29,7 +29,7 @@ from worker.traces import Tracing, make_tracing
 from worker.traces.interface import TRACEPARENT
 
 SLICES_IN_FLIGHT: Final = 4
-"""Slices that one process works on at once: with one, there is a gap at the end of each."""
+"""Slices that a process works on at once. With one, nothing is sent at the end of each slice."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ _settings = settings.load()
 intake.install()
 app = messages.make_app(_settings)
 app.conf.update(
-    # Threads share the process's one loop and end cleanly; more processes are more workers.
+    # Threads share one event loop and end cleanly. For more processes, start more workers.
     worker_pool="worker.pool:WakingPool",
     worker_concurrency=SLICES_IN_FLIGHT,
 )
@@ -45,13 +45,14 @@ app.conf.update(
 refused_options.install(app)
 
 _GC_THRESHOLD: Final = 50_000
-"""Containers made and still there, for a look for cycles among the young. At Python's 700 these looks took a
-fifth of the CPU at full speed and found next to nothing: what a request makes goes as its last name does."""
+"""Threshold of the garbage collector's first generation, in container objects. At Python's default of 700 it
+took a fifth of the CPU at full speed and found next to nothing: objects of a request are freed by their
+reference counts."""
 
 
 @dataclass(slots=True)
 class _Process:
-    """What a process that works on slices lives by."""
+    """The services of a process that works on slices."""
 
     runtime: Runtime
     tracing: Tracing | None
@@ -60,30 +61,30 @@ class _Process:
     def close(self) -> None:
         self.runtime.close()
         if self.notifier is not None:
-            # After the slices have been given back: the job may rest by now.
+            # Closed after slices were given back, since a job may have come to rest by that.
             self.notifier.close()
         if self.tracing is not None:
             self.tracing.close()
 
 
 _processes: dict[int, _Process] = {}
-"""By process id: a fork inherits its parent's, and has no use for it."""
+"""By process id: a forked child must not use the services of its parent."""
 _process_lock = threading.Lock()
 _only_job: str | None = None
 
 
 def serve_only(job_id: str | None) -> None:
-    """Has this process work on one job alone; None for any. To be said before the worker starts."""
+    """Restricts this process to one job; None allows any. Call it before the worker starts."""
     global _only_job  # noqa: PLW0603 -- as the app, one a process.
     _only_job = job_id
 
 
 def _this_process() -> _Process:
-    """Made when it is first needed, so after a fork."""
+    """The services of this process, made on first use and so after a fork."""
     with _process_lock:
         pid = os.getpid()
         if pid not in _processes:
-            # What was imported stays for good: it is looked through no more.
+            # Imported modules stay for good: the collector need not visit them.
             gc.freeze()
             gc.set_threshold(_GC_THRESHOLD, *gc.get_threshold()[1:])
             tracing = make_tracing(_settings)
@@ -100,7 +101,7 @@ def _is_traced() -> bool:
 
 
 def _parent_of(job_id: str) -> str | None:
-    """The span that submitted a job; a trace is worth no wait for Redis."""
+    """The span of a job's submission; None while Redis is away, which a trace is not worth waiting for."""
     try:
         return _traceparent(job_id)
     except RedisError:
@@ -115,13 +116,13 @@ def _traceparent(job_id: str) -> str | None:
 
 @app.task(name=messages.TASK, ignore_result=True, bind=True)
 def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
-    """Works on one slice of a job until it is settled or has to be given back; what came of it, in words.
+    """Works on one slice of a job until it is settled or given back.
 
-    Those, and `size`, are for Flower.
+    The returned summary and the argument `size` (ids) are for Flower.
     """
 
     def show(account: Account) -> None:
-        # A picture, not the record: where it cannot be sent the work goes on.
+        # Only a display: if the event cannot be sent, the work goes on.
         with contextlib.suppress(OperationalError, OSError):
             self.send_event("task-progress", retry=False, **slice_event(account))
 
@@ -139,7 +140,7 @@ def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
 
 
 class _SignalHandlers(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Begins after Celery has set its handlers, and before it takes messages."""
+    """Runs after Celery has installed its signal handlers and before it takes messages."""
 
     def start(self, _worker: Any) -> None:
         install_signal_handlers()
@@ -150,7 +151,7 @@ app.steps["worker"].add(_SignalHandlers)
 
 @signals.celeryd_init.connect
 def _configure_early(instance: Any, **_: Any) -> None:
-    """Before Celery warns, and greets whoever started it: that is no line of a log."""
+    """Runs before Celery prints warnings and its banner, which are no log lines."""
     logs.configure(_settings)
     logs.log_uncaught()
     if logs.as_json(_settings):
@@ -165,7 +166,7 @@ def _configure_logs(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
-    # In a prefork worker the children make their own; the parent does no work.
+    # In a prefork worker the children make their own services; the parent runs no tasks.
     if "prefork" not in type(sender.pool).__module__:
         _this_process().notifier = JobNotifier(
             sync_client(_settings.redis_url), lambda report: send_job_row(app, sender.hostname, report)

@@ -1,14 +1,14 @@
-"""What a process that may hold the credential, or writes what became of ids, does before anything else."""
+"""Protects files and memory of a process that may hold the credential or writes results."""
 
 import os
 import resource
 
 
 def confine() -> None:
-    """Files that it and its children make are their owner's alone; a crash leaves no image of its memory.
+    """Makes new files of this process and its children private to their owner, and turns core dumps off.
 
-    Weakness: a file that was there before keeps its mode, and an image that the kernel pipes to a program
-    (`core_pattern` with a |) is that program's to refuse.
+    Call it first. Weaknesses: existing files keep their modes, and a core dump that the kernel pipes to a
+    program (`core_pattern` beginning with |) is not prevented.
     """
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,7 +1,7 @@
-"""The file that `BULK_ACTIVATE_ENV_FILE` names: settings, one a line, as `NAME=value`.
+"""Reads the file that `BULK_ACTIVATE_ENV_FILE` names: settings, one `NAME=value` per line.
 
-Settings say where the credential is sent. So no file is read unasked, and none that somebody else could
-have written.
+Settings decide where the credential is sent. So only a file that is named is read, and none that other users
+can write to.
 """
 
 import io
@@ -17,20 +17,20 @@ from worker.core.errors import BadSettingError
 from worker.core.file_mode import written_by_others
 
 MAX_BYTES: Final = 1 << 20
-"""Bytes. A file of settings is a page or two."""
+"""Bytes of the file at most. A file of settings has a page or two."""
 
 
 def read_env_file(path: Path, name: str) -> Mapping[str, str | None]:
-    """What the file says, by name. `name` is the variable that named it.
+    """The settings in the file, by name. `name` is the variable that named the file, for messages.
 
-    Raises `BadSettingError` where it is not there, cannot be read, or others may write it.
+    Raises `BadSettingError` if it is missing, unreadable or writable by others.
     """
     try:
         file = open(path, "rb", opener=_open_nonblocking)  # noqa: SIM115 -- it is closed below.
     except OSError as error:
         raise BadSettingError(f"{name}: cannot read {path} ({error.strerror}): correct or unset it") from None
     with file:
-        # What is looked at is what is read, whatever takes its place meanwhile.
+        # Checks the open file, which stays the same even if its name is replaced.
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise BadSettingError(f"{name}: {path} is no regular file: correct or unset it")
@@ -50,5 +50,5 @@ def read_env_file(path: Path, name: str) -> Mapping[str, str | None]:
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
-    # A pipe would be waited for.
+    # Opening a pipe would block.
     return os.open(path, flags | os.O_NONBLOCK)

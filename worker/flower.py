@@ -1,8 +1,8 @@
-"""What Flower shows: a row for each slice, which Celery sends, with its progress; and a row for each job.
+"""Events for Flower, which shows a row per slice with its progress, and a row per job.
 
-A job is no task: nobody waits in it, so nothing is lost with a worker. Its row is drawn by events of the kind
-that tasks send, under the job's id. Flower shows `result`, `exception` and `kwargs` of an event, and none
-of the fields that it does not know; neither holds an id of a token.
+A job is no Celery task, so that nothing is lost with a worker. Its row is drawn by events such as tasks send,
+under the job's id. Flower shows the fields `result`, `exception` and `kwargs` of an event, which hold no
+token id, and ignores fields that it does not know.
 """
 
 from datetime import datetime
@@ -25,19 +25,21 @@ EVENTS: Final[dict[State, str]] = {
     State.PAUSED: "task-paused",
     State.CANCELLING: "task-cancelling",
     State.COMPLETED: "task-succeeded",
-    # Not 'revoked': Celery holds that to come before any state of our own, and would not show it.
+    # Not 'revoked': Celery gives that precedence over custom states, which would then not be shown.
     State.CANCELLED: "task-cancelled",
     State.FAILED: "task-failed",
     State.EXPIRED: "task-failed",
 }
-"""Flower's state of a row is what follows the dash, in capitals; SUCCESS and FAILURE for Celery's own."""
+"""Type of the event for each state. Flower shows what follows the dash, in capitals, as the row's state;
+SUCCESS and FAILURE for Celery's own two."""
 
 
 class SilentControl(Control):  # type: ignore[misc] # Celery has no types.
-    """Celery's remote control for Flower's process: it sends workers nothing.
+    """Celery's remote control for Flower's process, made unable to send commands to workers.
 
-    Whoever may send can also stop every worker. Flower asks for a heartbeat when it starts, and for what its
-    pages on one worker show; workers beat each two seconds anyway.
+    A process that may send commands could also stop every worker. Flower loses little: it asks for a
+    heartbeat when it starts, which workers send every two seconds anyway, and for details on its pages of one
+    worker.
     """
 
     def broadcast(self, *_args: Any, **_options: Any) -> list[Any]:
@@ -45,7 +47,7 @@ class SilentControl(Control):  # type: ignore[misc] # Celery has no types.
 
 
 def slice_event(account: Account) -> dict[str, Any]:
-    """The fields of a slice's `task-progress`."""
+    """The fields of the event `task-progress` of a slice."""
     return {
         "result": account.words(),
         "ids_done": account.settled,
@@ -55,7 +57,7 @@ def slice_event(account: Account) -> dict[str, Any]:
 
 
 def job_event(report: Report) -> tuple[str, dict[str, Any]]:
-    """The event that draws a job's whole row, wherever Flower stands; it may have started a moment ago."""
+    """Type and fields of the event for a job's row: complete each time, as Flower may just have started."""
     kwargs = {"job_id": report.job_id, "org_id": report.org_id, "ids": report.counts["total"]}
     fields: dict[str, Any] = {
         "uuid": report.job_id,
@@ -77,8 +79,8 @@ def job_event(report: Report) -> tuple[str, dict[str, Any]]:
 
 
 def job_summary(report: Report) -> str:
-    """Where a job stands, in one line for a person."""
-    # Flower cuts what is long: what is settled first.
+    """The progress of a job in one line, for a person."""
+    # Flower cuts long text, so settled ids come first.
     order = sorted(COUNTED, key=lambda name: name not in FINAL)
     counts = ", ".join(f"{report.counts[name]:,} {name}" for name in order if report.counts[name])
     text = f"{report.outcome or f'{report.progress.percent:g} %'}: {counts or 'no ids'}"
@@ -90,7 +92,7 @@ def job_summary(report: Report) -> str:
 
 
 def send_job_row(app: Celery, node: str, report: Report) -> None:
-    """Sends a job's row. Raises what kombu raises. `node`: name of this worker, as Flower knows it."""
+    """Sends the event for a job's row in the name of the worker `node`. Raises kombu's exceptions."""
     event, fields = job_event(report)
     with app.events.default_dispatcher(hostname=node) as dispatcher:
         dispatcher.send(event, **fields)

@@ -1,7 +1,7 @@
-"""The file whose age tells a probe whether a worker lives: HEARTBEAT_FILE.
+"""Touches HEARTBEAT_FILE, whose age tells a probe whether the worker is alive.
 
-`celery inspect ping` would start a Python and ask through Redis, which may be away while the worker is well.
-A supervisor that looks at a file's age costs nothing, and asks this process alone.
+`celery inspect ping` starts a Python process and goes through Redis, which may be away while the worker is
+healthy. Reading the age of a file costs nothing and concerns this process alone.
 """
 
 import os
@@ -16,22 +16,26 @@ from worker.periodic import PeriodicTask
 from worker.settings import PREFIX
 
 BEAT_SECONDS: Final = 1.0
+"""Seconds between two writes of the file."""
 FRESH_SECONDS: Final = 10.0
-"""A file that is older belongs to a process that hangs or is gone. Probes allow more."""
+"""Age in seconds from which a process counts as hanging or gone. Probes allow more."""
 
 log = structlog.get_logger(__name__)
 
 
 class Health(NamedTuple):
+    """The result of a health check."""
+
     is_healthy: bool
     summary: str
-    """What there is to know, for whoever reads the file."""
+    """One line that is written into the file."""
 
 
 class Heartbeat:
-    """Writes `file` each second from the running event loop, so a loop that hangs lets it grow old.
+    """Writes `file` every second from the running event loop, so it ages if the loop hangs.
 
-    `check` is asked each time: the loop may run while Celery's consumer, in another thread, does not.
+    Calls `check` each time, and writes nothing while it reports a problem: the loop may run while Celery's
+    consumer, in another thread, does not.
     """
 
     def __init__(self, file: Path, check: Callable[[], Health]) -> None:
@@ -54,6 +58,7 @@ class Heartbeat:
 
 
 def write(file: Path, summary: str) -> None:
+    """Writes the heartbeat; an error is logged and raises nothing."""
     try:
         file.write_text(f"{summary}\n")
     except OSError as error:
@@ -61,7 +66,7 @@ def write(file: Path, summary: str) -> None:
 
 
 def prepare(file: Path) -> None:
-    """Removes what an earlier process left there. Raises `BadSettingError` where no file could be."""
+    """Removes the file of an earlier process. Raises `BadSettingError` if no file can be written there."""
     try:
         file.unlink(missing_ok=True)
     except OSError as error:
@@ -73,7 +78,7 @@ def prepare(file: Path) -> None:
 
 
 def all_fresh(files: Iterable[Path], now: float) -> bool:
-    """Whether each file was touched of late. `now`: seconds since the epoch."""
+    """Whether every file is at most `FRESH_SECONDS` old. `now`: seconds since the epoch."""
     return all(_age(file, now) <= FRESH_SECONDS for file in files)
 
 

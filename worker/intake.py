@@ -1,9 +1,8 @@
-"""What a worker takes from the broker: our own messages, made anew. Anything else is dropped, logged and
-counted.
+"""Accepts only our own messages from the broker; any other is dropped, logged and counted.
 
-kombu puts a message that it cannot decode back at each crash, so that one of 250 bytes ends every worker
-again and again (celery#7975, #4308). Here none ends one: a message is checked the moment it came off the
-queue, before kombu or Celery look at it.
+kombu returns a message that it cannot decode to the queue at each crash, so that one message of 250 bytes
+ends every worker again and again (celery#7975, #4308). Here a message is checked as soon as it leaves the
+queue and rebuilt from its checked fields, before kombu or Celery read it.
 """
 
 from collections.abc import Callable
@@ -42,25 +41,26 @@ ALLOWED_COMMANDS: Final = frozenset(
         "stats",
     }
 )
-"""Commands of Celery's remote control that a worker obeys: those that look. Whoever writes to Redis could end
-workers with others, or have them import a module."""
+"""Remote control commands of Celery that a worker obeys: read-only ones. With others, anyone who can write to
+Redis could stop workers or make them import a module."""
 
 _QUEUES: Final = frozenset(QUEUE_NAMES)
 _MAX_CLOCK: Final = 2**53
+"""Largest logical clock of Celery that is believed."""
 _WRONG_TYPE: Final = "WRONGTYPE"
 
 log = structlog.get_logger(__name__)
 
 
 class CheckedMessage(Message):
-    """A message of `channel`. Raises `BadMessageError`, or what kombu raises, where it is none."""
+    """A checked message of `channel`. Raises `BadMessageError`, or an exception of kombu, for any other."""
 
     def __init__(self, payload: Any, channel: Any = None, **rest: Any) -> None:
         if channel is not None and not _QUEUES.isdisjoint(channel.active_queues):
             wake = read_envelope(payload)
             payload = write_envelope(wake, queue_of(wake.job_id), str(uuid4()))
         elif _clock_of(payload) > _MAX_CLOCK:
-            # It would be carried on in every event.
+            # Celery would adopt it and send it on in every event.
             payload["headers"]["clock"] = 0
         super().__init__(payload, channel=channel, **rest)  # type: ignore[no-untyped-call]
         if channel is not None:
@@ -73,11 +73,11 @@ def _clock_of(payload: Any) -> int:
 
 
 class _CheckedIntake:
-    """What both of our channels do: nothing that comes in raises, but for the faults of a connection."""
+    """Base of both channels: no incoming message raises; only faults of the connection do."""
 
     Message = CheckedMessage
     last_tag: str | None = None
-    """Of the message that the handler at work took."""
+    """Delivery tag of the message that the running handler has taken."""
     # Of kombu's channel:
     connection_errors: tuple[type[Exception], ...]
     ResponseError: type[Exception]
@@ -97,7 +97,7 @@ class _CheckedIntake:
         except ResponseError as error:
             if not str(error).startswith(_WRONG_TYPE):
                 raise
-            # Of broadcasts, the only ones that are bound, the table is not needed.
+            # Only broadcasts are bound, and they work without this table.
             log.warning("a key of Celery has the wrong type", prefix="_kombu.binding.", problem=str(error))
 
     def _guarded(self, name: str, handle: Callable[[], Any]) -> Callable[[], Any]:
@@ -114,7 +114,7 @@ class _CheckedIntake:
                     if not str(error).startswith(_WRONG_TYPE):
                         raise
                     self._remove_keys_of_wrong_type()
-                except Exception as error:  # noqa: BLE001 -- whatever came in must not end the worker.
+                except Exception as error:  # noqa: BLE001 -- no message may end the worker.
                     self._drop(error)
                 if name == "BRPOP" or not self.subclient.connection.can_read(timeout=0):
                     raise Empty
@@ -123,13 +123,13 @@ class _CheckedIntake:
 
     def _drop(self, error: Exception) -> None:
         if self.last_tag is not None:
-            # It was taken for ours: it must not count as in work for ever.
+            # Acknowledged, so that it does not count as unacknowledged for ever.
             self.basic_ack(self.last_tag)
         log.error("a message was dropped: it is none of ours", problem=_describe(error))
         self._count(1)
 
     def _remove_keys_of_wrong_type(self) -> None:
-        """One key of a wrong type would keep the messages of all queues from coming."""
+        """Removes queues that are no lists: one such key would block the messages of all queues."""
         with self.conn_or_acquire() as client:
             for queue in QUEUE_NAMES:
                 try:
@@ -147,7 +147,7 @@ class _CheckedIntake:
 
 
 def _describe(error: Exception) -> str:
-    """No more than the kind of what other libraries met: they quote what they found."""
+    """Our own error in full; of any other only its type, since libraries quote the message."""
     return str(error) if isinstance(error, BadMessageError) else type(error).__name__
 
 
@@ -168,7 +168,7 @@ class CheckedSentinelTransport(SentinelTransport):
 
 
 def install() -> None:
-    """From now on this process takes messages in as said here. Before its first connection to the broker."""
+    """Makes this process check messages. Call it before the first connection to the broker."""
     ours = f"{__name__}:{CheckedTransport.__name__}"
     TRANSPORT_ALIASES.update(
         redis=ours, rediss=ours, sentinel=f"{__name__}:{CheckedSentinelTransport.__name__}"

@@ -1,8 +1,8 @@
-"""Tells of jobs as they go on and end: to Flower, a row for each, and to the log, one line at a job's end.
+"""Publishes the progress of jobs: a row per job in Flower, and a log line when a job has ended.
 
-Every worker process runs one. The record says of which jobs something is to be told, and hands each to one
-process only; what that one dies with is told by another. So no job ends untold, whoever ended it, and whether
-or not a worker lived then; the line of one that ended while a worker died can come twice.
+Every worker process runs one. The store leases each job with news to one process at a time, and to another if
+that process dies. So the end of every job is logged, even if no worker was alive then; if a process dies in
+between, it may be logged twice.
 """
 
 import threading
@@ -21,17 +21,20 @@ from worker.store.jobs import JobStore
 from worker.warn_once import WarnOnce
 
 POLL_SECONDS: Final = 1.0
+"""Seconds between two polls of the store."""
+
 REDRAW_MS: Final = 5000
-"""How often a job's row is drawn anew while it runs, over all workers."""
+"""Milliseconds between two updates of a running job's row, over all workers."""
+
 JOBS_PER_POLL: Final = 50
 _MAX_REASONS: Final = 10
-"""In a job's line."""
+"""Reasons of failures in the log line of a job."""
 
 log = structlog.get_logger(__name__)
 
 
 class JobNotifier:
-    """`show` draws a job's row. It and the store may block: all is done in a thread of its own."""
+    """Runs in a thread of its own, since the store and `show`, which sends a job's row, may block."""
 
     def __init__(self, client: redis.Redis, show: Callable[[Report], None]) -> None:
         self._client = client
@@ -44,7 +47,7 @@ class JobNotifier:
         self._thread.start()
 
     def close(self) -> None:
-        """Tells what is to be told by now, and ends."""
+        """Publishes what is pending, and stops."""
         self._closing.set()
         self._thread.join()
         self._client.close()
@@ -56,7 +59,7 @@ class JobNotifier:
             try:
                 untold = self._store.untold(JOBS_PER_POLL, REDRAW_MS)
             except RedisError as error:
-                # The sweeper beside us warns of it.
+                # The sweeper of this worker logs a warning.
                 log.debug("cannot look at jobs, will try again", problem=str(error))
                 continue
             except Exception:
@@ -68,7 +71,7 @@ class JobNotifier:
             for job_id in untold:
                 try:
                     self._notify(job_id)
-                except Exception as error:  # noqa: BLE001 -- one broken job must not cost the others their telling.
+                except Exception as error:  # noqa: BLE001 -- one damaged job must not hide the others.
                     if self._warnings.is_first(job_id):
                         log.warning("cannot tell of a job, will try again", job_id=job_id, problem=str(error))
 
@@ -80,7 +83,7 @@ class JobNotifier:
             return
         try:
             self._show(report)
-        except Exception as error:  # noqa: BLE001 -- kombu raises what its transport raises; a row is a picture only.
+        except Exception as error:  # noqa: BLE001 -- kombu raises what its transport raises; a row is only a display.
             log.debug("cannot show a job", job_id=job_id, problem=type(error).__name__)
         if report.state in AT_REST:
             log.info("job ended", **job_line(report))
@@ -88,7 +91,7 @@ class JobNotifier:
 
 
 def job_line(report: Report) -> dict[str, Any]:
-    """The fields of a job's line in the log: times in seconds, those of batches summed over them."""
+    """The fields of a job's log line. Times are in seconds; `batch_seconds` are sums over batches."""
     seconds = dict(report.progress.seconds)
     reason = report.state_reason
     failures = {f"{group.reason} {group.status}": group.count for group in report.failures[:_MAX_REASONS]}

@@ -1,9 +1,8 @@
-"""Ends this process when the one that started it dies, even by SIGKILL.
+"""Ends this process when its parent dies, even by SIGKILL.
 
-The starter gives this process a pipe as stdin and keeps the other end, writing nothing. The kernel closes
-that end when the starter dies, however it dies, and reading here then ends. Unlike Linux's
-PR_SET_PDEATHSIG this works on every platform. Weakness: whoever else inherits the pipe's writing end keeps
-this process alive.
+The parent gives this process a pipe as stdin and writes nothing to it. When the parent dies, the kernel
+closes its end, and the read here returns. Unlike Linux's PR_SET_PDEATHSIG this works on every platform.
+Weakness: another process that inherits the pipe's writing end keeps this one alive.
 """
 
 import os
@@ -20,18 +19,18 @@ _CHUNK: Final = 4096
 
 
 def terminate() -> None:
-    """Asks this process to stop, as `kill PID` does."""
+    """Sends SIGTERM to this process."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_with_parent(
     stop: Callable[[], None] = terminate, *, grace: float = GRACE, stream: int = STDIN
 ) -> threading.Thread:
-    """Starts a thread that waits until `stream` ends, calls `stop`, and kills this process if it still
-    lives `grace` seconds later.
+    """Starts a thread that waits until the file descriptor `stream` is at its end and then calls `stop`.
 
-    `stop` runs in that thread. A stream that has ended already (/dev/null) stops the process at once. The
-    thread is a daemon and does not survive a fork: call this in the process that is to end.
+    `stop` runs in that thread; a process still alive `grace` seconds later is killed. A stream that is at its
+    end already (/dev/null) stops the process at once. The thread is a daemon and does not survive a fork:
+    call this in the process that has to end.
     """
     watch = threading.Thread(target=_watch, args=(stop, grace, stream), name="lifeline", daemon=True)
     watch.start()

@@ -1,4 +1,4 @@
-"""What a coroutine works on at the moment, for its log and its traces: job, slice, claim, batch, attempt."""
+"""Job, slice, claim, batch and attempt that a coroutine works on, for its log lines and trace spans."""
 
 from contextvars import ContextVar
 from typing import Any, Final
@@ -9,19 +9,19 @@ _CONTEXT: Final[ContextVar[tuple[str, int, int, Batch] | None]] = ContextVar("lo
 
 
 def bind(job_id: str, slice_no: int, claim: int, batch: Batch) -> None:
-    """What this coroutine logs from now on is about an attempt at `batch`.
+    """Adds an attempt at `batch` to whatever this coroutine logs from now on.
 
-    A sender takes batches of many slices in turn, so this is said anew for each request. What it comes to is
-    worked out only where something is logged.
+    Called for each request, since a sender takes batches of many slices in turn. It only stores the values;
+    `current` computes the fields when something is logged.
     """
     _CONTEXT.set((job_id, slice_no, claim, batch))
 
 
 def current() -> dict[str, Any]:
-    """What `place` was told last in this coroutine; nothing where it was not."""
-    if (told := _CONTEXT.get()) is None:
+    """The fields bound last in this coroutine; empty if none were."""
+    if (bound := _CONTEXT.get()) is None:
         return {}
-    job_id, slice_no, claim, batch = told
+    job_id, slice_no, claim, batch = bound
     return {
         "job_id": job_id,
         "slice": slice_no,

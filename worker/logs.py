@@ -1,6 +1,6 @@
-"""structlog to stderr: one JSON object a line, or readable lines where stderr is a terminal.
+"""Configures structlog: one JSON object per line on stderr, or readable lines on a terminal.
 
-No local variable is ever printed with a traceback: it could be a secret.
+Tracebacks never include local variables, which could be secrets.
 """
 
 import io
@@ -19,12 +19,12 @@ from worker.settings import Settings
 
 
 def _add_context(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    # Before what else is bound: a sender has inherited that of whoever started it.
+    # Put first, so that values bound by structlog win: a sender inherits the context of its creator.
     return {**log_context.current(), **event}
 
 
 def _make_visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """For a terminal: what the API or a list says may not move its cursor."""
+    """Escapes control characters from the API or a list, which could move the cursor of a terminal."""
     return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
@@ -35,11 +35,12 @@ def _plain_traceback(stream: TextIO, found: structlog.typing.ExcInfo) -> None:
 
 
 def as_json(settings: Settings) -> bool:
+    """Whether log lines are JSON."""
     return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
 
 
 def configure(settings: Settings) -> None:
-    """Sends our events, and those of the libraries, to stderr in one form."""
+    """Sends log lines of ours and of libraries to stderr, in one format."""
     shared: list[Any] = [
         _add_context,
         structlog.contextvars.merge_contextvars,
@@ -74,10 +75,10 @@ def configure(settings: Settings) -> None:
         )
     )
     if settings.log_level != "debug":
-        # A line when a message comes and one when it is done say less than our own line per slice.
+        # Celery's two lines per message say less than our own line per slice.
         for name in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(name).setLevel(logging.WARNING)
-    # What libraries warn of is no line of its own.
+    # Warnings of libraries become log lines.
     logging.captureWarnings(capture=True)
     root = logging.getLogger()
     root.handlers = [handler]
@@ -85,7 +86,7 @@ def configure(settings: Settings) -> None:
 
 
 def log_uncaught() -> None:
-    """Has what ends this process, or a thread of it, told as an event, and not in lines of a traceback."""
+    """Logs uncaught exceptions of this process and its threads as one event instead of a traceback."""
 
     def log_it(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         if issubclass(kind, Exception):

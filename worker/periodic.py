@@ -1,4 +1,4 @@
-"""Work that comes round until its owner closes it."""
+"""Runs a function again and again until it is closed."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,10 @@ log = structlog.get_logger(__name__)
 
 
 class PeriodicTask:
-    """Calls `work`, then again and again, each time `seconds` after the last call ended.
+    """Calls `work` at once, and again `seconds` after each call has ended.
 
-    Whatever a call raises is logged, once until a call ends well again, and the next call comes all the same:
-    this is how workers look after jobs, and none of it may stop for one bad value. `name` is for the log.
+    An exception is logged once until a call succeeds or fails differently, and never ends the task: workers
+    look after jobs this way, which must not stop for one bad value. `name` is for the log.
     """
 
     def __init__(self, name: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -26,19 +26,19 @@ class PeriodicTask:
 
     @property
     def trouble(self) -> str | None:
-        """What ails it, in words; None while its calls end well."""
+        """What is wrong, as text; None while calls succeed."""
         if self._task.done() and not self._closing.is_set():
             return f"{self._name} stopped"
         return None if self._trouble is None else f"{self._name} fails ({self._trouble})"
 
     @property
     def has_stopped(self) -> bool:
-        """No call will come any more, though nobody closed it."""
+        """Whether the task ended without having been closed."""
         return self._task.done() and not self._closing.is_set()
 
     async def close(self) -> None:
-        """Returns once the call under way has ended."""
-        # Told, not cancelled: a cancellation that meets a time-out inside the Redis client can get lost.
+        """Stops the task. Returns once the current call has ended."""
+        # An event, not a cancellation, which can get lost in a time-out inside the Redis client.
         self._closing.set()
         await asyncio.gather(self._task, return_exceptions=True)
 

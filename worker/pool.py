@@ -1,8 +1,8 @@
-"""Celery's pool of threads, which has its event loop look for the next message as soon as a task has ended.
+"""Celery's pool of threads, changed to wake Celery's event loop as soon as a task has ended.
 
-Without prefetching a message is asked for only where a thread is free, and nothing tells the loop that one
-became so: it finds out when it next happens to wake, up to some seconds later. Of that it is saved by the
-events that a task sends, as long as those are on.
+Without prefetching, Celery asks for a message only while a thread is free, and nothing tells its loop when
+one becomes free: it notices at its next wake-up, up to some seconds later. Task events hide this while they
+are on, since sending one wakes the loop.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
 
 
 class WakingPool(TaskPool):  # type: ignore[misc]
+    """Wakes the event loop at the end of each task."""
+
     _hub: "Hub | None" = None
 
     def register_with_event_loop(self, loop: "Hub") -> None:
-        """Called by Celery whenever its loop begins: at the start, and after each loss of the broker."""
+        """Called by Celery when its loop starts, and again after each loss of the broker."""
         self._hub = loop
 
     def on_apply(self, *arguments: Any, **options: Any) -> ApplyResult:
         result = super().on_apply(*arguments, **options)
-        # Only then has Celery struck the task off those in work; while `task_postrun` is sent it has not.
+        # Not on `task_postrun`: at that moment Celery still counts the task as running.
         result.f.add_done_callback(self._wake)
         return result
 
     def _wake(self, _ended: "Future[Any]") -> None:
-        """Called in the task's thread."""
+        """Runs in the thread of the task."""
         if self._hub is not None:
             self._hub.call_soon(_run_another_turn)  # type: ignore[no-untyped-call]
 
 
 def _run_another_turn() -> None:
-    """Nothing is to be done but to come round: the loop looks for messages at each turn."""
+    """Does nothing: the loop looks for messages in each of its turns."""

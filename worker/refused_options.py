@@ -1,4 +1,4 @@
-"""What Celery offers and is not for this worker: refused in a line, before anything starts."""
+"""Refuses options of Celery that do not suit this worker, before anything starts."""
 
 from typing import Any, Final
 
@@ -17,16 +17,18 @@ REASONS: Final = {
     " processes (`bulk-activate worker --concurrency N`), or scale these by the metrics",
     "detach": f"--detach: {_LOG}",
 }
-"""By the option's name."""
+"""Why an option is refused, by its name."""
 _MULTI: Final = f"`celery multi`: it starts workers with --detach, and {_LOG}"
 
 
 class RefusedOptionError(click.ClickException):
+    """An option of `celery` that this worker does not support."""
+
     exit_code = 2
 
 
 def install(app: Celery) -> None:
-    """By an option of all commands that nobody sees or gives: it is looked at after those that are given."""
+    """Adds a hidden option to every command of Celery, whose callback runs after those of given options."""
     option = click.Option(["--suited"], hidden=True, expose_value=False, is_flag=True, callback=_check)
     app.user_options["preload"].add(option)
 
@@ -41,5 +43,5 @@ def _check(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
         if ctx.params.get(name):
             raise RefusedOptionError(why)
     if ctx.params.get("pool_cls") is TaskPool:
-        # `-P threads`, said in so many words.
+        # `-P threads` on the command line.
         ctx.params["pool_cls"] = WakingPool

@@ -1,7 +1,7 @@
-"""Which files with secrets somebody else could write or read: a weakness that is told, and stops nothing.
+"""Finds files with secrets that other users could write or read. They cause warnings and stop nothing.
 
-Nothing is said of a file system that is mounted read-only, as containers and systemd are given their secrets:
-there a mode says nothing, and cannot be changed from here.
+File systems mounted read-only are skipped, as containers and systemd get their secrets: modes mean nothing
+there and cannot be changed from here.
 """
 
 import os
@@ -17,7 +17,7 @@ from worker.settings import PREFIX, SECRETS, Settings
 
 
 def exposed_secrets(settings: Settings) -> list[str]:
-    """A warning for each file or folder with secrets that others may write, or anybody may read."""
+    """One warning per file or folder with secrets that other users may write, or that everyone may read."""
     found = [
         (path, problem)
         for path in _secret_paths(settings)
@@ -38,12 +38,12 @@ def _secret_paths(settings: Settings) -> Iterator[Path]:
 
 
 def _folder_and_files(folder: Path, is_read: Callable[[str], bool]) -> Iterator[Path]:
-    """The folder, and the files in it that are read by their names."""
+    """The folder, and the files in it whose names pass `is_read`."""
     yield folder
     try:
         yield from sorted(path for path in folder.iterdir() if is_read(path.name))
     except OSError:
-        # Whoever needs a file of it will say so.
+        # The code that needs a file of it reports the error.
         return
 
 
@@ -61,7 +61,7 @@ def _problem(path: Path) -> str | None:
     except OSError:
         return None
     if path.is_dir():
-        # Where it is sticky, as /tmp is, nobody can put another file in place of ours.
+        # In a sticky folder such as /tmp nobody else can replace our files.
         written = None if found.st_mode & stat.S_ISVTX else found.st_mode
         return None if written is None else written_by_others(written, found.st_uid, os.geteuid())
     return written_by_others(found.st_mode, found.st_uid, os.geteuid()) or read_by_others(found.st_mode)

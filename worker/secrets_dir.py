@@ -1,4 +1,4 @@
-"""The folder that `BULK_ACTIVATE_SECRETS_DIR` names: a file a setting, as containers are given them."""
+"""Checks the folder that `BULK_ACTIVATE_SECRETS_DIR` names: one file per setting, as in containers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +7,10 @@ from worker.core.errors import BadSettingError
 
 
 def check_secrets_dir(folder: Path, name: str, prefix: str) -> None:
-    """Reads each file of `folder` that is a setting by its name, as the library will.
+    """Reads each file of `folder` whose name is that of a setting, as pydantic-settings will.
 
-    Raises `BadSettingError` for what cannot be read. It names the file, which the library does not. `name` is
-    the variable that named the folder.
+    Raises `BadSettingError` for one that cannot be read, and names it, which the library does not. `name` is
+    the variable that named the folder, for messages.
     """
     try:
         if not folder.is_dir():

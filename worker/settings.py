@@ -1,8 +1,8 @@
 """The settings, each with the prefix `BULK_ACTIVATE_`.
 
 Order: flag, environment, the file that `BULK_ACTIVATE_ENV_FILE` names, file in `BULK_ACTIVATE_SECRETS_DIR`,
-default. No `.env` is read unasked. An unknown name or a bad value stops the program with one line that names
-it; a secret is never in that line, nor in any `repr`.
+default. No `.env` is read unless named. An unknown name or a bad value stops the program with one line that
+names it; secrets appear neither in that line nor in any `repr`.
 """
 
 import os
@@ -34,14 +34,15 @@ PREFIX: Final = "BULK_ACTIVATE_"
 _ENV_FILE: Final = f"{PREFIX}ENV_FILE"
 _SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
 SECRETS: Final = frozenset({"redis_url", "traces_url", "proxy_url", "api_token", "access_token"})
-"""Fields that are secrets, or can hold one."""
+"""Fields that are secrets or may contain one."""
 
 PROXY_URL: Final = f"{PREFIX}PROXY_URL"
 CA_FILE: Final = f"{PREFIX}CA_FILE"
 NO_PROXY: Final = "none"
-"""As `PROXY_URL`: the direct way, whatever the environment says."""
+"""Value of `PROXY_URL` for no proxy, whatever the environment says."""
 
 MAX_RATE: Final = 100_000
+"""Requests per second, at most."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -66,7 +67,7 @@ def _rate(value: Any) -> Any:
 
 def _orgs(value: Any) -> Any:
     if isinstance(value, str):
-        # A stray comma must not open the list to every organization, so empty entries are no ids.
+        # Empty entries are kept, and refused as ids: a stray comma must not admit every organization.
         return tuple(org_id.strip().lower() for org_id in value.split(","))
     return value
 
@@ -81,10 +82,12 @@ Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_duration)]
 
 
 class Settings(BaseSettings):
+    """All settings; the README says what each means."""
+
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_ignore_empty=True,
-        extra="ignore",  # Names we do not know are refused by `load`, in our own words.
+        extra="ignore",  # `load` refuses unknown names with a better message.
         frozen=True,
         hide_input_in_errors=True,
     )
@@ -138,7 +141,7 @@ class Settings(BaseSettings):
         if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
             raise ValueError("must be scheme and host alone, without path, query or user")
         require_host(parts)
-        # One text for one host, however it was written: jobs and budgets are bound to it.
+        # Normalized, since jobs and rate budgets are bound to this text.
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         default = {"http": 80, "https": 443}[parts.scheme]
         return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, default} else "")
@@ -164,7 +167,7 @@ class Settings(BaseSettings):
     @field_validator("traces_url")
     @classmethod
     def _traces_url(cls, url: str | None) -> str | None:
-        # What a library could not read it would quote.
+        # Checked here, since a library would quote an unreadable URL, which may hold a secret.
         if url is not None:
             port_of(split_url(url))
         return url
@@ -212,16 +215,16 @@ class Settings(BaseSettings):
         return urlsplit(self.api_url).netloc
 
     def scope(self, job_id: str | None = None) -> Scope:
-        """What a worker with these settings works on; on `job_id` alone where one is named."""
+        """The jobs that a worker with these settings serves; only `job_id` if given."""
         return Scope(self.api_url, frozenset(self.orgs or ()), job_id)
 
     @property
     def terms(self) -> Terms:
-        """What these settings say of the rate."""
+        """The settings of the rate."""
         return Terms(None if self.rate == "auto" else self.rate, self.rate_start, self.rate_max)
 
     def require_credential(self) -> None:
-        """Raises `BadSettingError` where no organization could be served at all."""
+        """Raises `BadSettingError` if there is no credential for any organization."""
         if not (self.api_token or self.access_token or self.credentials_dir):
             raise BadSettingError(
                 f"no credential: set {PREFIX}API_TOKEN to an API token of an organization owner"
@@ -229,7 +232,7 @@ class Settings(BaseSettings):
             )
 
     def require_state_dir(self) -> Path:
-        """Where `run` keeps its jobs. Raises `BadSettingError` where nothing tells."""
+        """The folder where `run` keeps its jobs. Raises `BadSettingError` if there is none."""
         if self.state_dir is None:
             raise BadSettingError(
                 f"no folder for the jobs of `run`: user {os.getuid()} has no home: set {PREFIX}STATE_DIR"
@@ -237,13 +240,13 @@ class Settings(BaseSettings):
         return self.state_dir
 
     def public(self) -> dict[str, Any]:
-        """What may be shown of the settings: no secret, and no URL that can hold one."""
+        """The settings without secrets, URLs that may contain one, and paths."""
         places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file", "ca_file"}
         return self.model_dump(mode="json", exclude={*SECRETS, *places})
 
 
 def load(**flags: Any) -> Settings:
-    """The settings; a flag that is None was not given. Raises `BadSettingError`."""
+    """Loads the settings; `flags` that are None were not given. Raises `BadSettingError`."""
     environment = {name.upper(): value for name, value in os.environ.items() if value}
     _refuse_unknown(os.environ, "the environment")
     env_file = environment.get(_ENV_FILE)
@@ -260,12 +263,12 @@ def load(**flags: Any) -> Settings:
     except BadInputError as error:
         raise BadSettingError(str(error)) from None
     except OSError as error:
-        # A file that a setting names stands in a folder that may not be searched.
+        # A setting names a file in a folder without search permission.
         raise BadSettingError(f"cannot read {error.filename} ({error.strerror}): correct its path") from None
 
 
 def _from_file(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the environment leaves to the file, by the names of the fields."""
+    """The settings of the file that the environment does not set, by field name."""
     read = read_env_file(path, _ENV_FILE)
     _refuse_unknown(read, str(path))
     lines = {name.upper(): value for name, value in read.items() if value}
@@ -298,9 +301,9 @@ def _explain(error: ValidationError, flags: Mapping[str, Any], from_file: Mappin
 
 
 def _default_state_dir(environment: Mapping[str, str]) -> Path | None:
-    """The XDG base directory for state (freedesktop.org, 0.8), on macOS too.
+    """The XDG base directory for state (XDG Base Directory Specification 0.8), also on macOS.
 
-    None for a user without a home, as containers have them: most commands need none.
+    None for a user without a home, as in containers: most commands need no state.
     """
     home = environment.get("XDG_STATE_HOME")
     try:

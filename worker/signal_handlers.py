@@ -1,9 +1,9 @@
-"""What a signal makes a worker's process do, besides those that end it.
+"""Replaces signal handlers of Celery that would leak secrets or misbehave.
 
-Celery's own SIGUSR1 prints the local variables of all threads, bearer tokens and ids among them; its SIGUSR2
-opens a debugger on a port where CELERY_RDBSIG is set; its SIGHUP runs `worker/__main__.py` anew, which is no
-program. So: SIGUSR1 prints where each thread stands and nothing that it holds, SIGUSR2 does nothing, SIGHUP
-ends the process as SIGTERM does, unless it was started to ignore it (`nohup`).
+Celery's SIGUSR1 prints the local variables of all threads, bearer tokens and ids among them; its SIGUSR2
+opens a debugger on a port if CELERY_RDBSIG is set; its SIGHUP executes `worker/__main__.py`, which is no
+program. Here SIGUSR1 prints the stack of each thread without variables, SIGUSR2 does nothing, and SIGHUP ends
+the process as SIGTERM does, unless it was started to ignore SIGHUP (`nohup`).
 """
 
 import faulthandler
@@ -12,14 +12,14 @@ import sys
 from typing import Any, Final
 
 _HANGUP_IGNORED: Final = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-"""As this process was started."""
+"""Whether this process was started to ignore SIGHUP."""
 
 
 def install_signal_handlers() -> None:
-    """To be called in the main thread, again whenever a library has set its own."""
+    """Installs the handlers. Call it in the main thread, and again after a library has installed its own."""
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN if _HANGUP_IGNORED else _terminate)
-    # It keeps a handler of its own below Python's: one that is registered already is not put in place anew.
+    # faulthandler works below Python: registering a second time would not replace a handler of Celery.
     faulthandler.unregister(signal.SIGUSR1)
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
 

@@ -1,6 +1,7 @@
-"""`python -P -m worker slice`: works on one slice and ends. Workers start it where a slice may be deadly.
+"""`python -P -m worker slice`: works on one slice and exits.
 
-The kernel then tells its starter how it ended, and no other slice ends with it.
+Workers start it for a slice that may have killed a worker: the exit status then says how it ended, and no
+other slice dies with it.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from worker.signal_handlers import install_signal_handlers
 def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
     """Work on slice SLICE_NO of job JOB_ID under the claim NONCE, and on nothing else.
 
-    The exit code is 0 where the slice was settled or given back.
+    The exit code is 0 if the slice was settled or given back.
     """
     try:
         loaded = settings.load()
@@ -36,7 +37,7 @@ def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
         sys.exit(error.exit_code)
     logs.configure(loaded)
     install_signal_handlers()
-    # What is written to stdout belongs to nobody.
+    # Nobody reads stdout: whatever a library prints there goes to the log.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if with_parent:
         end_with_parent()

@@ -1,8 +1,8 @@
-"""Standard streams that are closed, full, or left by their reader: a process goes on, with a true exit code.
+"""Makes writes to closed, full or abandoned standard streams harmless, with a true exit code at the end.
 
-What stderr cannot take is dropped: it is progress and warnings, and the next line is tried anew. What stdout
-cannot take is told at the end, by a line and by the exit code, unless nobody is there to read it, as behind
-`| head` or `>&-`. At the end alone: a job that was put in is to be worked on, whoever listens.
+stderr carries progress and warnings: what it cannot take is dropped, and the next line is tried again. A
+failure of stdout is reported by a line and the exit code, unless its reader has left (`| head`) or it was
+closed (`>&-`). It is reported at the end, since a submitted job goes on whether or not anyone reads.
 """
 
 import errno
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 _STDOUT: Final = 1
 _STDERR: Final = 2
 _READER_GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EBADF})
-"""Errors that say that nobody is at the other end."""
+"""Errors that mean that nobody reads the stream."""
 
 OUTPUT_FAILED: Final = 2
-"""The exit code where stdout could not take what it was given."""
+"""Exit code if stdout could not take its data."""
 
 
 class ReaderGoneError(Exception):
-    """There is no use in more output."""
+    """Nobody reads stdout any more, so further output is useless."""
 
 
 class _KeptOutput(io.FileIO):
-    """Takes all that it is given; the first failure is kept."""
+    """A stream whose writes never fail; it keeps the first error."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "w", closefd=False)
         self.failure: OSError | None = None
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        # What comes after a gap would be no part of a whole; a log with a gap is better than none.
+        # Data behind a gap is worthless on stdout; a log with a gap is better than none.
         if self.failure is None or self.fileno() == _STDERR:
             try:
                 return super().write(data)
@@ -48,7 +48,7 @@ class _KeptOutput(io.FileIO):
 
 
 def run(program: Callable[[], object]) -> NoReturn:
-    """Runs `program` and exits with the code that it returns, or exits with, unless stdout changes that."""
+    """Runs `program` and exits with its code; with `OUTPUT_FAILED` if that is 0 and stdout has failed."""
     prepare()
     try:
         code = program()
@@ -58,18 +58,18 @@ def run(program: Callable[[], object]) -> NoReturn:
 
 
 def discard_stdout() -> None:
-    """For a worker: what Celery writes there to greet and to part is no part of a log."""
+    """Discards stdout, where Celery prints its banner and farewell, which are no log lines."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), _STDOUT)
 
 
 def prepare() -> None:
-    """Puts streams in place that no write to can fail."""
+    """Replaces stdout and stderr by streams whose writes never fail."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # Else the next file that is opened would take the number, and get what is meant for the stream.
+            # Otherwise the next opened file would get this descriptor, and with it the data of the stream.
             with suppress(OSError):
                 os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
     sys.stdout = _stream(_STDOUT, sys.stdout)
@@ -77,14 +77,14 @@ def prepare() -> None:
 
 
 def write_out(data: bytes) -> None:
-    """Writes to stdout. Raises `ReaderGoneError` where it takes no more."""
+    """Writes to stdout. Raises `ReaderGoneError` if an earlier write failed."""
     if stdout_failure() is not None:
         raise ReaderGoneError
     sys.stdout.buffer.write(data)
 
 
 def stdout_failure() -> str | None:
-    """Why stdout did not take what it was given; None where it did."""
+    """Why a write to stdout failed; None if none did."""
     failure = _failure()
     return None if failure is None else _describe(failure)
 
@@ -94,7 +94,7 @@ def _stream(number: int, given: TextIO | None) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(_KeptOutput(number)),
         encoding="utf-8" if given is None else given.encoding,
-        # No text is lost to a locale that has no letter for it.
+        # Text that the locale cannot encode is escaped, not lost.
         errors="backslashreplace" if errors in {None, "strict"} else errors,
         line_buffering=number == _STDERR or os.isatty(number),
     )

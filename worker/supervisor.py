@@ -1,7 +1,7 @@
-"""`worker`: one Celery worker process, or a parent that keeps several of them running.
+"""`worker`: runs one Celery worker process, or supervises several.
 
-A process has one event loop and works on several slices at once, so a machine wants about one per core.
-Each is a whole Celery worker of its own: it ends cleanly on SIGTERM, which a busy prefork pool does not.
+A process has one event loop and works on several slices at once, so one per core is about right. Each process
+is a Celery worker of its own: it ends cleanly on SIGTERM, which a busy prefork pool does not.
 """
 
 import os
@@ -31,9 +31,10 @@ from worker.store.trial import check_worker
 from worker.traces import check_tracing
 
 _RESTART_PAUSE: Final = 1.0
-"""Seconds before a process that died is started again, so that one that cannot live is no load."""
+"""Seconds before a dead process is started again, so that one that dies at once causes no load."""
 
 _POLL: Final = 0.2
+"""Seconds between two looks at the processes."""
 
 _WORKER: Final = ("worker", "--no-metrics")
 _METRICS: Final = ("metrics",)
@@ -80,7 +81,7 @@ def command(
         log.info("calling the API", api_url=loaded.api_url, way=describe_route(loaded))
         work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
-        # Metrics are served by a process of their own: a scrape takes no time from sending.
+        # Metrics have a process of their own, so that a scrape takes no time from sending.
         named = [*(("--name", name) if name and concurrency == 1 else ())]
         named += ("--job", only_job) if only_job else ()
         file = loaded.heartbeat_file
@@ -96,15 +97,16 @@ def _warn(warnings: list[str]) -> None:
 
 
 def work(name: str, only_job: str | None) -> None:
-    from celery import signals  # noqa: PLC0415 -- heavy, and needed by none but this process.
+    """Runs a Celery worker in this process until it is stopped, and exits with its code."""
+    from celery import signals  # noqa: PLC0415 -- slow to import, and needed here alone.
 
-    from worker.celery import app, serve_only  # noqa: PLC0415 -- from settings that were checked above.
+    from worker.celery import app, serve_only  # noqa: PLC0415 -- loads the settings, which were checked before.
 
     serve_only(only_job)
 
-    # Ours says goodbye below.
+    # Celery prints a farewell; ours is the log line below.
     streams.discard_stdout()
-    # Not `app.worker_main`, which says nothing of how its worker ended.
+    # Not `app.worker_main`, which hides how its worker ended.
     worker = app.Worker(
         hostname=f"{name}@{socket.gethostname()}", quiet=True, without_gossip=True, without_mingle=True
     )
@@ -124,7 +126,7 @@ def worker_exit_code(code: object, stop_signals: list[str]) -> int:
 
 
 class _Process(NamedTuple):
-    """A process to keep running: its command, and the heartbeat file that it keeps."""
+    """Arguments of a process to keep running, and the heartbeat file that it writes."""
 
     arguments: tuple[str, ...]
     heartbeat_file: Path | None
@@ -135,9 +137,9 @@ def _own_heartbeat_file(file: Path | None, number: int) -> Path | None:
 
 
 def _keep_running(processes: list[_Process], file: Path | None) -> int:
-    """Starts a process of each, starts again those that die, stops all on a signal.
+    """Starts all `processes`, restarts any that dies, and stops all on SIGTERM or SIGINT.
 
-    The heartbeat `file` is written while all beat that are to.
+    Writes the heartbeat `file` while those of all processes are fresh. Returns the exit code.
     """
     stopping = False
 
@@ -170,12 +172,12 @@ def _keep_running(processes: list[_Process], file: Path | None) -> int:
 
 
 def _exit_code(code: int) -> int:
-    """The exit code of a process that was told to end. One that still started ends by the signal itself."""
+    """The exit code of a process after SIGTERM; 0 if it died of the signal while it was starting."""
     return 0 if code == -signal.SIGTERM else abs(code)
 
 
 def _start(process: _Process) -> "subprocess.Popen[bytes]":
-    # Its own session: Ctrl-C reaches it through this parent alone, once. The pipe ends it with us.
+    # Its own session: Ctrl-C reaches it only through this parent, once. The pipe ends it with the parent.
     command_line = [sys.executable, "-P", "-m", "worker", *process.arguments, "--with-parent"]
     environment = os.environ | (
         {f"{PREFIX}HEARTBEAT_FILE": str(process.heartbeat_file)} if process.heartbeat_file else {}
