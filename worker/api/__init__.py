@@ -1,1 +1,1 @@
-"""The client's side of the API: one HTTP session per worker process, access tokens, the activate call."""
+"""The client of the API: one HTTP session per worker process, access tokens, and the activate request."""

@@ -1,8 +1,8 @@
-"""Reads the certificate that a server was refused for, to tell a person what is wrong with it.
+"""Reads the certificate of a server that failed verification, to say what is wrong with it.
 
-A refused handshake does not show it. So two more are made: one that verifies nothing, for the certificate's
-bytes, and one that trusts these bytes alone, for Python to take them apart. Neither sends anything of a
-request.
+A failed handshake does not reveal the certificate. So two more are made: one without verification, for the
+certificate's bytes, and one that trusts these bytes alone, so that Python decodes them. Neither sends any
+part of a request.
 """
 
 import ssl
@@ -12,14 +12,14 @@ from typing import Any, Final
 import aiohttp
 
 _NO_CHECK_TIME: Final = 0x200000
-"""`X509_V_FLAG_NO_CHECK_TIME`, which `ssl` has no name for."""
+"""`X509_V_FLAG_NO_CHECK_TIME` of OpenSSL, for which `ssl` has no name."""
 
 Handshake = Callable[[ssl.SSLContext], Awaitable[ssl.SSLObject | None]]
-"""Makes a connection and closes it; what was agreed on is still readable then."""
+"""Connects and closes the connection; the returned object is still readable."""
 
 
 async def read_certificate(handshake: Handshake) -> Mapping[str, Any]:
-    """As `ssl.SSLObject.getpeercert` gives it; empty where it could not be had."""
+    """The certificate as `ssl.SSLObject.getpeercert` returns it; empty if it cannot be read."""
     try:
         if (seen := await handshake(_unverified())) is None:
             return {}

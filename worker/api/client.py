@@ -1,4 +1,4 @@
-"""The activate call: token ids in, the raw answer out. What it means is decided in `worker.core`."""
+"""The activate request: token ids in, the raw answer out. `worker.core` decides what it means."""
 
 from http import HTTPStatus
 from typing import Final
@@ -26,10 +26,10 @@ class ActivationClient:
         self._session = session
         self._tokens = tokens
         self._hiders: dict[str, tuple[tuple[bytes, ...], KnownSecrets]] = {}
-        """By organization: what is to be hidden, and what hides it. Made when it is first needed."""
+        """By organization: its secrets, and what hides them. Made on first use."""
 
     async def ready(self, org_id: str) -> NoReply | None:
-        """Waits until `activate` can send at once; why it can not, where no access token is to be had now.
+        """Waits until `activate` can send at once. Returns a `NoReply` if no access token is available now.
 
         Raises as `activate` does.
         """
@@ -41,15 +41,14 @@ class ActivationClient:
         return None
 
     def is_ready(self, org_id: str) -> bool:
-        """Whether it still can: the token may have been refused, or have ended, since."""
+        """Whether `activate` can still send at once: the token may have expired or been refused."""
         return self._tokens.is_ready(org_id)
 
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
-        """Asks for `ids`, at most 15, to be activated; waits for an access token where it is not `ready`.
+        """Sends one request to activate `ids`, at most 15. Waits for an access token if there is none.
 
-        Raises `CredentialRejectedError` where no access token can be had without a person's help, and
-        `NotOwnerError` where the token's own claims say that it will be refused, or where `org_id` is none;
-        nothing is sent then.
+        Sends nothing and raises `CredentialRejectedError` if a person has to mend the credential, or
+        `NotOwnerError` if the token's claims say that it will be refused, or if `org_id` is no GUID.
         """
         _require_org_id(org_id)
         try:
@@ -66,15 +65,15 @@ class ActivationClient:
             then = await self._tokens.refused(org_id, token, by_api=by_api)
             reply = replace(reply, then=then, hint=self._tokens.oddity())
         elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
-            # Any other answer may be from somebody before the API, who looked at no token.
+            # Any other answer may come from a gateway, which did not check the token.
             await self._tokens.accepted(org_id, token)
         return reply if _is_never_quoted(reply) else self._without_secrets(org_id, token, ids, reply)
 
     def _without_secrets(self, org_id: str, token: str, ids: tuple[str, ...], reply: Reply) -> Reply:
-        """The API may echo what it was sent. Here alone we know it whole; patterns know it by its looks."""
+        """Hides secrets that the answer echoes. Only here are they known; elsewhere patterns find them."""
         hider = self._hider(org_id, token)
         text = reply.body.decode(errors="surrogateescape")
-        # An id that was sent is known to be one, and has to be found again.
+        # Ids that were sent are no secrets, and have to be found in the answer.
         shown = hider.hide(text, keep=ids)
         body = reply.body if shown is text else shown.encode(errors="surrogateescape")
         headers = reply.headers
@@ -92,7 +91,7 @@ class ActivationClient:
 
 def _require_org_id(org_id: str) -> None:
     if not is_org_id(org_id):
-        # It comes out of a record that others may have written, and becomes part of an address.
+        # The id comes from a record that others may have written, and becomes part of a URL.
         raise NotOwnerError("the job names no organization's id: nothing is sent for it")
 
 
@@ -101,6 +100,6 @@ def _no_token(error: TokenUnavailableError) -> NoReply:
 
 
 def _is_never_quoted(reply: Reply) -> bool:
-    """Whether no more is done with an answer than to compare its ids with those that were sent."""
-    # Zero bytes would be UTF-16, in which no key is found so.
+    """Whether an answer has no text that is stored or logged, only ids to compare with those sent."""
+    # Zero bytes mean UTF-16, in which the key would not be found.
     return reply.status == HTTPStatus.OK and b'"message"' not in reply.body and b"\0" not in reply.body

@@ -1,6 +1,6 @@
-"""Connections to the API, directly or through a proxy, and why one could not be made.
+"""Connects to the API, directly or through a proxy, and explains failures to connect.
 
-Whatever fails before there is a connection cannot have reached the API: nothing of a request is sent before.
+A request that fails before there is a connection cannot have reached the API.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ from worker.core.proxy import Proxy
 from worker.settings import PROXY_URL
 
 _KEEP_ALIVE: Final = 30.0
-"""Seconds that an idle connection is kept. Shorter than common servers' own limit (60 to 75 s), since a
-request on a connection that the server just closed is an answer lost."""
+"""Seconds that an idle connection is kept. Shorter than common limits of servers (60 to 75 s): the answer to
+a request on a connection that the server is just closing would be lost."""
 
 _FAULT_TTL: Final = 60.0
-"""Seconds that nobody looks again what is wrong with a certificate."""
+"""Seconds for which the explanation of a certificate's fault is reused."""
 
 
 class NotConnectedError(Exception):
-    """No connection came about, so nothing was sent. The message holds no secret."""
+    """No connection was made, so nothing was sent. The message contains no secret."""
 
 
 class ConnectAttempt:
-    """One request's try to get a connection: `connected` once it has one."""
+    """The attempt of one request to get a connection; `connected` is set once it has one."""
 
     __slots__ = ("connected",)
 
@@ -44,34 +44,34 @@ class ConnectAttempt:
 
 
 _attempt: ContextVar[ConnectAttempt] = ContextVar("_attempt")
-"""Of the request that is being made: the library's own time-out comes as a cancellation."""
+"""The attempt of the current request. Needed because a time-out of the library arrives as a cancellation."""
 
 
 class ApiConnector(aiohttp.TCPConnector):
-    """One per session, with one `proxy` or none."""
+    """The connection pool of a session, with one `proxy` or none."""
 
     def __init__(self, proxy: Proxy | None, tls: ssl.SSLContext, *, forwards: bool) -> None:
-        """`forwards`: a proxy is to pass on requests to an http API, rather than to make a tunnel to it."""
-        # The lanes bound what is in flight; a second bound here would hide waiting time.
+        """`forwards`: the proxy forwards plain http requests instead of making a tunnel."""
+        # Senders bound the requests in flight; a second bound here would hide waiting time.
         super().__init__(ssl=tls, limit=0, keepalive_timeout=_KEEP_ALIVE)
         self.proxy = proxy
         self.forwarder = proxy if forwards else None
-        """The proxy that may answer a request in the API's place."""
+        """The proxy that may answer a request itself, if it forwards requests."""
         login = None if proxy is None else proxy.authorization
         self.proxy_headers = {"Proxy-Authorization": login} if login else None
-        """A secret. As the library's own login it would show in the `repr` of a connection."""
+        """A secret. Given to the library as a login, it would show in the `repr` of a connection."""
 
         self._known_faults: dict[int, tuple[float, str]] = {}
-        """By OpenSSL's code: what was told of a refused certificate, and until when it is good."""
+        """By OpenSSL's error code: until when an explanation is reused, and its text."""
         self._certificate_lock = asyncio.Lock()
 
     async def connect(
         self,
         req: aiohttp.ClientRequest,
         traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- the library's own.
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- the library's signature.
     ) -> Connection:
-        """As documented of the library's; raises `NotConnectedError` for all that the network causes."""
+        """Connects as the library does. Raises `NotConnectedError` for every failure of the network."""
         try:
             connection = await super().connect(req, traces, timeout)
         except aiohttp.ClientConnectorCertificateError as error:
@@ -80,14 +80,14 @@ class ApiConnector(aiohttp.TCPConnector):
                 await self._certificate_fault(error.certificate_error, handshake)
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            # Not `from error`: what was sent to the proxy, its password too, hangs on it.
+            # Not `from error`: it refers to the request to the proxy, with its password.
             raise NotConnectedError(connect_fault(error, self.proxy)) from None
         if (attempt := _attempt.get(None)) is not None:
             attempt.connected = True
         return connection
 
     async def _certificate_fault(self, cause: Exception, handshake: Handshake) -> str:
-        """What is wrong with the certificate. It is read once for all who wait, and again after a minute."""
+        """Explains the fault of a certificate. Requests that fail together share one reading of it."""
         code = cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0
         async with self._certificate_lock:
             until, message = self._known_faults.get(code, (0.0, ""))
@@ -99,9 +99,9 @@ class ApiConnector(aiohttp.TCPConnector):
     async def _handshake(
         self, req: aiohttp.ClientRequest, timeouts: aiohttp.ClientTimeout, tls: ssl.SSLContext
     ) -> ssl.SSLObject | None:
-        """Connects as for a request, and sends nothing."""
+        """Connects as for a request, and sends nothing. Returns the TLS object of the connection."""
         if self.proxy is not None and self.proxy.is_tls:
-            # It would be told its login without being verified.
+            # The proxy would get its login without being verified.
             return None
         async with aiohttp.TCPConnector(ssl=tls, force_close=True) as other:
             connection = await other.connect(req, [], timeouts)
@@ -112,7 +112,7 @@ class ApiConnector(aiohttp.TCPConnector):
 
 
 def connect_fault(error: Exception, proxy: Proxy | None) -> str:
-    """Why no connection came about, in words that a person can act on. Names no more than the proxy."""
+    """Why connecting failed, as a message that a person can act on. It names only the proxy."""
     if proxy is None:
         return _describe(error)
     match error:
@@ -132,7 +132,7 @@ def connect_fault(error: Exception, proxy: Proxy | None) -> str:
 
 
 def login_refused(proxy: Proxy) -> str:
-    """What HTTP 407 of `proxy` asks for."""
+    """What to do about HTTP 407 from `proxy`."""
     if proxy.authorization is None:
         return (
             f"the proxy {proxy} asks for user and password (HTTP 407):"

@@ -1,8 +1,8 @@
-"""An organization's API token: from its own file in `CREDENTIALS_DIR`, else the one that serves all.
+"""Reads an organization's API token from its file in `CREDENTIALS_DIR`, or takes the one that serves all.
 
-An organization's id comes out of a job's record, which others may have written. So no more than a small
-regular file *inside* the folder is ever read, found by a checked id, and opened without following a
-symlink out of it. Kubernetes shows a secret as `NAME -> ..data/NAME`: links that stay inside are followed.
+The organization's id comes from a job's record, which others may have written. So the id is checked, and only
+a small regular file *inside* the folder is read, without following symlinks out of it. Links that stay inside
+are followed, since Kubernetes mounts a secret as `NAME -> ..data/NAME`.
 """
 
 import contextlib
@@ -18,22 +18,23 @@ from worker.core.token_text import clean_token, decode_token
 from worker.settings import PREFIX, Settings
 
 MAX_BYTES: Final = 16 << 10
-"""Bytes. An API token has some dozens; a longer file is another one."""
+"""Bytes of a file at most. An API token has some dozens of bytes."""
 
 _FOLDER: Final = f"{PREFIX}CREDENTIALS_DIR"
 _TRIES: Final = 3
-"""Kubernetes changes all files of a secret at once: a path that was resolved just before is then gone."""
+"""Attempts to open a file. Kubernetes replaces all files of a secret at once, which removes resolved paths.
+"""
 
 
 class CredentialRejectedError(Exception):
-    """The API token is missing or refused; a person has to mend it. The message holds no secret."""
+    """The API token is missing or refused, and a person has to mend it. The message has no secret."""
 
 
 def api_token_of(org_id: str, settings: Settings) -> SecretStr:
-    """The organization's own API token, else the one that serves all. Reads the file anew each time.
+    """The organization's own API token, or the one that serves all. Reads the file each time.
 
-    Raises `CredentialRejectedError`: there is neither, or the organization's own file cannot be used. That
-    is never passed over for the other token, which may be another account's.
+    Raises `CredentialRejectedError` if there is neither, or if the organization's file cannot be used: the
+    token that serves all is no replacement, since it may belong to another account.
     """
     if settings.credentials_dir is not None:
         name = _file_name(settings.credentials_dir, org_id)
@@ -48,7 +49,7 @@ def api_token_of(org_id: str, settings: Settings) -> SecretStr:
 
 
 def _file_name(folder: Path, org_id: str) -> str | None:
-    """The organization's file, whatever the case of its letters; None where it has none."""
+    """Name of the organization's file, in any letter case; None if there is none."""
     if not is_org_id(org_id):
         raise CredentialRejectedError("the job names no organization's id: no credential is looked for")
     try:
@@ -96,8 +97,8 @@ def _open_with_retry(folder: Path, name: str) -> int:
 
 
 def _open_inside(folder: Path, name: str) -> int:
-    """A descriptor of the file that `name` leads to, opened step by step: no link is followed any more."""
-    # As `Path.resolve`, which raises no OSError at a loop of links.
+    """Opens the file that `name` resolves to, folder by folder, without following further links."""
+    # Not `Path.resolve`, which raises no OSError for a loop of links.
     home = Path(os.path.realpath(folder, strict=True))
     target = Path(os.path.realpath(home / name, strict=True))
     if not target.is_relative_to(home) or target == home:
@@ -111,7 +112,7 @@ def _open_inside(folder: Path, name: str) -> int:
             )
             os.close(folder_fd)
             folder_fd = inner_fd
-        # To open a device can have effects. A pipe that takes the file's place now must not be waited for.
+        # Opening a device can have effects, hence the check; O_NONBLOCK, as a pipe may replace the file now.
         _require_regular(name, os.stat(last, dir_fd=folder_fd, follow_symlinks=False))
         return os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
     finally:

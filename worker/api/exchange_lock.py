@@ -1,8 +1,8 @@
-"""Exchanges in turn: one at a time over all workers of an organization, and none while a failure is fresh.
+"""A lock that allows one token exchange at a time per organization, and none for a while after a failure.
 
-Kept in Redis. Where Redis does not answer an exchange is made all the same, after this process's own last
-failure alone: this fails open, is logged, and is counted once Redis is back. The account is then asked by as
-many at once as there are processes; a job that waits for ever would be worse.
+It is kept in Redis. While Redis is away it fails open, limited only by the process's own last failure; this
+is logged, and counted once Redis is back. All processes may then exchange at once, which is better than a job
+that waits for ever.
 """
 
 import asyncio
@@ -16,27 +16,34 @@ from redis.exceptions import RedisError
 from worker.store.exchanges import Ended, ExchangeStore, Kind, Turn
 
 _REDIS_TIMEOUT: Final = 3.0
-"""Seconds that Redis has to answer; a turn must not be lost by waiting to tell so."""
+"""Seconds that Redis has to answer."""
 
 log = structlog.get_logger(__name__)
 
 
 class ExchangeLock(Protocol):
+    """The lock, and the outcome of the last exchange of each organization."""
+
     async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
-        """Asks for the turn, or renews it. It is given where nothing stands in its way."""
+        """Acquires or renews the lock. It is held if `pause` and `busy` of the result are 0.
+
+        `other_credential`: the credential differs from the refused one, so that refusal does not count.
+        """
 
     async def release(self, org_id: str, ended: Ended) -> None:
-        """Gives the turn back and tells how the exchange ended. Raises nothing."""
+        """Releases the lock and records how the exchange ended. Raises nothing."""
 
 
 @dataclass(slots=True)
 class _LastExchange:
+    """The outcome of the last exchange, and until when (monotonic seconds) it forbids another one."""
+
     until: float = 0.0
     last: Ended = field(default_factory=Ended)
 
 
 class LocalExchangeLock:
-    """Of this process alone, where there is one exchange at a time anyhow. `now` is monotonic seconds."""
+    """The lock for one process, in which there is one exchange at a time anyway. `now`: monotonic seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -63,15 +70,15 @@ class LocalExchangeLock:
 
 
 class SharedExchangeLock:
-    """Of all workers on one Redis."""
+    """The lock shared by all workers on one Redis."""
 
     def __init__(self, store: ExchangeStore, now: Callable[[], float]) -> None:
         self._store = store
         self._local = LocalExchangeLock(now)
         self._unlocked_orgs: set[str] = set()
-        """Organizations for which an exchange goes on without a turn."""
+        """Organizations with an exchange under way without the lock."""
         self._uncounted = 0
-        """Exchanges made without a turn that are not counted in Redis yet."""
+        """Exchanges made without the lock and not yet counted in Redis."""
 
     async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
         try:

@@ -1,4 +1,4 @@
-"""The way to the API: the proxy that leads there, and the authorities that may vouch for what answers."""
+"""The network path to the API: the proxy, and the certificate authorities to trust."""
 
 import os
 import ssl
@@ -11,16 +11,16 @@ from worker.settings import CA_FILE, NO_PROXY, PROXY_URL, Settings
 
 
 def check_network(settings: Settings) -> None:
-    """Raises `BadSettingError` where the proxy or the authorities cannot be what is set."""
+    """Raises `BadSettingError` if the settings of proxy or authorities cannot be used."""
     proxy_for(settings)
     make_tls(settings)
 
 
 def proxy_for(settings: Settings, environment: Mapping[str, str] = os.environ) -> Proxy | None:
-    """`PROXY_URL`, else what the environment names as curl reads it; None for the direct way.
+    """The proxy: from `PROXY_URL`, or from the environment as curl reads it; None for a direct connection.
 
-    Raises `BadSettingError`: an unusable proxy is never passed over, since the way around it may be closed,
-    or not be allowed.
+    Raises `BadSettingError` for an unusable proxy. It is never bypassed, since a direct connection may be
+    impossible or forbidden.
     """
     if settings.proxy_url is None:
         try:
@@ -34,16 +34,17 @@ def proxy_for(settings: Settings, environment: Mapping[str, str] = os.environ) -
 
 
 def describe_route(settings: Settings) -> str:
-    """The proxy in use, without user and password, or that there is none."""
+    """Names the proxy in use, without user and password, or says that there is none."""
     proxy = proxy_for(settings)
     return "no proxy" if proxy is None else f"the proxy {proxy}"
 
 
 def make_tls(settings: Settings, environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Certificates are verified by `CA_FILE` alone; without it by the system's authorities, or by those of
-    OpenSSL's own variables `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    """A TLS context that trusts `CA_FILE` alone; without it the system's authorities, or those of OpenSSL's
+    own variables `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 
-    Raises `BadSettingError`: OpenSSL itself passes over a file that is not there, and then trusts nobody.
+    Raises `BadSettingError` for a missing or unreadable file, which OpenSSL would ignore and then trust
+    nobody.
     """
     if settings.ca_file is not None:
         tls = _context_trusting(settings.ca_file, CA_FILE)

@@ -1,7 +1,7 @@
-"""The one HTTP session of a worker process, and what may go wrong on the wire, in our words.
+"""The HTTP session of a worker process, and its errors as values.
 
-Redirects are never followed, TLS is verified, bodies are bounded, cookies are not used. A proxy is
-(`worker.api.network`), but never by the library's own `trust_env`, which reads passwords from netrc too.
+It follows no redirects, verifies TLS, bounds bodies and uses no cookies. Proxies are set by
+`worker.api.network`, not by the library's `trust_env`, which would also read passwords from netrc.
 """
 
 import re
@@ -19,21 +19,21 @@ from worker.core.answer import MAX_BODY, NoReply, Reply
 from worker.settings import Settings
 
 _MAX_HEADER: Final = 16 << 10
-"""Bytes of a header's line. Gateways send some of 9 kB; aiohttp's own limit is 8,190."""
+"""Bytes of a header at most. Some gateways send 9 kB; aiohttp's default limit is 8,190."""
 _MAX_HEADERS: Final = 400
 
 _FIRST_SENTENCE: Final = re.compile(r"[^'\"\n:]*")
-"""Of what aiohttp says of an answer that it refuses: what follows quotes the answer."""
+"""The part of aiohttp's message about an unreadable answer that does not quote the answer."""
 
 
 def make_session(settings: Settings) -> aiohttp.ClientSession:
-    """To be made on the worker's loop and closed at its end."""
+    """Makes the session. Call it on the worker's event loop, and close the session there."""
     proxy = proxy_for(settings)
     forwards = settings.api_url.startswith("http:")
     connector = ApiConnector(proxy, make_tls(settings), forwards=forwards)
     headers = {"User-Agent": f"bulk-activation-worker/{_version()}", "Accept": "application/json"}
     if forwards and connector.proxy_headers is not None:
-        # Without a tunnel it is the request itself that the proxy reads.
+        # Without a tunnel the proxy reads the headers of the request itself.
         headers |= connector.proxy_headers
     return aiohttp.ClientSession(
         base_url=settings.api_url,
@@ -54,12 +54,12 @@ def make_session(settings: Settings) -> aiohttp.ClientSession:
 async def post(
     session: aiohttp.ClientSession, path: str, body: bytes, headers: Mapping[str, str]
 ) -> Reply | NoReply:
-    """Posts `body` and reads at most `MAX_BODY` of the answer. Raises nothing that the network causes."""
+    """Posts `body` and reads at most `MAX_BODY` bytes of the answer. Network errors become `NoReply`."""
     return await _request(session, "POST", path, body, headers)
 
 
 async def get(session: aiohttp.ClientSession, path: str) -> Reply | NoReply:
-    """The same for a plain look at `path`."""
+    """Gets `path`, with the same bounds."""
     return await _request(session, "GET", path, None, {})
 
 
@@ -100,15 +100,15 @@ async def _request(
 
 
 def _can_be_sent(value: str) -> bool:
-    """Whether the library builds a header with `value`: it finds out when there is a connection already."""
+    """Whether aiohttp accepts `value` in a header. aiohttp itself checks only after it has connected."""
     return value.isascii() and "\r" not in value and "\n" not in value and "\0" not in value
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The body, or a little more than `MAX_BODY` of it: an endless one is left where it is."""
+    """Reads the body up to a little more than `MAX_BODY` bytes; the rest is not read."""
     chunks: list[bytes] = []
     length = 0
-    # As `iter_any`, without a generator for what nearly always is one chunk.
+    # As `iter_any`, but without a generator: there is nearly always one chunk.
     while chunk := await response.content.readany():
         chunks.append(chunk)
         length += len(chunk)
@@ -119,9 +119,9 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def no_reply(error: Exception) -> NoReply:
-    """What a fault of the HTTP library means once there was a connection: the request may have arrived.
+    """Describes an error after a connection was made, when the request may have arrived.
 
-    The message names no URL, no header, no body.
+    The message contains no URL, header or body.
     """
     return NoReply(_name(error), _message(error), sent=True)
 
@@ -141,7 +141,7 @@ def _message(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    # Of an answer that is cut short, or wrongly compressed, the cause says more.
+    # For a truncated or badly compressed answer the cause says more.
     for cause in (error, error.__cause__):
         if isinstance(cause, aiohttp.ClientResponseError | HttpProcessingError):
             sentence = _FIRST_SENTENCE.match(cause.message)

@@ -1,11 +1,10 @@
-"""API tokens exchanged for access tokens, in turn with all workers of the organization.
+"""Exchanges API tokens for access tokens, one exchange at a time over all workers of an organization.
 
-A refusal is remembered for all of them, for longer each time, so that neither many processes nor one `resume`
-after the other get an account locked. A mended credential is to be tried at once, though. So two credentials
-are told apart by a tag of 16 bits, made slowly (scrypt) and with one salt everywhere: whoever reads or writes
-in Redis learns these 16 bits of a token of hundreds, and of a refused one what is odd about its shape; each
-guess that they leave over costs some 50 ms. Where two credentials have the same tag (one in 65,536), the
-mended one waits for the pause to end.
+A refusal blocks all workers, for longer each time, so that neither many processes nor repeated `resume`s get
+an account locked. A mended credential must be tried at once, though. So credentials are told apart by a tag
+of 16 bits, computed slowly (scrypt) with the same salt everywhere. A reader of Redis learns these 16 of
+hundreds of bits, and what is unusual about the shape of a refused token; each remaining guess costs some 50
+ms. If two credentials share a tag (one in 65,536), the mended one waits until the pause ends.
 """
 
 import asyncio
@@ -37,22 +36,22 @@ PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 _SHORT_PAUSE: Final = 5.0
-"""Seconds: a pause after a refusal that is waited for; a person is told of a longer one."""
+"""Longest pause in seconds that a job waits for; a longer one after a refusal pauses the job."""
 _MAX_WAIT: Final = 10.0
-"""Seconds that a turn is waited for before whoever wants it looks whether it is still of use."""
+"""Seconds to wait for the lock before the caller decides anew."""
 _POLL: Final = 0.1
-"""Seconds between two looks at whether another's turn is over."""
+"""Seconds between two attempts to acquire the lock."""
 _CURE: Final = "put a valid token of an organization owner in place, then resume the job"
 
 log = structlog.get_logger(__name__)
 
 
 class TokenUnavailableError(Exception):
-    """No access token was to be had this time; trying again may help."""
+    """No access token is available now; a later attempt may succeed."""
 
 
 class TokenExchange:
-    """One per worker process. `now` is a monotonic clock, `wall` one since the epoch, both in seconds."""
+    """The exchanges of one worker process. Clocks in seconds: `now` is monotonic, `wall` since the epoch."""
 
     def __init__(
         self,
@@ -66,10 +65,10 @@ class TokenExchange:
         self._now = now
         self._wall = wall
         self._recovering: set[str] = set()
-        """Organizations whose credential was refused, and served with no request since."""
+        """Organizations whose credential was refused before, and with no accepted request since."""
 
     async def grant(self, org_id: str, api_token: SecretStr) -> tuple[Granted, float]:
-        """An access token for `api_token`, and when it was asked for, from when on its life counts.
+        """Returns an access token for `api_token`, and when it was requested: its lifetime counts from then.
 
         Raises `CredentialRejectedError` or `TokenUnavailableError`.
         """
@@ -91,19 +90,19 @@ class TokenExchange:
         return verdict, asked_at
 
     async def confirm(self, org_id: str) -> None:
-        """A request with the organization's token was let in: what was refused before counts no more."""
+        """Records that a request with the organization's token was accepted; clears earlier refusals."""
         if org_id in self._recovering:
             self._recovering.discard(org_id)
             await self._lock.release(org_id, Ended(Kind.SERVED))
 
     async def record_refused_tokens(self, org_id: str, api_token: SecretStr) -> None:
-        """The access tokens granted for `api_token` are refused, all of them, for a minute."""
+        """Records that access tokens granted for `api_token` have all been refused for a minute."""
         turn = await self._lock.acquire(org_id, other_credential=True)
         verdict = Refused("HTTP 401 to its access tokens")
         await self._lock.release(org_id, await self._ending(verdict, turn, api_token))
 
     async def _acquire(self, org_id: str, api_token: SecretStr) -> Turn:
-        """Waits for the turn. Raises as `grant` does where it is not worth waiting for."""
+        """Waits for the lock. Raises as `grant` does if the wait would be too long."""
         other_credential = waited = False
         ends = asyncio.get_running_loop().time() + _MAX_WAIT
         while True:
@@ -122,8 +121,11 @@ class TokenExchange:
             await asyncio.sleep(min(turn.busy, _POLL * (1 + random.random())))
 
     def _error(self, turn: Turn, *, waited: bool) -> Exception:
-        """What another exchange came to: theirs who waited for it, and theirs who come after it."""
-        message = redact(turn.message)  # Others may write it.
+        """The exception for an exchange that another worker made and that failed.
+
+        `waited`: the caller waited for that exchange, so a refusal is its own answer.
+        """
+        message = redact(turn.message)  # Others may have written it.
         when = time.strftime("%H:%M:%S", time.gmtime(self._wall() + turn.pause))
         if turn.kind == Kind.REFUSED and waited:
             return CredentialRejectedError(f"{message}: {_CURE}")
@@ -134,7 +136,7 @@ class TokenExchange:
         return TokenUnavailableError(f"{message}; asked again at {when} UTC")
 
     async def _renew_lock(self, org_id: str) -> None:
-        """Renews the turn for as long as the exchange takes."""
+        """Renews the lock while the exchange lasts."""
         while True:
             await asyncio.sleep(TURN_SECONDS / 3)
             await self._lock.acquire(org_id, other_credential=True)
@@ -156,7 +158,7 @@ class TokenExchange:
         return Ended(kind, pause(verdict, failures, random.random()), failures, tag, message)
 
     async def _exchange_twice(self, api_token: SecretStr) -> Granted | Refused | Unavailable:
-        # A healthy service has been seen to refuse once in a while: a refusal is asked again.
+        # Even a healthy service was seen to refuse now and then: a refusal is tried once more.
         verdict = await self._exchange_once(api_token)
         return await self._exchange_once(api_token) if isinstance(verdict, Refused) else verdict
 
@@ -166,7 +168,7 @@ class TokenExchange:
         now = self._server_time(reply)
         verdict = read_exchange(reply, now)
         if isinstance(verdict, Refused) and isinstance(reply, Reply):
-            # The API echoes at least the end of what it refuses; here we know the whole of it.
+            # The API echoes at least the end of a refused token; only here is it known completely.
             hidden = KnownSecrets((secret,)).hide(reply.body.decode(errors="surrogateescape"))
             verdict = read_exchange(replace(reply, body=hidden.encode(errors="surrogateescape")), now)
         return verdict
@@ -182,10 +184,10 @@ async def _tag(api_token: SecretStr) -> str:
 
 @lru_cache(maxsize=4)
 def tag_of(api_token: SecretStr) -> str:
-    """Tells most credentials apart, and none by guessing; see above. Takes some 50 ms at first.
+    """A tag of 16 bits that tells credentials apart; see the module. Takes some 50 ms.
 
-    Kept, since it is asked for again with each request that comes while a credential is refused.
+    Cached, since every request that comes while a credential is refused needs it.
     """
     secret = api_token.get_secret_value().encode()
-    # The salt is the same for all organizations, or each would give away 16 bits more.
+    # The same salt for all organizations, or each would reveal 16 further bits.
     return hashlib.scrypt(secret, salt=b"bulk-activate exchange", n=1 << 14, r=8, p=1, dklen=2).hex()

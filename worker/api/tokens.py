@@ -1,4 +1,4 @@
-"""Access tokens: cached by organization, renewed early and once for all, held back where they are refused."""
+"""Access tokens, cached by organization: renewed early, once for all requests, and tested after a refusal."""
 
 import asyncio
 import contextlib
@@ -22,37 +22,37 @@ from worker.core.trust import Then, Trust
 from worker.settings import Settings
 
 _MAX_WAIT: Final = 8.0
-"""Seconds that a request waits for its try of a refused token: more than lie between two tries."""
+"""Seconds that a request waits for its trial of a refused token. More than lie between two trials."""
 
 _RENEW_AGAIN: Final = 1.0
-"""Seconds until a renewal that failed is tried again, while the present token is good."""
+"""Seconds until a failed renewal is tried again, while the current token is valid."""
 
 log = structlog.get_logger(__name__)
 
 
 class NotOwnerError(Exception):
-    """The access token's claims say that the organization will refuse it. The message holds no secret."""
+    """The claims of the access token say that the organization will refuse it. Contains no secret."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """One organization's token. The lock makes the first who needs a new one fetch it for all."""
+    """The token of one organization. The lock makes one request fetch a new token for all."""
 
     trust: Trust
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: SecretStr | None = None
     api_token: SecretStr | None = None
-    """What it was exchanged for."""
+    """The API token that was exchanged for `token`."""
     objection: str | None = None
-    """Why the API will refuse the token, by its own claims."""
+    """Why the API will refuse the token, according to its claims."""
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
-    """The token and what it was exchanged for, to be taken out of whatever echoes them."""
+    """The access token and the API token, which are hidden in answers."""
     renew_at: float = 0.0
     ends_at: float = 0.0
     failed: tuple[type[Exception], str] | None = None
-    """How the last exchange that failed did so: those who waited for it share it, and do not ask again."""
+    """The error of the last failed exchange, shared by all requests that waited for it."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set and cleared at once where those who wait for their try are to look again."""
+    """Set and cleared at once to wake requests that wait for a trial."""
 
     def is_good(self, now: float) -> bool:
         return self.token is not None and now < self.ends_at
@@ -74,7 +74,7 @@ class _Entry:
 
 
 class AccessTokens:
-    """One per worker process. `now` is a monotonic clock in seconds."""
+    """The access tokens of one worker process. `now` is a monotonic clock in seconds."""
 
     def __init__(
         self,
@@ -83,14 +83,14 @@ class AccessTokens:
         now: Callable[[], float],
         lock: ExchangeLock | None = None,
     ) -> None:
-        """`lock`: taken with other processes; without it there is no other."""
+        """`lock` is shared with other processes; without it this is the only one."""
         self._settings = settings
         self._now = now
         self._exchange = TokenExchange(session, lock or LocalExchangeLock(now), now)
         self._entries: dict[str, _Entry] = {}
 
     async def get(self, org_id: str) -> str:
-        """An access token that is good for now, to send a request with at once.
+        """Returns an access token for a request that is sent at once; waits until there is one.
 
         Raises `CredentialRejectedError`, `NotOwnerError` or `TokenUnavailableError`.
         """
@@ -101,7 +101,7 @@ class AccessTokens:
                 return token
 
     async def ready(self, org_id: str) -> str:
-        """Waits until there is an access token, and nothing speaks against a request with it.
+        """Waits until there is an access token and it may be used; does not count it as used.
 
         Raises as `get` does.
         """
@@ -115,10 +115,10 @@ class AccessTokens:
         return token
 
     def is_ready(self, org_id: str) -> bool:
-        """Whether it still is so, for one who waited for something else meanwhile.
+        """Whether a request may still be sent, after a wait for something else since `ready`.
 
-        A token that has ended is: the first who comes then renews it, or one that lives for less than such
-        a wait would never be used. Others wait for that in `ready`.
+        True for an expired token that nobody is renewing: the request then renews it. Otherwise a token whose
+        lifetime is shorter than that wait would never be used.
         """
         entry, now = self._entries.get(org_id), self._now()
         if entry is None or entry.token is None or entry.trust.wait(now):
@@ -126,7 +126,7 @@ class AccessTokens:
         return entry.is_good(now) or not entry.lock.locked()
 
     def take(self, org_id: str) -> str | None:
-        """The access token, to send a request with at once; None where `get` has to wait for one."""
+        """The access token for a request that is sent at once; None if `get` would have to wait."""
         entry, now = self._entries.get(org_id), self._now()
         if entry is None or entry.token is None or not entry.is_good(now) or entry.trust.wait(now):
             return None
@@ -134,7 +134,7 @@ class AccessTokens:
         return entry.token.get_secret_value()
 
     async def current(self, org_id: str) -> str:
-        """The same, whatever its claims and the API say of it.
+        """The access token, renewed if due, even if its claims or the API speak against it.
 
         Raises `CredentialRejectedError` or `TokenUnavailableError`.
         """
@@ -145,7 +145,7 @@ class AccessTokens:
                 entry.store(org_id, given, self._now())
                 entry.ends_at = math.inf
         elif self._is_due(entry) and not (entry.lock.locked() and entry.is_good(self._now())):
-            # Else another renews it, and the present one is good until then.
+            # Otherwise another request is renewing it, and the current one is still valid.
             before = entry.failed
             async with entry.lock:
                 if self._is_due(entry):
@@ -157,7 +157,8 @@ class AccessTokens:
         return entry.token.get_secret_value()
 
     async def refused(self, org_id: str, token: str, *, by_api: bool = True) -> Then:
-        """The API answered 401 to a request with `token`, or somebody before it did. What is to be done.
+        """Records a 401 to a request with `token`, from the API or (not `by_api`) a gateway. Returns what to
+        do.
 
         With RENEW the next `get` has another token, with AGAIN the same in its time; with GIVE_UP a person
         has to see to the credential.
@@ -174,7 +175,7 @@ class AccessTokens:
         return then
 
     async def accepted(self, org_id: str, token: str) -> None:
-        """The API let a request with `token` in."""
+        """Records that the API accepted a request with `token`."""
         entry = self._entries.get(org_id)
         if entry is None or not entry.is_present(token):
             return
@@ -184,12 +185,12 @@ class AccessTokens:
         entry.notify()
 
     def secrets(self, org_id: str) -> Sequence[bytes]:
-        """What no answer about the organization may be seen to hold."""
+        """The organization's tokens, which must be hidden in answers."""
         entry = self._entries.get(org_id)
         return () if entry is None else entry.secrets
 
     def oddity(self) -> str:
-        """What is odd about a ready access token that is refused; '' for those that were exchanged."""
+        """What is unusual about the shape of a configured access token; '' for exchanged ones."""
         given = self._settings.access_token
         return "" if given is None else access_oddity(given.get_secret_value())
 
@@ -215,7 +216,7 @@ class AccessTokens:
         log.info("access token renewed", org_id=org_id, expires_in=granted.lifetime)
 
     async def _wait_for_trial(self, entry: _Entry) -> None:
-        """Where the token was refused and nobody served since, requests go out one at a time."""
+        """Waits for a trial: after a refusal, requests are sent one at a time until one is accepted."""
         try:
             async with asyncio.timeout(_MAX_WAIT):
                 while wait := entry.trust.wait(self._now()):

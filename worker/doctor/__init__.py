@@ -1,1 +1,1 @@
-"""Looks at everything that a job needs, and activates nothing."""
+"""Checks everything that a job needs, and activates nothing."""

@@ -1,4 +1,4 @@
-"""`doctor`: how Redis, the workers, the credential and the API stand."""
+"""`doctor`: checks Redis, the workers, the credential and the API."""
 
 import asyncio
 import sys
@@ -40,7 +40,7 @@ def command(org_id: str | None, output_format: str) -> None:
     except BulkActivateError as error:
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
-    # Stdout is for what was found; that an access token was had is no news here.
+    # Only warnings: that an access token was obtained is one of the checks.
     logs.configure(loaded.model_copy(update={"log_level": "warning"}))
     exposed = [Check("secrets", Status.WARNING, warning) for warning in exposed_secrets(loaded)]
     checks = [*check_store(loaded), *exposed, *asyncio.run(_api_checks(loaded))]

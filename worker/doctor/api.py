@@ -1,4 +1,4 @@
-"""The API within reach, the credential good, its bearer an owner of the organization."""
+"""Checks the API: reachable, credential accepted, and the credential an owner of the organization."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,10 +17,11 @@ from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 
 _ANY_ORG: Final = "-"
-"""Stands for an organization where the one credential serves all: no file is looked for."""
+"""Placeholder for an organization, if one credential serves all and no file is read."""
 
 
 async def check_api(settings: Settings, org_id: str | None) -> AsyncIterator[Check]:
+    """Yields one check each of the API, the credential and the organization, as far as they can be made."""
     async with make_session(settings) as session:
         reachability = await _check_reachable(session, settings)
         yield reachability
@@ -34,13 +35,13 @@ async def check_api(settings: Settings, org_id: str | None) -> AsyncIterator[Che
 
 
 async def _check_reachable(session: aiohttp.ClientSession, settings: Settings) -> Check:
-    """Any answer to a plain GET will do: name, route, proxy, TLS and certificate are then in order."""
+    """Checks that a GET is answered at all: name, route, proxy, TLS and certificate are then in order."""
     reply = await get(session, "/")
     route = describe_route(settings)
     if isinstance(reply, Reply):
         return Check("api", Status.OK, f"{settings.api_url} answers, through {route}")
     why = reply.message.removesuffix(f"through {route}").rstrip(";, ")
-    # Some causes say themselves what to set.
+    # Some messages already say what to set.
     cure = "" if PREFIX in why else f": check the network, or set {PREFIX}API_URL to the API's host"
     return Check(
         "api", Status.UNREACHABLE, f"{settings.api_url} does not answer, through {route} ({why}){cure}"
@@ -50,7 +51,7 @@ async def _check_reachable(session: aiohttp.ClientSession, settings: Settings) -
 async def _check_credential(
     settings: Settings, session: aiohttp.ClientSession, org_id: str | None
 ) -> tuple[str | None, Check]:
-    """An access token if one can be had. The exchange itself is what is tried."""
+    """Exchanges the API token. Returns an access token, or None, and the check."""
     if not (settings.api_token or settings.access_token or settings.credentials_dir):
         return None, Check("credential", Status.SKIPPED, "none here: run `doctor` where workers run")
     if org_id is None and settings.credentials_dir is not None:

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and how it stands."""
+"""The result of a check, and the exit code of all."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,22 +9,24 @@ import msgspec
 class Status(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """A job would run, with a weakness."""
+    """A job would run, but something should be improved."""
     SKIPPED = "skipped"
-    """Could not be looked at from here, or for want of what a check before it did not find."""
+    """Could not be checked from here, or because an earlier check failed."""
     FAILED = "failed"
     UNREACHABLE = "unreachable"
 
 
 class Check(msgspec.Struct, frozen=True):
+    """One line of the doctor's findings."""
+
     name: str
     status: Status
     message: str
-    """What was found; where that is not well, what to do."""
+    """What was found, and what to do unless all is well."""
 
 
 def exit_code(checks: Iterable[Check]) -> int:
-    """Out of reach counts before failed: what lies behind it could not be looked at."""
+    """7 if anything is unreachable, as what lies behind it is unchecked; else 1 if a check failed, or 0."""
     found = {check.status for check in checks}
     if Status.UNREACHABLE in found:
         return 7

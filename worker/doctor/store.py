@@ -1,4 +1,4 @@
-"""Redis and the workers on it."""
+"""Checks Redis and the workers on it."""
 
 import time
 from collections.abc import Iterator
@@ -17,10 +17,14 @@ from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 from worker.store.trial import try_server
 
 _NEARLY_FULL: Final = 0.8
+"""Share of maxmemory from which a warning is given."""
+
 _PINGS: Final = 5
+"""Round trips of which the shortest counts."""
 
 
 def check_store(settings: Settings) -> Iterator[Check]:
+    """Yields checks of the server, its memory and the workers."""
     url = settings.redis_url
     try:
         with sync_client(url) as client, reachable(url):
@@ -63,7 +67,7 @@ def _check_server(client: redis.Redis, url: str) -> Iterator[Check]:
 
 
 def _round_trip(client: redis.Redis) -> float:
-    """Seconds: the shortest of a few, which this machine did not hold up."""
+    """Seconds of the shortest of a few round trips, the one least delayed by this machine."""
     seconds = []
     for _ in range(_PINGS):
         began = time.perf_counter()

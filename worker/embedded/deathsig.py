@@ -1,4 +1,4 @@
-"""Lets a child process end when its parent dies, where the kernel can do that (Linux)."""
+"""Ends a child process when its parent dies, by the kernel (Linux only)."""
 
 import ctypes
 import os
@@ -12,22 +12,23 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def ending_with_parent() -> Callable[[], None] | None:
-    """What a child has to call between fork and exec; None where there is no such thing.
+    """Returns a function that the child has to call between fork and exec; None if the system has no such
+    thing.
 
-    A supervisor killed by SIGKILL runs no code of its own, so the kernel must do it: it sends the child
-    SIGTERM, upon which Redis writes its AOF out and ends (SIGKILL could lose writes that wait for a slow
-    fsync). Source: prctl(2). The 'parent' there is the *thread* that forked: start the child from a thread
-    that lives as long as the process, the main one.
+    A supervisor killed by SIGKILL runs no code, so the kernel has to end its child. It sends SIGTERM, on
+    which Redis writes its AOF and exits; SIGKILL could lose writes that wait for a slow fsync. Source:
+    prctl(2). The 'parent' there is the *thread* that forked, so start the child from the main thread, which
+    lives as long as the process.
     """
     if sys.platform != "linux":
         return None
-    # Looked up before the fork: the child should do as little as can be.
+    # Looked up before the fork: the child should do as little as possible.
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
 
     def in_child() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM.value, 0, 0, 0)
-        # Died between the fork and the call: nobody will send the signal any more.
+        # The parent died before the call: the signal will never come.
         if os.getppid() != parent:
             os._exit(1)
 

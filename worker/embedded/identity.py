@@ -1,4 +1,4 @@
-"""Asks a server at a socket who it is."""
+"""Identifies the server behind a socket."""
 
 import os
 from collections.abc import Iterator
@@ -12,24 +12,27 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 ANSWER_TIMEOUT: Final = 5.0
-"""Seconds for one answer. A busy server is asked again by whoever waits for it."""
+"""Seconds to wait for an answer. Callers that wait for a busy server ask again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
+    """What a server says of itself."""
+
     pid: int
     name: Literal["valkey", "redis"]
     version: str
     folder: str
-    """Its data folder, as redis-py reads it: what is not UTF-8 stands there as U+FFFD."""
+    """Its data folder as redis-py decodes it: bytes that are not UTF-8 become U+FFFD."""
 
     def serves(self, home: Path) -> bool:
+        """Whether `home` is the data folder of the server."""
         return self.folder == os.fsencode(home).decode(errors="replace")
 
 
 @contextmanager
 def connected(socket: Path) -> Iterator[redis.Redis]:
-    """A client that tries once: redis-py's own ten repeats would hide a server that died."""
+    """A client without retries: redis-py's default of ten would hide a server that died."""
     client = redis.Redis(
         unix_socket_path=str(socket),
         socket_timeout=ANSWER_TIMEOUT,
@@ -43,7 +46,7 @@ def connected(socket: Path) -> Iterator[redis.Redis]:
 
 
 def identify(socket: Path) -> Identity | None:
-    """Who listens at `socket`, also while it still loads its data; None where nobody does."""
+    """Identifies the server at `socket`, also while it loads its data; None if there is none."""
     try:
         with connected(socket) as client:
             info = client.info("server")
@@ -60,7 +63,7 @@ def identify(socket: Path) -> Identity | None:
 
 
 def is_ready(socket: Path) -> bool:
-    """Whether the server answers PING: it refuses that while it loads its data."""
+    """Whether the server answers PING, which it refuses while it loads its data."""
     try:
         with connected(socket) as client:
             client.ping()
@@ -70,6 +73,6 @@ def is_ready(socket: Path) -> bool:
 
 
 def shut_down(socket: Path) -> None:
-    """Tells the server at `socket` to end; its AOF is written out first. Raises `redis.RedisError`."""
+    """Shuts the server at `socket` down, after it has written its AOF. Raises `redis.RedisError`."""
     with connected(socket) as client:
         client.shutdown(nosave=True)

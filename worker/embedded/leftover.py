@@ -1,8 +1,8 @@
 """Ends the server that a killed supervisor left behind.
 
-On Linux the kernel has told it to end already (see `deathsig`) and it may just be writing its AOF; a second
-server on the same files would destroy them, so it is waited for on every platform. A process that cannot be
-proved to be that server is never touched: it is asked to end over its own socket, not by a process id.
+On Linux the kernel has sent it SIGTERM (see `deathsig`), and it may be writing its AOF. A second server would
+destroy those files, so its end is waited for on every platform. It is asked to end through its own socket,
+not by process id: a process that is not provably that server is never touched.
 """
 
 import time
@@ -17,14 +17,15 @@ from worker.embedded.lock import Record, try_lock
 from worker.embedded.paths import remove_socket
 
 MAX_SHUTDOWN: Final = 20.0
-"""Seconds that a server may take to end once it was asked."""
+"""Seconds that a server may take to end after the request."""
 _POLL: Final = 0.05
 
 
 def end_leftover(home: Path, record: Record | None, server_lock: int, timeout: float = MAX_SHUTDOWN) -> None:
-    """Returns once no server holds `server_lock`, which is then held here.
+    """Ends a leftover server, if there is one, and acquires `server_lock`, an open descriptor.
 
-    Raises `RedisUnreachableError` for a server that does not end.
+    `record` is what its supervisor wrote. Raises `RedisUnreachableError` if the server does not end within
+    `timeout` seconds.
     """
     socket = None if record is None or record.socket is None else Path(record.socket)
     if not try_lock(server_lock):
@@ -44,7 +45,7 @@ def _ask_to_end(home: Path, socket: Path, record: Record | None) -> None:
     try:
         shut_down(socket)
     except redis.RedisError:
-        # It refused, or ended before it read the request: the lock tells which.
+        # It refused or has already ended: the lock shows which.
         return
 
 

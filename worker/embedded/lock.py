@@ -1,11 +1,11 @@
-"""Lock files that end with the process that holds them, however it ends.
+"""Lock files that the kernel releases when their holder ends, however it ends.
 
-`redis.lock`   held by the supervisor; its text tells who that is and where its server listens
-`server.lock`  held by the server itself, which inherits it open and never looks at it
+`redis.lock`   held by the supervisor, which writes its process id and the server's socket into it
+`server.lock`  held by the server, which inherits it open and never uses it
 
-So whether a server is left over is asked of the kernel, not guessed from a process id that may long
-belong to another program. Source: flock(2), a lock belongs to the open file and survives exec.
-Weakness: NFS turns flock into a lock of the process, which no child inherits.
+So the kernel says whether a server is left over, instead of a process id that may belong to another program
+by now. Source: flock(2), a lock belongs to the open file and survives exec. Weakness: NFS makes flock a lock
+of the process, which children do not inherit.
 """
 
 import fcntl
@@ -25,22 +25,22 @@ SERVER: Final = "server.lock"
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What the holder of `redis.lock` writes into it."""
+    """The content of `redis.lock`."""
 
     pid: int
-    """The supervisor's."""
+    """Process id of the supervisor."""
     socket: str | None = None
     server_pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorLock:
-    """The held lock of one folder."""
+    """The lock of one folder, held by this process."""
 
     fd: int
 
     def read(self) -> Record | None:
-        """What the last holder wrote; None where it ended well, or nobody was here before."""
+        """The record of the last holder; None if it ended cleanly, or there was none."""
         return _record(os.pread(self.fd, 65536, 0))
 
     def write(self, record: Record) -> None:
@@ -53,7 +53,7 @@ class SupervisorLock:
 
 @contextmanager
 def supervisor_lock(home: Path) -> Iterator[SupervisorLock]:
-    """Raises `BadInputError`, naming the process, where another supervisor is at work in `home`."""
+    """Holds the lock of `home`. Raises `BadInputError`, naming the process, if another supervisor does."""
     with opened(home / SUPERVISOR) as fd:
         lock = SupervisorLock(fd)
         if not try_lock(fd):
@@ -65,8 +65,9 @@ def supervisor_lock(home: Path) -> Iterator[SupervisorLock]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A descriptor of `path`, made with mode 0600 if need be. The file stays: a lock file that is
-    removed lets two processes lock two files of one name.
+    """Opens `path`, creating it with mode 0600, and yields the descriptor.
+
+    The file is never removed: otherwise two processes could lock two files of the same name.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -76,6 +77,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def try_lock(fd: int) -> bool:
+    """Locks `fd` exclusively; False if another open file holds the lock."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

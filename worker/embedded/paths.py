@@ -1,4 +1,4 @@
-"""Where the embedded server keeps its files, and how its folder is made private."""
+"""Paths of the embedded server's files, in a private folder."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from typing import Final
 from worker.core.errors import BadInputError
 
 MAX_SOCKET_PATH: Final = 100
-"""Bytes. macOS takes 103, Linux 107; Redis 6.2 cuts a longer one without a word."""
+"""Bytes of a socket's path. macOS allows 103, Linux 107; Redis 6.2 silently cuts a longer one."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/._-]+")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -37,7 +37,10 @@ class ServerPaths:
 
 
 def private_home(folder: Path) -> Path:
-    """`folder`, made if need be, resolved, and open to its owner alone. Raises `BadInputError`."""
+    """Creates `folder` if needed, makes it private to its owner, and returns it resolved.
+
+    Raises `BadInputError`.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         home = folder.resolve(strict=True)
@@ -54,7 +57,7 @@ def private_home(folder: Path) -> Path:
 
 
 def _close_to_others(home: Path) -> None:
-    # A folder with other things in it, say /tmp, may be open to others for a reason.
+    # A folder with other files, such as /tmp, may be open to others for a reason.
     if any(home.iterdir()) and not (home / "redis.lock").exists():
         raise BadInputError(
             f"{home} is open to other users and holds files that are not the server's: "
@@ -64,15 +67,17 @@ def _close_to_others(home: Path) -> None:
 
 
 def is_usable_socket(socket: Path) -> bool:
-    """Whether a socket can stand there: short enough, and the same inside a URL as outside."""
+    """Whether a socket can have this path: short enough, and in no need of quoting in a URL."""
     text = str(socket)
     return len(text) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(text) is not None
 
 
 @contextmanager
 def server_paths(home: Path) -> Iterator[ServerPaths]:
-    """The place of a server with data in `home`; its socket there too, else in a short private folder
-    that is gone at the end.
+    """The paths of a server with data in `home`.
+
+    The socket is there too if its path is usable, otherwise in a short private folder that is removed at the
+    end.
     """
     if is_usable_socket(home / _NAME):
         yield ServerPaths(home, home / _NAME)
@@ -85,7 +90,7 @@ def server_paths(home: Path) -> Iterator[ServerPaths]:
 
 
 def remove_socket(home: Path, socket: Path) -> None:
-    """Removes what a server left at `socket`, and the folder made for it unless that is `home`."""
+    """Removes the socket, and its folder unless that is `home`."""
     with suppress(OSError):
         socket.unlink(missing_ok=True)
     if socket.parent != home:
@@ -94,7 +99,7 @@ def remove_socket(home: Path, socket: Path) -> None:
 
 
 def _short_folder() -> Path:
-    # TMPDIR can be long or odd itself; mkdtemp makes a folder of mode 0700 that nobody else had before.
+    # TMPDIR itself can be long or unusual. mkdtemp makes a new folder of mode 0700.
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  The folder in it is private, see above.
         folder = Path(parent).resolve()
         if is_usable_socket(folder / "bulk-XXXXXXXX" / _NAME) and folder.is_dir():

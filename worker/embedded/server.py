@@ -1,4 +1,4 @@
-"""The server's process: started, watched by a thread, stopped."""
+"""Starts the server process, watches it in a thread, and stops it."""
 
 import os
 import subprocess
@@ -16,14 +16,16 @@ from worker.embedded.deathsig import ending_with_parent
 from worker.embedded.paths import ServerPaths
 
 STOP_GRACE: Final = 15.0
-"""Seconds a server may take to write its AOF out before it is killed."""
+"""Seconds that the server may take to write its AOF before it is killed."""
 
 _TAIL: Final = 4096
-"""Bytes read from the log's end to say why a server died."""
+"""Bytes read from the end of the log to find its last line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """A server process and the thread that watches it."""
+
     process: subprocess.Popen[bytes]
     watcher: threading.Thread
 
@@ -32,12 +34,12 @@ class Server:
         return self.process.pid
 
     def wait_for_end(self) -> str:
-        """How it ended, in words; waits for that."""
+        """Waits for the end of the process and describes it."""
         code = self.process.wait()
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def stop(self) -> None:
-        """Ends the server; without effect on one that has ended."""
+        """Stops the server. Does nothing if it has ended."""
         self.process.terminate()
         self.watcher.join(STOP_GRACE)
         if self.watcher.is_alive():
@@ -47,11 +49,10 @@ class Server:
 
 @contextmanager
 def running(binary: Path, paths: ServerPaths, ended: Callable[[], None], lock: int) -> Iterator[Server]:
-    """A server process that is stopped at the end. Call it from the main thread, see `deathsig`.
+    """Runs a server process inside the block. Call it from the main thread, see `deathsig`.
 
-    `ended` is called from another thread when the process ends.
-    The server inherits the descriptor `lock` and holds it as long as it lives. Raises `BadInputError` for a
-    program that cannot be started.
+    `ended` is called from another thread when the process ends. The server inherits the descriptor `lock` and
+    so holds that lock while it lives. Raises `BadInputError` if the program cannot be started.
     """
     process = _start(binary, paths, lock)
 
@@ -70,11 +71,11 @@ def running(binary: Path, paths: ServerPaths, ended: Callable[[], None], lock: i
 
 def _start(binary: Path, paths: ServerPaths, lock: int) -> subprocess.Popen[bytes]:
     _write_private(paths.config, config_text(paths))
-    # What the server says before it has read its configuration goes to the same log.
+    # Output before the server has read its configuration goes to the same log.
     with paths.log.open("ab") as log:
         try:
             return subprocess.Popen(
-                # Not resolved: Debian's redis-server is a link, and the program acts upon its name.
+                # Links are not resolved: Debian's redis-server is one, and the program depends on its name.
                 [binary.absolute(), paths.config],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -82,7 +83,7 @@ def _start(binary: Path, paths: ServerPaths, lock: int) -> subprocess.Popen[byte
                 cwd=paths.home,
                 env=environment(os.environ),
                 pass_fds=(lock,),
-                # A session of its own: Ctrl-C in a terminal would end the server before its clients.
+                # A session of its own, or Ctrl-C in a terminal would end the server before its clients.
                 start_new_session=True,
                 preexec_fn=ending_with_parent(),  # noqa: PLW1509  The supervisor has no other thread yet.
             )
@@ -96,7 +97,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def last_log_line(log: Path) -> str:
-    """The last line that the server logged, without what looks like a secret; empty if there is none."""
+    """The last line of the server's log, with what looks like a secret hidden; '' if there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))

@@ -1,4 +1,4 @@
-"""Keeps one server running in one folder until it is told to stop or the server dies."""
+"""Runs one server in one folder until this process is stopped or the server dies."""
 
 import os
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from worker.embedded.server import STOP_GRACE, Server, last_log_line, running
 from worker.lifeline import end_with_parent
 
 _POLL: Final = 0.05
-"""Seconds between two questions whether the server is ready."""
+"""Seconds between two checks whether the server is ready."""
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What the supervisor prints, as one line of JSON, once the server can be used."""
+    """The line of JSON that the supervisor prints once the server can be used."""
 
     url: str
     pid: int
@@ -32,12 +32,12 @@ class Ready(msgspec.Struct, frozen=True):
     version: str
     server: Literal["valkey", "redis"]
     attached: bool = False
-    """It belongs to another supervisor, `pid`, and runs on when this one ends."""
+    """Whether the server belongs to another supervisor, `pid`, and outlives this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ServerContext:
-    """What is held while a server runs."""
+    """What the supervisor holds while its server runs."""
 
     binary: Path
     paths: ServerPaths
@@ -54,12 +54,12 @@ def supervise(
     with_parent: bool = False,
     may_attach: bool = False,
 ) -> None:
-    """Runs the server program `binary` on the data in `folder` until this process is told to stop.
+    """Runs the server program `binary` on the data in `folder` until this process is stopped.
 
-    `announce` is called once the server can be used. `with_parent` stops it when stdin ends. `may_attach`:
-    where another supervisor runs the server already, that one is announced and left alone. Takes the
-    process over (signals, stdin), so it wants the main thread. Raises `BadInputError` where the server
-    may not or cannot start, `RedisUnreachableError` where it dies.
+    `announce` is called once the server can be used. `with_parent` stops it at the end of stdin. With
+    `may_attach`, a server that another supervisor runs is announced instead, and left running. Handles
+    signals and stdin of the process, so call it in the main thread. Raises `BadInputError` if the server may
+    not or cannot start, and `RedisUnreachableError` if it dies.
     """
     home = private_home(folder)
 
@@ -70,7 +70,7 @@ def supervise(
         return
     with supervisor_lock(home) as lock, opened(home / SERVER) as server_lock:
         previous = lock.read()
-        # The old server stays on record until it is known to be gone.
+        # The record of the old server is kept until that server is gone.
         me = Record(os.getpid())
         lock.write(me if previous is None else msgspec.structs.replace(previous, pid=me.pid))
         end_leftover(home, previous, server_lock)
@@ -104,7 +104,7 @@ def _serve(context: _ServerContext, announce: Callable[[Ready], None], *, with_p
 
 
 def _wait_until_ready(paths: ServerPaths, events: EventPipe, server: Server) -> Identity | None:
-    """Who answers, as long as the loading of the data may take; None where a stop came first."""
+    """Waits, however long loading the data takes, until the server answers; None if a stop came first."""
     while True:
         identity = identify(paths.socket)
         if identity is not None and identity.pid != server.pid:

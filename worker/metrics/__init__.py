@@ -1,1 +1,1 @@
-"""What Prometheus sees: facts out of Redis, served by a process of its own that no request waits for."""
+"""Metrics for Prometheus, read from Redis and served by a process of its own."""

@@ -1,4 +1,4 @@
-"""`metrics`: the exporter for Prometheus, as a process. It holds no credential and calls no API."""
+"""`metrics`: the Prometheus exporter as a process. It holds no credential and calls no API."""
 
 import signal
 import sys

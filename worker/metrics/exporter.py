@@ -1,4 +1,4 @@
-"""Answers Prometheus. A scrape reads Redis anew, at most once a second, however many ask."""
+"""The collector for Prometheus. Scrapes read Redis at most once a second, however many there are."""
 
 import threading
 import time
@@ -14,10 +14,11 @@ from worker.metrics.families import families, up
 from worker.store.facts import read_facts
 
 CACHE_SECONDS: Final = 1.0
+"""Seconds for which scrapes share one reading of Redis."""
 
 
 class RedisCollector(Collector):
-    """Where Redis does not answer, the scrape says that and nothing else."""
+    """Yields all metrics; if Redis does not answer, only `redis_up`."""
 
     def __init__(self, client: redis.Redis, queues: Sequence[str]) -> None:
         self._client = client
@@ -27,7 +28,7 @@ class RedisCollector(Collector):
         self._cached: list[Metric] = []
 
     def describe(self) -> list[Metric]:
-        """Nothing: the names are not looked for before the first scrape."""
+        """Empty, so that registering the collector does not read Redis."""
         return []
 
     def collect(self) -> Iterator[Metric]:

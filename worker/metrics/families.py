@@ -1,8 +1,8 @@
-"""The metrics by name. None has a label that grows without bound: no job, no worker, no id.
+"""The metrics by name. No label grows without bound: none is a job, a worker or an id.
 
-Organizations are labels where a rate is told, since each has a rate of its own: at most 20 at a time, and few
-over the years (`worker.store.facts.MOST_ORGS`). Every exporter on one Redis tells the same, so rules and
-dashboards take the `max` over instances, never the sum.
+Organizations are labels of rates, since each has a rate of its own: at most 20 at a time, and few over the
+years (`worker.store.facts.MOST_ORGS`). Every exporter on one Redis shows the same values, so
+rules and dashboards take the `max` over instances, never the sum.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from worker.store.jobs import DROPPED, WORKERS_WITHIN_MS
 PREFIX: Final = "bulk_activate_"
 
 _EXPECTED: Final = ("200", "400", "401", "403", "404", "409", "429", "500", "502", "503", "504")
-"""Shown from the start with 0: an increase from nothing would not be seen."""
+"""Statuses shown from the start with 0: Prometheus misses an increase from no value at all."""
 
 _ENDS: Final = (
     f"{State.COMPLETED}:",
@@ -37,7 +37,7 @@ _ENDS: Final = (
 _ENDED: Final = frozenset(f"ended:{state}:{reason}" for state in AT_REST for reason in ("", *ReasonCode))
 
 _SENT: Final = "sent:"
-"""Before the organization, in the name of a total."""
+"""Prefix of an organization in the name of a total."""
 
 SPOILT: Final = (keys.LIVE, keys.SCOPES, keys.TOTALS, keys.WORKERS, "budget", "job", "queue")
 
@@ -72,7 +72,7 @@ def _gauges(name: str, help_text: str, label: str, values: Mapping[str, float]) 
 
 
 def _counters(name: str, help_text: str, labels: str, values: Mapping[str, float]) -> Metric:
-    """Several labels are named with spaces between, and their values with colons."""
+    """A counter; several labels are separated by spaces, and their values by colons."""
     family = CounterMetricFamily(PREFIX + name, help_text, labels=labels.split())
     for value, count in values.items():
         family.add_metric(value.split(":"), count)
@@ -130,9 +130,9 @@ def _rates(facts: Facts) -> Iterator[Metric]:
 
 
 def _sent(facts: Facts) -> dict[str, float]:
-    """By organization: those with jobs that do not rest, then those that sent most.
+    """Requests sent by organization: those with unfinished jobs first, then those that sent most.
 
-    A counter that went with its last job would take its last increase with it.
+    Organizations without jobs are kept, since removing a counter would lose its last increase.
     """
     sent = {name.removeprefix(_SENT): count for name, count in facts.totals.items() if name.startswith(_SENT)}
     known = filter(is_org_id, sorted(sent, key=lambda org_id: (-sent[org_id], org_id)))

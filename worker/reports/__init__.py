@@ -1,1 +1,1 @@
-"""Reads the record and shows it: status, one row per id, recount, results folder, page."""
+"""Turns a job's record into reports: status, one row per id, recount, results folder, HTML page."""

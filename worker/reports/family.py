@@ -1,4 +1,4 @@
-"""Reads a job together with the jobs that `retry` made of it."""
+"""Reads a job together with its retries."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -16,9 +16,9 @@ ROOT: Final = "root_job_id"
 
 
 def family_of(store: JobStore, job_id: str) -> list[str]:
-    """The jobs of the family that `job_id` belongs to, the first one first.
+    """Ids of the jobs in the family of `job_id`, oldest first.
 
-    Raises `NoSuchJobError`, also where one of them is gone: what became of its ids could not be told.
+    Raises `NoSuchJobError`, also if one of them is gone, since the outcomes of its ids are gone too.
     """
     root = store.read(job_id).fields.get(ROOT, job_id)
     names = [root, *store.family(root)]
@@ -34,13 +34,16 @@ def family_of(store: JobStore, job_id: str) -> list[str]:
 def family_results(
     store: JobStore, job_id: str, outcomes: Collection[Outcome] = (), ids: Collection[str] = ()
 ) -> Iterator[Run]:
-    """The latest row of each line, streamed: what is held at once does not grow with the list."""
+    """Streams the latest row of each line, in constant memory.
+
+    `outcomes` and `ids` filter the rows; empty ones select all.
+    """
     rows = latest_rows([rows_of(job_results(store, name)) for name in family_of(store, job_id)])
     return filtered(map(alone, rows), outcomes, ids)
 
 
 def read_family(store: JobStore, job_id: str) -> tuple[Report, list[ReportSnapshot]]:
-    """The family's report, and each of its jobs."""
+    """The merged report of the family, and a snapshot of each of its jobs."""
     names = family_of(store, job_id)
     count = FamilyCount()
     for row in latest_rows([rows_of(job_results(store, name)) for name in names]):

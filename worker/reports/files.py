@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all; a pipe or a device is written to as it stands."""
+"""Replaces a file atomically; pipes and devices are written to directly."""
 
 import os
 import secrets
@@ -16,15 +16,15 @@ _STREAMS: Final = (1, 2)
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its place at the end; a broken run leaves nothing of it.
+    """Yields a temporary file beside `path` that replaces it at the end; after an error nothing is left of
+    it.
 
-    A symlink stays, and what it leads to is replaced. What is replaced keeps its mode, and its owner where
-    that can be; a new file is its owner's alone. Whoever reads a pipe may leave early, as `head` does.
+    A symlink is kept, and its target replaced. The replacement gets the mode and, if possible, the owner of
+    the old file; a new file is private to its owner. The reader of a pipe may leave early, as `head` does.
 
-    Weaknesses: a hard link is parted from its other names, and a process that is killed leaves the file
-    beside, under a name of chance.
+    Weaknesses: other hard links keep the old content, and a killed process leaves the temporary file behind.
 
-    Raises `BadInputError` where it cannot be written.
+    Raises `BadInputError` if the file cannot be written.
     """
     try:
         found = _found(path)
@@ -44,7 +44,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _found(path: Path) -> os.stat_result | None:
-    """What `path` leads to in the end; None where nothing is there."""
+    """Status of what `path` resolves to; None if nothing is there."""
     try:
         return path.stat()
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def _found(path: Path) -> os.stat_result | None:
 
 
 def _stream_to(found: os.stat_result) -> int | None:
-    """Our standard stream that goes there: it is written to, as `/dev/stdout` and `>> FILE` mean it."""
+    """The number of our standard stream that is this very file, as with `/dev/stdout` or `>> FILE`."""
     for stream in _STREAMS:
         with suppress(OSError):
             if os.path.samestat(found, os.fstat(stream)):
@@ -61,7 +61,7 @@ def _stream_to(found: os.stat_result) -> int | None:
 
 
 def _opened(path: Path) -> int:
-    # Neither made nor cut: only what is there, and is no file. A terminal does not become ours.
+    # Neither creates nor truncates. O_NOCTTY: a terminal must not become our controlling one.
     number = os.open(path, os.O_WRONLY | os.O_NOCTTY)
     if stat.S_ISBLK(os.fstat(number).st_mode):
         os.close(number)
@@ -71,7 +71,7 @@ def _opened(path: Path) -> int:
 
 @contextmanager
 def _replacement(path: Path, old: os.stat_result | None) -> Iterator[IO[bytes]]:
-    # A short name: that of the file may be as long as names can be.
+    # A short name: that of the target may already have the maximum length.
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -82,10 +82,10 @@ def _replacement(path: Path, old: os.stat_result | None) -> Iterator[IO[bytes]]:
                 with suppress(OSError):
                     os.fchown(number, old.st_uid, old.st_gid)
                 os.fchmod(number, stat.S_IMODE(old.st_mode) & 0o777)
-            # A full quota or a server that is away may show only now.
+            # A full quota or an unreachable file server may show only now.
             os.fsync(number)
         part.replace(path)
     finally:
-        # Its folder may be gone, or read-only by now: that is told above.
+        # The folder may be gone or read-only by now; that error is raised above.
         with suppress(OSError):
             part.unlink(missing_ok=True)

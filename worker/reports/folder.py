@@ -1,4 +1,4 @@
-"""The results folder of `run`: what happened to each id, in files that can be kept as proof."""
+"""Writes the results folder of `run`: files that can be kept as proof of the outcome of each id."""
 
 import hashlib
 import tempfile
@@ -26,20 +26,20 @@ FAILED: Final = "failed.csv"
 MALFORMED: Final = "malformed.csv"
 PAGE: Final = "report.html"
 PARQUET: Final = "results.parquet"
-"""Only where it is asked for."""
+"""Written only with --parquet."""
 
 
 def check_folder(folder: Path, job_id: str | None) -> None:
-    """Makes `folder`, and tries to write in it.
+    """Creates `folder` if needed, and tries to write in it.
 
-    Raises `BadInputError` where that fails, or where it holds anything but the files of job `job_id`.
+    Raises `BadInputError` if that fails, or if it holds anything but the files of job `job_id`.
     """
     try:
         if folder.exists() and not folder.is_dir():
             raise BadInputError(f"--output: {folder} is no folder: name another, or remove it")
         folder.mkdir(parents=True, exist_ok=True)
         is_empty = not any(folder.iterdir())
-        # Not `os.access`, which asks for the real user and knows of no read-only file system or full disk.
+        # Not `os.access`, which checks the real user and ignores full disks.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".tried-") as tried:
             tried.write(b"tried")
     except OSError as error:
@@ -59,15 +59,16 @@ def check_folder(folder: Path, job_id: str | None) -> None:
 def write_folder(
     store: JobStore, job_id: str, folder: Path, settings: Mapping[str, Any], *, parquet: bool = False
 ) -> Report:
-    """Writes the files, each whole or not at all; the manifest, with their hashes, last.
+    """Writes the files atomically, one by one, and the manifest with their hashes last. Returns the report.
 
-    The job must be still: at rest, or paused with no worker left. The same record gives the same bytes.
+    The job must not change meanwhile: it is at rest, or paused without a worker. The same record gives the
+    same bytes. `settings` are public ones, for the manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     snapshot = read_snapshot(store, job_id)
     report = snapshot.report
     if not (folder / MANIFEST).exists():
-        # Whose the files are, should the rest of them never be written.
+        # Says which job the files belong to, in case the rest is never written.
         _write(folder / MANIFEST, lambda write: write(msgspec.json.encode({"job_id": job_id})))
     files: dict[str, Callable[[Write], object]] = {
         RESULTS: lambda write: write_csv(job_results(store, job_id), write),
@@ -100,7 +101,7 @@ def write_folder(
 
 
 def _write(path: Path, produce: Callable[[Write], object]) -> str:
-    """Writes `path`; the sha256 of what was written."""
+    """Writes what `produce` writes to `path`. Returns its sha256."""
     digest = hashlib.sha256()
     with whole_file(path) as file:
 

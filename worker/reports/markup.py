@@ -1,4 +1,4 @@
-"""Text into HTML: escaped, made visible, and never longer than it may be."""
+"""Turns text into HTML: escaped, with invisible characters shown, and cut to a limit."""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,32 +9,32 @@ from worker.core.duration import show_duration
 from worker.core.visible import visible
 
 MAX_TEXT: Final = 200
-"""Characters of a text that came from elsewhere. `results` has it whole."""
+"""Characters shown of a text from elsewhere. `results` has all of it."""
 
 MAX_ID: Final = 64
-"""Characters of an id, or of a name, that are shown."""
+"""Characters shown of an id or a name."""
 
 
 class Html(str):
-    """Safe as it stands. Every other string is escaped on its way into the page."""
+    """A string that is HTML already. Any other string is escaped on its way into the page."""
 
     __slots__ = ()
 
 
 class Figure(str):
-    """A number in words, as 96.1 %: right-aligned, and never broken."""
+    """A number as text, such as 96.1 %: right-aligned, and never wrapped."""
 
     __slots__ = ()
 
 
 _MIN_PERCENT: Final = 0.1
-"""Percent, the least that is told apart from none and from all."""
+"""Smallest percentage that is distinguished from 0 and from 100."""
 
 Cell = str | int | float | None
 
 
 def text(value: object, limit: int = MAX_TEXT) -> Html:
-    """`value` for HTML. What no reader would see, or what would turn the text around, becomes visible."""
+    """`value` as HTML. Invisible characters and those that change the direction of text are shown."""
     shown = visible(str(value))
     return Html(escape(shown if len(shown) <= limit else f"{shown[: limit - 1]}…"))
 
@@ -42,9 +42,9 @@ def text(value: object, limit: int = MAX_TEXT) -> Html:
 def table(
     head: Iterable[str], rows: Iterable[Iterable[Cell]], *, caption: str, headed_rows: bool = False
 ) -> str:
-    """A table with column heads, and with `headed_rows` the first cell of each row as its head.
+    """A table with column headers; with `headed_rows` the first cell of each row is its header.
 
-    Numbers are right-aligned, under a head that is too; floats are seconds.
+    Numbers and their headers are right-aligned; floats are seconds.
     """
     body = [list(row) for row in rows]
     first = body[0] if body else []
@@ -58,7 +58,7 @@ def table(
         lines.append(f"<tr>{''.join(cells)}</tr>")
     lines.append("</tbody>")
     kind = "scroll pairs" if len(first) == 2 else "scroll"  # noqa: PLR2004 -- a name and a value.
-    # It scrolls where the screen is narrow, for those without a mouse too.
+    # Scrolls on a narrow screen; `tabindex` lets the keyboard scroll it.
     frame = f'<div class="{kind}" role="group" tabindex="0" aria-label="{text(caption)}">'
     return f"{frame}<table>{''.join(lines)}</table></div>"
 
@@ -81,13 +81,14 @@ def _cell(value: Cell) -> str:
 
 
 def seconds(value: float) -> str:
+    """A duration in seconds as short text: `250ms`, `1.5s`, `2h 10m`."""
     if value < 1:
         return f"{1000 * value:.0f}ms" if value else "0s"
     return f"{value:.1f}".removesuffix(".0") + "s" if value < 60 else show_duration(value)  # noqa: PLR2004 -- a minute.
 
 
 def share(part: float, whole: float) -> Figure:
-    """A percentage that is 0 or 100 only where nothing or everything is meant."""
+    """A percentage that is 0 or 100 only if `part` is nothing or everything."""
     if not part or part == whole:
         return Figure("100 %" if part else "0 %")
     percent = 100 * part / whole

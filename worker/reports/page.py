@@ -1,7 +1,7 @@
-"""The report as one self-contained HTML page: no script, nothing loaded from elsewhere.
+"""Writes the report as one self-contained HTML page: no script, nothing loaded from elsewhere.
 
-It is made from the record alone, so the same record gives the same bytes; and everything that could grow
-is cut, so that it stays below `MAX_PAGE` whatever the list and the API's messages were.
+It depends on the record alone, so the same record gives the same bytes. Everything that could grow is cut, so
+that it stays below `MAX_PAGE` for any list and any messages of the API.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ MAX_PAGE: Final = 300_000
 
 
 def page(report: Report, jobs: Sequence[ReportSnapshot]) -> str:
-    """`jobs`: the one job, or all jobs of the family whose merged report `report` is."""
+    """The page of `report`. `jobs`: its job, or all jobs of the family if `report` is merged."""
     title = f"Activation report, job {report.job_id}"
     style = files(__package__).joinpath("page.css").read_text()
     head = (

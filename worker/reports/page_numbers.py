@@ -1,4 +1,4 @@
-"""What became of the ids, why, and what it took: the sections of the page that count."""
+"""Sections of the page with numbers: outcomes, failures, time and requests."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -27,6 +27,7 @@ _TIME_LABELS: Final = {
 
 
 def ids(report: Report) -> Iterator[str]:
+    """The section with the ids by outcome."""
     counts = report.counts
     total = counts["total"]
     yield '<section aria-labelledby="ids"><h2 id="ids">Ids</h2>'
@@ -52,6 +53,7 @@ def ids(report: Report) -> Iterator[str]:
 
 
 def failures(report: Report) -> Iterator[str]:
+    """The section with failures by reason; empty without failures."""
     if not report.failures:
         return
     yield '<section aria-labelledby="why"><h2 id="why">Why ids are not active</h2>'
@@ -69,7 +71,7 @@ def failures(report: Report) -> Iterator[str]:
 
 def _why(group: FailureGroup) -> Html:
     samples = " ".join(f"<code>{text(token_id, MAX_ID)}</code>" for token_id in group.sample_ids)
-    # A narrow screen breaks a name between its words.
+    # Lets a narrow screen wrap the name between its words.
     name = text(group.reason, MAX_ID).replace("_", "_<wbr>")
     return Html(
         f"<code><strong>{name}</strong></code><br>"
@@ -79,6 +81,7 @@ def _why(group: FailureGroup) -> Html:
 
 
 def time_split(report: Report) -> Iterator[str]:
+    """The section that shows where the time of batches went."""
     seconds_by_phase = report.progress.seconds
     whole = sum(seconds_by_phase[name] for name in SECONDS)
     if not whole:
@@ -107,6 +110,7 @@ def time_split(report: Report) -> Iterator[str]:
 
 
 def requests(report: Report) -> Iterator[str]:
+    """The section with counts of requests."""
     names = {
         "sent": "sent and recorded; a killed worker's last few are missing, none of their ids is",
         "ok": "answered 200",

@@ -1,4 +1,4 @@
-"""How it went, who asked for it, and what came of it: the sections of the page that tell."""
+"""Sections of the page about the course of the job: plots, origin of the list, retries, state changes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -10,6 +10,7 @@ from worker.reports.markup import MAX_ID, Cell, Html, table, text
 from worker.reports.plots import over_time
 from worker.reports.status import ReportSnapshot
 
+# The most that is shown of each, so that the page stays small.
 _MAX_LABELS: Final = 20
 _MAX_CHANGES: Final = 30
 _MAX_JOBS: Final = 20
@@ -17,6 +18,7 @@ _MAX_PLOTS: Final = 3
 
 
 def over_time_of(jobs: Sequence[ReportSnapshot]) -> Iterator[str]:
+    """The section with the plots of the latest jobs."""
     yield '<section aria-labelledby="time"><h2 id="time">Over time</h2>'
     for job in jobs[-_MAX_PLOTS:]:
         if len(jobs) > 1:
@@ -33,6 +35,7 @@ def _duration(report: Report) -> float | None:
 
 
 def request_facts(report: Report) -> Iterator[str]:
+    """The section about the list and the request: who submitted what, and when."""
     manifest = report.manifest
     yield '<section class="facts" aria-labelledby="asked"><h2 id="asked">The list, and who asked</h2>'
     rows: list[tuple[Cell, ...]] = [
@@ -61,6 +64,7 @@ def _never_sent(manifest: Manifest) -> str:
 
 
 def family(jobs: Sequence[ReportSnapshot]) -> Iterator[str]:
+    """The section with the job and its retries; empty for a single job."""
     if len(jobs) == 1:
         return
     yield '<section aria-labelledby="family"><h2 id="family">The job and its retries</h2>'
@@ -86,6 +90,7 @@ def family(jobs: Sequence[ReportSnapshot]) -> Iterator[str]:
 
 
 def history(report: Report) -> Iterator[str]:
+    """The section with the latest changes of state."""
     if not report.history:
         return
     left_out = len(report.history) - _MAX_CHANGES

@@ -1,6 +1,6 @@
-"""The rows of the results as Parquet, for those who load them into a table or a data frame.
+"""Writes results as Parquet, to load into a table or a data frame.
 
-It needs the extra `parquet`; whoever does not use it never imports it. Texts are as in NDJSON: exact.
+Needs the extra `parquet`, which is imported only here. Texts are exact, as in NDJSON.
 """
 
 import io
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROW_GROUP: Final = 20_000
-"""Rows of a row group: so many are in memory at once, with what is made of them some 30 MB."""
+"""Rows per row group. So many are in memory at once, about 30 MB with their conversion."""
 
 
 class _Arrow(NamedTuple):
@@ -27,7 +27,7 @@ class _Arrow(NamedTuple):
 
 
 def require_parquet() -> _Arrow:
-    """The library. Raises `BadInputError` where it is not installed."""
+    """The modules of pyarrow. Raises `BadInputError` if it is not installed."""
     try:
         return _Arrow(import_module("pyarrow"), import_module("pyarrow.parquet"))
     except ImportError:
@@ -38,9 +38,9 @@ def require_parquet() -> _Arrow:
 
 
 def write_parquet(runs: Iterable[Run], write: Write) -> int:
-    """Writes the rows, a row group at a time; how many there were. Raises `BadInputError` as above.
+    """Writes the rows, one row group at a time. Returns their number.
 
-    The same rows and the same version of the library give the same bytes.
+    The same rows and version of pyarrow give the same bytes. Raises `BadInputError` if it is not installed.
     """
     arrow = require_parquet()
     schema = _schema(arrow.core)
@@ -76,7 +76,7 @@ def _columns(rows: list[Row]) -> dict[str, list[object]]:
 
 
 class _Sink(io.RawIOBase):
-    """A function that takes bytes, as the file that the library wants."""
+    """Adapts a function that takes bytes to the file that pyarrow expects."""
 
     def __init__(self, write: Write) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class _Sink(io.RawIOBase):
     def tell(self) -> int:
         return self._position
 
-    def write(self, data: bytes) -> int:  # type: ignore[override] # Only bytes come.
+    def write(self, data: bytes) -> int:  # type: ignore[override] # pyarrow passes bytes.
         self._write(bytes(data))
         self._position += len(data)
         return len(data)

@@ -1,6 +1,5 @@
-"""Plots as inline SVG: shapes alone, with their words in HTML around them.
-
-So the words stay readable on a narrow screen, where the shapes are squeezed.
+"""Plots as inline SVG of shapes only. Their text is HTML around them, which stays readable when a narrow
+screen squeezes the shapes.
 """
 
 import math
@@ -26,14 +25,15 @@ _INTERVALS: Final = tuple(
     )
     for times in steps
 )
-"""Seconds between two moments under a plot; beyond them, days."""
+"""Allowed seconds between ticks of the time axis; beyond them whole days."""
 _LABEL_LIMIT: Final = 0.95
-"""Share of the width up to which a moment has room for its words."""
+"""Share of the width up to which a tick has room for its label."""
 _MIN_BUCKETS: Final = 3
+"""Buckets needed for a curve."""
 _MAX_AXIS_STRETCH: Final = 2
-"""The allowed rate may make an axis so many times as long as what was sent does; beyond it is not drawn."""
+"""Factor by which the allowed rate may extend the axis beyond what was sent; a higher rate is not drawn."""
 _MIN_LAST_BUCKET: Final = 0.25
-"""Seconds of a last bucket at least: less of it makes no rate."""
+"""Seconds that the last bucket counts as, at least: a rate over less means nothing."""
 
 
 class Part(NamedTuple):
@@ -45,7 +45,7 @@ class Part(NamedTuple):
 
 
 def bar(parts: Sequence[Part], label: str) -> str:
-    """One bar cut into `parts`. The numbers stand in the table beside it."""
+    """One bar divided into `parts`. Their numbers are in the table beside it."""
     whole = sum(part.size for part in parts)
     if not whole:
         return ""
@@ -63,14 +63,17 @@ def bar(parts: Sequence[Part], label: str) -> str:
 
 
 def over_time(timeline: Timeline, duration: float | None) -> str:
-    """Requests and ids per second, with the 429s and holds. `duration`: seconds, for a job that rests."""
+    """Plots of requests and ids per second, with 429s and holds.
+
+    `duration`: seconds that a job at rest took; None for a running job.
+    """
     if not timeline.buckets:
         return "<p>Nothing was sent.</p>"
     width, buckets = timeline.width, timeline.buckets
     if len(buckets) < _MIN_BUCKETS:
         return f"<p>Sent: {sum(bucket.sent for bucket in buckets):,}; too short a time for a curve.</p>"
     spans = [width] * (len(buckets) - 1)
-    # The job ended somewhere in its last bucket.
+    # The job ended inside its last bucket.
     last = width if duration is None else duration - sum(spans)
     spans.append(max(last, _MIN_LAST_BUCKET) if last < width else width)
     sent = [bucket.sent / span for bucket, span in zip(buckets, spans, strict=True)]
@@ -142,7 +145,7 @@ def _figure(
 
 
 def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
-    """A step for each value, from the floor and back to it."""
+    """A path with a step for each value, closed at the bottom."""
     path = [f"M0 {_HEIGHT}"]
     for value, edge in zip(values, edges[1:], strict=True):
         path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{edge:.1f}")
@@ -150,7 +153,7 @@ def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
 
 
 def _line(values: Sequence[float | None], edges: Sequence[float], top: float) -> str:
-    """A level line for each value, joined where there is one before; a gap where there is none."""
+    """A path with a level line for each value, joined to the one before, and a gap for None."""
     path, before = [], None
     for position, value in enumerate(values):
         if value is not None:
@@ -191,7 +194,7 @@ def _strip_bar(left: float, right: float, height: float) -> str:
 
 
 def _bar_height(count: int, most: int) -> float:
-    """Share of the strip; a single 429 among thousands is still seen."""
+    """Height of a bar as a share of the strip. Never below a quarter, so that a single 429 is visible."""
     return 0.25 + 0.75 * count / most
 
 
@@ -205,7 +208,7 @@ def _labels(top: float) -> str:
 
 
 def _times(span: float) -> str:
-    """Moments that are easy to read off, each at its place."""
+    """Labels of the time axis, at round numbers."""
     every = tick_interval(span)
     moments = (every * step for step in range(1, math.floor(_LABEL_LIMIT * span / every) + 1))
     labels = (f'<span style="left:{100 * at / span:.1f}%">{seconds(at)}</span>' for at in moments)
@@ -213,13 +216,13 @@ def _times(span: float) -> str:
 
 
 def tick_interval(span: float) -> float:
-    """The seconds from one moment under a plot to the next: at most `_TICKS` of them, in round numbers."""
+    """Round number of seconds between ticks, so that `span` seconds have at most `_TICKS` of them."""
     least = span / (_TICKS + 1)
     return next((every for every in _INTERVALS if every >= least), axis_top(least / _DAY) * _DAY)
 
 
 def axis_top(value: float) -> float:
-    """The next of 1, 2, 4, 6, 8 times a power of ten: quarters of it are short numbers."""
+    """The next of 1, 2, 4, 6 or 8 times a power of ten, whose quarters are short numbers."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

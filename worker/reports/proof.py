@@ -1,7 +1,7 @@
-"""Checks a results folder without the job: its files against their hashes, its rows against its counts.
+"""Checks a results folder without its job: files against their hashes, rows against counts.
 
-It shows that the folder is whole and agrees with itself. Whether somebody changed a file and the manifest
-too is told by the manifest's own sha256, which `run` prints: keep it elsewhere.
+This shows that the folder is complete and consistent. A change of a file and of the manifest together shows
+only in the manifest's own sha256, which `run` prints: keep it elsewhere.
 """
 
 import csv
@@ -23,6 +23,7 @@ from worker.reports.folder import FAILED, MALFORMED, MANIFEST, RESULTS
 from worker.reports.results import MALFORMED_COLUMNS
 
 _CHUNK: Final = 1024 * 1024
+"""Bytes read at once."""
 _LINE, _OUTCOME, _REASON, _MESSAGE = map(COLUMNS.index, ("line", "outcome", "reason", "message"))
 
 
@@ -31,7 +32,7 @@ class _File(msgspec.Struct):
 
 
 class _FolderManifest(msgspec.Struct):
-    """What of the manifest is looked at."""
+    """The fields of the manifest that are checked."""
 
     job_id: str
     input: Manifest
@@ -41,15 +42,17 @@ class _FolderManifest(msgspec.Struct):
 
 @dataclass(slots=True)
 class Proof:
+    """The result of the check."""
+
     job_id: str
     manifest_sha256: str
     total: int
     differences: list[str] = field(default_factory=list)
-    """What does not agree, a sentence each; empty for a folder that is as it was written."""
+    """Inconsistencies, one sentence each; empty for an unchanged folder."""
 
 
 def check_proof(folder: Path) -> Proof:
-    """Reads every file of the folder once or twice. Raises `BadInputError` where it is no results folder."""
+    """Reads every file once or twice. Raises `BadInputError` if `folder` is no results folder."""
     raw, manifest = _manifest(folder)
     proof = Proof(manifest.job_id, hashlib.sha256(raw).hexdigest(), manifest.counts.get("total", 0))
     for name, file in sorted(manifest.files.items()):
@@ -98,11 +101,11 @@ def _sha256(path: Path) -> str | None:
 
 
 def _recount(folder: Path, manifest: _FolderManifest) -> Iterator[str]:
-    """Where the rows differ from the counts, and `failed.csv` from the rows that it should hold."""
+    """Yields differences of the rows from the counts, and of `failed.csv` from the rows that failed."""
     tally: Counter[str] = Counter()
     seen: set[int] = set()
     failed = _rows(folder / FAILED)
-    # Folders of before it was written have none.
+    # Folders of earlier versions have no such file.
     malformed = _rows(folder / MALFORMED, MALFORMED_COLUMNS) if MALFORMED in manifest.files else None
     same_failed = same_malformed = True
     for row in _rows(folder / RESULTS):
@@ -139,7 +142,7 @@ def _differences(tally: Counter[str], counts: Mapping[str, int], given: Manifest
 
 
 def _rows(path: Path, columns: Sequence[str] = COLUMNS) -> Iterator[list[Any]]:
-    """Raises `csv.Error` where the header is not `columns`."""
+    """Yields the rows of a CSV. Raises `csv.Error` if its header is not `columns`."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file, strict=True)
         if tuple(next(rows, ())) != columns:

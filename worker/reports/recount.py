@@ -1,8 +1,7 @@
-"""Counts the outcomes anew from the per-id record and compares them with the job's counters.
+"""Recounts the outcomes from the per-id record and compares them with the job's counters.
 
-The counters are read before and after the record. A job at rest has the same twice, and the record must
-equal them. While a job runs, a final outcome is only ever added, so what the record holds of it must lie
-between the two readings.
+The counters are read before and after the record. At rest both readings are equal, and so must the record be.
+While a job runs, final outcomes are only added, so their number in the record must lie between both readings.
 """
 
 from collections import Counter
@@ -18,16 +17,18 @@ from worker.store.jobs import JobStore
 
 @dataclass(frozen=True, slots=True)
 class Recount:
+    """The counters before and after, and the recounted record; all by outcome, and `total`."""
+
     state: State
     before: Mapping[str, int]
     recounted: Mapping[str, int]
     after: Mapping[str, int]
     repeated: int
-    """Ids that stand more than once in the record; each must stand once."""
+    """Ids that occur more than once in the record; none may."""
 
     @property
     def differences(self) -> list[str]:
-        """What does not agree, a sentence each; empty for a true report."""
+        """Contradictions, one sentence each; empty if the report is true."""
         unchanged = self.before == self.after
         compared = ["total", *(outcome for outcome in COUNTED if unchanged or outcome in FINAL)]
         found = [
@@ -48,7 +49,7 @@ def recount(store: JobStore, job_id: str) -> Recount:
     tally: Counter[str] = Counter()
     seen: set[int] = set()
     total = 0
-    # A job that came to rest meanwhile is counted as the running one that it was.
+    # The state before counts, even if the job comes to rest meanwhile.
     at_rest = State(fields["state"]) in AT_REST
     for item in store.slices(job_id, int(fields.get("slices", 0))):
         count = len(item.part.ids)

@@ -1,4 +1,4 @@
-"""One row per line of the input, streamed from the record as CSV or NDJSON."""
+"""Streams one row per line of the list from the record, as CSV or NDJSON."""
 
 import re
 import string
@@ -20,7 +20,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLAIN: Final = (string.ascii_letters + string.digits + "-_.").encode()
 
 _ROWS_PER_WRITE: Final = 2000
-"""Rows written at once, at least."""
+"""Rows per write, at least."""
 
 MALFORMED_COLUMNS: Final = ("line", "why")
 
@@ -33,15 +33,15 @@ def job_results(
     outcomes: Collection[Outcome] = (),
     ids: Collection[str] = (),
 ) -> Iterator[Run]:
-    """The rows of a job, narrowed to `outcomes` and `ids` where given.
+    """The rows of a job, only those with one of `outcomes` and one of `ids` if given.
 
-    Raises `NoSuchJobError` when it is called, before the first row is asked for.
+    Raises `NoSuchJobError` at once, before the first row is requested.
     """
     raw = store.read(job_id)
     count = int(raw.fields.get("slices", 0))
     found = store.slices_holding(job_id, count, ids) if ids else store.slices(job_id, count)
     slices = ((item.part, item.stored) for item in found)
-    # A reason that a running job meets after this moment shows as none until the next reading.
+    # A reason that first occurs after this moment is missing from the rows of a running job.
     return filtered(job_runs(raw.fields, raw.reasons, slices, store.skipped(job_id)), outcomes, ids)
 
 
@@ -54,7 +54,7 @@ def filtered(runs: Iterator[Run], outcomes: Collection[Outcome], ids: Collection
 
 
 def parse_outcomes(text: str | None) -> frozenset[Outcome]:
-    """`failed,unknown` as outcomes. Raises `BadInputError`."""
+    """Parses a list such as `failed,unknown`. Raises `BadInputError`."""
     if text is None:
         return frozenset()
     names = [name.strip() for name in text.split(",")]
@@ -66,7 +66,7 @@ def parse_outcomes(text: str | None) -> frozenset[Outcome]:
 
 
 def write_csv(runs: Iterable[Run], write: Write, *, bom: bool = False) -> int:
-    """Writes a header and the rows; how many rows there were. `bom`: by it Excel knows UTF-8."""
+    """Writes a header and the rows. Returns the number of rows. `bom` lets Excel recognize UTF-8."""
     if bom:
         write(BOM_UTF8)
     write((",".join(COLUMNS) + "\n").encode())
@@ -74,7 +74,7 @@ def write_csv(runs: Iterable[Run], write: Write, *, bom: bool = False) -> int:
 
 
 def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
-    """Writes a header, and of each malformed line its number and why it was not sent."""
+    """Writes a header, and the number of each malformed line with the reason."""
     write((",".join(MALFORMED_COLUMNS) + "\n").encode())
     for row in skipped:
         if row.first_line is None:
@@ -82,21 +82,21 @@ def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
 
 
 def write_ndjson(runs: Iterable[Run], write: Write) -> int:
-    """Writes the rows; how many there were."""
+    """Writes the rows as NDJSON. Returns their number."""
     return _write_lines(runs, write, _NDJSON)
 
 
 class _RowFormat(NamedTuple):
-    """How a row is put into text: `before` LINE `between` ID REST."""
+    """How a row becomes text: `before` LINE `between` ID REST."""
 
     before: str
     between: str
     plain: Callable[[Sequence[str]], Iterable[str]]
-    """Ids that are plain, as GUIDs are."""
+    """Formats ids that need no quoting, such as GUIDs."""
     quoted: Callable[[str | None], str]
-    """Any other id."""
+    """Formats any id."""
     rest: Callable[[Row], str]
-    """What comes after the id, with the line's end."""
+    """Formats what follows the id, with the line end."""
 
 
 def _write_lines(runs: Iterable[Run], write: Write, row_format: _RowFormat) -> int:
@@ -104,7 +104,7 @@ def _write_lines(runs: Iterable[Run], write: Write, row_format: _RowFormat) -> i
     count = 0
     for lines, ids, rests in _chunks(runs, row_format.rest):
         named = row_format.plain(cast("list[str]", ids)) if _are_plain(ids) else map(row_format.quoted, ids)
-        # One comprehension over many rows: a call for each costs more than its text.
+        # One comprehension over many rows: a call for each row would cost more than its text.
         rows = [
             f"{before}{line}{between}{name}{rest}"
             for line, name, rest in zip(lines, named, rests, strict=True)
@@ -117,9 +117,9 @@ def _write_lines(runs: Iterable[Run], write: Write, row_format: _RowFormat) -> i
 def _chunks(
     runs: Iterable[Run], rest_of: Callable[[Row], str]
 ) -> Iterator[tuple[list[int], list[str | None], list[str]]]:
-    """Lines, ids and what comes after them, for as many rows as are written at once.
+    """Yields lines, ids and rests of the rows, `_ROWS_PER_WRITE` or more at a time.
 
-    Where the record of some is lost, all others come before the error that says so.
+    If part of the record is lost, all other rows come before the error that says so.
     """
     failure: BulkActivateError | None = None
     lines: list[int] = []
@@ -142,16 +142,16 @@ def _chunks(
 
 
 def _are_plain(ids: Sequence[str | None]) -> bool:
-    """Letters, digits, hyphens and the like, none with a hyphen first: beyond doubt cells as they stand."""
+    """Whether all ids consist of letters, digits, `-_.`, none beginning with a hyphen: safe as CSV cells."""
     if None in ids:
         return False
     texts = cast("Sequence[str]", ids)
-    # Where the least of them begins with no hyphen, none does.
+    # If the smallest does not begin with a hyphen, none does.
     return min(texts) >= "0" and not "".join(texts).encode().translate(None, _PLAIN)
 
 
 def _cell(text: str | None) -> str:
-    """As it stands where that is harmless, else as `csv.writer` would quote it."""
+    """A CSV cell, quoted as `csv.writer` does if needed, and guarded against being read as a formula."""
     if not text:
         return ""
     if _CONTROL.search(text):
@@ -171,7 +171,7 @@ def _json(value: object) -> str:
 
 
 def _json_rest(row: Row) -> str:
-    # No id can hold this mark: its quotes would be escaped.
+    # No id can contain this mark: its quotes would be escaped.
     _, mark, rest = _json(row).partition(',"outcome":')
     return f"{mark}{rest}\n"
 

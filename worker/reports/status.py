@@ -1,4 +1,4 @@
-"""The report of one job, as `status` shows it."""
+"""Reads the report of a job, as `status` shows it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,14 +20,14 @@ class ReportSnapshot(NamedTuple):
 
 
 def read_report(store: JobStore, job_id: str) -> Report:
-    """The report as it stands now. Raises `NoSuchJobError` and `DamagedRecordError`."""
+    """The current report. Raises `NoSuchJobError` and `DamagedRecordError`."""
     raw = store.read(job_id)
     with damage(job_id):
         return _report(store, raw)
 
 
 def read_snapshot(store: JobStore, job_id: str) -> ReportSnapshot:
-    """The report and the timeline, as they stood at one moment."""
+    """The current report and timeline. Raises as `read_report` does."""
     raw = store.read(job_id)
     with damage(job_id):
         return ReportSnapshot(_report(store, raw), read_timeline(raw.timeline))
@@ -47,7 +47,7 @@ def _report(store: JobStore, raw: RawJob) -> Report:
 
 
 def _left_alone(store: JobStore, fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
-    # The worker of a run serves its own job alone: another job there waits for nobody.
+    # The worker of `run` serves only its own job, so other jobs there lack no worker.
     return left_alone(fields, () if store.where.flag else store.live_scopes(WORKERS_WITHIN_MS))
 
 

@@ -1,4 +1,4 @@
-"""The job in one sentence, for the table and the page alike."""
+"""Sums a job up in one sentence, for the table and the page."""
 
 from worker.core.job import State
 from worker.core.outcome import SUCCEEDED, Outcome
@@ -6,12 +6,12 @@ from worker.core.report import Report
 
 
 def verdict(report: Report) -> str:
-    """What was never sent comes first: who reads on may take the rest for the whole list."""
+    """The verdict. Malformed lines come first, since the rest could pass for the whole list."""
     return " ".join(filter(None, (never_sent(report), _verdict(report))))
 
 
 def never_sent(report: Report) -> str:
-    """How much of the list was malformed; '' where nothing was."""
+    """How many lines were malformed; '' if none."""
     lines, malformed = report.manifest.lines, report.manifest.malformed
     if not malformed:
         return ""

@@ -1,4 +1,4 @@
-"""The command of the simulator: `python -P -m worker.simulator`."""
+"""The command line of the simulator: `python -P -m worker.simulator`."""
 
 import asyncio
 import ipaddress
@@ -19,7 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def fault_options(function: Function) -> Function:
-    """An option for each row of the table of faults."""
+    """Adds an option for each fault."""
     for fault in reversed(FAULTS):
         flag = "--" + fault.name.replace("_", "-")
         help_ = f"Fraction of requests. {fault.help}"
@@ -28,7 +28,7 @@ def fault_options(function: Function) -> Function:
 
 
 def loopback(_context: click.Context, _parameter: click.Parameter, host: str) -> str:
-    """Nobody but this machine may reach a service that lets anyone in."""
+    """Checks that the address is a loopback one, since the service admits anyone."""
     if host == "localhost":
         return "127.0.0.1"
     try:
@@ -114,13 +114,13 @@ def command(host: str, port: int, with_parent: bool, **options: Any) -> None:
     try:
         asyncio.run(serve(config, api_token, host, port, with_parent=with_parent))
     except OSError as error:
-        # Not its own text, in which asyncio names the address once more.
+        # Not its own text, in which asyncio repeats the address.
         why = os.strerror(error.errno) if error.errno else error
         raise click.ClickException(f"cannot listen on {host} port {port}: {why}") from None
 
 
 def config_of(options: Mapping[str, Any]) -> Config:
-    """What the command's options come to, each by its parameter's name. Raises `BadConfigError`."""
+    """The configuration for the command's options, by parameter name. Raises `BadConfigError`."""
     faults = {name: fraction for name in NAMES if (fraction := options[name])}
     others = {name: value for name, value in options.items() if name not in NAMES}
     return configured({**others, "faults": faults})

@@ -1,4 +1,4 @@
-"""The answers of the API, as values: what goes onto the wire, when and how."""
+"""The answers of the API as values."""
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,11 +13,13 @@ from worker.simulator.pages import JSON, Page
 _encode: Final = msgspec.json.Encoder().encode
 
 _MODULE: Final = 540
-"""The API's own number for the part of it that answers. Seen in the wild, without a published meaning."""
+"""A number that the API sends in errors. Observed, without a published meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """An answer, and how it goes over the wire."""
+
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
@@ -26,6 +28,8 @@ class Answer:
 
 
 class CspErrorResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """The API's error document."""
+
     status_code: int
     message: str
     request_id: str
@@ -35,11 +39,12 @@ class CspErrorResponse(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def lists_answer(lists: Lists) -> Answer:
+    """A 200 with the lists of successes and failures."""
     return Answer(HTTPStatus.OK, _encode(lists))
 
 
 def page_answer(status: int, page: Page) -> Answer:
-    """Of something that stands before the API."""
+    """An answer of a proxy or gateway in front of the API."""
     return Answer(status, page.body, dict(page.headers), content_type=page.content_type)
 
 
@@ -51,7 +56,7 @@ def error_answer(
     headers: dict[str, str] | None = None,
     wire: Wire = Wire.ANSWER,
 ) -> Answer:
-    """Any status but 200, with the API's error document."""
+    """An answer with any status but 200, and the API's error document."""
     return Answer(
         status,
         _encode(CspErrorResponse(status, message, request_id, f"simulator.{status}")),

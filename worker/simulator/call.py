@@ -1,4 +1,4 @@
-"""A request to activate, as it came."""
+"""A request to activate, as received."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -6,7 +6,7 @@ from typing import Final, Self
 import msgspec
 
 MAX_IDS: Final = 15
-"""Ids that the API takes in a request."""
+"""Ids that the API accepts in a request, at most."""
 
 
 class _Body(msgspec.Struct):
@@ -18,17 +18,19 @@ _decode: Final = msgspec.json.Decoder(_Body).decode
 
 @dataclass(frozen=True, slots=True)
 class ActivateCall:
+    """The parts of a request that the API looks at."""
+
     org: str
     authorization: str | None
     content_type: str
     ids: list[str]
-    """As they came; none where the body is not as documented."""
+    """As received; empty if the body is not as documented."""
     too_large: bool = False
-    """The body was too large to be read."""
+    """Whether the body was too large to be read."""
 
     @classmethod
     def of(cls, org: str, authorization: str | None, content_type: str, body: bytes | None) -> Self:
-        """`body` is None where it was too large to be read."""
+        """Parses a request. `body` is None if it was too large to be read."""
         return cls(org, authorization, content_type, _ids(body or b""), too_large=body is None)
 
 

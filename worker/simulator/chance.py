@@ -1,7 +1,7 @@
-"""Chance that can be had again: each choice is a keyed hash of what it is about.
+"""Reproducible randomness: each choice is a keyed hash of its subject.
 
-A choice about an id depends on the seed and the id alone, never on the order of the requests. A generator
-that is drawn from would give every id another fate as soon as two requests change places.
+A choice about an id depends on the seed and the id alone, not on the order of requests. With a random number
+generator, two requests that change places would change the fate of every id.
 """
 
 from hashlib import blake2b
@@ -11,13 +11,13 @@ _RANGE: Final = 1 << 64
 
 
 class Dice:
-    """Numbers in [0, 1), evenly spread, the same for the same seed, purpose and subject."""
+    """Uniform numbers in [0, 1), the same for the same seed, purpose and subject."""
 
     def __init__(self, seed: int) -> None:
         self._seeded = blake2b(str(seed).encode(), digest_size=8)
 
     def roll(self, purpose: str, subject: str) -> float:
-        """Rolls of other purposes are independent, also for the same subject."""
+        """A number for `subject`. Rolls for different purposes are independent."""
         # A copy of the seeded state is cheaper than a new keyed hash.
         state = self._seeded.copy()
         state.update(f"\n{purpose}\n{subject}".encode(errors="surrogatepass"))
@@ -25,5 +25,5 @@ class Dice:
         return (int.from_bytes(state.digest(), "big") >> 11) / (_RANGE >> 11)
 
     def pick(self, purpose: str, subject: str, count: int) -> int:
-        """One of `count` places, from 0."""
+        """One of `count` positions, from 0."""
         return int(self.roll(purpose, subject) * count)

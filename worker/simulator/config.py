@@ -1,4 +1,4 @@
-"""How the simulator behaves: values that its options set at the start and `POST /control` changes later."""
+"""The configuration of the simulator, set by its options and changed by `POST /control`."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final
@@ -19,11 +19,11 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class BadConfigError(ValueError):
-    """A value that cannot be; the message names it."""
+    """An invalid value; the message names it."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """To be made with `configured`, which checks it."""
+    """Make it with `configured`, which validates it."""
 
     rate: NotNegative = 0.0
     """Requests per second that an organization may make; 0 for no limit."""
@@ -33,45 +33,45 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a 429 says: `auto` the true time in whole seconds, `date` the same as an HTTP date, `none` no
     header; anything else goes out as it stands."""
     latency: NotNegative = 0.0
-    """Milliseconds between a request and its answer. The work is done at the beginning."""
+    """Milliseconds between a request and its answer. Ids are activated at the beginning."""
     jitter: NotNegative = 0.0
     """Milliseconds added to the latency at most."""
     seed: int = 0
     fail: Fraction = 0.0
-    """Of ids, not met yet: can never be activated."""
+    """Share of new ids that can never be activated."""
     active: Fraction = 0.0
-    """Of ids, not met yet: were active before."""
+    """Share of new ids that are active beforehand."""
     poison: Fraction = 0.0
-    """Of ids, not met yet: a request that holds one is refused as a whole."""
+    """Share of new ids that make any request with them fail as a whole."""
     poison_status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 400
     faults: dict[str, Fraction] = {}
-    """Of requests, by name of fault."""
+    """Shares of requests by the name of the fault that strikes them."""
     outage: str | None = None
-    """The name of a fault that strikes every request before anything is looked at, until it is ended."""
+    """Name of a fault that strikes every request before any check, until it is set to None."""
     forbid: bool = False
     """403 to every request."""
     refuse_exchange: bool = False
     """Every API token is refused."""
     exchange_fault: str = NONE
-    """What every exchange is answered, by name (see `exchange_faults`)."""
+    """Name of the answer to every exchange (see `exchange_faults`)."""
     exchange_retry_after: Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]{1,64}\Z")] = NO_HEADER
-    """What an exchange that is throttled or unavailable says; `none` for no header."""
+    """`Retry-After` of throttled or unavailable exchanges; `none` for no header."""
     expires_in: str = TRUE_LIFETIME
-    """What is said of an access token's life, by name (see `exchange_faults`)."""
+    """Name of how the lifetime of access tokens is stated (see `exchange_faults`)."""
     token_delay: NotNegative = 0.0
-    """Seconds that a new access token is refused, as by nodes that do not know it yet."""
+    """Seconds for which a new access token is refused, as by nodes that do not know it yet."""
     token_refusals: Fraction = 0.0
-    """Of requests with a good access token: refused, as by nodes that never learn of it."""
+    """Share of requests with a valid access token that are refused, as by nodes that never learn of it."""
     orgs: tuple[str, ...] = ()
     """The organizations that exist; none for any."""
     perms: tuple[str, ...] = (OWNER,)
-    """What the claims of access tokens say the user may do."""
+    """Permissions in the claims of access tokens."""
     token_lifetime: Annotated[float, msgspec.Meta(gt=0, le=1e9)] = 1799.0
-    """Seconds that an access token is good."""
+    """Seconds for which an access token is valid."""
 
 
 def configured(values: Mapping[str, Any], base: Config | None = None) -> Config:
-    """`base`, or the defaults, with `values` in place of its own; faults that are not named stay.
+    """`base`, or the defaults, with `values` replaced; faults that are not named keep their shares.
 
     Raises `BadConfigError`.
     """

@@ -1,4 +1,4 @@
-"""Brings an answer onto the wire, in whatever way it is to go wrong there."""
+"""Sends an answer, with the fault of the wire that it has to suffer."""
 
 import asyncio
 import gzip
@@ -14,14 +14,14 @@ from worker.simulator.faults import Wire
 
 _JSON: Final = "application/json"
 _CHUNK: Final = 7
-"""Bytes."""
+"""Bytes per chunk of a chunked answer."""
 
 _DRIP: Final = 0.001
-"""Seconds between two bytes."""
+"""Seconds between two bytes of a dripping answer."""
 
 
 async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
-    """The response, sent as far as it is not to be sent as usual."""
+    """The response for aiohttp to send; already sent if it is not sent in the usual way."""
     match answer.wire:
         case Wire.CUT:
             return await _cut(request, answer)
@@ -34,7 +34,7 @@ async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
             return web.Response(
                 status=answer.status, body=gzip.compress(answer.body), headers=headers, content_type=_JSON
             )
-    # Before the answer, which is then written to nobody.
+    # Closed before the answer, which then reaches nobody.
     if answer.wire is Wire.RESET and request.transport is not None:
         _reset(request.transport)
     elif answer.wire is not Wire.ANSWER and request.transport is not None:
@@ -44,7 +44,7 @@ async def deliver(request: web.Request, answer: Answer) -> web.StreamResponse:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """Makes the system send a reset: what it does at the close of a socket that may not linger."""
+    """Makes the system send a TCP reset, by closing a socket with a linger time of 0."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -15,7 +15,7 @@ from worker.simulator.retry_after import retry_after
 
 
 class Exchange:
-    """`api_token` is the one that is accepted; None for any. It is in no answer but to who sent it."""
+    """`api_token` is the accepted one; None accepts any. Only its sender ever sees it in an answer."""
 
     def __init__(self, api_token: str | None, now: Callable[[], float], wall: Callable[[], float]) -> None:
         self._api_token = api_token
@@ -25,6 +25,7 @@ class Exchange:
         self.grants = Grants()
 
     def authorize(self, form: Mapping[str, Any], config: Config) -> Answer:
+        """Answers an exchange."""
         self._requests += 1
         fault = BY_NAME.get(config.exchange_fault)
         if fault is not None and fault.html:
@@ -35,7 +36,7 @@ class Exchange:
             return error_answer(fault.status, fault.help, f"exchange-{self._requests}", headers=headers)
         given = form.get("api_token") or form.get("refresh_token")
         if not isinstance(given, str) or not self._accepted(given, config):
-            # As the real one does: the end of what may be a secret, which a client must not log.
+            # The real API echoes the end of the token too, which a client must not log.
             tail = given[-4:] if isinstance(given, str) else ""
             message = f"invalid_grant: Invalid refresh token: xxxxx...{tail}"
             return error_answer(HTTPStatus.BAD_REQUEST, message, f"exchange-{self._requests}")
@@ -66,7 +67,7 @@ def _claims(config: Config, wall: float) -> dict[str, Any]:
         "iat": int(wall),
         "exp": int(wall + config.token_lifetime),
     }
-    # An API token is one organization's. With none named, or several, we cannot know whose this one is.
+    # An API token belongs to one organization, known only if exactly one is configured.
     if len(config.orgs) == 1:
         claims["context_name"] = config.orgs[0]
     return claims

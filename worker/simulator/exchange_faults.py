@@ -1,6 +1,6 @@
-"""How every exchange of an API token can go wrong, as a table. A new fault is a new row.
+"""Faults of the exchange of API tokens, as a table. A new fault is a new row.
 
-What answers instead of the API is of HTML; `GIVEN` are the ways to tell the life of an access token.
+Faults of something in front of the API answer with HTML.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ FALSE_LIFETIMES: Final[Mapping[str, object]] = {
     "nonsense": "1799s",
     "huge": 10**12,
 }
-"""What the life of an access token can be said to be, besides the truth."""
+"""False values of `expires_in`, by name."""
 
 MISSING: Final = "missing"
 STRING: Final = "string"
@@ -56,7 +56,7 @@ LIFETIME_NAMES: Final = frozenset({*FALSE_LIFETIMES, TRUE_LIFETIME, STRING, MISS
 
 
 def lifetime_fields(choice: str, seconds: float) -> dict[str, object]:
-    """The fields of a grant that tell the life of its token, by a choice out of `LIFETIME_NAMES`."""
+    """The fields of a grant that state the lifetime of its token. `choice` is one of `LIFETIME_NAMES`."""
     true = int(seconds) if seconds.is_integer() else seconds
     if choice == MISSING:
         return {}

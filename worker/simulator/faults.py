@@ -1,4 +1,4 @@
-"""What can go wrong with a request, as a table. A new fault is a new row."""
+"""Faults that can strike a request, as a table. A new fault is a new row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,12 +56,12 @@ class Wire(Enum):
 
 
 WHOLE: Final = frozenset({Wire.ANSWER, Wire.DRIP, Wire.CHUNKED, Wire.GZIP})
-"""Those at whose end the client has the whole answer."""
+"""Ways after which the client has the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`done`: the ids are activated all the same, and only the answer is bad."""
+    """`done`: whether the ids are activated nevertheless, so that only the answer is bad."""
 
     name: str
     help: str
@@ -71,11 +71,11 @@ class Fault:
     distort: Distortion = honest
     spoil: Spoiling = intact
     echo: bool = False
-    """The message of the error holds the credential of the request."""
+    """Whether the error message contains the credential of the request."""
     page: Page | None = None
-    """What is answered in place of the API's own document."""
+    """Answer in place of the API's own document."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent with the API's own lists."""
+    """Headers of an answer with the API's lists."""
 
 
 NO_FAULT: Final = Fault("none", "Nothing goes wrong.", done=True)
@@ -136,11 +136,11 @@ FAULTS: Final = (
 BY_NAME: Final = {fault.name: fault for fault in FAULTS}
 NAMES: Final = frozenset(BY_NAME)
 OUTAGES: Final = frozenset(fault.name for fault in FAULTS if not fault.done)
-"""What may also be answered to everybody for a while."""
+"""Faults that can also strike every request for a while."""
 
 
 class Faults:
-    """How often each fault strikes: fractions of all requests, by name, which sum to 1 at most."""
+    """Chooses faults by shares of all requests, given by name, which sum to 1 at most."""
 
     __slots__ = ("_bounds",)
 
@@ -153,7 +153,7 @@ class Faults:
                 self._bounds.append((bound, fault))
 
     def roll(self, chance: float) -> Fault:
-        """At most one fault strikes a request; `NO_FAULT` where none does. `chance` is in [0, 1)."""
+        """The fault that strikes a request, or `NO_FAULT`. `chance` is a uniform number in [0, 1)."""
         for bound, fault in self._bounds:
             if chance < bound:
                 return fault

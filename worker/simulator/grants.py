@@ -1,4 +1,4 @@
-"""The access tokens that the API gave out, and until when each is good."""
+"""The access tokens that the API has issued, and when each is valid."""
 
 import base64
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Grants:
-    """Reads no clock: `now` is monotonic seconds throughout."""
+    """The issued access tokens. Reads no clock: `now` is monotonic seconds throughout."""
 
     def __init__(self) -> None:
         self._valid_until: dict[str, float] = {}
@@ -16,7 +16,7 @@ class Grants:
         self._issued = 0
 
     def issue(self, claims: Mapping[str, Any], lifetime: float, now: float, delay: float = 0.0) -> str:
-        """A new access token, good for `lifetime` seconds but the first `delay`. No two are the same."""
+        """A new, unique access token, valid for `lifetime` seconds except for the first `delay` seconds."""
         self._valid_until = {token: end for token, end in self._valid_until.items() if end > now}
         self._valid_from = {token: at for token, at in self._valid_from.items() if at > now}
         self._issued += 1
@@ -27,19 +27,19 @@ class Grants:
         return token
 
     def is_valid(self, authorization: str | None, now: float) -> bool:
-        """Whether the value of an `Authorization` header holds a token that is good now."""
+        """Whether the value of an `Authorization` header is a token that is valid now."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         started = self._valid_from.get(token, now) <= now
         return scheme.lower() == "bearer" and started and self._valid_until.get(token, now) > now
 
     def revoke(self) -> None:
-        """Ends every token at once."""
+        """Invalidates all tokens."""
         self._valid_until.clear()
 
 
 def _jwt(claims: Mapping[str, Any]) -> str:
-    """Of a JWT's shape. The signature is made up: nobody but the API checks it."""
+    """A token shaped as a JWT. Its signature is made up, since only the API would check it."""
     head = {"alg": "RS256", "typ": "JWT", "kid": "simulator"}
     return ".".join(
         base64.urlsafe_b64encode(part).rstrip(b"=").decode()

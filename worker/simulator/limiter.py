@@ -5,7 +5,7 @@ from math import ceil
 from typing import Final
 
 _ROUNDING: Final = 1e-9
-"""Slots. Keeps a client that sends at exactly the allowed pace from being refused by an error of floats."""
+"""Tolerance, in requests, for rounding: a client at exactly the allowed rate is never refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,12 @@ class Limit:
 
     @classmethod
     def of(cls, rate: float, burst: int | None) -> "Limit":
-        """Without a `burst`, one second's worth."""
+        """The limit; without `burst`, one second's worth of requests."""
         return cls(rate, burst or max(1, ceil(rate)))
 
 
 class TokenBucket:
-    """Full at first. Reads no clock; the limit is an argument, so that it may change at any time."""
+    """A bucket that is full at first. Clock and limit are arguments, so the limit may change at any time."""
 
     __slots__ = ("_filled_at", "_level")
 
@@ -31,7 +31,7 @@ class TokenBucket:
         self._filled_at = 0.0
 
     def take(self, limit: Limit, now: float) -> float:
-        """0.0 where the request may pass, else the seconds until one may; a refusal takes nothing."""
+        """Takes a token and returns 0.0, or returns the seconds until there is one. `now` is monotonic."""
         if not limit.rate:
             return 0.0
         level = self._filled(limit, now)

@@ -1,6 +1,6 @@
-"""The two lists of a 200, and the ways in which they can be wrong.
+"""The two lists of a 200, and ways to distort them.
 
-A way is a function of the honest lists and a number in [0, 1) that says which id it strikes.
+A distortion is a function of the honest result and of a uniform number in [0, 1) that chooses the id.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,14 @@ import msgspec
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
+    """An entry of `failures`."""
+
     id: str
     message: str
 
 
 class Lists(msgspec.Struct, frozen=True):
-    """What a 200 carries. Either may be null or missing, and an entry may be odd."""
+    """The lists of a 200. Either may be null or missing, and entries may be of any type."""
 
     successes: list[Any] | msgspec.UnsetType | None
     failures: list[Any] | msgspec.UnsetType | None
@@ -24,7 +26,7 @@ class Lists(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was done with the ids of a request: which were activated, which refused."""
+    """The ids of a request that were activated and refused."""
 
     successes: list[str]
     failures: list[Failure]
@@ -34,17 +36,18 @@ Distortion: TypeAlias = Callable[[Result, float], Lists]
 
 
 def honest(result: Result, _chance: float) -> Lists:
+    """The true lists."""
     return Lists(result.successes, result.failures)
 
 
 def one_missing(result: Result, chance: float) -> Lists:
-    """One id that was activated is in neither list; where none was, the lists are honest."""
+    """One activated id is missing from both lists; without activated ids the lists are honest."""
     position = int(chance * len(result.successes))
     return Lists(result.successes[:position] + result.successes[position + 1 :], result.failures)
 
 
 def one_in_both(result: Result, chance: float) -> Lists:
-    """One id that was activated stands among the failures too; where none was, one of these among both."""
+    """One activated id, or else one failed id, is in both lists."""
     successes, failures = result.successes, result.failures
     if successes:
         struck = successes[int(chance * len(successes))]
@@ -53,7 +56,7 @@ def one_in_both(result: Result, chance: float) -> Lists:
 
 
 def one_twice(result: Result, chance: float) -> Lists:
-    """One id stands twice in the list that it is in."""
+    """One id is twice in its list."""
     successes, failures = result.successes, result.failures
     if successes:
         return Lists([*successes, successes[int(chance * len(successes))]], failures)
@@ -61,13 +64,13 @@ def one_twice(result: Result, chance: float) -> Lists:
 
 
 def intruders(result: Result, chance: float) -> Lists:
-    """Ids that were never sent, one in each list."""
+    """An id that was never sent is in each list."""
     successes = [*result.successes, f"never-sent-{chance:.6f}"]
     return Lists(successes, [*result.failures, Failure("never-sent", "Token not found")])
 
 
 def no_empty_list(result: Result, chance: float) -> Lists:
-    """An empty list is left out, or null in its place."""
+    """Empty lists are missing or null."""
     nothing = None if chance < 0.5 else msgspec.UNSET  # noqa: PLR2004 -- heads or tails.
     return Lists(result.successes or nothing, result.failures or nothing)
 
@@ -76,7 +79,7 @@ _ODD_MESSAGES: Final = (404, {"code": 7, "text": "gone"}, ["gone"], None, True, 
 
 
 def odd_messages(result: Result, chance: float) -> Lists:
-    """Messages that are no text, one kind in each answer; but that a token is active is said in words."""
+    """Messages are no text, of one type per answer; only 'already active' stays text."""
     odd = _ODD_MESSAGES[int(chance * len(_ODD_MESSAGES))]
     return Lists(
         result.successes,
@@ -88,17 +91,17 @@ def odd_messages(result: Result, chance: float) -> Lists:
 
 
 def objects(result: Result, _chance: float) -> Lists:
-    """Ids of successes as objects."""
+    """Successes are objects with an id."""
     return Lists([{"id": token_id} for token_id in result.successes], result.failures)
 
 
 def null_entries(result: Result, _chance: float) -> Lists:
-    """A null, and what names no id, among the ids."""
+    """Nulls and an object without an id are among the entries."""
     return Lists([None, *result.successes], [*result.failures, {"message": "of nobody"}, None])
 
 
 def other_letters(result: Result, chance: float) -> Lists:
-    """Ids in upper case, or with white space around."""
+    """Ids are in upper case, or have white space around them."""
     changed = str.upper if chance < 0.5 else " {}\n".format  # noqa: PLR2004 -- heads or tails.
     return Lists(
         [changed(token_id) for token_id in result.successes],

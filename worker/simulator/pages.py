@@ -1,4 +1,4 @@
-"""Whole answers of others than the API: of proxies, gateways, login pages and portals before it."""
+"""Answers of proxies, gateways, login pages and portals in front of the API."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,6 +10,8 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Page:
+    """A body with its type and headers."""
+
     body: bytes = b"<html><head><title>Gateway</title></head><body>No way through</body></html>"
     content_type: str = HTML
     headers: dict[str, str] = field(default_factory=dict)

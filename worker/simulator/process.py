@@ -1,4 +1,4 @@
-"""The simulator as a process: from its first line on stdout to its end by a signal."""
+"""Runs the simulator as a process, from its line on stdout to its end by a signal."""
 
 import asyncio
 import ipaddress
@@ -16,23 +16,21 @@ from worker.simulator.server import make_app
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GRACE: Final = 1.0
-"""Seconds that requests in flight are given at the end."""
+"""Seconds that requests in flight have at the end."""
 
 _BACKLOG: Final = 1024
-"""Connections that may wait to be accepted: a client's whole pool connects at once."""
+"""Connections waiting to be accepted, at most: a client's whole pool connects at once."""
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The line on stdout: the simulator listens."""
+    """The line of JSON on stdout once the simulator listens."""
 
     url: str
     pid: int
 
 
 async def serve(config: Config, api_token: str | None, host: str, port: int, *, with_parent: bool) -> None:
-    """Serves until SIGTERM, SIGINT or, `with_parent`, the end of stdin. Raises OSError if
-    it cannot listen.
-    """
+    """Serves until SIGTERM, SIGINT or, `with_parent`, the end of stdin. Raises `OSError`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
@@ -54,7 +52,7 @@ def _at_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> No
     with suppress(OSError):
         while os.read(0, 4096):
             pass
-    # RuntimeError: the loop has ended already.
+    # RuntimeError: the loop is closed already.
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(stop.set)
 

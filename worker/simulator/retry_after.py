@@ -1,4 +1,4 @@
-"""What a 429 says about when to come again."""
+"""The `Retry-After` header of a 429."""
 
 from email.utils import formatdate
 from math import ceil
@@ -7,7 +7,7 @@ from worker.simulator.config import AUTO, DATE, NO_HEADER
 
 
 def retry_after(choice: str, wait: float, wall: float) -> dict[str, str]:
-    """The headers for `wait` seconds until the next slot, by the configured choice (see `Config`).
+    """The headers for a wait of `wait` seconds, according to `choice` (see `Config.retry_after`).
 
     `wall` is seconds since the epoch.
     """

@@ -1,4 +1,4 @@
-"""The simulator on the wire: an aiohttp application over `Service`."""
+"""The HTTP server of the simulator: an aiohttp application over `Service`."""
 
 import asyncio
 import time
@@ -19,13 +19,13 @@ from worker.simulator.service import Service
 from worker.simulator.world import Line
 
 MAX_BODY: Final = 1 << 20
-"""Of a request's body."""
+"""Bytes of a request's body, at most."""
 
 _LINES_PER_CHUNK: Final = 1000
-"""Lines of the world that are made at a time; requests are answered in between."""
+"""Lines of `GET /world` made at a time; other requests are answered in between."""
 
 _POLL: Final = 0.05
-"""Seconds between two looks at whether the client of a hanging request has left."""
+"""Seconds between two checks whether the client of a hanging request has left."""
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -37,7 +37,7 @@ def make_app(
     now: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> web.Application:
-    """The simulator, to be run by any runner. `api_token`: the one that is accepted; None for any."""
+    """The simulator as an application. `api_token` is the accepted one; None accepts any."""
     app = web.Application(middlewares=[_client_may_leave], client_max_size=MAX_BODY)
     handlers = _Handlers(Service(config or Config(), api_token, now, wall))
     app.on_shutdown.append(handlers.shut_down)
@@ -55,11 +55,11 @@ def make_app(
 
 @web.middleware
 async def _client_may_leave(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Clients leave in the middle of a request, killed ones above all; that is no fault to be logged."""
+    """Ignores clients that leave in the middle of a request, as killed ones do."""
     try:
         return await handler(request)
     except ConnectionError:
-        return web.Response(status=408)  # Read by nobody.
+        return web.Response(status=408)  # Nobody reads it.
 
 
 class _Handlers:
@@ -90,18 +90,18 @@ class _Handlers:
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
         form: Mapping[str, object] = {}
-        # What cannot be read as a form holds no API token.
+        # A body that is no form has no API token.
         with suppress(ValueError, LookupError):
             form = await request.post()
         return await deliver(request, self._service.authorize(form))
 
     async def world(self, request: web.Request) -> web.StreamResponse:
-        """One line of JSON for each id ever met; `?org=` names one organization."""
+        """One line of JSON per id ever received; `?org=` selects one organization."""
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         for chunk in _chunks(self._service.lines(request.query.get("org"))):
             await response.write(_encoder.encode_lines(chunk))
-            # A write that need not wait lets nobody else run.
+            # A write that does not block lets no other task run.
             await asyncio.sleep(0)
         await response.write_eof()
         return response
@@ -110,7 +110,7 @@ class _Handlers:
         return _json(self._service.stats.snapshot())
 
     async def control(self, request: web.Request) -> web.Response:
-        """Answers with the whole configuration as it now stands."""
+        """Changes the configuration and answers with all of it."""
         try:
             orders = msgspec.json.decode(await request.read(), type=dict[str, object])
             return _json(self._service.control(orders))
@@ -118,9 +118,9 @@ class _Handlers:
             return _json({"message": str(error)}, status=400)
 
     async def _client_left(self, request: web.Request) -> None:
-        # aiohttp tells a handler so only by cancelling it, and only if its runner was made to; then a
-        # client that leaves would also cut short what a real service goes on with.
-        while not (self._closing or request.transport is None or request.transport.is_closing()):  # noqa: ASYNC110 -- nothing public tells.
+        # aiohttp can only cancel the handler, if its runner is told to; then a client that leaves would
+        # also interrupt work that a real service finishes.
+        while not (self._closing or request.transport is None or request.transport.is_closing()):  # noqa: ASYNC110 -- aiohttp has no public event for it.
             await asyncio.sleep(_POLL)
 
 

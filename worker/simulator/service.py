@@ -1,4 +1,4 @@
-"""The API without its network: a request as a value in, an answer as a value out."""
+"""The API without the network: requests and answers are values."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -20,10 +20,9 @@ from worker.simulator.world import Line, TokenTraits, World
 
 
 class Service:
-    """The whole state of the simulator.
+    """The state of the simulator.
 
-    `now` is monotonic seconds; `wall`, seconds since the epoch, serves only what the API itself writes as
-    a date.
+    `now` is a clock of monotonic seconds; `wall`, seconds since the epoch, is used only for dates in answers.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Service:
         self._traits = TokenTraits(self._dice, config.fail, config.active, config.poison)
 
     def control(self, orders: Mapping[str, Any]) -> Config:
-        """Changes the configuration; `revoke: true` besides ends every access token. All of it or nothing.
+        """Changes the configuration, completely or not at all; `revoke: true` also invalidates access tokens.
 
         Raises `BadConfigError`.
         """
@@ -59,13 +58,13 @@ class Service:
         return self.config
 
     def authorize(self, form: Mapping[str, Any]) -> Answer:
-        """Gives an access token for an API token."""
+        """Answers the exchange of an API token."""
         answer = self.exchange.authorize(form, self.config)
         self.stats.exchanges[str(answer.status)] += 1
         return answer
 
     def activate(self, call: ActivateCall) -> tuple[Answer, float]:
-        """The answer, and the seconds until it is due. What it changes is changed at once."""
+        """The answer, and the seconds until it is due. Ids are activated at once."""
         now = self._now()
         self.stats.request_started(now)
         self._count(call.org, call.ids)
@@ -78,7 +77,7 @@ class Service:
         return answer, self._delay()
 
     def lines(self, org: str | None) -> Iterator[Line]:
-        """Every id ever met, in one organization or in all."""
+        """Every id ever received, of one organization or of all."""
         if org is not None:
             return self._worlds[org].lines(org) if org in self._worlds else iter(())
         return chain.from_iterable(world.lines(org) for org, world in list(self._worlds.items()))
@@ -90,18 +89,18 @@ class Service:
         stats.ids_received += len(ids)
         stats.repeated_ids_in_request += len(ids) - len(unique)
         stats.over_limit += len(ids) > MAX_IDS
-        # In the order of the request, not of the set: `GET /world` shows it.
+        # In the order of the request, which `GET /world` shows.
         stats.ids_sent_again += self._worlds[org].receive(dict.fromkeys(ids), self._traits)
 
     def _outage_answer(self, call: ActivateCall) -> Answer | None:
-        """What is answered to everybody, before the API itself is asked, while it is away."""
+        """The answer during an outage, before any check; None if there is none."""
         if self.config.outage is None:
             return None
         self.stats.by_fault[self.config.outage] += 1
         return self._fault_answer(BY_NAME[self.config.outage], call)
 
     def _refusal(self, call: ActivateCall, now: float) -> Answer | None:
-        """Why the request is turned away at the door, if it is."""
+        """The answer if a check refuses the request; None if it is admitted."""
         config = self.config
         if not self.exchange.grants.is_valid(call.authorization, now) or self._node_lacks_token():
             return self._error(
@@ -125,15 +124,15 @@ class Service:
         return None
 
     def _node_lacks_token(self) -> bool:
-        """Whether the node that has the request does not know a good access token."""
+        """Whether this request meets a node that does not know its valid access token."""
         share = self.config.token_refusals
         return share > 0 and self._dice.roll("node", str(self.stats.requests)) < share
 
     def _answer_admitted(self, call: ActivateCall, ids: list[str], now: float) -> Answer:
-        """The answer to a request that passed the door; `ids` hold no id twice."""
+        """The answer to an admitted request. `ids` are unique."""
         world = self._worlds[call.org]
         self.stats.admitted.add(now)
-        # The same batch sent again rolls anew; another order of the requests changes nothing.
+        # A repeated batch gets a new roll; the order of requests has no influence.
         subject = f"{world.admit(ids)} {ids[0]}"
         fault = self._roll(subject)
         if not fault.done:

@@ -1,6 +1,6 @@
-"""What the API counted: the facts against which a client's own report is checked.
+"""What the API has counted, to check a client's report against.
 
-A request here is a call of activate; exchanges of API tokens are counted apart.
+A request is a call of activate; exchanges of API tokens are counted separately.
 """
 
 from collections import Counter, deque
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 NO_ANSWER: Final = "none"
-"""Stands for the status of a request that got no answer."""
+"""Stands for the status of a request without an answer."""
 
 _ROUNDING: Final = 1e-9
-"""Seconds. Keeps an error of floats from putting requests a second apart into one window."""
+"""Tolerance in seconds for rounding, so that requests one second apart are in different windows."""
 
 
 class Window:
-    """The most requests in any sliding second. Keeps one second's worth of times."""
+    """The maximum number of requests in any sliding second."""
 
     __slots__ = ("_times", "most")
 
@@ -24,10 +24,10 @@ class Window:
         self.most = 0
 
     def add(self, now: float) -> None:
-        """`now` in monotonic seconds, never less than before."""
+        """Adds a request at `now`, monotonic seconds that never decrease."""
         times = self._times
         times.append(now)
-        # Half open: two requests exactly one second apart are in no common window.
+        # Half-open: two requests exactly one second apart share no window.
         while times[0] <= now - 1 + _ROUNDING:
             times.popleft()
         self.most = max(self.most, len(times))
@@ -35,18 +35,20 @@ class Window:
 
 @dataclass(slots=True)
 class Stats:
+    """The counters of the simulator."""
+
     requests: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
-    """HTTP status, or `NO_ANSWER`, to requests. Those still being answered are counted already."""
+    """Requests by HTTP status or `NO_ANSWER`, including those still being answered."""
     by_fault: Counter[str] = field(default_factory=Counter)
     batch_sizes: Counter[int] = field(default_factory=Counter)
-    """Ids in a request, as they came, to requests."""
+    """Requests by their number of ids as received."""
     ids_received: int = 0
     ids_sent_again: int = 0
-    """Ids received that an earlier request held too."""
+    """Ids received that an earlier request contained too."""
     repeated_ids_in_request: int = 0
     over_limit: int = 0
-    """Requests with more ids than the API takes."""
+    """Requests with more ids than the API accepts."""
     concurrent: int = 0
     concurrent_peak: int = 0
     exchanges: Counter[str] = field(default_factory=Counter)
@@ -54,18 +56,18 @@ class Stats:
     admitted: Window = field(default_factory=Window)
 
     def request_started(self, now: float) -> None:
-        """A request came."""
+        """Counts a request."""
         self.requests += 1
         self.concurrent += 1
         self.concurrent_peak = max(self.concurrent_peak, self.concurrent)
         self.received.add(now)
 
     def request_ended(self) -> None:
-        """A request was answered, or its client left."""
+        """Counts the end of a request, whether it was answered or its client left."""
         self.concurrent -= 1
 
     def snapshot(self) -> dict[str, Any]:
-        """What `GET /stats` shows."""
+        """The document of `GET /stats`."""
         return {
             "requests": self.requests,
             "by_status": dict(self.by_status),

@@ -1,7 +1,7 @@
-"""The API's world: which token exists, which is active, and what was done to it.
+"""The tokens of the simulated API, their states, and what was done to them.
 
-A token that was never heard of exists and is deactivated, unless its nature, which hangs on the seed and
-its id alone, says otherwise.
+A token received for the first time exists and is inactive, unless its traits, which depend on the seed and
+its id alone, say otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,20 +24,20 @@ ALREADY_ACTIVE: Final = "Token is already active"
 
 @dataclass(slots=True)
 class Token:
-    """A token as the API sees it. Small: there may be millions."""
+    """A token as the API sees it. Kept small, since there may be millions."""
 
     refusal: str | None = None
-    """Why it can never be activated; None where it can."""
+    """Why it can never be activated; None if it can."""
     poison: bool = False
-    """A request that holds it is refused as a whole."""
+    """Whether any request with it fails as a whole."""
     was_active: bool = False
     active: bool = False
     activations: int = 0
-    """How often it was turned from inactive to active."""
+    """Number of changes from inactive to active."""
     sent: int = 0
-    """How many requests held it, refused ones too."""
+    """Number of requests with it, including refused ones."""
     admitted: int = 0
-    """How many of these were let through: neither throttled nor refused at the door."""
+    """Number of these requests that were neither throttled nor refused."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +54,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class TokenTraits:
-    """Gives each id its fate: fractions of ids, which sum to 1 at most."""
+    """Assigns traits to new ids by their shares, which sum to 1 at most."""
 
     dice: Dice
     fail: float = 0.0
@@ -74,13 +74,13 @@ class TokenTraits:
 
 
 class World:
-    """The tokens of one organization, as far as they were asked for."""
+    """The tokens of one organization that were received so far."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
 
     def receive(self, ids: Iterable[str], traits: TokenTraits) -> int:
-        """Notes that a request holds `ids`. Returns how many of them an earlier request held too."""
+        """Records a request with `ids`. Returns how many of them an earlier request contained."""
         tokens = self._tokens
         again = 0
         for token_id in ids:
@@ -93,17 +93,18 @@ class World:
         return again
 
     def admit(self, ids: Sequence[str]) -> int:
-        """Notes that a request for `ids` was let through. Returns how often its first id was before."""
+        """Records an admitted request. Returns how many earlier ones contained its first id."""
         tokens = self._tokens
         for token_id in ids:
             tokens[token_id].admitted += 1
         return tokens[ids[0]].admitted - 1
 
     def poisoned(self, ids: Iterable[str]) -> bool:
+        """Whether any of `ids` makes its request fail as a whole."""
         return any(self._tokens[token_id].poison for token_id in ids)
 
     def activate(self, ids: Iterable[str]) -> Result:
-        """Turns active what can be. All of `ids` were received before, none is there twice."""
+        """Activates what can be activated. `ids` are unique and were received before."""
         tokens = self._tokens
         result = Result([], [])
         for token_id in ids:
@@ -119,7 +120,7 @@ class World:
         return result
 
     def lines(self, org: str) -> Iterator[Line]:
-        """In the order in which the ids were first met. Ids that come while it is read are left out."""
+        """Yields the tokens in the order of their first request, without those received meanwhile."""
         for token_id in list(self._tokens):
             token = self._tokens[token_id]
             yield Line(

@@ -1,5 +1,6 @@
-"""Traces by OpenTelemetry, from a job's submission to each request, where TRACES_URL is set; else nothing is
-imported, made or asked. A trace holds names of jobs and numbers, no id of a token and no secret.
+"""OpenTelemetry traces from a job's submission to each request, if TRACES_URL is set.
+
+Otherwise nothing is imported. Spans contain job ids and numbers, no token ids and no secrets.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,15 @@ __all__ = ["ActivationApi", "Tracing", "check_tracing", "make_tracing"]
 
 
 def make_tracing(settings: Settings) -> Tracing | None:
-    """To be made in the process that it is for, and closed at its end; None where it is off.
+    """Makes the tracing of this process, to be closed at its end; None if TRACES_URL is not set.
 
-    Raises `BadSettingError` where the extra `tracing` is not installed.
+    Raises `BadSettingError` if the extra `tracing` is not installed.
     """
     return None if settings.traces_url is None else _implementation()(settings.traces_url)
 
 
 def check_tracing(settings: Settings) -> None:
-    """Raises `BadSettingError` where there is to be tracing, and cannot be."""
+    """Raises `BadSettingError` if TRACES_URL is set and the extra `tracing` is not installed."""
     if settings.traces_url is not None:
         _implementation()
 

@@ -1,4 +1,4 @@
-"""What the rest of the program knows of traces."""
+"""The interface of tracing for the rest of the program."""
 
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
@@ -6,36 +6,34 @@ from typing import Final, Protocol
 from worker.core.answer import NoReply, Reply
 
 TRACEPARENT: Final = "traceparent"
-"""The header of messages, and the field of a job, that names the span of its submission.
-
-Source: W3C Trace Context."""
+"""Header of messages and field of jobs with the span of the submission. Source: W3C Trace Context."""
 
 
 class ActivationApi(Protocol):
-    """Who makes the requests."""
+    """Makes the requests: `worker.api.client.ActivationClient`, or a wrapper of it."""
 
     async def ready(self, org_id: str) -> NoReply | None:
-        """Waits until `activate` can send at once: nobody reserves a send time for a wait. Why it can not."""
+        """Waits until `activate` can send at once, before a send time is reserved. Returns why it cannot."""
 
     def is_ready(self, org_id: str) -> bool:
-        """Whether it still can."""
+        """Whether `activate` can still send at once."""
 
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply: ...
 
 
 class Tracing(Protocol):
-    """One per process. Spans are sent from a thread of its own, and dropped where nobody takes them."""
+    """The tracing of a process. Spans are sent from a thread of its own, and dropped if that fails."""
 
     def submission_span(self) -> AbstractContextManager[str]:
-        """The span of a submission; gives the `traceparent` for the job and its messages."""
+        """A span for a submission; yields the `traceparent` for the job and its messages."""
 
     def slice_span(
         self, traceparent: str | None, job_id: str, slice_no: int, size: int
     ) -> AbstractContextManager[None]:
-        """The span of the work behind one message."""
+        """A span for the work on a slice, as a child of `traceparent`. `size`: ids."""
 
     def with_spans(self, api: ActivationApi) -> ActivationApi:
-        """`api` with a span for each request, within that of its slice."""
+        """Wraps `api` so that each request gets a span within that of its slice."""
 
     def close(self) -> None:
-        """Sends what is left, for some seconds at most."""
+        """Sends pending spans, for some seconds at most."""

@@ -1,7 +1,7 @@
-"""Spans by OpenTelemetry's SDK, sent as OTLP over HTTP.
+"""Tracing by OpenTelemetry's SDK, which sends spans as OTLP over HTTP.
 
-Its own OTEL_ variables hold too: OTEL_TRACES_SAMPLER to keep a share of the traces,
-OTEL_EXPORTER_OTLP_HEADERS for a collector that asks for a key.
+The SDK's own variables apply too: OTEL_TRACES_SAMPLER to keep a share of the traces,
+OTEL_EXPORTER_OTLP_HEADERS for a collector that requires a key.
 """
 
 import logging
@@ -25,13 +25,13 @@ from worker.core.answer import NoReply, Reply
 from worker.traces.interface import TRACEPARENT, ActivationApi
 
 _EXPORT_TIMEOUT: Final = 3.0
-"""Seconds that a collector has to take some spans."""
+"""Seconds that the collector has to accept a batch of spans."""
 
 _propagator: Final = TraceContextTextMapPropagator()
 
 
-class _RedactingAdapter(HTTPAdapter):  # type: ignore[misc]  # It has no types.
-    """Whoever logs a fault of the way to the collector logs its kind: the library's words quote the URL."""
+class _RedactingAdapter(HTTPAdapter):  # type: ignore[misc]  # The library has no types.
+    """Replaces network errors by their types: messages of the library quote the URL, perhaps with a key."""
 
     def send(self, request: requests.PreparedRequest, *given: Any, **more: Any) -> requests.Response:
         try:
@@ -42,7 +42,7 @@ class _RedactingAdapter(HTTPAdapter):  # type: ignore[misc]  # It has no types.
 
 
 def _session() -> requests.Session:
-    # At its level of debugging it tells of each request with the whole of its URL.
+    # At level debug it logs the whole URL of each request.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     session = requests.Session()
     for scheme in ("http://", "https://"):
@@ -51,10 +51,10 @@ def _session() -> requests.Session:
 
 
 class OpenTelemetry:
-    """`url`: where the collector takes traces, as http://127.0.0.1:4318/v1/traces."""
+    """Tracing to the collector at `url`, such as http://127.0.0.1:4318/v1/traces."""
 
     def __init__(self, url: str) -> None:
-        # No shared provider: whoever embeds this program may have set up their own.
+        # No global provider: a program that embeds this one may have set up its own.
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": "bulk-activation-worker"}), shutdown_on_exit=False
         )
@@ -62,7 +62,8 @@ class OpenTelemetry:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("worker")
         self._slices: dict[tuple[str, int], list[Context]] = {}
-        """Oldest first: a second message for a slice finds it claimed, and is no parent of its requests."""
+        """Open spans per slice, oldest first. A second message for a slice finds it claimed, so only the
+        first span is the parent of its requests."""
         self._slices_lock = threading.Lock()
 
     @contextmanager
@@ -85,7 +86,7 @@ class OpenTelemetry:
         try:
             yield
         except Exception as error:
-            # Its text may hold anything; its kind does not.
+            # Its text may contain a secret; its type does not.
             span.set_status(StatusCode.ERROR, type(error).__name__)
             raise
         finally:
@@ -117,7 +118,7 @@ class _TracedApi:
         return self._api.is_ready(org_id)
 
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply:
-        # A sender serves many slices in turn: its own context says nothing of this one.
+        # A sender serves many slices in turn, so its own tracing context belongs to none of them.
         context = log_context.current()
         parent = next(iter(self._slices.get((context["job_id"], context["slice"]), ())), Context())
         span = self._tracer.start_span("activate", parent, SpanKind.CLIENT, {**context, "ids": len(ids)})
@@ -134,5 +135,5 @@ def _set_status(span: Span, reply: Reply | NoReply) -> None:
         span.set_status(StatusCode.ERROR, reply.name)
         return
     span.set_attribute("http.response.status_code", reply.status)
-    if reply.status >= 400:  # noqa: PLR2004 -- as OpenTelemetry has it for clients.
+    if reply.status >= 400:  # noqa: PLR2004 -- OpenTelemetry's convention for clients.
         span.set_status(StatusCode.ERROR)
