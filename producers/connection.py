@@ -9,13 +9,13 @@ from producers.embedded_redis import local_redis
 from worker.core.visible import visible
 from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
-from worker.store.jobs import JobStore, Where
+from worker.store.jobs import JobStore, StoreLocation
 from worker.store.steps import Ticket
 
 
 @contextmanager
 def open_store(
-    settings: Settings, *, check: bool = False, local: bool = False, where: Where | None = None
+    settings: Settings, *, check: bool = False, local: bool = False, where: StoreLocation | None = None
 ) -> Iterator[JobStore]:
     """Opens the store at `REDIS_URL`, or with `local` the one of `run` in STATE_DIR.
 
@@ -37,7 +37,7 @@ def open_store(
                 click.echo(f"Warning: {visible(warning)}", err=True)
         # Not PING: a Redis that cannot save refuses it, although reads work.
         client.time()
-        yield JobStore(client, where or Where())
+        yield JobStore(client, where or StoreLocation())
 
 
 def wake_workers(

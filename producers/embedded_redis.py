@@ -8,7 +8,7 @@ from pathlib import Path
 from producers.children import Child
 from worker.core.errors import NoSuchJobError
 from worker.settings import PREFIX, Settings
-from worker.store.jobs import Where
+from worker.store.jobs import StoreLocation
 
 _FLAG = " --local"
 
@@ -20,7 +20,7 @@ class NoLocalJobsError(NoSuchJobError):
 @contextmanager
 def embedded_redis(
     settings: Settings, environment: Mapping[str, str], *, needs_jobs: bool = False
-) -> Iterator[tuple[Settings, Where]]:
+) -> Iterator[tuple[Settings, StoreLocation]]:
     """Starts a server for this process alone; yields settings with its URL, and its name for messages.
 
     With `needs_jobs`, raises `NoLocalJobsError` where STATE_DIR holds no jobs. Raises `BadInputError`, naming
@@ -33,7 +33,7 @@ def embedded_redis(
 
 
 @contextmanager
-def local_redis(settings: Settings) -> Iterator[tuple[Settings, Where]]:
+def local_redis(settings: Settings) -> Iterator[tuple[Settings, StoreLocation]]:
     """Yields the server of a `run` under way; otherwise starts one for this command, without a worker.
 
     Raises `NoLocalJobsError`.
@@ -54,8 +54,8 @@ def _server(
         yield settings.model_copy(update={"redis_url": str(ready["url"])}), bool(ready.get("attached"))
 
 
-def _where(settings: Settings, *, at_work: bool) -> Where:
-    return Where(f"{PREFIX}STATE_DIR ({settings.state_dir})", _FLAG, at_work)
+def _where(settings: Settings, *, at_work: bool) -> StoreLocation:
+    return StoreLocation(f"{PREFIX}STATE_DIR ({settings.state_dir})", _FLAG, at_work)
 
 
 def _require_jobs(home: Path) -> None:

@@ -27,7 +27,7 @@ from producers.reading import (
     survey,
 )
 from worker.core.skipped import CHUNK, SkippedLine
-from worker.core.slices import IDS, Slice, runs_of
+from worker.core.slices import IDS, Slice, line_ranges_of
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
 from worker.traces.interface import TRACEPARENT
@@ -121,7 +121,7 @@ def store_list(
             store.discard(job_id)
         raise
     fields = {"manifest": msgspec.json.encode(manifest).decode()}
-    return store.launch(
+    return store.start_job(
         job_id, fields, total=manifest.unique, slices=upload.slices, deadline=request.deadline
     )
 
@@ -179,7 +179,9 @@ class Upload:
         return counter.manifest(sha256)
 
     def _cut(self) -> None:
-        self._full_slices.append((self.slices, Slice(tuple(self._ids[:IDS]), runs_of(self._lines[:IDS]))))
+        self._full_slices.append(
+            (self.slices, Slice(tuple(self._ids[:IDS]), line_ranges_of(self._lines[:IDS])))
+        )
         self.slices += 1
         self._ids, self._lines = self._ids[IDS:], self._lines[IDS:]
         if len(self._full_slices) == _SLICES_PER_ROUND_TRIP:

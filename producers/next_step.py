@@ -6,10 +6,15 @@ from pathlib import Path
 from worker.core.job import AT_REST, State
 from worker.core.report import Report
 from worker.reports.folder import FAILED
-from worker.store.jobs import Where
+from worker.store.jobs import StoreLocation
 
 
-def next_command(report: Report, *, workers: int | None = None, where: Where = Where()) -> str:  # noqa: B008
+def next_command(
+    report: Report,
+    *,
+    workers: int | None = None,
+    where: StoreLocation = StoreLocation(),  # noqa: B008
+) -> str:
     """The command to type after `report`, and why. `workers`: number alive, None if unknown."""
     if where.flag:
         return _next_local(report, where)
@@ -33,7 +38,7 @@ def next_command(report: Report, *, workers: int | None = None, where: Where = W
     return f"bulk-activate status {job} --watch"
 
 
-def _next_local(report: Report, where: Where) -> str:
+def _next_local(report: Report, where: StoreLocation) -> str:
     """The next command for a job of `run`."""
     job = report.job_id
     if not report.balanced:

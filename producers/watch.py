@@ -77,7 +77,7 @@ def watch(
 
 
 def _read_view(store: JobStore, job_id: str, meter: SpeedMeter, *, worker_starting: bool) -> LiveView:
-    store.settle_deadline(job_id)
+    store.expire_if_due(job_id)
     report = read_report(store, job_id)
     now = meter.add(time.monotonic(), report)
     workers = store.live_workers(WORKERS_WITHIN_MS)

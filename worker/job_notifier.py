@@ -57,7 +57,7 @@ class JobNotifier:
         while not closing:
             closing = self._closing.wait(POLL_SECONDS)
             try:
-                untold = self._store.untold(JOBS_PER_POLL, REDRAW_MS)
+                leased = self._store.lease_notifications(JOBS_PER_POLL, REDRAW_MS)
             except RedisError as error:
                 # The sweeper of this worker logs a warning.
                 log.debug("cannot look at jobs, will try again", problem=str(error))
@@ -68,7 +68,7 @@ class JobNotifier:
                 self._failed = True
                 continue
             self._failed = False
-            for job_id in untold:
+            for job_id in leased:
                 try:
                     self._notify(job_id)
                 except Exception as error:  # noqa: BLE001 -- one damaged job must not hide the others.
@@ -79,7 +79,7 @@ class JobNotifier:
         try:
             report = read_report(self._store, job_id)
         except NoSuchJobError:
-            self._store.told(job_id)
+            self._store.clear_notification(job_id)
             return
         try:
             self._show(report)
@@ -87,7 +87,7 @@ class JobNotifier:
             log.debug("cannot show a job", job_id=job_id, problem=type(error).__name__)
         if report.state in AT_REST:
             log.info("job ended", **job_line(report))
-            self._store.told(job_id)
+            self._store.clear_notification(job_id)
 
 
 def job_line(report: Report) -> dict[str, Any]:

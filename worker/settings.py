@@ -23,7 +23,7 @@ from worker.core.ids import is_org_id
 from worker.core.meaning import DEFAULT_ALREADY_ACTIVE, compile_already_active
 from worker.core.policy import Policy
 from worker.core.proxy import parse_proxy
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
 from worker.core.scope import Scope
 from worker.core.token_text import clean_token
 from worker.core.url import port_of, require_host, require_plain, split_url
@@ -219,9 +219,9 @@ class Settings(BaseSettings):
         return Scope(self.api_url, frozenset(self.orgs or ()), job_id)
 
     @property
-    def terms(self) -> Terms:
+    def rate_config(self) -> RateConfig:
         """The settings of the rate."""
-        return Terms(None if self.rate == "auto" else self.rate, self.rate_start, self.rate_max)
+        return RateConfig(None if self.rate == "auto" else self.rate, self.rate_start, self.rate_max)
 
     def require_credential(self) -> None:
         """Raises `BadSettingError` if there is no credential for any organization."""

@@ -49,7 +49,7 @@ async def _work(loaded: Settings, job_id: str, slice_no: int, nonce: str) -> Non
     engine = Engine(loaded, lambda its_job, tickets: messages.send(app, its_job, tickets), only_job=job_id)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, engine.stop_soon)
     try:
-        await engine.run_slice(job_id, slice_no, alone=nonce)
+        await engine.run_slice(job_id, slice_no, isolated_process=nonce)
     except StoppingError:
         pass
     finally:

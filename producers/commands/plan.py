@@ -98,7 +98,7 @@ def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malform
 
 def _rates(settings: Settings) -> tuple[float, float]:
     """The lowest and the highest expected rate, in requests per second."""
-    return settings.terms.first, settings.terms.ceiling
+    return settings.rate_config.first, settings.rate_config.ceiling
 
 
 def _rows(

@@ -5,7 +5,7 @@ import click
 from producers.connection import open_store
 from producers.options import org_of
 from worker.core.errors import BadInputError
-from worker.core.rate.terms import AUTO
+from worker.core.rate.rate_config import AUTO
 from worker.settings import MAX_RATE, PREFIX, load
 
 DEFAULT = "default"

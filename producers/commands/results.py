@@ -12,7 +12,7 @@ import click
 from producers.connection import open_store
 from producers.options import job_argument, local_option, output_option
 from worker.core.errors import BadInputError
-from worker.core.rows import Run
+from worker.core.rows import RowSpan
 from worker.core.visible import visible
 from worker.reports.family import family_results
 from worker.reports.files import whole_file
@@ -72,13 +72,13 @@ def command(
     return 0
 
 
-def _print(write_rows: Callable[[Iterator[Run], Write], int], rows: Iterator[Run]) -> None:
+def _print(write_rows: Callable[[Iterator[RowSpan], Write], int], rows: Iterator[RowSpan]) -> None:
     # The reader may stop early, as `head` does.
     with suppress(ReaderGoneError):
         write_rows(rows, write_out)
 
 
-def _noting_found(rows: Iterable[Run], missing: set[str]) -> Iterator[Run]:
+def _noting_found(rows: Iterable[RowSpan], missing: set[str]) -> Iterator[RowSpan]:
     """Passes `rows` on and removes their ids from `missing`."""
     for run in rows:
         missing.difference_update(id_ for id_ in run.ids if id_ is not None)

@@ -33,7 +33,7 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None,
             _require_worker(store, job_id)
             report = watch(store, job_id, timeout=limit)
         else:
-            store.settle_deadline(job_id)
+            store.expire_if_due(job_id)
             report = read_report(store, job_id)
         workers = store.live_workers(WORKERS_WITHIN_MS)
     (show.as_json if output_format == "json" else show.as_table)(report)
@@ -46,7 +46,7 @@ def _require_worker(store: JobStore, job_id: str) -> None:
     """Raises `BadInputError` for a job that no worker serves: watching it would never end."""
     if store.where.at_work:
         return
-    store.settle_deadline(job_id)
+    store.expire_if_due(job_id)
     state = read_report(store, job_id).state
     if state not in AT_REST and state is not State.PAUSED:
         raise BadInputError(

@@ -11,7 +11,7 @@ from tests.api.servers import AUTHORIZE, Recorder, recording
 from tests.api.standin import stand_in
 from worker.api.credentials import CredentialRejectedError
 from worker.core.answer import NoReply, Reply
-from worker.core.trust import Then
+from worker.core.trust import TokenAction
 
 IDS = ("one", "two", "ünicode-\N{SNOWMAN}")
 
@@ -77,7 +77,7 @@ async def test_a_refused_access_token_is_renewed_before_the_next_call() -> None:
     async with recording(*answers) as api, parts(api.url) as mine:
         replies = [await mine.client.activate(ORG, IDS) for _ in range(3)]
     assert bearers(api) == ["Bearer first", "Bearer first", "Bearer second"]
-    assert [getattr(reply, "then", None) for reply in replies] == [Then.RENEW] * 3
+    assert [getattr(reply, "token_action", None) for reply in replies] == [TokenAction.RENEW] * 3
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_only_a_200_of_the_api_shows_that_a_token_is_good(answer: web.Resp
         await mine.client.activate(ORG, IDS)
         reply = await mine.client.activate(ORG, IDS)
     assert isinstance(reply, Reply)
-    assert reply.then is Then.AGAIN
+    assert reply.token_action is TokenAction.REPEAT
 
 
 @pytest.mark.parametrize("word", [True, False], ids=["json", "html"])
@@ -111,7 +111,7 @@ async def test_a_401_asks_for_a_person_only_in_the_words_of_the_api(word: bool) 
         clock.at += 5
         reply = await mine.client.activate(ORG, IDS)
     assert isinstance(reply, Reply)
-    assert reply.then is (Then.GIVE_UP if word else Then.AGAIN)
+    assert reply.token_action is (TokenAction.GIVE_UP if word else TokenAction.REPEAT)
 
 
 async def test_without_an_access_token_nothing_is_sent() -> None:
@@ -132,7 +132,7 @@ async def test_a_ready_access_token_is_used_as_it_is() -> None:
     async with recording(web.Response()) as api, parts(api.url, clock, access_token="ready-made") as mine:
         await mine.client.activate(ORG, IDS)
         # Refused, there is no other to be had.
-        await mine.tokens.refused(ORG, "ready-made")
+        await mine.tokens.mark_rejected(ORG, "ready-made")
         clock.at += 1
         await mine.client.activate(ORG, IDS)
     assert bearers(api) == ["Bearer ready-made"] * 2

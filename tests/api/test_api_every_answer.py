@@ -20,7 +20,7 @@ from tests.servers import free_port
 from worker.core import answer as documented
 from worker.core.answer import MAX_BODY, classify
 from worker.core.policy import Policy, decide
-from worker.core.step import Halt, Hold, Renew, Step
+from worker.core.step import Action, Halt, Hold, Renew
 
 A, B, C = SENT = IDS[:3]
 DOUBT = "Retry ???"
@@ -182,7 +182,7 @@ CASES = [
 ]
 
 
-def outcome(step: Step) -> str:
+def outcome(step: Action) -> str:
     name = type(step).__name__
     if isinstance(step, Halt):
         return f"{name} {step.code}"

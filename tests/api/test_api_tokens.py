@@ -13,7 +13,7 @@ from tests.api.standin import stand_in
 from tests.api.waiting import until
 from worker.api.token_exchange import TokenUnavailableError
 from worker.core.answer import Reply
-from worker.core.trust import Then
+from worker.core.trust import TokenAction
 
 OTHER_ORG = "0f2c1d6e-0000-4000-8000-000000000002"
 
@@ -124,11 +124,11 @@ async def test_what_was_ready_is_not_where_the_token_was_refused_since() -> None
         assert not mine.client.is_ready(ORG)
         assert await mine.client.ready(ORG) is None
         assert mine.client.is_ready(ORG)
-        await mine.tokens.accepted(ORG, "first")
-        assert await mine.tokens.refused(ORG, "first") is Then.RENEW
+        await mine.tokens.mark_accepted(ORG, "first")
+        assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.RENEW
         assert not mine.client.is_ready(ORG)
         assert await mine.client.ready(ORG) is None
-        assert await mine.tokens.refused(ORG, "second") is Then.AGAIN
+        assert await mine.tokens.mark_rejected(ORG, "second") is TokenAction.REPEAT
         assert not mine.client.is_ready(ORG)
 
 
@@ -168,11 +168,11 @@ async def test_an_unusable_life_costs_no_exchange_per_request_and_no_wait_for_ev
 async def test_a_refused_token_is_exchanged_once_however_many_say_so() -> None:
     async with recording(grant("first"), grant("second"), grant("third")) as api, parts(api.url) as mine:
         await mine.tokens.get(ORG)
-        await mine.tokens.accepted(ORG, "first")
+        await mine.tokens.mark_accepted(ORG, "first")
         for _ in range(20):
-            assert await mine.tokens.refused(ORG, "first") is Then.RENEW
+            assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.RENEW
             assert await mine.tokens.get(ORG) == "second"
-            await mine.tokens.accepted(ORG, "second")
+            await mine.tokens.mark_accepted(ORG, "second")
     assert len(api.seen) == 2
 
 
@@ -181,10 +181,10 @@ async def test_a_new_token_that_is_refused_is_tried_again_and_not_exchanged() ->
     async with recording(grant("first"), grant("second")) as api, parts(api.url, clock) as mine:
         await mine.tokens.get(ORG)
         for _ in range(9):
-            assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+            assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.REPEAT
             clock.at += 5
             assert await mine.tokens.get(ORG) == "first"
-        await mine.tokens.accepted(ORG, "first")
+        await mine.tokens.mark_accepted(ORG, "first")
         assert len(api.seen) == 1
 
 
@@ -192,11 +192,11 @@ async def test_a_token_refused_for_a_minute_is_given_up_and_a_person_asked() -> 
     clock = Clock()
     async with recording(grant("first"), grant("second")) as api, parts(api.url, clock) as mine:
         await mine.tokens.get(ORG)
-        assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+        assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.REPEAT
         clock.at += 59
-        assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+        assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.REPEAT
         clock.at += 1
-        assert await mine.tokens.refused(ORG, "first") is Then.GIVE_UP
+        assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.GIVE_UP
         # Who resumes at once waits a little; the next token is another.
         with pytest.raises(TokenUnavailableError, match=r"refused.*HTTP 401"):
             await mine.tokens.get(ORG)
@@ -207,12 +207,12 @@ async def test_a_token_refused_for_a_minute_is_given_up_and_a_person_asked() -> 
 async def test_while_a_token_is_refused_requests_go_out_one_at_a_time() -> None:
     async with recording(grant("first")) as api, parts(api.url, time.monotonic) as mine:
         await mine.tokens.get(ORG)
-        assert await mine.tokens.refused(ORG, "first") is Then.AGAIN
+        assert await mine.tokens.mark_rejected(ORG, "first") is TokenAction.REPEAT
         waiting = [asyncio.create_task(mine.tokens.get(ORG)) for _ in range(20)]
         await until(lambda: any(task.done() for task in waiting))
         assert sum(task.done() for task in waiting) == 1
         # The one that went out was served: so may all be.
-        await mine.tokens.accepted(ORG, "first")
+        await mine.tokens.mark_accepted(ORG, "first")
         assert await asyncio.gather(*waiting) == ["first"] * 20
 
 
@@ -231,7 +231,7 @@ async def test_a_late_refusal_of_the_old_token_leaves_the_new_one() -> None:
         await mine.tokens.get(ORG)
         clock.at += 61
         assert await mine.tokens.get(ORG) == "new"
-        assert await mine.tokens.refused(ORG, "old") is Then.RENEW
+        assert await mine.tokens.mark_rejected(ORG, "old") is TokenAction.RENEW
         assert await mine.tokens.get(ORG) == "new"
     assert len(api.seen) == 2
 
@@ -240,9 +240,9 @@ async def test_a_refusal_for_one_organization_leaves_the_other() -> None:
     async with recording(grant("first"), grant("second"), grant("third")) as api, parts(api.url) as mine:
         await mine.tokens.get(ORG)
         await mine.tokens.get(OTHER_ORG)
-        await mine.tokens.refused(ORG, "second")
-        await mine.tokens.refused(OTHER_ORG, "first")
-        await mine.tokens.refused("0f2c1d6e-0000-4000-8000-000000000003", "first")
+        await mine.tokens.mark_rejected(ORG, "second")
+        await mine.tokens.mark_rejected(OTHER_ORG, "first")
+        await mine.tokens.mark_rejected("0f2c1d6e-0000-4000-8000-000000000003", "first")
         assert [await mine.tokens.get(ORG), await mine.tokens.get(OTHER_ORG)] == ["first", "second"]
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import redis
 
-from worker.store.steps import BudgetStep, ExchangeStep, Step, text
+from worker.store.steps import BudgetScript, ExchangeScript, Script, source
 
 BUDGET: Final = "bulk:budget:"
 
@@ -41,7 +41,7 @@ def counted(client: redis.Redis, work: Callable[[], object]) -> Counter[str]:
 
 
 def _counted(client: redis.Redis, over: Callable[[str], bool], watching: Event) -> Counter[str]:
-    scripts = {_sha(step): str(step) for step in (*Step, *BudgetStep, *ExchangeStep)}
+    scripts = {_sha(step): str(step) for step in (*Script, *BudgetScript, *ExchangeScript)}
     found: Counter[str] = Counter()
     with client.monitor() as monitor:  # type: ignore[no-untyped-call]
         watching.set()
@@ -65,5 +65,5 @@ def _name(command: str, scripts: dict[str, str]) -> str:
     return BUDGET + name if BUDGET in command else name
 
 
-def _sha(step: Step | BudgetStep | ExchangeStep) -> str:
-    return sha1(text(step).encode()).hexdigest()  # noqa: S324 -- that is how Redis names scripts.
+def _sha(step: Script | BudgetScript | ExchangeScript) -> str:
+    return sha1(source(step).encode()).hexdigest()  # noqa: S324 -- that is how Redis names scripts.

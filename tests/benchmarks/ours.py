@@ -58,7 +58,7 @@ class Ours:
     def launch(self, job_id: str, batches: int) -> None:
         total = batches * MAX_BATCH
         slices = -(-total // IDS)
-        tickets = self.store.launch(job_id, {}, total=total, slices=slices, deadline=None)
+        tickets = self.store.start_job(job_id, {}, total=total, slices=slices, deadline=None)
         app = messages.make_app(settings_for("http://127.0.0.1", redis_url=self.url))
         messages.send(app, job_id, tickets)
 

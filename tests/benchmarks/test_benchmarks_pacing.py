@@ -11,7 +11,7 @@ from tests.benchmarks.peers.runs import script
 from tests.limits.started import limited_api
 from tests.servers import RealServer
 from worker.store.connect import sync_client
-from worker.store.steps import BudgetStep, text
+from worker.store.steps import BudgetScript, source
 
 
 def test_a_known_rate_is_measured_over_every_batch_of_the_job() -> None:
@@ -33,7 +33,7 @@ def test_a_peer_works_until_every_batch_is_admitted() -> None:
 
 def test_commands_for_pacing_are_told_from_others(valkey: RealServer) -> None:
     with sync_client(valkey.server.url) as client, sync_client(valkey.server.url) as other:
-        order = other.register_script(text(BudgetStep.SET_RATE))
+        order = other.register_script(source(BudgetScript.SET_RATE))
         order(keys=["bulk:budget:host:counted"], args=["default"])
         over = threading.Event()
 

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from tests.core.made import all_well
 from worker.core.answer import Faulty, Intercepted, JobFault, Unreached, Verdict
 from worker.core.batch import MAX_BATCH, Batch, Settlement
-from worker.core.blame import is_to_be_scouted, noted, owing, settled
-from worker.core.breaker import Breaker, Phase, is_away
+from worker.core.blame import attribute, needs_scout, resolve_charges, with_pending_charge
+from worker.core.breaker import Breaker, BreakerState, is_away
 from worker.core.outcome import BY_CODE, FINAL, Outcome
 from worker.core.packing import Pool, may_be_packed
-from worker.core.policy import Policy, charge, charges, decide, is_to_be_split
+from worker.core.policy import Policy, decide, is_charged_at_once, needs_split, split_exhausted
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
 from worker.core.refusals import Refusals
@@ -96,33 +96,41 @@ class Drill:
             self._free += 1
             self._under_way -= 1
             return
-        if is_to_be_scouted(self.breaker, part):
-            part = parts.scouted(part)
+        if needs_scout(self.breaker, part):
+            part = parts.take_scout(part)
         self._enter(parts, part, repeat)
 
     def _enter(self, parts: Parts, part: Batch, repeat: str) -> None:
         if not self.breaker.admits(self.now):
             self._after(LOOK_UP, lambda: self._enter(parts, part, repeat))
             return
-        probe = self.breaker.phase is not Phase.CLOSED
+        breaker_probe = self.breaker.state is not BreakerState.CLOSED
         self.requests.append((self.now, len(part.ids)))
         assert len(self.requests) < MOST_REQUESTS, "it goes on and on"
         verdict = self.api(part, self.now)
-        self._after(LATENCY, lambda: self._answered(parts, part, repeat, verdict, probe=probe))
+        self._after(
+            LATENCY, lambda: self._answered(parts, part, repeat, verdict, breaker_probe=breaker_probe)
+        )
 
-    def _answered(self, parts: Parts, part: Batch, repeat: str, verdict: Verdict, *, probe: bool) -> None:
+    def _answered(
+        self, parts: Parts, part: Batch, repeat: str, verdict: Verdict, *, breaker_probe: bool
+    ) -> None:
         assert all(BY_CODE[self.codes.get(index, ".")] not in FINAL for index in part.indices)
-        part, guilty = settled(self.breaker, part)
-        part, owed, blamed = noted(self.breaker, verdict, part, self.now, probe=probe)
-        part, more = settled(self.breaker, part)
-        self.charged += guilty + more
-        spared = is_away(verdict) and not blamed
+        part, charged_now = resolve_charges(self.breaker, part)
+        part, failure_number, ids_at_fault = attribute(
+            self.breaker, verdict, part, self.now, breaker_probe=breaker_probe
+        )
+        part, more = resolve_charges(self.breaker, part)
+        self.charged += charged_now + more
+        spared = is_away(verdict) and not ids_at_fault
         self.probes += repeat == "probes" and not spared
         if isinstance(verdict, Reconciled):
-            self.refusals.answered()
-        believed = isinstance(verdict, JobFault) and self.refusals.believed(self.now)
-        step = decide(self.policy, verdict, part, self.chance.random(), blamed=blamed, believed=believed)
-        self.charged += charges(verdict, step, part)
+            self.refusals.record_success()
+        confirmed = isinstance(verdict, JobFault) and self.refusals.is_confirmed(self.now)
+        step = decide(
+            self.policy, verdict, part, self.chance.random(), ids_at_fault=ids_at_fault, confirmed=confirmed
+        )
+        self.charged += is_charged_at_once(verdict, step, part)
         if isinstance(step, Halt):
             self.halted = step
             return
@@ -130,20 +138,24 @@ class Drill:
             self._enter(parts, step.batch, repeat)
             return
         if step.settlement is not None:
-            parts.known(step.settlement)
+            parts.record(step.settlement)
             self._record(step.settlement)
         if isinstance(step, Retry):
             batch = step.batch
-            if owed is not None:
-                batch = batch.charged() if blamed else owing(batch, verdict, owed)
-                self.charged += blamed
+            if failure_number is not None:
+                batch = (
+                    batch.with_charges()
+                    if ids_at_fault
+                    else with_pending_charge(batch, verdict, failure_number)
+                )
+                self.charged += ids_at_fault
             self._later(replace(step, batch=batch))
         elif isinstance(step, Split):
-            parts.refused(step.batch, step.reason)
-        if parts.probing() and self.probes >= FREE_PROBES + self.outcomes().count("A"):
-            for settlement in parts.give_up():
+            parts.split(step.batch, step.reason)
+        if parts.has_split_probes() and self.probes >= FREE_PROBES + self.outcomes().count("A"):
+            for settlement in parts.give_up_probes():
                 self._record(settlement)
-        self._go_on(parts, "probes" if parts.probing() else "retried")
+        self._go_on(parts, "probes" if parts.has_split_probes() else "retried")
 
     def _later(self, step: Retry) -> None:
         self._under_way += 1
@@ -153,19 +165,19 @@ class Drill:
         self._under_way -= 1
         left: Batch | None = step.batch
         if step.fault is not None:
-            owing, guilty = settled(self.breaker, step.batch)
-            self.charged += guilty
-            spent, left = charge(self.policy, owing, step.fault)
+            with_pending_charge, charged_now = resolve_charges(self.breaker, step.batch)
+            self.charged += charged_now
+            spent, left = split_exhausted(self.policy, with_pending_charge, step.fault)
             if spent is not None:
                 self._record(spent)
         if left is None:
             return
         if not may_be_packed(left):
             parts = Parts([left])
-            if step.fault is not None and is_to_be_split(left):
+            if step.fault is not None and needs_split(left):
                 parts = Parts([])
-                parts.refused(left, step.fault)
-            self._put(parts, "probes" if parts.probing() else "retried")
+                parts.split(left, step.fault)
+            self._put(parts, "probes" if parts.has_split_probes() else "retried")
             return
         self._pool.add(left)
         for full in self._pool.full():
@@ -175,8 +187,8 @@ class Drill:
         for index, code in zip(settlement.batch.indices, settlement.codes, strict=True):
             assert BY_CODE[self.codes.get(index, ".")] not in FINAL, "settled twice"
             self.codes[index] = code
-        for place, reason in settlement.reasons:
-            if BY_CODE[settlement.codes[place]] in {Outcome.UNKNOWN, Outcome.FAILED}:
+        for position, reason in settlement.reasons:
+            if BY_CODE[settlement.codes[position]] in {Outcome.UNKNOWN, Outcome.FAILED}:
                 self.reasons[reason.name] += 1
 
 

@@ -19,7 +19,7 @@ from worker.core.answer import (
     Verdict,
     classify,
     error_message,
-    is_refused_token,
+    is_token_rejected,
 )
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
@@ -120,7 +120,7 @@ def test_an_error_document_in_a_200_is_as_the_status_that_it_names(
     body = f'{{"{field}":{named},"message":"bad luck"}}'.encode()
     reply = answered(200, body, Retry_After="9")
     assert classify(reply, SENT, NOW) == verdict
-    assert is_refused_token(reply) == (named == "401")
+    assert is_token_rejected(reply) == (named == "401")
 
 
 @pytest.mark.parametrize("named", ["200", "399", "600", "0", "-1", "4e2", "null", '"4 00"', "true", "[]"])

@@ -33,17 +33,17 @@ def test_ids_indices_doubts_and_attempts_run_in_step(
 
 def test_a_charge_ends_every_row_of_what_is_charged_to_nobody() -> None:
     batch = a_batch(2, attempts=1, unreached=3, renewals=1)
-    assert batch.charged() == a_batch(2, attempts=2)
+    assert batch.with_charges() == a_batch(2, attempts=2)
 
 
 def test_each_uncharged_step_counts_itself_alone() -> None:
     batch = a_batch(2, attempts=1)
-    assert batch.unreached_once() == a_batch(2, attempts=1, unreached=1)
-    assert batch.renewed() == a_batch(2, attempts=1, renewals=1)
+    assert batch.with_unreached() == a_batch(2, attempts=1, unreached=1)
+    assert batch.with_renewal() == a_batch(2, attempts=1, renewals=1)
 
 
 def test_a_lost_batch_is_in_doubt_as_a_whole() -> None:
-    assert a_batch(3, ambiguous=[1]).lost() == a_batch(3, ambiguous=[0, 1, 2])
+    assert a_batch(3, ambiguous=[1]).as_ambiguous() == a_batch(3, ambiguous=[0, 1, 2])
 
 
 @given(st.integers(2, MAX_BATCH), st.sets(st.integers(0, 14)))
@@ -60,9 +60,11 @@ def test_halves_are_the_whole_in_order_and_neither_is_empty(size: int, doubts: s
 
 
 def test_a_conflict_is_counted_and_what_follows_is_no_probe_any_more() -> None:
-    assert a_batch(2, probe=True, unreached=1).conflicted() == a_batch(2, conflicts=1)
+    assert a_batch(2, split_probe=True, unreached=1).with_conflict() == a_batch(2, conflicts=1)
 
 
 def test_what_an_answer_proved_harmless_keeps_its_attempts_and_doubts_alone() -> None:
-    batch = a_batch(3, attempts=[1, 2, 3], ambiguous=[2], errors=2, apart=True, probe=True, owed=(1,))
+    batch = a_batch(
+        3, attempts=[1, 2, 3], ambiguous=[2], errors=2, isolated=True, split_probe=True, pending_charges=(1,)
+    )
     assert batch.cleared([1, 2]) == Batch(IDS[1:3], (1, 2), (False, True), (2, 3))

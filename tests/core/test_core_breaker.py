@@ -19,12 +19,12 @@ from worker.core.breaker import (
     FEW,
     FIRST_WAIT,
     LONG,
+    LONGEST_SILENCE,
     LONGEST_WAIT,
     MANY,
-    PATIENCE,
     STALE,
     Breaker,
-    Phase,
+    BreakerState,
     is_away,
 )
 from worker.core.job import ReasonCode
@@ -58,8 +58,10 @@ def test_what_says_that_the_api_is_away(verdict: Verdict, away: bool) -> None:
     assert is_away(verdict) == away
 
 
-def fail(breaker: Breaker, now: float = 0.0, *, probe: bool = False, explained: bool = False) -> int:
-    return breaker.failure(now, "HTTP 503", probe=probe, explained=explained)
+def fail(
+    breaker: Breaker, now: float = 0.0, *, breaker_probe: bool = False, ids_at_fault: bool = False
+) -> int:
+    return breaker.record_failure(now, "HTTP 503", breaker_probe=breaker_probe, ids_at_fault=ids_at_fault)
 
 
 def opened(now: float = 0.0) -> Breaker:
@@ -75,7 +77,7 @@ def test_a_run_of_failures_opens_it() -> None:
         fail(breaker)
         assert breaker.admits(0.0)
     fail(breaker)
-    assert (breaker.phase, breaker.admits(0.0)) == (Phase.OPEN, False)
+    assert (breaker.state, breaker.admits(0.0)) == (BreakerState.OPEN, False)
     assert breaker.problem == "HTTP 503"
 
 
@@ -93,8 +95,8 @@ def test_a_good_answer_ends_the_run() -> None:
     for _ in range(5):
         for _ in range(MANY - 1):
             fail(breaker)
-        breaker.success(0.0)
-    assert breaker.phase is Phase.CLOSED
+        breaker.record_success(0.0)
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_open_it_lets_one_probe_out_when_its_time_is_over() -> None:
@@ -102,7 +104,7 @@ def test_open_it_lets_one_probe_out_when_its_time_is_over() -> None:
     assert not breaker.admits(FIRST_WAIT - 0.01)
     assert breaker.wait(0.25) == FIRST_WAIT - 0.25
     assert breaker.admits(FIRST_WAIT)
-    assert breaker.phase is Phase.HALF_OPEN
+    assert breaker.state is BreakerState.HALF_OPEN
     assert not breaker.admits(FIRST_WAIT + 100)
     assert breaker.wait(FIRST_WAIT) == LONGEST_WAIT
 
@@ -113,16 +115,16 @@ def test_a_probe_that_fails_waits_twice_as_long_up_to_a_bound() -> None:
         waits.append(breaker.wait(now))
         now += waits[-1]
         assert breaker.admits(now)
-        fail(breaker, now, probe=True)
-        assert breaker.phase is Phase.OPEN
+        fail(breaker, now, breaker_probe=True)
+        assert breaker.state is BreakerState.OPEN
     assert waits == [1.0, 2.0, 4.0, 8.0, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
 
 
 def test_a_probe_that_succeeds_closes_it_and_the_waits_begin_anew() -> None:
     breaker = opened()
     assert breaker.admits(5.0)
-    breaker.success(0.0)
-    assert breaker.phase is Phase.CLOSED
+    breaker.record_success(0.0)
+    assert breaker.state is BreakerState.CLOSED
     for _ in range(MANY):
         fail(breaker, 9.0)
     assert breaker.wait(9.0) == FIRST_WAIT
@@ -132,94 +134,94 @@ def test_a_late_failure_of_what_was_sent_before_does_not_undo_the_probe() -> Non
     breaker = opened()
     assert breaker.admits(FIRST_WAIT)
     fail(breaker, FIRST_WAIT)
-    assert breaker.phase is Phase.HALF_OPEN
+    assert breaker.state is BreakerState.HALF_OPEN
 
 
 def test_a_probe_that_was_not_sent_leaves_the_next_one_its_place() -> None:
     breaker = opened()
     assert breaker.admits(FIRST_WAIT)
-    breaker.withdrawn(FIRST_WAIT)
+    breaker.withdraw_probe(FIRST_WAIT)
     assert breaker.admits(FIRST_WAIT)
 
 
 def test_a_failure_is_charged_once_a_good_answer_shows_that_the_api_was_there() -> None:
     breaker = Breaker()
     numbers = [fail(breaker) for _ in range(3)]
-    assert [breaker.guilty(number) for number in numbers] == [None] * 3
-    breaker.success(0.0)
-    assert [breaker.guilty(number) for number in numbers] == [True] * 3
+    assert [breaker.is_chargeable(number) for number in numbers] == [None] * 3
+    breaker.record_success(0.0)
+    assert [breaker.is_chargeable(number) for number in numbers] == [True] * 3
 
 
 def test_an_outage_is_charged_to_nobody_from_its_first_failure_to_its_last() -> None:
     breaker = Breaker()
     before = fail(breaker)
-    breaker.success(0.0)
+    breaker.record_success(0.0)
     during = [fail(breaker) for _ in range(MANY + 3)]
-    assert {breaker.guilty(number) for number in during} == {False}
+    assert {breaker.is_chargeable(number) for number in during} == {False}
     assert breaker.admits(100.0)
-    during.append(fail(breaker, 100.0, probe=True))
-    breaker.success(0.0)
+    during.append(fail(breaker, 100.0, breaker_probe=True))
+    breaker.record_success(0.0)
     after = fail(breaker)
-    breaker.success(0.0)
-    assert {breaker.guilty(number) for number in during} == {False}
-    assert (breaker.guilty(before), breaker.guilty(after)) == (True, True)
+    breaker.record_success(0.0)
+    assert {breaker.is_chargeable(number) for number in during} == {False}
+    assert (breaker.is_chargeable(before), breaker.is_chargeable(after)) == (True, True)
 
 
 def test_an_id_that_spoils_its_requests_while_others_are_served_is_no_outage_and_is_charged() -> None:
     breaker = Breaker()
-    assert not breaker.answered_since(None)
-    witnessed = breaker.successes
-    assert not breaker.answered_since(witnessed)
-    breaker.success(0.0)
-    assert breaker.answered_since(witnessed)
-    numbers = [fail(breaker, at, explained=True) for at in range(50)]
-    assert breaker.phase is Phase.CLOSED
-    assert {breaker.guilty(number) for number in numbers} == {True}
+    assert not breaker.has_succeeded_since(None)
+    successes_at_failure = breaker.successes
+    assert not breaker.has_succeeded_since(successes_at_failure)
+    breaker.record_success(0.0)
+    assert breaker.has_succeeded_since(successes_at_failure)
+    numbers = [fail(breaker, at, ids_at_fault=True) for at in range(50)]
+    assert breaker.state is BreakerState.CLOSED
+    assert {breaker.is_chargeable(number) for number in numbers} == {True}
 
 
 def test_what_is_explained_does_not_hide_a_run_that_is_not() -> None:
     breaker = Breaker()
-    numbers = [fail(breaker, explained=at % 2 == 1) for at in range(2 * MANY - 1)]
-    assert breaker.phase is Phase.OPEN
-    assert {breaker.guilty(number) for number in numbers} == {False}
+    numbers = [fail(breaker, ids_at_fault=at % 2 == 1) for at in range(2 * MANY - 1)]
+    assert breaker.state is BreakerState.OPEN
+    assert {breaker.is_chargeable(number) for number in numbers} == {False}
 
 
 def test_a_failure_that_asks_to_be_left_alone_opens_it_for_so_long() -> None:
     breaker = Breaker()
-    breaker.failure(1.0, "HTTP 503", probe=False, explained=False, asked=30.0)
-    assert (breaker.phase, breaker.wait(1.0)) == (Phase.OPEN, 30.0)
+    breaker.record_failure(1.0, "HTTP 503", breaker_probe=False, ids_at_fault=False, asked=30.0)
+    assert (breaker.state, breaker.wait(1.0)) == (BreakerState.OPEN, 30.0)
     assert not breaker.admits(30.9)
     assert breaker.admits(31.0)
-    breaker.failure(31.0, "HTTP 503", probe=True, explained=False, asked=30.0)
+    breaker.record_failure(31.0, "HTTP 503", breaker_probe=True, ids_at_fault=False, asked=30.0)
     assert breaker.wait(31.0) == 30.0
 
 
 def test_what_an_id_at_fault_asks_for_holds_nobody_up() -> None:
     breaker = Breaker()
-    breaker.failure(1.0, "HTTP 503", probe=False, explained=True, asked=30.0)
-    assert breaker.phase is Phase.CLOSED
+    breaker.record_failure(1.0, "HTTP 503", breaker_probe=False, ids_at_fault=True, asked=30.0)
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_a_run_that_neither_grows_nor_ends_is_forgiven() -> None:
     breaker = Breaker()
-    breaker.success(0.0)
+    breaker.record_success(0.0)
     lost = [fail(breaker, 1.0), fail(breaker, 1.0)]
-    fail(breaker, 2.0, explained=True)
-    assert breaker.guilty(lost[0]) is None
-    theirs = fail(breaker, 2.0 + STALE, explained=True)
-    assert [breaker.guilty(number) for number in (*lost, theirs)] == [False, False, True]
+    fail(breaker, 2.0, ids_at_fault=True)
+    assert breaker.is_chargeable(lost[0]) is None
+    theirs = fail(breaker, 2.0 + STALE, ids_at_fault=True)
+    assert [breaker.is_chargeable(number) for number in (*lost, theirs)] == [False, False, True]
 
 
 def test_after_an_hour_what_fails_by_itself_keeps_it_open_no_more() -> None:
     breaker = Breaker()
-    breaker.success(0.0)
+    breaker.record_success(0.0)
     for _ in range(MANY):
         fail(breaker, 1.0)
-    assert breaker.admits(PATIENCE - 1)
-    fail(breaker, PATIENCE - 1, probe=True, explained=True)
-    assert breaker.admits(PATIENCE + 20)
-    number = fail(breaker, PATIENCE + 20, probe=True, explained=True)
-    assert (breaker.phase, breaker.guilty(number)) == (Phase.CLOSED, True)
+    assert breaker.admits(LONGEST_SILENCE - 1)
+    fail(breaker, LONGEST_SILENCE - 1, breaker_probe=True, ids_at_fault=True)
+    assert breaker.admits(LONGEST_SILENCE + 20)
+    number = fail(breaker, LONGEST_SILENCE + 20, breaker_probe=True, ids_at_fault=True)
+    assert (breaker.state, breaker.is_chargeable(number)) == (BreakerState.CLOSED, True)
 
 
 @given(st.lists(st.sampled_from(["ok", "fail", "explained", "late"]), max_size=300))
@@ -229,15 +231,15 @@ def test_every_failure_is_judged_once_and_a_closed_breaker_sends(events: list[st
     for event in events:
         now += 0.1 if event != "late" else LONGEST_WAIT
         admitted = breaker.admits(now)
-        assert admitted or breaker.phase is not Phase.CLOSED
-        probe = breaker.phase is Phase.HALF_OPEN and admitted
+        assert admitted or breaker.state is not BreakerState.CLOSED
+        breaker_probe = breaker.state is BreakerState.HALF_OPEN and admitted
         if event == "ok":
-            breaker.success(0.0)
+            breaker.record_success(0.0)
         else:
-            numbers.append(fail(breaker, now, probe=probe, explained=event == "explained"))
+            numbers.append(fail(breaker, now, breaker_probe=breaker_probe, ids_at_fault=event == "explained"))
         for number in numbers[-60:]:
-            verdict = breaker.guilty(number)
+            verdict = breaker.is_chargeable(number)
             if verdict is not None:
                 assert verdicts.setdefault(number, verdict) == verdict
-    breaker.success(0.0)
-    assert all(breaker.guilty(number) is not None for number in numbers)
+    breaker.record_success(0.0)
+    assert all(breaker.is_chargeable(number) is not None for number in numbers)

@@ -61,9 +61,9 @@ def test_a_group_without_samples_has_none() -> None:
 
 def test_past_fifty_groups_the_rest_are_summed_as_one() -> None:
     reasons = {number: interned(f"R{number}") for number in range(60)}
-    tally = {number: 100 - number for number in range(60)}
+    reason_counts = {number: 100 - number for number in range(60)}
     samples = {number: f"id-{number}" for number in range(60)}
-    groups = group_failures(reasons, tally, samples)
+    groups = group_failures(reasons, reason_counts, samples)
     assert [group.reason for group in groups[:MOST_FAILURES]] == [f"R{number}" for number in range(50)]
     assert groups[MOST_FAILURES:] == [
         FailureGroup("OTHER", "10 further reasons", sum(range(41, 51)), 0, ["id-50"], retryable=False)
@@ -78,9 +78,9 @@ REASON = st.builds(
 @given(st.dictionaries(st.integers(1, 5000), st.tuples(REASON, st.integers(1, 10**6)), max_size=90))
 def test_grouping_loses_no_failure(stored: dict[int, tuple[str, int]]) -> None:
     reasons = {number: text for number, (text, _) in stored.items()}
-    tally = {number: count for number, (_, count) in stored.items()}
-    groups = group_failures(reasons, tally, {})
-    assert sum(group.count for group in groups) == sum(tally.values())
+    reason_counts = {number: count for number, (_, count) in stored.items()}
+    groups = group_failures(reasons, reason_counts, {})
+    assert sum(group.count for group in groups) == sum(reason_counts.values())
     assert len(groups) <= MOST_FAILURES + 1
     counts = [group.count for group in groups[:MOST_FAILURES]]
     assert counts == sorted(counts, reverse=True)

@@ -7,7 +7,7 @@ import pytest
 from tests.core.drill import AWAY, BAD, Drill, away, batches_of, spoiled, up
 from worker.core.answer import Faulty, Intercepted, JobFault, Verdict
 from worker.core.batch import MAX_BATCH, Batch
-from worker.core.breaker import PATIENCE
+from worker.core.breaker import LONGEST_SILENCE
 from worker.core.job import ReasonCode
 from worker.core.policy import Policy
 from worker.core.reason import Reason
@@ -79,14 +79,14 @@ def test_some_that_spoil_the_only_request_are_found(seed: int) -> None:
     assert drill.is_over()
     assert {index for index, code in drill.codes.items() if code == "U"} == culprits
     # Where no good answer comes between, the last of them are believed to be at fault after an hour each.
-    assert drill.now < 4 * PATIENCE
+    assert drill.now < 4 * LONGEST_SILENCE
 
 
 def test_many_that_spoil_the_only_request_are_found_once_nothing_else_was_there_for_an_hour() -> None:
     drill = Drill(spoiled(set(range(11)))).run(batches_of(15))
     assert drill.is_over()
     assert drill.outcomes() == "U" * 11 + "A" * 4
-    assert PATIENCE < drill.now < 4 * PATIENCE
+    assert LONGEST_SILENCE < drill.now < 4 * LONGEST_SILENCE
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -95,7 +95,7 @@ def test_many_that_spoil_the_requests_of_a_small_job_cost_no_other_its_attempts(
     drill = Drill(spoiled(culprits), senders=32, policy=Policy(max_attempts=3)).run(batches_of(450))
     assert {index for index, code in drill.codes.items() if code == "U"} == culprits
     assert drill.outcomes().count("A") == 450 - len(culprits)
-    assert drill.now < 2 * PATIENCE
+    assert drill.now < 2 * LONGEST_SILENCE
 
 
 def test_silence_to_the_same_ids_splits_nothing_while_others_are_served() -> None:

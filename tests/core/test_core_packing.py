@@ -8,13 +8,13 @@ from tests.core.made import IDS, a_batch
 from worker.core.batch import MAX_BATCH, Batch
 from worker.core.outcome import FINAL, Outcome
 from worker.core.packing import Pool, cut, joined, may_be_packed
-from worker.core.record import Entry, Trial
+from worker.core.record import Entry, LastAttempt
 
 FRESH = Entry(Outcome.PENDING, None, None)
 
 
 def entry(outcome: Outcome, attempts: int = 0) -> Entry:
-    return Entry(outcome, Trial(attempts, 503, 1) if attempts else None, None)
+    return Entry(outcome, LastAttempt(attempts, 503, 1) if attempts else None, None)
 
 
 def names(count: int) -> list[str]:
@@ -37,10 +37,10 @@ def test_every_open_id_is_in_one_request_with_what_the_record_knows_of_it(entrie
     assert sum(len(batch.ids) for batch in (*healthy, *suspects)) == len(opened)
     for index, batch in placed.items():
         at = batch.indices.index(index)
-        trial = entries[index].trial
+        last_attempt = entries[index].last_attempt
         assert batch.ids[at] == ids[index]
         assert batch.ambiguous[at] == (entries[index].outcome is Outcome.AMBIGUOUS)
-        assert batch.attempts[at] == (trial.attempts if trial else 0)
+        assert batch.attempts[at] == (last_attempt.attempts if last_attempt else 0)
 
 
 @given(ENTRIES)
@@ -66,11 +66,11 @@ def test_a_fixed_batch_that_is_suspect_as_a_whole_stays_one() -> None:
 
 
 def test_batches_put_together_keep_the_worst_that_one_of_them_met() -> None:
-    first = a_batch(2, ambiguous=[0, 1], attempts=[1, 2], errors=1, witnessed=7)
+    first = a_batch(2, ambiguous=[0, 1], attempts=[1, 2], errors=1, successes_at_failure=7)
     second = Batch(IDS[5:6], (5,), (True,), (3,))
     both = joined([first, second])
     assert (both.ids, both.indices, both.attempts) == ((*IDS[:2], IDS[5]), (0, 1, 5), (1, 2, 3))
-    assert (both.errors, both.witnessed) == (1, 7)
+    assert (both.errors, both.successes_at_failure) == (1, 7)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,10 @@ def test_batches_put_together_keep_the_worst_that_one_of_them_met() -> None:
         pytest.param(a_batch(3, ambiguous=[0, 1, 2]), True, id="a few in doubt"),
         pytest.param(a_batch(3, ambiguous=[0, 1]), False, id="one was not sent"),
         pytest.param(a_batch(15, ambiguous=range(15)), False, id="a full request"),
-        pytest.param(a_batch(1, ambiguous=[0], apart=True), False, id="taken out of a refused request"),
-        pytest.param(a_batch(1, ambiguous=[0], owed=(1,)), False, id="it is not known who is to be charged"),
+        pytest.param(a_batch(1, ambiguous=[0], isolated=True), False, id="taken out of a refused request"),
+        pytest.param(
+            a_batch(1, ambiguous=[0], pending_charges=(1,)), False, id="it is not known who is to be charged"
+        ),
     ],
 )
 def test_what_may_share_a_request_with_other_suspects(batch: Batch, packed: bool) -> None:

@@ -39,14 +39,16 @@ def test_a_missing_id_is_unknown_once_the_attempts_are_spent() -> None:
     step = decide(POLICY, Reconciled((YES, None)), a_batch(2, attempts=SPENT), 0.0)
     assert isinstance(step, Settle)
     assert step.settlement.codes == "AU"
-    assert [(place, reason.name) for place, reason in step.settlement.reasons] == [(1, "MISSING_FROM_ANSWER")]
+    assert [(position, reason.name) for position, reason in step.settlement.reasons] == [
+        (1, "MISSING_FROM_ANSWER")
+    ]
 
 
 def test_a_contradictory_id_is_unknown_and_sent_no_more() -> None:
     step = decide(POLICY, Reconciled((BOTH, YES)), a_batch(2), 0.0)
     assert isinstance(step, Settle)
     assert step.settlement.codes == "UA"
-    assert [(place, reason.name) for place, reason in step.settlement.reasons] == [
+    assert [(position, reason.name) for position, reason in step.settlement.reasons] == [
         (0, "CONTRADICTORY_ANSWER")
     ]
 
@@ -71,17 +73,17 @@ def test_already_active_is_judged_by_whether_the_id_was_sent_before(
 ) -> None:
     batch = a_batch(2, ambiguous=[1] if sent_before else [])
     step = decide(POLICY, Reconciled((YES, ACTIVE)), batch, 0.0)
-    assert step == Settle(Settlement(batch.charged(), "A" + code, 200, ((1, reason),)))
+    assert step == Settle(Settlement(batch.with_charges(), "A" + code, 200, ((1, reason),)))
 
 
 @pytest.mark.parametrize("sent_before", [False, True])
 def test_any_other_refusal_in_a_readable_200_is_final_at_once(sent_before: bool) -> None:
     batch = a_batch(1, ambiguous=[0] if sent_before else [])
     assert decide(POLICY, Reconciled((GONE,)), batch, 0.0) == Settle(
-        Settlement(batch.charged(), "F", 200, ((0, GONE),))
+        Settlement(batch.with_charges(), "F", 200, ((0, GONE),))
     )
 
 
 def test_an_id_whose_answer_was_lost_and_is_now_a_success_is_activated() -> None:
     batch = a_batch(1, ambiguous=[0])
-    assert decide(POLICY, all_well(1), batch, 0.0) == Settle(Settlement(batch.charged(), "A", 200))
+    assert decide(POLICY, all_well(1), batch, 0.0) == Settle(Settlement(batch.with_charges(), "A", 200))

@@ -27,11 +27,11 @@ from worker.core.batch import MAX_BATCH, Batch, Settlement
 from worker.core.breaker import is_away
 from worker.core.job import ReasonCode
 from worker.core.outcome import BY_CODE, FINAL, Outcome
-from worker.core.policy import Policy, charge, charges, decide
+from worker.core.policy import Policy, decide, is_charged_at_once, split_exhausted
 from worker.core.reason import Reason
 from worker.core.reconcile import Plain, Reconciled
 from worker.core.split import Parts
-from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
+from worker.core.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)
@@ -67,7 +67,7 @@ class Drive:
             if sent is None:
                 self.open.pop()
                 continue
-            step: Step = Hold(sent, 0.0)
+            step: Action = Hold(sent, 0.0)
             while isinstance(step, Hold | Renew):
                 sent = step.batch
                 step = self._ask(sent)
@@ -78,20 +78,25 @@ class Drive:
         """The places of the ids that are still to be sent."""
         return [index for parts in self.open for batch in parts.waiting for index in batch.indices]
 
-    def _ask(self, sent: Batch) -> Step:
+    def _ask(self, sent: Batch) -> Action:
         assert 0 < len(sent.ids) <= MAX_BATCH
         assert self._moving(sent) == list(sent.indices), "sent after its final outcome"
         self.requests += 1
-        self.probes += sent.probe
+        self.probes += sent.split_probe
         verdict = self.api(sent)
         step = decide(self.policy, verdict, sent, 0.5)
-        self.charged += charges(verdict, step, sent)
-        if isinstance(step, Retry) and is_away(verdict) and not sent.is_free and step.fault is not None:
+        self.charged += is_charged_at_once(verdict, step, sent)
+        if (
+            isinstance(step, Retry)
+            and is_away(verdict)
+            and not sent.is_uncharged_probe
+            and step.fault is not None
+        ):
             self.charged += 1
-            step = replace(step, batch=step.batch.charged())
+            step = replace(step, batch=step.batch.with_charges())
         return step
 
-    def _follow(self, step: Step, sent: Batch, parts: Parts) -> None:
+    def _follow(self, step: Action, sent: Batch, parts: Parts) -> None:
         match step:
             case Settle(settlement):
                 assert settlement.batch.ids == sent.ids
@@ -113,7 +118,7 @@ class Drive:
                 self._record(settlement, parts)
                 assert list(batch.indices) == self._moving(sent)
                 assert all(batch.ambiguous)
-                spent, left = charge(self.policy, batch, fault)
+                spent, left = split_exhausted(self.policy, batch, fault)
                 if spent is not None:
                     self._record(spent, Parts([]))
                 if left is not None:
@@ -122,7 +127,7 @@ class Drive:
                 assert (batch.ids, batch.indices) == (sent.ids, sent.indices)
                 if settlement is not None:
                     self._record(settlement, parts)
-                parts.refused(batch, reason)
+                parts.split(batch, reason)
             case Halt():
                 self.halted = True
                 parts.waiting.insert(0, sent)
@@ -131,17 +136,17 @@ class Drive:
         return [index for index in batch.indices if BY_CODE[self.codes.get(index, ".")] not in FINAL]
 
     def _record(self, settlement: Settlement, parts: Parts) -> None:
-        parts.known(settlement)
+        parts.record(settlement)
         batch = settlement.batch
         assert len(settlement.codes) == len(batch.ids)
-        assert {place for place, _ in settlement.reasons} <= set(range(len(batch.ids)))
-        for place, (index, code) in enumerate(zip(batch.indices, settlement.codes, strict=True)):
+        assert {position for position, _ in settlement.reasons} <= set(range(len(batch.ids)))
+        for position, (index, code) in enumerate(zip(batch.indices, settlement.codes, strict=True)):
             assert BY_CODE[self.codes.get(index, ".")] not in FINAL, "settled twice"
             assert BY_CODE[code] not in {Outcome.PENDING, Outcome.NOT_ATTEMPTED, Outcome.SKIPPED}
             if BY_CODE[code] in {Outcome.FAILED, Outcome.UNKNOWN, Outcome.ALREADY_ACTIVE}:
-                assert place in dict(settlement.reasons), "an outcome without a reason"
+                assert position in dict(settlement.reasons), "an outcome without a reason"
             self.codes[index] = code
-            self.attempts[index] = batch.attempts[place]
+            self.attempts[index] = batch.attempts[position]
 
 
 SAID = st.sampled_from(
@@ -245,14 +250,14 @@ def rejects(culprits: set[str], reason: Reason = NO) -> Api:
     return lambda batch: Rejected(reason) if culprits & set(batch.ids) else all_well(len(batch.ids))
 
 
-@pytest.mark.parametrize("place", range(MAX_BATCH))
-def test_one_culprit_in_15_costs_9_requests_and_7_in_the_last_place(place: int) -> None:
+@pytest.mark.parametrize("position", range(MAX_BATCH))
+def test_one_culprit_in_15_costs_9_requests_and_7_in_the_last_place(position: int) -> None:
     # Two requests at each level below the first: 15; 8 and 7; 4 and 4; 2 and 2; 1 and 1. The last id is
     # alone one level sooner: 15; 8 and 7; 4 and 3; 2 and 1.
-    drive = Drive(Policy(), rejects({IDS[place]})).run(a_batch())
-    assert drive.requests == (7 if place == 14 else 9)
+    drive = Drive(Policy(), rejects({IDS[position]})).run(a_batch())
+    assert drive.requests == (7 if position == 14 else 9)
     assert drive.probes == drive.requests - 1
-    assert [drive.codes[index] for index in range(15)] == ["F" if i == place else "A" for i in range(15)]
+    assert [drive.codes[index] for index in range(15)] == ["F" if i == position else "A" for i in range(15)]
     assert set(drive.attempts.values()) == {1}
     # Nobody is charged but the culprit, once it stood alone.
     assert drive.charged == 1
@@ -309,14 +314,14 @@ def breaks(culprits: set[str]) -> Api:
     return lambda batch: Faulty(BAD) if culprits & set(batch.ids) else all_well(len(batch.ids))
 
 
-@pytest.mark.parametrize("place", range(MAX_BATCH))
-def test_a_repeated_5xx_is_split_and_only_the_culprit_stays_unknown(place: int) -> None:
-    drive = Drive(Policy(5), breaks({IDS[place]})).run(a_batch())
-    assert [drive.codes[index] for index in range(15)] == ["U" if i == place else "A" for i in range(15)]
+@pytest.mark.parametrize("position", range(MAX_BATCH))
+def test_a_repeated_5xx_is_split_and_only_the_culprit_stays_unknown(position: int) -> None:
+    drive = Drive(Policy(5), breaks({IDS[position]})).run(a_batch())
+    assert [drive.codes[index] for index in range(15)] == ["U" if i == position else "A" for i in range(15)]
     # Two of the whole, the probes, and the culprit alone until its attempts are spent: it had one with the
     # whole, and one as the last probe.
-    assert drive.requests == 2 + (6 if place == 14 else 8) + 3
-    assert drive.attempts[place] == 5
+    assert drive.requests == 2 + (6 if position == 14 else 8) + 3
+    assert drive.attempts[position] == 5
 
 
 def test_a_time_out_however_often_splits_nothing() -> None:

@@ -8,7 +8,7 @@ from worker.core.job import ReasonCode
 from worker.core.policy import MOST_FORBIDDEN, MOST_INTERCEPTED, MOST_RENEWALS, Policy, decide
 from worker.core.reason import Reason
 from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split
-from worker.core.trust import Then
+from worker.core.trust import TokenAction
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4
@@ -42,7 +42,7 @@ def test_an_id_that_was_never_sent_is_not_in_doubt() -> None:
 
 
 def test_a_401_to_a_token_in_place_of_which_there_is_another_is_replayed_at_once_and_uncharged() -> None:
-    step = decide(POLICY, Unauthorized(BAD, Then.RENEW), a_batch(attempts=2), 0.0)
+    step = decide(POLICY, Unauthorized(BAD, TokenAction.RENEW), a_batch(attempts=2), 0.0)
     assert step == Renew(a_batch(attempts=2, renewals=1), BAD)
 
 
@@ -52,21 +52,23 @@ def test_a_401_to_a_token_in_place_of_which_there_is_another_is_replayed_at_once
 def test_a_401_to_a_token_that_may_be_good_is_tried_again_later_and_uncharged(
     renewals: int, delay: float
 ) -> None:
-    step = decide(POLICY, Unauthorized(BAD, Then.AGAIN), a_batch(attempts=SPENT, renewals=renewals), 0.0)
+    step = decide(
+        POLICY, Unauthorized(BAD, TokenAction.REPEAT), a_batch(attempts=SPENT, renewals=renewals), 0.0
+    )
     assert step == Retry(a_batch(attempts=SPENT, renewals=renewals + 1), delay)
 
 
 def test_a_token_that_is_given_up_halts_the_job() -> None:
-    step = decide(POLICY, Unauthorized(BAD, Then.GIVE_UP), a_batch(), 0.0)
+    step = decide(POLICY, Unauthorized(BAD, TokenAction.GIVE_UP), a_batch(), 0.0)
     assert isinstance(step, Halt)
     assert (step.code, step.reason.status) == (ReasonCode.CREDENTIAL_REJECTED, BAD.status)
     assert "later" in step.reason.message
     assert "then resume" in step.reason.message
 
 
-@pytest.mark.parametrize("then", [Then.RENEW, Then.AGAIN])
-def test_a_batch_that_alone_gets_401s_halts_the_job_in_the_end(then: Then) -> None:
-    step = decide(POLICY, Unauthorized(BAD, then), a_batch(renewals=MOST_RENEWALS), 0.0)
+@pytest.mark.parametrize("token_action", [TokenAction.RENEW, TokenAction.REPEAT])
+def test_a_batch_that_alone_gets_401s_halts_the_job_in_the_end(token_action: TokenAction) -> None:
+    step = decide(POLICY, Unauthorized(BAD, token_action), a_batch(renewals=MOST_RENEWALS), 0.0)
     assert isinstance(step, Halt)
     assert step.code is ReasonCode.CREDENTIAL_REJECTED
 
@@ -93,30 +95,34 @@ def test_a_refused_organization_halts_the_job_at_the_first_answer(code: ReasonCo
 
 def test_a_refusal_that_is_not_believed_waits_some_seconds_uncharged() -> None:
     fault = JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, NO)
-    step = decide(POLICY, fault, a_batch(attempts=SPENT, ambiguous=[1]), 0.0, believed=False)
+    step = decide(POLICY, fault, a_batch(attempts=SPENT, ambiguous=[1]), 0.0, confirmed=False)
     assert step == Retry(a_batch(attempts=SPENT, ambiguous=[1], forbidden=1), 3.0)
 
 
 def test_a_refusal_of_the_same_ids_again_and_again_is_theirs() -> None:
     fault = JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, NO)
-    step = decide(POLICY, fault, a_batch(forbidden=MOST_FORBIDDEN - 1), 0.0, believed=False)
+    step = decide(POLICY, fault, a_batch(forbidden=MOST_FORBIDDEN - 1), 0.0, confirmed=False)
     assert step == Split(a_batch(forbidden=MOST_FORBIDDEN), NO)
-    alone = decide(POLICY, fault, a_batch(1, forbidden=MOST_FORBIDDEN), 0.0, believed=False)
+    alone = decide(POLICY, fault, a_batch(1, forbidden=MOST_FORBIDDEN), 0.0, confirmed=False)
     assert isinstance(alone, Settle)
     assert alone.settlement.codes == "F"
 
 
-@pytest.mark.parametrize("blamed", [False, True])
-def test_what_something_else_answers_is_charged_to_nobody(blamed: bool) -> None:
-    step = decide(POLICY, Intercepted(NO), a_batch(attempts=SPENT, ambiguous=[1]), 0.0, blamed=blamed)
-    again = a_batch(attempts=SPENT, ambiguous=[1], unreached=1, intercepted=int(blamed))
+@pytest.mark.parametrize("ids_at_fault", [False, True])
+def test_what_something_else_answers_is_charged_to_nobody(ids_at_fault: bool) -> None:
+    step = decide(
+        POLICY, Intercepted(NO), a_batch(attempts=SPENT, ambiguous=[1]), 0.0, ids_at_fault=ids_at_fault
+    )
+    again = a_batch(attempts=SPENT, ambiguous=[1], unreached=1, intercepted=int(ids_at_fault))
     assert step == Retry(again, 0.5)
 
 
 def test_what_is_never_let_through_is_taken_apart_and_ends_unknown() -> None:
     met = MOST_INTERCEPTED - 1
     assert isinstance(decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0), Split)
-    assert isinstance(decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0, blamed=False), Retry)
+    assert isinstance(
+        decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0, ids_at_fault=False), Retry
+    )
     alone = decide(POLICY, Intercepted(NO), a_batch(1, intercepted=met), 0.0)
     assert isinstance(alone, Settle)
     assert alone.settlement.codes == "U"

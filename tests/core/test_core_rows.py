@@ -9,10 +9,10 @@ from worker.core.job import AT_REST, State
 from worker.core.outcome import Outcome
 from worker.core.reason import ID_PLACEHOLDER, Reason
 from worker.core.record import Stored
-from worker.core.rows import COLUMNS, Row, alone, job_end_reason, job_runs
+from worker.core.rows import COLUMNS, Row, job_end_reason, row_spans, single_row
 from worker.core.rows import rows_of as row_by_row
 from worker.core.skipped import SkippedLine
-from worker.core.slices import Slice, runs_of
+from worker.core.slices import Slice, line_ranges_of
 
 CREATED = 1_795_471_200_000
 """2026-11-23T22:00:00.000Z."""
@@ -32,7 +32,7 @@ def job_rows(
     slices: Iterable[tuple[Slice, Stored]],
     skipped: Iterable[SkippedLine],
 ) -> Iterator[Row]:
-    return row_by_row(job_runs(fields, reasons, slices, skipped))
+    return row_by_row(row_spans(fields, reasons, slices, skipped))
 
 
 def rows_of(
@@ -105,7 +105,7 @@ def test_the_end_of_a_job_is_named(more: dict[str, str], message: str) -> None:
 
 def test_a_row_alone_is_a_run_of_itself() -> None:
     (row,) = rows_of("F", reasons={0: 1})
-    assert list(alone(row).rows()) == [row]
+    assert list(single_row(row).rows()) == [row]
 
 
 def test_skipped_lines_are_rows_at_their_places() -> None:
@@ -125,7 +125,7 @@ def test_every_line_is_one_row_in_the_order_of_the_input(kept: list[bool], per_s
     lines = [line for line, keep in enumerate(kept, 1) if keep]
     skipped = [SkippedLine(line, None, None, "why") for line, keep in enumerate(kept, 1) if not keep]
     cuts = [lines[at : at + per_slice] for at in range(0, len(lines), per_slice)]
-    parts = [(Slice(tuple(map(str, cut)), runs_of(cut)), Stored(b"", b"", b"", b"")) for cut in cuts]
+    parts = [(Slice(tuple(map(str, cut)), line_ranges_of(cut)), Stored(b"", b"", b"", b"")) for cut in cuts]
     rows = list(job_rows(fields(), {}, parts, skipped))
     assert [row.line for row in rows] == list(range(1, len(kept) + 1))
     assert [row.id for row in rows] == [str(line) if keep else None for line, keep in enumerate(kept, 1)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from worker.core.batch import MAX_BATCH
 from worker.core.errors import BulkActivateError
 from worker.core.ids import MAX_ID_LENGTH, malformed
-from worker.core.slices import BATCHES, IDS, Slice, holds_any, pack, runs_of, unpack
+from worker.core.slices import BATCHES, IDS, Slice, holds_any, line_ranges_of, pack, unpack
 
 LINES = st.lists(st.integers(1, 60) | st.integers(1, 10**9), unique=True, max_size=60).map(sorted)
 ID = st.text(min_size=1, max_size=12).filter(lambda text: malformed(text) is None)
@@ -27,12 +27,12 @@ ID = st.text(min_size=1, max_size=12).filter(lambda text: malformed(text) is Non
     ],
 )
 def test_lines_are_kept_as_runs(lines: list[int], runs: tuple[tuple[int, int], ...]) -> None:
-    assert runs_of(lines) == runs
+    assert line_ranges_of(lines) == runs
 
 
 @given(LINES)
 def test_runs_give_the_lines_back_and_none_could_be_joined(lines: list[int]) -> None:
-    runs = runs_of(lines)
+    runs = line_ranges_of(lines)
     assert list(Slice((), runs).lines()) == lines
     for (first, count), (following, _) in itertools.pairwise(runs):
         assert first + count < following
@@ -42,7 +42,7 @@ def test_runs_give_the_lines_back_and_none_could_be_joined(lines: list[int]) -> 
 def test_a_slice_comes_back_as_it_was_packed(data: st.DataObject) -> None:
     ids = data.draw(st.lists(ID, max_size=15))
     lines = sorted(data.draw(st.sets(st.integers(1, 40), min_size=len(ids), max_size=len(ids))))
-    part = Slice(tuple(ids), runs_of(lines))
+    part = Slice(tuple(ids), line_ranges_of(lines))
     assert unpack(pack(part)) == part
 
 

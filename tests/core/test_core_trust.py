@@ -5,30 +5,30 @@ from itertools import pairwise
 
 import pytest
 
-from worker.core.trust import LONGEST, Then, Trust
+from worker.core.trust import LONGEST, TokenAction, TokenTrust
 
-RENEW, AGAIN, GIVE_UP = Then.RENEW, Then.AGAIN, Then.GIVE_UP
+RENEW, AGAIN, GIVE_UP = TokenAction.RENEW, TokenAction.REPEAT, TokenAction.GIVE_UP
 
 Told = list[tuple[float, str]]
 """(second, what happened): `got` a new token, `served` a request, `ready` token from the settings, 401."""
 
 
-def live(told: Told) -> list[Then]:
+def live(told: Told) -> list[TokenAction]:
     """What each refusal leads to; a token is renewed the moment it is said so."""
-    trust = Trust()
+    trust = TokenTrust()
     then = []
     for at, event in told:
         match event:
             case "got":
-                trust.got(at)
+                trust.record_grant(at)
             case "ready":
-                trust = Trust(renewable=False)
+                trust = TokenTrust(renewable=False)
             case "served":
-                trust.accepted()
+                trust.mark_accepted()
             case _:
-                then.append(trust.refused(at, 0.0))
+                then.append(trust.mark_rejected(at, 0.0))
                 if then[-1] is RENEW:
-                    trust.got(at)
+                    trust.record_grant(at)
     return then
 
 
@@ -77,21 +77,21 @@ def live(told: Told) -> list[Then]:
         ),
     ],
 )
-def test_a_refusal_leads_to(told: Told, then: list[Then]) -> None:
+def test_a_refusal_leads_to(told: Told, then: list[TokenAction]) -> None:
     assert live(told) == then
 
 
 def test_where_nobody_is_served_requests_go_out_one_at_a_time_ever_more_rarely() -> None:
-    trust, now, tries = Trust(), 0.0, []
-    trust.got(now)
-    while trust.refused(now, 0.5) is not GIVE_UP:
+    trust, now, tries = TokenTrust(), 0.0, []
+    trust.record_grant(now)
+    while trust.mark_rejected(now, 0.5) is not GIVE_UP:
         for _ in range(31):
             # The other requests that were in flight.
-            assert trust.refused(now, 0.5) is AGAIN
-        now += trust.wait(now)
-        assert trust.wait(now) == 0
-        trust.sent(now)
-        assert trust.wait(now) > 0
+            assert trust.mark_rejected(now, 0.5) is AGAIN
+        now += trust.seconds_to_wait(now)
+        assert trust.seconds_to_wait(now) == 0
+        trust.record_sent(now)
+        assert trust.seconds_to_wait(now) > 0
         tries.append(now)
         now += 0.05
     gaps = [later - earlier for earlier, later in pairwise(tries)]
@@ -101,44 +101,44 @@ def test_where_nobody_is_served_requests_go_out_one_at_a_time_ever_more_rarely()
 
 
 def test_without_a_word_of_the_api_no_person_is_asked_and_the_token_is_renewed_once_a_minute() -> None:
-    trust, told = Trust(), []
-    trust.got(0.0)
+    trust, told = TokenTrust(), []
+    trust.record_grant(0.0)
     for second in range(600):
-        told.append(trust.refused(float(second), 0.0, by_api=False))
+        told.append(trust.mark_rejected(float(second), 0.0, by_api=False))
         if told[-1] is RENEW:
-            trust.got(float(second))
+            trust.record_grant(float(second))
     assert GIVE_UP not in told
     assert 5 <= told.count(RENEW) <= 10
 
 
 def test_while_others_are_served_nobody_waits() -> None:
-    trust = Trust()
-    trust.got(0.0)
-    assert trust.refused(1.0, 0.0) is AGAIN
-    assert trust.wait(1.0) > 0
-    trust.accepted()
-    assert trust.wait(1.0) == 0
-    trust.sent(1.0)
-    assert trust.wait(1.0) == 0
+    trust = TokenTrust()
+    trust.record_grant(0.0)
+    assert trust.mark_rejected(1.0, 0.0) is AGAIN
+    assert trust.seconds_to_wait(1.0) > 0
+    trust.mark_accepted()
+    assert trust.seconds_to_wait(1.0) == 0
+    trust.record_sent(1.0)
+    assert trust.seconds_to_wait(1.0) == 0
 
 
 @pytest.mark.parametrize("per_second", [1, 10, 100])
 def test_half_of_the_nodes_cost_few_exchanges_little_time_and_no_person(per_second: int) -> None:
-    trust, renewals, now, waited = Trust(), 0, 0.0, 0.0
-    trust.got(now)
+    trust, renewals, now, waited = TokenTrust(), 0, 0.0, 0.0
+    trust.record_grant(now)
     chance = random.Random(7)
     for _ in range(20_000):
         now += 1 / per_second
-        wait = trust.wait(now)
+        wait = trust.seconds_to_wait(now)
         now, waited = now + wait, waited + wait
-        trust.sent(now)
+        trust.record_sent(now)
         if chance.random() < 0.5:
-            trust.accepted()
+            trust.mark_accepted()
             continue
-        then = trust.refused(now, 0.5)
+        then = trust.mark_rejected(now, 0.5)
         assert then is not GIVE_UP
         if then is RENEW:
             renewals += 1
-            trust.got(now)
+            trust.record_grant(now)
     assert renewals <= 2 + now / 100
     assert waited < 0.3 * now

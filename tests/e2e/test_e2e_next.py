@@ -15,7 +15,7 @@ from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
 from tests.servers import missing
 from worker.core.job import State
 from worker.core.report import FailureGroup
-from worker.store.jobs import Where
+from worker.store.jobs import StoreLocation
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_after_a_run_the_folder_has_what_is_left() -> None:
 def test_after_a_look_at_a_job_of_run_the_command_leads_there(
     state: State, more: dict[str, object], at_work: bool, command: str
 ) -> None:
-    where = Where("STATE_DIR", " --local", at_work)
+    where = StoreLocation("STATE_DIR", " --local", at_work)
     assert next_command(made(job(state, **more)), workers=0, where=where).startswith(
         f"bulk-activate {command}"
     )

@@ -42,7 +42,7 @@ class Jobs:
         starts = range(0, size, per_slice)
         parts = [Slice(ids[at : at + per_slice], ((at + 1, len(ids[at : at + per_slice])),)) for at in starts]
         self.store.put_slices(job_id, list(enumerate(parts)))
-        tickets = self.store.launch(
+        tickets = self.store.start_job(
             job_id, {}, total=size, slices=len(parts), deadline=None, per_slice=per_slice
         )
         return Job(job_id, ids, tickets)

@@ -15,7 +15,7 @@ from tests.engine.jobs import Job, Jobs
 from worker.api.client import ActivationClient
 from worker.core.answer import NoReply, Reply
 from worker.core.policy import Policy
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
 from worker.core.scope import Scope
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
@@ -63,7 +63,7 @@ async def slice_run(
         assert isinstance(claim, Claim)
         patience = Patience()
         budget = BudgetStore(client, "api.test", ORG, "w")
-        lane = Lane(budget, Terms(FAST, FAST, FAST), 4, patience)
+        lane = Lane(budget, RateConfig(FAST, FAST, FAST), 4, patience)
         try:
             yield SliceRun(store, claim, Ledger(store, claim, queue, patience), lane, api, Policy(), patience)
         finally:

@@ -13,13 +13,13 @@ from tests.engine.jobs import Jobs
 from worker import log_context
 from worker.core.batch import Batch
 from worker.core.rate.advice import Quota
-from worker.core.rate.slots import Slot, slots_per_run
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
+from worker.core.rate.slots import Slot, slots_per_reservation
 from worker.engine.holds import Holds
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
-from worker.store.budget import Ask, BudgetStore, Reserved, Want
+from worker.store.budget import BudgetStore, Demand, ReserveReply, ReserveRequest
 from worker.store.connect import async_client
 
 KEY = "bulk:budget:api.test:an-organization"
@@ -28,8 +28,8 @@ PLACES = 1000
 Make = Callable[..., Pacer]
 
 
-def plenty() -> list[Want]:
-    return [Want(JOB, 1, 1000)]
+def plenty() -> list[Demand]:
+    return [Demand(JOB, 1, 1000)]
 
 
 @pytest.fixture
@@ -39,11 +39,15 @@ async def pacer(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
     async with async_client(redis_url) as client:
 
         def make(
-            rate: float, *, places: int = PLACES, wants: Callable[[], list[Want]] = plenty, **options: object
+            rate: float,
+            *,
+            places: int = PLACES,
+            demands: Callable[[], list[Demand]] = plenty,
+            **options: object,
         ) -> Pacer:
             store = BudgetStore(client, "api.test", "an-organization", f"worker-{len(made)}")
-            terms = Terms(rate, rate, rate)
-            made.append(Pacer(store, terms, Places(places), Patience(), wants, **options))  # type: ignore[arg-type]
+            rate_config = RateConfig(rate, rate, rate)
+            made.append(Pacer(store, rate_config, Places(places), Patience(), demands, **options))  # type: ignore[arg-type]
             return made[-1]
 
         def hold(budget: str, seconds: float) -> None:
@@ -84,11 +88,11 @@ async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
     """What it logs would else be told of a batch that merely came first, of any job."""
     told: list[dict[str, object]] = []
 
-    def wants() -> list[Want]:
+    def demands() -> list[Demand]:
         told.append(log_context.current() | structlog.contextvars.get_contextvars())
         return plenty()
 
-    shared = pacer(200.0, wants=wants)
+    shared = pacer(200.0, demands=demands)
     with structlog.contextvars.bound_contextvars(job_id=JOB, slice=3):
         log_context.bind(JOB, 3, 1, Batch(("an-id",), (0,), (False,), (0,)))
         assert await shared.slot(JOB, always) is not None
@@ -131,7 +135,7 @@ async def test_no_slot_is_wasted_on_those_who_wait_for_the_end_of_a_hold(
 ) -> None:
     """However many rounds of asking their waiting takes: the budget moves on by what they use."""
     asked = int(rate)
-    waits = pacer(rate, wants=lambda: [Want(JOB, 1, 0)])
+    waits = pacer(rate, demands=lambda: [Demand(JOB, 1, 0)])
     # So that its way to the API is open by the end of the hold.
     await waits.slot(JOB, always)
     await refuse(pacer(rate), 0.5)
@@ -139,7 +143,7 @@ async def test_no_slot_is_wasted_on_those_who_wait_for_the_end_of_a_hold(
     assert None not in slots
     # It begins slower after a hold, and the rate was lowered a little.
     used = (budget(jobs, "tat_us") - budget(jobs, "hold_us")) * rate
-    assert used < 1.25 * asked + slots_per_run(rate)
+    assert used < 1.25 * asked + slots_per_reservation(rate)
 
 
 async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, pacer: Make) -> None:
@@ -261,7 +265,7 @@ async def test_what_the_api_advises_reaches_every_process(pacer: Make) -> None:
 class Counting(BudgetStore):
     reserved = 0
 
-    async def reserve(self, ask: Ask) -> Reserved:
+    async def reserve(self, ask: ReserveRequest) -> ReserveReply:
         told = await super().reserve(ask)
         self.reserved += len(told.order)
         return told
@@ -275,7 +279,7 @@ async def test_of_a_rate_that_is_more_than_it_can_use_a_process_takes_little_mor
     async with async_client(redis_url) as client:
         store = Counting(client, "api.test", "an-organization", "one")
         places = Places(4)
-        mine = Pacer(store, Terms(rate, rate, rate), places, Patience(), plenty)
+        mine = Pacer(store, RateConfig(rate, rate, rate), places, Patience(), plenty)
         left = iter(range(requests))
 
         async def send() -> None:
@@ -300,7 +304,7 @@ async def test_an_answer_that_is_read_late_moves_no_slot(jobs: Jobs, redis_url: 
 
         turn = 0
 
-        async def reserve(self, ask: Ask) -> Reserved:
+        async def reserve(self, ask: ReserveRequest) -> ReserveReply:
             told = await super().reserve(ask)
             self.turn += 1
             if self.turn > 4:
@@ -312,8 +316,8 @@ async def test_an_answer_that_is_read_late_moves_no_slot(jobs: Jobs, redis_url: 
     async with async_client(redis_url) as client:
         late = Unheard(client, "api.test", "an-organization", "late")
         stores = late, BudgetStore(client, "api.test", "an-organization", "other")
-        terms = Terms(1 / gap, 1 / gap, 1 / gap)
-        pacers = [Pacer(store, terms, Places(PLACES), Patience(), plenty) for store in stores]
+        rate_config = RateConfig(1 / gap, 1 / gap, 1 / gap)
+        pacers = [Pacer(store, rate_config, Places(PLACES), Patience(), plenty) for store in stores]
         times: list[float] = []
 
         async def send(mine: Pacer) -> None:
@@ -331,9 +335,9 @@ async def test_an_answer_that_is_read_late_moves_no_slot(jobs: Jobs, redis_url: 
 async def test_a_rate_is_learned_and_shared(jobs: Jobs, redis_url: str) -> None:
     """From 10 upwards, as long as nothing is refused and the slots are used."""
     async with async_client(redis_url) as client:
-        terms = Terms(None, 10.0, 80.0)
+        rate_config = RateConfig(None, 10.0, 80.0)
         stores = [BudgetStore(client, "api.test", "an-organization", name) for name in ("one", "two")]
-        mine, other = (Pacer(store, terms, Places(PLACES), Patience(), plenty) for store in stores)
+        mine, other = (Pacer(store, rate_config, Places(PLACES), Patience(), plenty) for store in stores)
         while mine.rate < 80.0:
             slot = await mine.slot(JOB, always)
             assert slot is not None

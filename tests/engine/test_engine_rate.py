@@ -10,7 +10,7 @@ from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
 from tests.engine.gateway import all_active, gateway, too_many
 from tests.engine.jobs import Jobs
-from worker.core.rate.slots import slots_per_run
+from worker.core.rate.slots import slots_per_reservation
 from worker.reports.status import read_snapshot
 
 RATE = 50.0
@@ -71,7 +71,7 @@ async def test_a_429_holds_the_other_worker_too(jobs: Jobs, redis_url: str) -> N
                 await engine.close()
     assert held.is_set()
     assert len(came) == 81
-    assert len(in_the_hold) <= slots_per_run(RATE) + 2
+    assert len(in_the_hold) <= slots_per_reservation(RATE) + 2
     assert [jobs.report(job).counts["activated"] for job in (first, second)] == [600, 600]
 
 

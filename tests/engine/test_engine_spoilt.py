@@ -53,7 +53,7 @@ async def test_workers_look_after_jobs_beside_spoilt_ones_and_say_so_once(
         bad = [jobs.put(30) for _ in WAYS]
         for job, spoil in zip(bad, WAYS.values(), strict=True):
             spoil(jobs.client, job.job_id)
-        for key in (keys.WORKERS, keys.TOTALS, keys.UNTOLD):
+        for key in (keys.WORKERS, keys.TOTALS, keys.NOTIFY):
             of_wrong_type(jobs.client, key)
         with capture_logs() as logs:
             workers.start(heartbeat_file=file, retention=0.2)

@@ -21,7 +21,7 @@ from worker.core.slices import IDS
 from worker.messages import QUEUE_NAMES, queue_of
 from worker.store import keys
 from worker.store.connect import sync_client
-from worker.store.steps import Step, text
+from worker.store.steps import Script, source
 
 THREADS = 4
 """Of a worker: so many slices are in work at once."""
@@ -131,7 +131,7 @@ def test_a_message_that_dies_with_a_plain_worker_is_gone(tmp_path: Path) -> None
         assert plain.count("began") == 0
 
 
-CLAIMING = sha1(text(Step.CLAIM).encode(), usedforsecurity=False).hexdigest().encode()
+CLAIMING = sha1(source(Script.CLAIM).encode(), usedforsecurity=False).hexdigest().encode()
 
 
 def is_claiming(data: bytes) -> bool:

@@ -15,9 +15,9 @@ from worker.core.errors import NoSuchJobError, RequestIdTakenError, StateChangeE
 from worker.core.job import Control
 from worker.core.reason import Reason
 from worker.core.slices import Slice
-from worker.store.claims import Claim, ClaimStore, End, Tally
+from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload
 from worker.store.jobs import JobStore, purge_args
-from worker.store.steps import Code, Step, Ticket
+from worker.store.steps import Code, Script, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,9 @@ class Launch:
             total, slices = sum(self.sizes), len(self.sizes)
             try:
                 fields = {"slice_ids": str(max(self.sizes, default=1))}
-                queued = stores.jobs.launch(self.job_id, fields, total=total, slices=slices, deadline=3600.0)
+                queued = stores.jobs.start_job(
+                    self.job_id, fields, total=total, slices=slices, deadline=3600.0
+                )
             except NoSuchJobError:
                 return ("NO_JOB",)
             return ("LAUNCHED", _numbers(queued))
@@ -124,11 +126,11 @@ class Take:
     job_id: str
     number: int
     nonce: str
-    alone: bool = False
+    isolated_process: bool = False
 
     async def send(self, stores: Stores) -> Answer:
         claim, queue = await stores.claims.claim(
-            self.job_id, self.number, nonce=self.nonce, worker="w", alone=self.alone
+            self.job_id, self.number, nonce=self.nonce, worker="w", isolated_process=self.isolated_process
         )
         if not isinstance(claim, Claim):
             return (claim.value,)
@@ -138,7 +140,7 @@ class Take:
         return ("CLAIMED", claim.number, outcomes, _numbers(queue))
 
     def tell(self, world: World) -> Answer:
-        return world.claim(self.job_id, self.number, self.nonce, alone=self.alone)
+        return world.claim(self.job_id, self.number, self.nonce, isolated_process=self.isolated_process)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Commit:
     seq: int
     mark: int
     batches: tuple[tuple[int, str], ...]
-    end: End
+    end: ClaimEnd
 
     @property
     def job_id(self) -> str:
@@ -157,8 +159,8 @@ class Commit:
 
     async def send(self, stores: Stores) -> Answer:
         settlements = [self._settlement(first, codes) for first, codes in self.batches]
-        tally = Tally(settlements, {}, sent=1)
-        done = await stores.claims.commit(self.claim, self.seq, self.mark, tally, self.end, snooze=3600.0)
+        payload = CommitPayload(settlements, {}, sent=1)
+        done = await stores.claims.commit(self.claim, self.seq, self.mark, payload, self.end, snooze=3600.0)
         return (done.code.value, done.go_on, done.probes_left, _numbers(done.queue))
 
     def _settlement(self, first: int, codes: str) -> Settlement:
@@ -220,7 +222,7 @@ class Purge:
 
     async def send(self, stores: Stores) -> Answer:
         _, _, *parts = purge_args(0)
-        code, rest = await stores.claims._step(Step.PURGE, self.job_id, [0, self.at_once, *parts])
+        code, rest = await stores.claims._call(Script.PURGE, self.job_id, [0, self.at_once, *parts])
         return (code.value, rest[0]) if code is Code.PURGING else (code.value,)
 
     def tell(self, world: World) -> Answer:

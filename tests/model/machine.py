@@ -25,7 +25,7 @@ from worker.core.record import Stored
 from worker.core.slices import Slice
 from worker.reports.recount import recount
 from worker.store import keys
-from worker.store.claims import Claim, End
+from worker.store.claims import Claim, ClaimEnd
 
 SEED: Final = st.integers(0, 2**32)
 """Hypothesis chooses what happens; which of the jobs there are it happens to, a seed does: the answers to
@@ -184,7 +184,7 @@ class StoreMachine(RuleBasedStateMachine):
         batches = tuple(
             (at, "".join(chance.choices(codes, k=to - at))) for at, to in pairwise(cuts) if to > at
         )
-        end = chance.choice([*[End.KEEP] * 5, *End])
+        end = chance.choice([*[ClaimEnd.KEEP] * 5, *ClaimEnd])
         return Commit(claim, seq + 1, mark, batches, end)
 
     def _is_held(self, claim: Claim) -> bool:
@@ -321,10 +321,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert recount(self.stores[0].jobs, job_id).differences == []
 
     def _work_off(self, job_id: str, number: int) -> None:
-        act = Take(job_id, number, f"n{next(self.new)}", alone=True)
+        act = Take(job_id, number, f"n{next(self.new)}", isolated_process=True)
         answer = self._do([act])[0]
         if answer[0] == "CLAIMED":
             claim, *_ = self.handles[-1]
             size = len(claim.part.ids)
             batches = tuple((at, "A" * min(15, size - at)) for at in range(0, size, 15))
-            self._do([Commit(claim, 1, size, batches, End.RELEASE)])
+            self._do([Commit(claim, 1, size, batches, ClaimEnd.RELEASE)])

@@ -161,7 +161,7 @@ class World:
         job.change(State.QUEUED)
         return ("LAUNCHED", () if job.settle() else sent(job.refill()))
 
-    def claim(self, job_id: str, number: int, nonce: str, *, alone: bool) -> Answer:
+    def claim(self, job_id: str, number: int, nonce: str, *, isolated_process: bool) -> Answer:
         job = self.jobs.get(job_id)
         if job is None:
             return ("NO_JOB",)
@@ -169,9 +169,13 @@ class World:
         if not job.workable:
             job.settle()
             return ("RESTING",)
-        return self._claim(job, number, nonce, alone=alone) if number < len(job.parts) else ("NO_JOB",)
+        return (
+            self._claim(job, number, nonce, isolated_process=isolated_process)
+            if number < len(job.parts)
+            else ("NO_JOB",)
+        )
 
-    def _claim(self, job: Job, number: int, nonce: str, *, alone: bool) -> Answer:
+    def _claim(self, job: Job, number: int, nonce: str, *, isolated_process: bool) -> Answer:
         part, lease = job.parts[number], job.claimed.get(number)
         mine = lease is not None and part.nonce == nonce
         if part.done:
@@ -181,7 +185,7 @@ class World:
             return ("TAKEN",)
         if lease is not None and not mine:
             job.lose(number)
-        if not mine and part.deaths >= MOST_DEATHS and not alone:
+        if not mine and part.deaths >= MOST_DEATHS and not isolated_process:
             job.waiting[number] = FRESH
             return ("ALONE",)
         if self.held and not mine:

@@ -43,5 +43,5 @@ def test_a_row_that_cannot_be_drawn_keeps_no_end_from_being_told(
 
     # What is to be told by then is told at the close.
     JobNotifier(sync_client(valkey.server.url), away).close()
-    assert client.zscore(keys.UNTOLD, job_id) is None
+    assert client.zscore(keys.NOTIFY, job_id) is None
     client.flushall()

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from tests.monitor.promtool import promtool
 from tests.monitor.scrapes import ROOT, expressions, samples
 from worker.metrics.families import families, up
-from worker.store.facts import Facts, Org
+from worker.store.metrics_snapshot import MetricsSnapshot, Org
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
 
@@ -24,7 +24,7 @@ class _Whole(Collector):
     """Every family with something in it."""
 
     def collect(self) -> list[Metric]:
-        return [up(answers=True), *families(Facts({}, beats=[1.0], orgs={"an-org": Org(1.0, 0.0)}))]
+        return [up(answers=True), *families(MetricsSnapshot({}, beats=[1.0], orgs={"an-org": Org(1.0, 0.0)}))]
 
 
 @pytest.fixture(scope="module")

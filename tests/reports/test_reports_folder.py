@@ -17,7 +17,7 @@ from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice
 from worker.reports.folder import check_folder, write_folder
 from worker.reports.proof import check_proof
-from worker.store.claims import ClaimStore, End
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.connect import async_client, sync_client
 from worker.store.jobs import JobStore
 
@@ -37,12 +37,12 @@ async def written(valkey: RealServer, tmp_path: Path) -> AsyncIterator[tuple[Job
         jobs.put_slices(job_id, [(0, Slice(ids, ((1, 10), (13, 20))))])
         skipped = [SkippedLine(11, "=id-1", 2, ""), SkippedLine(12, None, None, "empty id")]
         jobs.put_skipped(job_id, 0, skipped)
-        jobs.launch(job_id, {"manifest": MANIFEST}, total=30, slices=1, deadline=None)
+        jobs.start_job(job_id, {"manifest": MANIFEST}, total=30, slices=1, deadline=None)
         own = async_client(valkey.server.url)
         claims = ClaimStore(own, SCOPE)
         claim = await take(claims, job_id)
         jobs.control(job_id, Control.CANCEL, code="user", message="enough", actor="me")
-        await commit(claims, claim, 1, [settled(0, "A" * 14 + "F")], mark=0, end=End.RELEASE)
+        await commit(claims, claim, 1, [settled(0, "A" * 14 + "F")], mark=0, end=ClaimEnd.RELEASE)
         await own.aclose()
         write_folder(jobs, job_id, tmp_path / "out", {"rate": "auto"})
         yield jobs, job_id, tmp_path / "out"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import missing
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row, alone
+from worker.core.rows import COLUMNS, Row, single_row
 from worker.reports.parquet import ROW_GROUP, write_parquet
 from worker.reports.results import write_ndjson
 
@@ -43,7 +43,9 @@ def many(count: int) -> Iterator[Row]:
 def test_it_holds_what_ndjson_holds(pq: Any) -> None:
     out, plain = io.BytesIO(), io.BytesIO()
     assert (
-        write_parquet(map(alone, ROWS), out.write) == write_ndjson(map(alone, ROWS), plain.write) == len(ROWS)
+        write_parquet(map(single_row, ROWS), out.write)
+        == write_ndjson(map(single_row, ROWS), plain.write)
+        == len(ROWS)
     )
     table = pq.read_table(io.BytesIO(out.getvalue()))
     assert tuple(table.column_names) == COLUMNS
@@ -57,8 +59,8 @@ def test_it_holds_what_ndjson_holds(pq: Any) -> None:
 
 def test_the_same_rows_give_the_same_bytes(pq: Any) -> None:
     one, other = io.BytesIO(), io.BytesIO()
-    write_parquet(map(alone, ROWS), one.write)
-    write_parquet(map(alone, ROWS), other.write)
+    write_parquet(map(single_row, ROWS), one.write)
+    write_parquet(map(single_row, ROWS), other.write)
     assert one.getvalue() == other.getvalue()
 
 
@@ -72,7 +74,7 @@ def test_rows_leave_a_group_at_a_time(pq: Any) -> None:
                 seen.append(out.tell())
             yield row
 
-    write_parquet(map(alone, told()), out.write)
+    write_parquet(map(single_row, told()), out.write)
     # When a group's last row is asked for, all of the group before it is out.
     assert seen == sorted(set(seen))
     meta = pq.ParquetFile(io.BytesIO(out.getvalue())).metadata

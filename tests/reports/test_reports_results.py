@@ -17,13 +17,13 @@ from worker.core.errors import BadInputError
 from worker.core.formulas import guarded
 from worker.core.ids import malformed
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row, Run, alone, rows_of
+from worker.core.rows import COLUMNS, Row, RowSpan, rows_of, single_row
 from worker.reports.results import parse_outcomes, write_csv, write_ndjson
 
 
 def csv_of(*rows: Row) -> str:
     out = io.BytesIO()
-    assert write_csv(map(alone, rows), out.write) == len(rows)
+    assert write_csv(map(single_row, rows), out.write) == len(rows)
     return out.getvalue().decode()
 
 
@@ -49,7 +49,7 @@ def test_no_part_of_a_cell_is_run_where_other_separators_are_used() -> None:
 
 def test_excel_is_told_of_utf_8_and_the_file_still_goes_back_in() -> None:
     out = io.BytesIO()
-    write_csv([alone(failed("=\u00e4"))], out.write, bom=True)
+    write_csv([single_row(failed("=\u00e4"))], out.write, bom=True)
     assert out.getvalue().startswith(b"\xef\xbb\xbfline,id,")
     with Source.open("-", io.BytesIO(out.getvalue())) as source:
         assert list(read_rows(source, InputOptions())) == [Wellformed(2, "=\u00e4")]
@@ -62,7 +62,7 @@ def test_control_characters_become_visible() -> None:
 
 def test_ndjson_is_exact() -> None:
     out = io.BytesIO()
-    write_ndjson(map(alone, [failed("=1", "one\ntwo"), failed(None)]), out.write)
+    write_ndjson(map(single_row, [failed("=1", "one\ntwo"), failed(None)]), out.write)
     first, second = map(json.loads, out.getvalue().splitlines())
     assert (first["id"], first["message"]) == ("=1", "one\ntwo")
     assert second["id"] is None
@@ -95,10 +95,10 @@ _ROWS = st.builds(
 )
 
 
-def in_runs(rows: list[Row], size: int) -> list[Run]:
+def in_runs(rows: list[Row], size: int) -> list[RowSpan]:
     """Runs of `size` lines whose rows are like the first of each."""
     cuts = [rows[at : at + size] for at in range(0, len(rows), size)]
-    return [Run([row.line for row in cut], [row.id for row in cut], cut[0]) for cut in cuts]
+    return [RowSpan([row.line for row in cut], [row.id for row in cut], cut[0]) for cut in cuts]
 
 
 def plain_cell(text: str | None) -> str | None:
@@ -136,5 +136,5 @@ def test_outcomes_are_named_or_refused() -> None:
 
 def test_rows_are_written_in_groups(tmp_path: Path) -> None:
     writes: list[bytes] = []
-    assert write_csv((alone(failed(str(number))) for number in range(5000)), writes.append) == 5000
+    assert write_csv((single_row(failed(str(number))) for number in range(5000)), writes.append) == 5000
     assert len(writes) < 10

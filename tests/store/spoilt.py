@@ -28,7 +28,7 @@ def litter(client: redis.Redis) -> None:
     for member in MEMBERS:
         client.zadd(keys.JOBS, {member: 1})
         client.sadd(keys.LIVE, member)
-        client.zadd(keys.UNTOLD, {member: 0})
+        client.zadd(keys.NOTIFY, {member: 0})
         client.zadd(keys.WORKERS, {member: 1})
         client.hset(keys.PURGING, member, "1e15")
         client.hset(keys.TOTALS, member, "nonsense")

@@ -8,7 +8,7 @@ from worker.core.reason import Reason
 from worker.core.report import counts_of
 from worker.core.scope import Scope
 from worker.core.slices import Slice
-from worker.store.claims import Claim, ClaimStore, Committed, End, Tally
+from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload, CommitReply
 from worker.store.jobs import JobStore
 
 ORG = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
@@ -28,7 +28,7 @@ def put_job(
         names = tuple(f"id-{index}" for index in range(first, min(ids, first + per_slice)))
         parts.append((number, Slice(names, ((first + 1, len(names)),))))
     jobs.put_slices(job_id, parts)
-    jobs.launch(job_id, {}, total=ids, slices=len(parts), deadline=deadline, per_slice=per_slice)
+    jobs.start_job(job_id, {}, total=ids, slices=len(parts), deadline=deadline, per_slice=per_slice)
     return job_id
 
 
@@ -60,11 +60,11 @@ async def commit(
     settlements: Sequence[Settlement] = (),
     *,
     mark: int = 0,
-    end: End = End.KEEP,
+    end: ClaimEnd = ClaimEnd.KEEP,
     requests: dict[str, int] | None = None,
-) -> Committed:
-    tally = Tally(list(settlements), requests or {})
-    return await claims.commit(claim, seq, mark, tally, end)
+) -> CommitReply:
+    payload = CommitPayload(list(settlements), requests or {})
+    return await claims.commit(claim, seq, mark, payload, end)
 
 
 def counts(jobs: JobStore, job_id: str) -> dict[str, int]:

@@ -7,11 +7,20 @@ import pytest
 import redis
 
 from tests.store.conftest import Backend
-from worker.core.rate.learning import begin, heard, next_look
-from worker.core.rate.terms import Terms
-from worker.store.budget import Ask, BudgetStore, Decided, Heard, Reserved, Want, pack_learned, unpack_learned
+from worker.core.rate.learning import begin, next_decision_in, on_success
+from worker.core.rate.rate_config import RateConfig
+from worker.store.budget import (
+    AnswerStats,
+    BudgetStore,
+    Demand,
+    RateDecision,
+    ReserveReply,
+    ReserveRequest,
+    pack_learned,
+    unpack_learned,
+)
 from worker.store.jobs import JobStore
-from worker.store.steps import BudgetStep, text
+from worker.store.steps import BudgetScript, source
 
 HOST, ORG = "api.test", "an-organization"
 KEY = f"bulk:budget:{HOST}:{ORG}"
@@ -26,12 +35,14 @@ async def budget(backend: Backend, client: redis.Redis) -> AsyncIterator[Open]:
     await own.aclose()
 
 
-def by_hand(rate: float) -> Terms:
-    return Terms(rate, 10.0, 100.0)
+def by_hand(rate: float) -> RateConfig:
+    return RateConfig(rate, 10.0, 100.0)
 
 
-def ask(rate: float = 10.0, slots: int = 100, *, job: str = "a", weight: float = 1, unused: int = 0) -> Ask:
-    return Ask(by_hand(rate), [Want(job, weight, slots)], unused, Heard())
+def ask(
+    rate: float = 10.0, slots: int = 100, *, job: str = "a", weight: float = 1, unused: int = 0
+) -> ReserveRequest:
+    return ReserveRequest(by_hand(rate), [Demand(job, weight, slots)], unused, AnswerStats())
 
 
 async def test_reservations_follow_each_other_without_gap_or_overlap(budget: Open) -> None:
@@ -52,7 +63,7 @@ async def test_a_run_lasts_a_tenth_of_a_second_and_holds_no_more_than_is_wanted(
 
 
 async def test_a_worker_is_given_no_more_than_it_can_use_and_the_rest_is_left_to_others(budget: Open) -> None:
-    mine = Ask(by_hand(100_000.0), [Want("a", 1, 5000)], 0, Heard(), most=128)
+    mine = ReserveRequest(by_hand(100_000.0), [Demand("a", 1, 5000)], 0, AnswerStats(), max_slots=128)
     assert len((await budget().reserve(mine)).order) == 128
     assert len((await budget("other").reserve(ask(100_000.0, 5000))).order) == 5000
 
@@ -62,8 +73,8 @@ async def test_a_hold_takes_one_round_trip_from_the_first_on(budget: Open, clien
     client.script_flush()
     mine = budget()
     await mine.reserve(ask())
-    steps = (BudgetStep.THROTTLE, BudgetStep.DECIDE)
-    hashes = [client.register_script(text(step)).sha for step in steps]
+    steps = (BudgetScript.THROTTLE, BudgetScript.ADOPT_RATE)
+    hashes = [client.register_script(source(step)).sha for step in steps]
     assert client.script_exists(*hashes) == [True, True]
 
 
@@ -80,7 +91,7 @@ async def test_unused_time_is_not_saved_up(budget: Open) -> None:
 
 
 async def test_a_hold_moves_every_slot_behind_it(budget: Open) -> None:
-    told = await budget().throttle(0, 30.0, 0.1, Heard())
+    told = await budget().throttle(0, 30.0, 0.1, AnswerStats())
     assert told.held == pytest.approx(30.0)
     given = await budget("other").reserve(ask())
     assert given.order == ()
@@ -88,137 +99,137 @@ async def test_a_hold_moves_every_slot_behind_it(budget: Open) -> None:
 
 
 async def test_a_hold_is_never_made_shorter(budget: Open) -> None:
-    await budget().throttle(0, 30.0, 0.1, Heard())
-    assert (await budget("other").throttle(0, 1.0, 0.1, Heard())).held > 20
+    await budget().throttle(0, 30.0, 0.1, AnswerStats())
+    assert (await budget("other").throttle(0, 1.0, 0.1, AnswerStats())).held > 20
 
 
 async def test_only_the_first_refusal_of_an_era_holds_by_itself_and_is_decided_on(budget: Open) -> None:
     await budget().reserve(ask())
-    first = await budget().throttle(0, None, 10.0, Heard())
-    second = await budget("other").throttle(0, None, 1000.0, Heard())
-    assert first.decide is not None
-    assert second.decide is None
+    first = await budget().throttle(0, None, 10.0, AnswerStats())
+    second = await budget("other").throttle(0, None, 1000.0, AnswerStats())
+    assert first.decision_request is not None
+    assert second.decision_request is None
     assert second.held <= 10.0
 
 
 async def test_a_refusal_is_decided_on_what_passed_in_the_time_before_it(budget: Open) -> None:
     version = (await budget().reserve(ask())).version
-    decided = Decided(version, 10.0, "{}", 60.0, new_era=False, strikes=0)
-    await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 3, 30_000), decided))
-    told = await budget().throttle(0, 30.0, 0.1, Heard())
-    assert told.decide is not None
-    assert told.decide.evidence.passed == 3
-    assert told.decide.evidence.seconds > 0
+    decided = RateDecision(version, 10.0, "{}", 60.0, new_epoch=False, strikes=0)
+    await budget().reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 3, 30_000), decided))
+    told = await budget().throttle(0, 30.0, 0.1, AnswerStats())
+    assert told.decision_request is not None
+    assert told.decision_request.evidence.passed == 3
+    assert told.decision_request.evidence.seconds > 0
 
 
 async def test_a_refusal_is_decided_on_what_its_worker_had_not_told_yet(budget: Open) -> None:
     await budget().reserve(ask())
-    told = await budget().throttle(0, 30.0, 0.1, Heard(0, 3, 30_000))
-    assert told.decide is not None
-    assert told.decide.evidence.passed == 3
-    assert told.decide.evidence.latency == pytest.approx(0.01)
+    told = await budget().throttle(0, 30.0, 0.1, AnswerStats(0, 3, 30_000))
+    assert told.decision_request is not None
+    assert told.decision_request.evidence.passed == 3
+    assert told.decision_request.evidence.latency == pytest.approx(0.01)
 
 
 async def test_what_a_worker_heard_in_an_older_era_is_no_evidence(budget: Open) -> None:
-    told = await budget().throttle(0, None, 0.1, Heard())
-    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
-    await budget("other").throttle(0, None, 0.1, Heard(0, 3, 30_000))
-    told = await budget().throttle(1, None, 0.1, Heard(1, 2, 0))
-    assert told.decide is not None
-    assert told.decide.evidence.passed == 2
+    told = await budget().throttle(0, None, 0.1, AnswerStats())
+    await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
+    await budget("other").throttle(0, None, 0.1, AnswerStats(0, 3, 30_000))
+    told = await budget().throttle(1, None, 0.1, AnswerStats(1, 2, 0))
+    assert told.decision_request is not None
+    assert told.decision_request.evidence.passed == 2
 
 
 async def test_late_answers_of_the_last_era_are_told_as_such_until_the_next(budget: Open) -> None:
     """By one who knows of the new era, and by one who does not yet."""
-    told = await budget().throttle(0, None, 0.1, Heard())
-    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
-    await budget("other").throttle(0, None, 0.1, Heard(0, 3, 30_000))
-    told = await budget().throttle(1, None, 0.1, Heard(1, 2, 0, 1))
-    assert told.decide is not None
-    assert (told.decide.evidence.passed, told.decide.evidence.late) == (2, 4)
-    await budget().decide(Decided(told.version, 4.0, "", 1.0, new_era=True, strikes=1))
+    told = await budget().throttle(0, None, 0.1, AnswerStats())
+    await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
+    await budget("other").throttle(0, None, 0.1, AnswerStats(0, 3, 30_000))
+    told = await budget().throttle(1, None, 0.1, AnswerStats(1, 2, 0, 1))
+    assert told.decision_request is not None
+    assert (told.decision_request.evidence.passed, told.decision_request.evidence.late) == (2, 4)
+    await budget().adopt_rate(RateDecision(told.version, 4.0, "", 1.0, new_epoch=True, strikes=1))
     # What is older still says nothing.
-    told = await budget().throttle(2, None, 0.1, Heard(0, 1, 0))
-    assert told.decide is not None
-    assert told.decide.evidence.late == 0
+    told = await budget().throttle(2, None, 0.1, AnswerStats(0, 1, 0))
+    assert told.decision_request is not None
+    assert told.decision_request.evidence.late == 0
 
 
-async def handed_out(budget: Open) -> Reserved:
+async def handed_out(budget: Open) -> ReserveReply:
     """With three answers as the evidence, to a worker that decides."""
     version = (await budget().reserve(ask())).version
-    decided = Decided(version, 10.0, "{}", 0.0, new_era=False, strikes=0)
-    await budget().decide(decided)
-    handed = await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 3, 30_000)))
-    assert handed.due is not None
-    assert handed.due.evidence.passed == 3
+    decided = RateDecision(version, 10.0, "{}", 0.0, new_epoch=False, strikes=0)
+    await budget().adopt_rate(decided)
+    handed = await budget().reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 3, 30_000)))
+    assert handed.decision_request is not None
+    assert handed.decision_request.evidence.passed == 3
     return handed
 
 
 async def test_a_refusal_while_a_decision_is_made_is_decided_on_all_that_passed(budget: Open) -> None:
     """And makes that decision void."""
     handed = await handed_out(budget)
-    await budget("other").reserve(Ask(by_hand(10.0), [], 0, Heard(0, 4, 0)))
-    told = await budget("other").throttle(0, 30.0, 0.1, Heard())
-    assert told.decide is not None
-    assert told.decide.evidence.passed == 7
-    await budget().decide(Decided(handed.version, 99.0, "{}", 1.0, new_era=False, strikes=0))
-    await budget("other").decide(Decided(told.version, 5.0, "{}", 1.0, new_era=True, strikes=1))
+    await budget("other").reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 4, 0)))
+    told = await budget("other").throttle(0, 30.0, 0.1, AnswerStats())
+    assert told.decision_request is not None
+    assert told.decision_request.evidence.passed == 7
+    await budget().adopt_rate(RateDecision(handed.version, 99.0, "{}", 1.0, new_epoch=False, strikes=0))
+    await budget("other").adopt_rate(RateDecision(told.version, 5.0, "{}", 1.0, new_epoch=True, strikes=1))
     assert (await budget().reserve(ask())).rate == 5.0
 
 
 async def test_what_is_heard_while_a_decision_is_made_counts_for_the_next(budget: Open) -> None:
     handed = await handed_out(budget)
-    await budget("other").reserve(Ask(by_hand(10.0), [], 0, Heard(0, 4, 0)))
-    await budget().decide(Decided(handed.version, 10.0, "{}", 0.0, new_era=False, strikes=0))
+    await budget("other").reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 4, 0)))
+    await budget().adopt_rate(RateDecision(handed.version, 10.0, "{}", 0.0, new_epoch=False, strikes=0))
     second = await budget("other").reserve(ask())
-    assert second.due is not None
-    assert second.due.evidence.passed == 4
+    assert second.decision_request is not None
+    assert second.decision_request.evidence.passed == 4
 
 
 async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Open) -> None:
-    told = await budget().throttle(0, None, 0.5, Heard())
-    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
-    late = await budget("other").throttle(0, None, 1000.0, Heard())
-    assert late.decide is None
+    told = await budget().throttle(0, None, 0.5, AnswerStats())
+    await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
+    late = await budget("other").throttle(0, None, 1000.0, AnswerStats())
+    assert late.decision_request is None
     assert late.held <= 0.5
 
 
 async def test_what_the_api_asks_for_counts_whatever_the_era(budget: Open) -> None:
-    told = await budget().throttle(0, None, 0.5, Heard())
-    await budget().decide(Decided(told.version, 5.0, "", 1.0, new_era=True, strikes=1))
-    assert (await budget("other").throttle(0, 20.0, 0.5, Heard())).held > 10
+    told = await budget().throttle(0, None, 0.5, AnswerStats())
+    await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
+    assert (await budget("other").throttle(0, 20.0, 0.5, AnswerStats())).held > 10
 
 
 async def test_a_decision_on_old_evidence_is_void(budget: Open, client: redis.Redis) -> None:
     """One congestion event lowers the rate once, whoever decides first."""
     await budget().reserve(ask())
-    told = await budget().throttle(0, None, 0.1, Heard())
-    await budget().decide(Decided(told.version, 5.0, "{}", 1.0, new_era=True, strikes=1))
-    await budget("other").decide(Decided(told.version, 1.0, "{}", 1.0, new_era=True, strikes=2))
+    told = await budget().throttle(0, None, 0.1, AnswerStats())
+    await budget().adopt_rate(RateDecision(told.version, 5.0, "{}", 1.0, new_epoch=True, strikes=1))
+    await budget("other").adopt_rate(RateDecision(told.version, 1.0, "{}", 1.0, new_epoch=True, strikes=2))
     assert client.hget(KEY, "rate") == b"5"
     assert client.hget(KEY, "era") == b"1"
 
 
 async def test_what_is_decided_comes_into_force_with_the_next_run_of_any_worker(budget: Open) -> None:
     first = await budget().reserve(ask(100.0))
-    assert first.due is not None
-    learned = heard(begin(first.due.terms), first.due.evidence)
-    decided = Decided(
-        first.version, 20.0, pack_learned(learned), next_look(learned, 0), new_era=False, strikes=0
+    assert first.decision_request is not None
+    learned = on_success(begin(first.decision_request.rate_config), first.decision_request.evidence)
+    decided = RateDecision(
+        first.version, 20.0, pack_learned(learned), next_decision_in(learned, 0), new_epoch=False, strikes=0
     )
-    await budget().reserve(Ask(by_hand(100.0), [], 0, Heard(), decided))
+    await budget().reserve(ReserveRequest(by_hand(100.0), [], 0, AnswerStats(), decided))
     assert (await budget("other").reserve(ask(100.0))).rate == 20.0
 
 
 async def test_the_evidence_is_handed_to_one_worker(budget: Open) -> None:
     """And is that of the present era alone."""
-    given: list[Reserved] = [await budget().reserve(ask())]
-    assert given[0].due is not None
-    decided = Decided(given[0].version, 10.0, "{}", 0.0, new_era=False, strikes=0)
-    await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(0, 5, 500_000), decided))
-    await budget().reserve(Ask(by_hand(10.0), [], 0, Heard(7, 1000, 0)))
+    given: list[ReserveReply] = [await budget().reserve(ask())]
+    assert given[0].decision_request is not None
+    decided = RateDecision(given[0].version, 10.0, "{}", 0.0, new_epoch=False, strikes=0)
+    await budget().reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 5, 500_000), decided))
+    await budget().reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(7, 1000, 0)))
     told = [await budget(name).reserve(ask()) for name in ("one", "two")]
-    dues = [run.due for run in (*given[1:], *told) if run.due is not None]
+    dues = [run.decision_request for run in (*given[1:], *told) if run.decision_request is not None]
     assert len(dues) <= 1
 
 
@@ -236,8 +247,8 @@ async def test_an_order_wins_over_the_settings_until_it_is_taken_back(budget: Op
     assert jobs.budget(HOST, ORG).configured == "3"
     jobs.set_rate(HOST, ORG, "auto")
     given = await budget().reserve(ask(50.0))
-    assert given.due is not None
-    assert not given.due.by_hand
+    assert given.decision_request is not None
+    assert not given.decision_request.by_hand
     jobs.set_rate(HOST, ORG, "default")
     await budget().reserve(ask(50.0))
     assert jobs.budget(HOST, ORG).configured == "50"
@@ -246,10 +257,10 @@ async def test_an_order_wins_over_the_settings_until_it_is_taken_back(budget: Op
 async def test_jobs_share_by_weight(budget: Open) -> None:
     """Two that both have more than enough to send, asked for by two workers."""
     served = {"heavy": 0, "light": 0}
-    wants = [Want("heavy", 3, 1000), Want("light", 1, 1000)]
-    run = await budget().reserve(Ask(by_hand(10_000.0), wants, 0, Heard()))
+    demands = [Demand("heavy", 3, 1000), Demand("light", 1, 1000)]
+    run = await budget().reserve(ReserveRequest(by_hand(10_000.0), demands, 0, AnswerStats()))
     for place in run.order:
-        served[wants[place].job] += 1
+        served[demands[place].job] += 1
     assert served["heavy"] == pytest.approx(3 * served["light"], rel=0.05)
 
 
@@ -263,7 +274,7 @@ async def test_who_got_more_than_its_share_waits_for_the_others(budget: Open) ->
 
 
 async def test_advice_lowers_the_rate_for_as_long_as_it_says(budget: Open) -> None:
-    advised = Ask(by_hand(100.0), [Want("a", 1, 1)], 0, Heard(), advice=(2.0, 60.0))
+    advised = ReserveRequest(by_hand(100.0), [Demand("a", 1, 1)], 0, AnswerStats(), advice=(2.0, 60.0))
     assert (await budget().reserve(advised)).rate == 2.0
     assert (await budget("other").reserve(ask(100.0))).rate == 2.0
 
@@ -274,13 +285,13 @@ async def test_unused_slots_are_given_out_again_little_by_little(budget: Open) -
 
 
 async def test_organizations_do_not_share(budget: Open) -> None:
-    await budget(org="one").throttle(0, 30.0, 0.1, Heard())
+    await budget(org="one").throttle(0, 30.0, 0.1, AnswerStats())
     assert (await budget(org="two").reserve(ask())).held == 0
 
 
-@pytest.mark.parametrize("terms", [by_hand(50.0), Terms(None, 10.0, 100.0)])
-def test_what_is_learned_comes_back_as_it_was(terms: Terms) -> None:
-    learned = begin(terms)
+@pytest.mark.parametrize("rate_config", [by_hand(50.0), RateConfig(None, 10.0, 100.0)])
+def test_what_is_learned_comes_back_as_it_was(rate_config: RateConfig) -> None:
+    learned = begin(rate_config)
     assert unpack_learned(pack_learned(learned)) == learned
 
 

@@ -5,9 +5,9 @@ import redis
 
 from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.job import Control
-from worker.core.rate.fairness import Standing
+from worker.core.rate.fairness import SliceCounts
 from worker.store import keys
-from worker.store.claims import Claim, ClaimStore, End
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.jobs import WINDOW, JobStore
 from worker.store.steps import Code
 
@@ -52,7 +52,7 @@ async def test_after_a_death_what_was_marked_is_ambiguous_and_the_rest_untouched
 async def test_a_slice_given_back_cleanly_leaves_no_doubt(jobs: JobStore, claims: ClaimStore) -> None:
     job_id = put_job(jobs, 60)
     claim = await take(claims, job_id, nonce="one")
-    done = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=45, end=End.RELEASE)
+    done = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=45, end=ClaimEnd.RELEASE)
     assert [ticket.slice_no for ticket in done.queue] == [0]
     again = await take(claims, job_id, nonce="two")
     assert again.stored.outcomes == b"A" * 15
@@ -64,7 +64,7 @@ async def test_a_stopping_worker_leaves_the_message_to_the_next_sweep(
 ) -> None:
     job_id = put_job(jobs, 60)
     claim = await take(claims, job_id)
-    done = await commit(claims, claim, 1, mark=30, end=End.HAND_OVER)
+    done = await commit(claims, claim, 1, mark=30, end=ClaimEnd.HAND_OVER)
     assert done.queue == []
     assert [ticket.slice_no for ticket in jobs.sweep(job_id)] == [0]
     assert jobs.sweep(job_id) == []
@@ -102,7 +102,7 @@ async def test_only_a_window_of_slices_waits_in_the_queue(jobs: JobStore, claims
 async def test_a_done_slice_is_not_claimed_again(jobs: JobStore, claims: ClaimStore) -> None:
     job_id = put_job(jobs, 2880 + 5)
     claim = await take(claims, job_id, 1)
-    await commit(claims, claim, 1, [settled(0, "A" * 5)], mark=5, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 5)], mark=5, end=ClaimEnd.RELEASE)
     assert (await claims.claim(job_id, 1, nonce="x", worker="w"))[0] is Code.DONE
 
 
@@ -117,12 +117,12 @@ async def test_a_sweep_tells_which_slice_has_waited_longest_of_a_job_that_may_be
     job_id = put_job(jobs, 90, per_slice=15)
     await take(claims, job_id, 0)
     client.zadd(keys.job(job_id, "waiting"), {"4": jobs.now_ms() - 5000})
-    standing = (await claims.sweep(job_id)).standing
-    assert (standing.waiting, standing.claimed, standing.longest) == (5, 1, 4)
-    assert 5000 <= standing.waited_ms < 15_000
+    counts = (await claims.sweep(job_id)).counts
+    assert (counts.waiting, counts.claimed, counts.oldest_waiting) == (5, 1, 4)
+    assert 5000 <= counts.waited_ms < 15_000
     # What waits for a hold to end has not waited yet.
     for number in range(1, 6):
         client.zadd(keys.job(job_id, "waiting"), {str(number): jobs.now_ms() + 60_000})
-    assert (await claims.sweep(job_id)).standing.waited_ms == 0
+    assert (await claims.sweep(job_id)).counts.waited_ms == 0
     jobs.control(job_id, Control.PAUSE, code="user", message="", actor="me")
-    assert (await claims.sweep(job_id)).standing == Standing(0, 1)
+    assert (await claims.sweep(job_id)).counts == SliceCounts(0, 1)

@@ -9,13 +9,13 @@ from tests.clock import HOUR, step_back
 from tests.store.conftest import Backend
 from tests.store.steps import HOST, ORG, commit, put_job, settled, state, take
 from worker.core.job import Control
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
 from worker.core.retry_after import LONGEST
 from worker.store import keys
-from worker.store.budget import Ask, BudgetStore, Decided, Heard, Want
-from worker.store.claims import LEASE_MS, ClaimStore, End
-from worker.store.jobs import MESSAGE_LOST_MS, JobStore
-from worker.store.steps import BudgetStep, Code, Step, text
+from worker.store.budget import AnswerStats, BudgetStore, Demand, RateDecision, ReserveRequest
+from worker.store.claims import LEASE_MS, ClaimEnd, ClaimStore
+from worker.store.jobs import REDELIVER_AFTER_MS, JobStore
+from worker.store.steps import BudgetScript, Code, Script, source
 
 SLACK = 1.0
 """Seconds that the test itself may take."""
@@ -28,8 +28,8 @@ async def budget(backend: Backend, client: redis.Redis) -> AsyncIterator[BudgetS
     await own.aclose()
 
 
-def ask(rate: float = 100.0, job: str = "a") -> Ask:
-    return Ask(Terms(rate, 10.0, 100.0), [Want(job, 1, 1000)], 0, Heard())
+def ask(rate: float = 100.0, job: str = "a") -> ReserveRequest:
+    return ReserveRequest(RateConfig(rate, 10.0, 100.0), [Demand(job, 1, 1000)], 0, AnswerStats())
 
 
 def micros(client: redis.Redis, field: str, key: str = "") -> float:
@@ -49,7 +49,7 @@ async def test_slots_go_on_within_the_time_of_a_few(
     assert micros(client, "tat_us") <= 1e6 * (5 / rate + 4)
     # What is cut is kept: it passes.
     before = float(client.hget(budget.key, "tat_us") or 0)
-    await budget.reserve(Ask(Terms(rate, 10.0, 100.0), [], 0, Heard()))
+    await budget.reserve(ReserveRequest(RateConfig(rate, 10.0, 100.0), [], 0, AnswerStats()))
     assert float(client.hget(budget.key, "tat_us") or 0) == before
 
 
@@ -61,7 +61,7 @@ async def test_a_rare_slot_is_not_taken_before_its_time(budget: BudgetStore, cli
 
 
 async def test_a_hold_lasts_no_longer_than_it_was_to(budget: BudgetStore, client: redis.Redis) -> None:
-    await budget.throttle(0, 30.0, 0.1, Heard())
+    await budget.throttle(0, 30.0, 0.1, AnswerStats())
     step_back(client)
     assert 29 - SLACK < (await budget.reserve(ask())).held <= 30.0
 
@@ -76,21 +76,21 @@ async def test_a_hold_of_unknown_length_lasts_as_long_as_one_can(
 async def test_the_next_decision_and_its_evidence_are_not_put_off(
     budget: BudgetStore, client: redis.Redis
 ) -> None:
-    due = (await budget.reserve(ask())).due
+    due = (await budget.reserve(ask())).decision_request
     assert due is not None
-    await budget.decide(Decided(0, 100.0, "{}", 5.0, new_era=False, strikes=0))
-    assert (await budget.reserve(ask())).due is None
+    await budget.adopt_rate(RateDecision(0, 100.0, "{}", 5.0, new_epoch=False, strikes=0))
+    assert (await budget.reserve(ask())).decision_request is None
     step_back(client)
-    assert (await budget.reserve(ask())).due is not None
+    assert (await budget.reserve(ask())).decision_request is not None
     assert micros(client, "from_us") <= 0
 
 
 async def test_a_refusal_is_decided_on_though_who_was_to_died_an_hour_ahead(
     budget: BudgetStore, client: redis.Redis
 ) -> None:
-    assert (await budget.throttle(0, None, 0.1, Heard())).decide is not None
+    assert (await budget.throttle(0, None, 0.1, AnswerStats())).decision_request is not None
     step_back(client)
-    assert (await budget.throttle(0, None, 0.1, Heard())).decide is None
+    assert (await budget.throttle(0, None, 0.1, AnswerStats())).decision_request is None
     assert micros(client, "struck_us") <= 0
 
 
@@ -150,12 +150,12 @@ async def test_what_waits_for_a_hold_goes_on_waiting_for_it(
 ) -> None:
     job_id = put_job(jobs, 60)
     client.hset(keys.job(job_id), "host", HOST)
-    await budget.throttle(0, 600.0, 0.1, Heard())
+    await budget.throttle(0, 600.0, 0.1, AnswerStats())
     assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] is Code.HELD
     jobs.sweep(job_id)
     sent = client.zscore(keys.job(job_id, "waiting"), "0")
     assert sent is not None
-    assert sent == pytest.approx(jobs.now_ms() + 600_000 - MESSAGE_LOST_MS, abs=1000 * SLACK)
+    assert sent == pytest.approx(jobs.now_ms() + 600_000 - REDELIVER_AFTER_MS, abs=1000 * SLACK)
 
 
 async def test_a_record_is_no_older_than_its_job(
@@ -164,7 +164,7 @@ async def test_a_record_is_no_older_than_its_job(
     job_id = put_job(jobs, 15)
     claim = await take(claims, job_id)
     step_back(client)
-    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert state(jobs, job_id) == "completed"
     (stored,) = jobs.slices(job_id, 1)
     assert stored.stored.batches[3:8] == bytes(5)
@@ -185,13 +185,13 @@ async def test_workers_of_an_hour_ahead_do_not_count_as_alive(
 async def test_a_job_is_told_of_again_in_time(jobs: JobStore, client: redis.Redis) -> None:
     job_id = put_job(jobs, 15)
     step_back(client)
-    jobs.untold(10, 5000)
-    told = client.zscore(keys.UNTOLD, job_id)
+    jobs.lease_notifications(10, 5000)
+    told = client.zscore(keys.NOTIFY, job_id)
     assert told is not None
     assert told <= jobs.now_ms() + 5000
 
 
 def test_the_bounds_in_lua_are_those_of_python() -> None:
-    assert f"local MOST_LEASE = {LEASE_MS}\n" in text(Step.SWEEP)
-    assert f"local LONGEST_HOLD = {LONGEST:.0f}000\n" in text(Step.SWEEP)
-    assert f"local LONGEST_HOLD = {LONGEST:.0f}e6 " in text(BudgetStep.RESERVE)
+    assert f"local MOST_LEASE = {LEASE_MS}\n" in source(Script.SWEEP)
+    assert f"local LONGEST_HOLD = {LONGEST:.0f}000\n" in source(Script.SWEEP)
+    assert f"local LONGEST_HOLD = {LONGEST:.0f}e6 " in source(BudgetScript.RESERVE)

@@ -6,7 +6,7 @@ import redis
 from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.outcome import Outcome
 from worker.core.record import entries_of
-from worker.store.claims import ClaimStore, End
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
 from worker.store.steps import Code
 
@@ -37,7 +37,7 @@ async def test_a_commit_that_is_repeated_counts_once(jobs: JobStore, claims: Cla
     raw = jobs.read(job_id)
     assert counts(jobs, job_id) == {"pending": 25, "failed": 15}
     assert raw.fields["r_sent"] == "1"
-    assert sum(raw.tally.values()) == 15
+    assert sum(raw.reason_counts.values()) == 15
 
 
 async def test_a_final_outcome_is_never_changed(jobs: JobStore, claims: ClaimStore) -> None:
@@ -46,7 +46,7 @@ async def test_a_final_outcome_is_never_changed(jobs: JobStore, claims: ClaimSto
     await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15)
     await commit(claims, claim, 2, [settled(0, "F" * 15), settled(3, "U")], mark=15)
     assert counts(jobs, job_id) == {"pending": 25, "activated": 15}
-    assert jobs.read(job_id).tally == {}
+    assert jobs.read(job_id).reason_counts == {}
 
 
 async def test_an_ambiguous_id_can_still_become_anything(jobs: JobStore, claims: ClaimStore) -> None:
@@ -54,14 +54,14 @@ async def test_an_ambiguous_id_can_still_become_anything(jobs: JobStore, claims:
     claim = await take(claims, job_id)
     await commit(claims, claim, 1, [settled(0, "?" * 15)], mark=15)
     assert counts(jobs, job_id) == {"ambiguous": 15}
-    await commit(claims, claim, 2, [settled(0, "A" * 14 + "F")], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 2, [settled(0, "A" * 14 + "F")], mark=15, end=ClaimEnd.RELEASE)
     assert counts(jobs, job_id) == {"activated": 14, "failed": 1}
 
 
 async def test_a_late_worker_changes_nothing(jobs: JobStore, claims: ClaimStore) -> None:
     job_id = put_job(jobs, 40)
     late = await take(claims, job_id, nonce="late")
-    await commit(claims, late, 1, mark=15, end=End.RELEASE)
+    await commit(claims, late, 1, mark=15, end=ClaimEnd.RELEASE)
     await take(claims, job_id, nonce="next")
     fenced = await commit(claims, late, 2, [settled(0, "F" * 15)], mark=30)
     assert (fenced.code, fenced.go_on) == (Code.FENCED, False)
@@ -73,7 +73,7 @@ async def test_the_last_outcome_completes_the_job(jobs: JobStore, claims: ClaimS
     claim = await take(claims, job_id)
     await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=20)
     assert state(jobs, job_id) == "running"
-    done = await commit(claims, claim, 2, [settled(15, "AAAAF")], mark=20, end=End.RELEASE)
+    done = await commit(claims, claim, 2, [settled(15, "AAAAF")], mark=20, end=ClaimEnd.RELEASE)
     assert state(jobs, job_id) == "completed"
     assert not done.go_on
     assert not done.queue
@@ -84,8 +84,8 @@ async def test_a_commit_that_arrives_twice_after_the_job_rests_is_known_again(
 ) -> None:
     job_id = put_job(jobs, 15)
     claim = await take(claims, job_id)
-    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
-    again = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
+    again = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert again.code is Code.REPEATED
     assert counts(jobs, job_id) == {"activated": 15}
 
@@ -100,13 +100,13 @@ async def test_the_record_holds_what_was_committed(jobs: JobStore, claims: Claim
     (item,) = jobs.slices(job_id, 1)
     entries = list(entries_of(item.stored, 33, at_rest=False))
     assert "".join(entry.outcome[0] for entry in entries) == "a" * 14 + "f" + "p" + "u" + "p" * 13 + "a" * 3
-    assert entries[14].trial is not None
-    assert (entries[14].trial.attempts, entries[14].trial.status) == (2, 200)
-    assert entries[16].trial is not None
-    assert (entries[16].trial.attempts, entries[16].trial.status) == (5, 503)
-    assert entries[32].trial is not None
-    assert entries[32].trial.status == 207
-    assert entries[15].trial is None
+    assert entries[14].last_attempt is not None
+    assert (entries[14].last_attempt.attempts, entries[14].last_attempt.status) == (2, 200)
+    assert entries[16].last_attempt is not None
+    assert (entries[16].last_attempt.attempts, entries[16].last_attempt.status) == (5, 503)
+    assert entries[32].last_attempt is not None
+    assert entries[32].last_attempt.status == 207
+    assert entries[15].last_attempt is None
     names = {number: text.split("\0")[0] for number, text in jobs.read(job_id).reasons.items()}
     assert names[entries[14].reason or 0] == "GONE"
     assert names[entries[16].reason or 0] == "HTTP_503"
@@ -120,7 +120,7 @@ async def test_a_few_samples_are_kept_of_each_reason(jobs: JobStore, claims: Cla
         claims, claim, 1, [settled(0, "F" * 15, why="GONE"), settled(15, "F" * 15, why="GONE")], mark=30
     )
     raw = jobs.read(job_id)
-    assert list(raw.tally.values()) == [30]
+    assert list(raw.reason_counts.values()) == [30]
     assert raw.samples[1].split("\n") == [f"id-{index}" for index in range(5)]
 
 
@@ -152,7 +152,7 @@ async def test_reasons_are_bounded_however_many_texts_the_api_finds(
         await commit(claims, of, seq, named, mark=2880)
     raw = jobs.read(job_id)
     assert len(raw.reasons) <= 5001
-    assert sum(raw.tally.values()) == 5760
+    assert sum(raw.reason_counts.values()) == 5760
 
 
 async def test_the_timeline_keeps_its_sum_in_few_buckets(jobs: JobStore, claims: ClaimStore) -> None:

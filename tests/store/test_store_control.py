@@ -9,7 +9,7 @@ from tests.store.steps import ORG, commit, counts, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import ALLOWED_FROM, IN_FORCE, Control, State
 from worker.store import keys
-from worker.store.claims import ClaimStore, End
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
 from worker.store.steps import Code
 
@@ -45,7 +45,7 @@ async def test_a_paused_job_hands_out_nothing_and_resumes_with_its_slices(
     job_id = put_job(jobs, 40)
     claim = await take(claims, job_id)
     steer(jobs, job_id, Control.PAUSE)
-    stopped = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    stopped = await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert (stopped.go_on, stopped.queue) == (False, [])
     assert (await claims.claim(job_id, 0, nonce="x", worker="w"))[0] is Code.RESTING
     assert jobs.sweep(job_id) == []
@@ -63,7 +63,7 @@ async def test_cancel_lets_answers_land_and_then_rests(jobs: JobStore, claims: C
     assert steer(jobs, job_id, Control.CANCEL) == ("cancelling", True)
     landed = await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30)
     assert not landed.go_on
-    await commit(claims, claim, 3, mark=30, end=End.RELEASE)
+    await commit(claims, claim, 3, mark=30, end=ClaimEnd.RELEASE)
     assert state(jobs, job_id) == "cancelled"
     assert counts(jobs, job_id) == {"unknown": 15, "activated": 15, "not_attempted": 30}
 
@@ -93,7 +93,7 @@ async def test_a_failing_job_stops_and_rests_when_its_claims_are_back(
     await claims.control(job_id, Control.FAIL, code="organization_forbidden", message="403")
     assert state(jobs, job_id) == "running"
     assert (await claims.claim(job_id, 0, nonce="x", worker="w"))[0] is Code.RESTING
-    await commit(claims, claim, 1, mark=0, end=End.RELEASE)
+    await commit(claims, claim, 1, mark=0, end=ClaimEnd.RELEASE)
     raw = jobs.read(job_id)
     assert raw.fields["state"] == "failed"
     assert raw.fields["reason_code"] == "organization_forbidden"
@@ -109,7 +109,7 @@ async def test_too_many_failures_end_the_job(
 ) -> None:
     job_id = put_job(jobs, 60, max_failures=limit)
     claim = await take(claims, job_id)
-    await commit(claims, claim, 1, [settled(0, codes)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, codes)], mark=15, end=ClaimEnd.RELEASE)
     assert state(jobs, job_id) == ("failed" if ends else "running")
 
 
@@ -132,7 +132,7 @@ def test_a_paused_job_expires_too(jobs: JobStore, client: redis.Redis) -> None:
     job_id = put_job(jobs, 60, deadline=600)
     steer(jobs, job_id, Control.PAUSE)
     client.hset(keys.job(job_id), "deadline_ms", 1)
-    jobs.settle_deadline(job_id)
+    jobs.expire_if_due(job_id)
     assert state(jobs, job_id) == "expired"
 
 

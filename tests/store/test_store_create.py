@@ -46,20 +46,20 @@ def test_no_worker_touches_a_job_before_its_launch(jobs: JobStore) -> None:
 
 def test_an_empty_list_is_done_at_its_launch(jobs: JobStore) -> None:
     create(jobs, "one")
-    assert jobs.launch("one", {}, total=0, slices=0, deadline=None) == []
+    assert jobs.start_job("one", {}, total=0, slices=0, deadline=None) == []
     assert state(jobs, "one") == "completed"
     assert counts(jobs, "one") == {}
 
 
 def test_launching_twice_changes_nothing(jobs: JobStore) -> None:
     job_id = put_job(jobs, 40)
-    assert jobs.launch(job_id, {"org_id": "other"}, total=9, slices=9, deadline=None) == []
+    assert jobs.start_job(job_id, {"org_id": "other"}, total=9, slices=9, deadline=None) == []
     assert counts(jobs, job_id) == {"pending": 40}
 
 
 def test_launching_a_job_that_vanished_says_so(jobs: JobStore) -> None:
     with pytest.raises(NoSuchJobError, match="submit it again"):
-        jobs.launch("gone", {}, total=1, slices=1, deadline=None)
+        jobs.start_job("gone", {}, total=1, slices=1, deadline=None)
 
 
 def test_skipped_lines_come_back_in_order(jobs: JobStore) -> None:

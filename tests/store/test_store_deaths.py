@@ -8,7 +8,7 @@ from worker.reports.recount import recount
 from worker.reports.results import job_results
 from worker.reports.status import read_report
 from worker.store import keys
-from worker.store.claims import Claim, ClaimStore, End
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
 from worker.store.steps import Code
 
@@ -29,7 +29,7 @@ async def dies(jobs: JobStore, claims: ClaimStore, client: redis.Redis, job_id: 
 
 
 async def claim_alone(claims: ClaimStore, job_id: str) -> Claim:
-    claim, _ = await claims.claim(job_id, 0, nonce="lone", worker="w", alone=True)
+    claim, _ = await claims.claim(job_id, 0, nonce="lone", worker="w", isolated_process=True)
     assert isinstance(claim, Claim)
     return claim
 
@@ -50,11 +50,11 @@ async def test_after_three_deaths_only_a_process_that_does_nothing_else_may_have
     for _ in range(DEATHS):
         assert counts(jobs, job_id) == {"pending": 40}
         await dies(jobs, claims, client, job_id)
-    assert await ask(claims, job_id) is Code.ALONE
+    assert await ask(claims, job_id) is Code.NEEDS_ISOLATION
     # No second message goes out while that process starts.
     assert jobs.sweep(job_id) == []
     claim = await claim_alone(claims, job_id)
-    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert await ask(claims, job_id) is Code.CLAIMED
 
 
@@ -77,7 +77,7 @@ async def test_ids_left_in_doubt_are_no_progress(
         claim = await take(claims, job_id, nonce="doomed")
         await commit(claims, claim, 1, [settled(0, "?" * 15)], mark=15)
         lease_runs_out(client, jobs, job_id)
-    assert await ask(claims, job_id) is Code.ALONE
+    assert await ask(claims, job_id) is Code.NEEDS_ISOLATION
 
 
 async def test_a_death_says_nothing_of_other_slices(
@@ -86,9 +86,9 @@ async def test_a_death_says_nothing_of_other_slices(
     job_id = put_job(jobs, 60, per_slice=30)
     for _ in range(DEATHS):
         other = await take(claims, job_id, 1, nonce="doomed")
-        await commit(claims, other, 1, [], mark=0, end=End.RELEASE)
+        await commit(claims, other, 1, [], mark=0, end=ClaimEnd.RELEASE)
         await dies(jobs, claims, client, job_id)
-    assert await ask(claims, job_id) is Code.ALONE
+    assert await ask(claims, job_id) is Code.NEEDS_ISOLATION
     await take(claims, job_id, 1)
 
 
@@ -96,7 +96,7 @@ async def test_a_slice_handed_over_or_put_off_is_no_death(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 40)
-    for end in (End.RELEASE, End.HAND_OVER, End.SNOOZE, End.RELEASE):
+    for end in (ClaimEnd.RELEASE, ClaimEnd.HAND_OVER, ClaimEnd.SNOOZE, ClaimEnd.RELEASE):
         claim = await take(claims, job_id, nonce=end)
         await commit(claims, claim, 1, mark=15, end=end)
     assert await ask(claims, job_id) is Code.CLAIMED
@@ -108,8 +108,8 @@ async def test_a_defect_of_ours_counts_as_a_death(
     job_id = put_job(jobs, 40)
     for number in range(DEATHS):
         claim = await take(claims, job_id, nonce=f"n{number}")
-        await commit(claims, claim, 1, mark=15, end=End.BREAK)
-    assert await ask(claims, job_id) is Code.ALONE
+        await commit(claims, claim, 1, mark=15, end=ClaimEnd.BREAK)
+    assert await ask(claims, job_id) is Code.NEEDS_ISOLATION
 
 
 async def test_where_the_lone_process_dies_too_the_slice_is_set_aside_and_the_job_goes_on(
@@ -129,7 +129,9 @@ async def test_where_the_lone_process_dies_too_the_slice_is_set_aside_and_the_jo
     told = [(row.outcome, row.reason) for row in rows(jobs, job_id)]
     assert told[15:40] == [("unknown", "WORKER_DIED")] * 15 + [("not_attempted", "WORKER_DIED")] * 10
     other = await take(claims, job_id, 1)
-    await commit(claims, other, 1, [settled(0, "A" * 15), settled(15, "A" * 5)], mark=20, end=End.RELEASE)
+    await commit(
+        claims, other, 1, [settled(0, "A" * 15), settled(15, "A" * 5)], mark=20, end=ClaimEnd.RELEASE
+    )
     assert state(jobs, job_id) == "completed"
     assert recount(jobs, job_id).differences == []
     (group,) = read_report(jobs, job_id).failures

@@ -9,11 +9,18 @@ from redis.exceptions import RedisError
 
 from tests.store.conftest import Backend
 from worker.store import keys
-from worker.store.exchanges import LONGEST_PAUSE, TURN_SECONDS, Ended, ExchangeStore, Kind, Turn
+from worker.store.exchanges import (
+    LONGEST_PAUSE,
+    TURN_SECONDS,
+    ExchangeKind,
+    ExchangeResult,
+    ExchangeStore,
+    ExchangeTurn,
+)
 
 ORG = "0f2c1d6e-0000-4000-8000-00000000000a"
 KEY = keys.exchange("api.test", ORG)
-GIVEN = Turn()
+GIVEN = ExchangeTurn()
 
 Make = Callable[[str], ExchangeStore]
 
@@ -30,7 +37,7 @@ async def test_one_at_a_time(make: Make) -> None:
     turns = await asyncio.gather(*(store.begin(ORG, mended=False) for store in stores))
     [winner] = [number for number, turn in enumerate(turns) if turn == GIVEN]
     assert all(0 < turn.busy <= TURN_SECONDS for number, turn in enumerate(turns) if number != winner)
-    await stores[winner].end(ORG, Ended(Kind.GRANTED), 0)
+    await stores[winner].end(ORG, ExchangeResult(ExchangeKind.GRANTED), 0)
     assert await stores[winner - 1].begin(ORG, mended=False) == GIVEN
 
 
@@ -50,7 +57,7 @@ async def test_the_turn_of_a_worker_that_died_ends(make: Make, client: redis.Red
     heir = make("heir")
     assert await heir.begin(ORG, mended=False) == GIVEN
     # It was not dead after all: it does not take the turn from who has it now.
-    await make("dead").end(ORG, Ended(), 0)
+    await make("dead").end(ORG, ExchangeResult(), 0)
     assert (await make("third").begin(ORG, mended=False)).busy > 0
 
 
@@ -62,49 +69,57 @@ async def test_organizations_and_hosts_do_not_wait_for_each_other(make: Make, ba
     assert (await make("two").begin(ORG.upper(), mended=False)).busy > 0
 
 
-@pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.UNAVAILABLE])
-async def test_a_failure_is_told_to_all_until_its_pause_is_over(make: Make, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ExchangeKind.REFUSED, ExchangeKind.UNAVAILABLE])
+async def test_a_failure_is_told_to_all_until_its_pause_is_over(make: Make, kind: ExchangeKind) -> None:
     one, other = make("one"), make("other")
     await one.begin(ORG, mended=False)
-    await one.end(ORG, Ended(kind, 60.0, 3, "beef", "HTTP 400, n\N{LATIN SMALL LETTER O WITH DIAERESIS}"), 0)
+    await one.end(
+        ORG, ExchangeResult(kind, 60.0, 3, "beef", "HTTP 400, n\N{LATIN SMALL LETTER O WITH DIAERESIS}"), 0
+    )
     for store in (one, other):
         turn = await store.begin(ORG, mended=False)
         assert 59 < turn.pause <= 60
         assert (turn.busy, turn.kind, turn.failures, turn.tag) == (0, kind, 3, "beef")
         assert turn.message.endswith("\N{LATIN SMALL LETTER O WITH DIAERESIS}")
     mended = await other.begin(ORG, mended=True)
-    assert (mended.pause == 0) == (kind is Kind.REFUSED)
+    assert (mended.pause == 0) == (kind is ExchangeKind.REFUSED)
 
 
 async def test_a_pause_of_nothing_is_none(make: Make) -> None:
     one = make("one")
-    await one.end(ORG, Ended(Kind.UNAVAILABLE, 0.0, 1, "", "no connection"), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.UNAVAILABLE, 0.0, 1, "", "no connection"), 0)
     assert (await one.begin(ORG, mended=False)).pause == 0
 
 
 async def test_failures_of_a_credential_count_until_a_request_is_served(make: Make) -> None:
     one = make("one")
-    await one.end(ORG, Ended(Kind.REFUSED, 0.0, 4, "beef", "no"), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.REFUSED, 0.0, 4, "beef", "no"), 0)
     await one.begin(ORG, mended=False)
-    await one.end(ORG, Ended(Kind.GRANTED), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.GRANTED), 0)
     assert (await one.begin(ORG, mended=False)).failures == 4
-    await one.end(ORG, Ended(Kind.SERVED), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.SERVED), 0)
     assert await one.begin(ORG, mended=False) == GIVEN
 
 
 async def test_failures_of_the_service_count_until_a_token_is_granted(make: Make) -> None:
     one = make("one")
-    await one.end(ORG, Ended(Kind.UNAVAILABLE, 0.0, 4, "", "HTTP 503"), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.UNAVAILABLE, 0.0, 4, "", "HTTP 503"), 0)
     await one.begin(ORG, mended=False)
-    await one.end(ORG, Ended(Kind.GRANTED), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.GRANTED), 0)
     assert await one.begin(ORG, mended=False) == GIVEN
 
 
 async def test_exchanges_are_counted_for_the_metrics(make: Make, client: redis.Redis) -> None:
     one = make("one")
-    for kind in (Kind.GRANTED, Kind.REFUSED, Kind.UNAVAILABLE, Kind.SERVED, Kind.UNKNOWN):
-        await one.end(ORG, Ended(kind, 1.0, 1), 0)
-    await one.end(ORG, Ended(Kind.GRANTED), 2)
+    for kind in (
+        ExchangeKind.GRANTED,
+        ExchangeKind.REFUSED,
+        ExchangeKind.UNAVAILABLE,
+        ExchangeKind.SERVED,
+        ExchangeKind.UNKNOWN,
+    ):
+        await one.end(ORG, ExchangeResult(kind, 1.0, 1), 0)
+    await one.end(ORG, ExchangeResult(ExchangeKind.GRANTED), 2)
     assert client.hgetall("bulk:totals") == {
         b"x_granted": b"2",
         b"x_refused": b"1",

@@ -11,7 +11,7 @@ from worker.core.job import Control
 from worker.reports.recount import recount
 from worker.reports.results import job_results, write_csv
 from worker.store import keys
-from worker.store.claims import Claim, ClaimStore, End
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
 
 IDS = 60
@@ -58,13 +58,13 @@ async def test_a_part_of_a_claimed_slice(
         "JOB_FAILED"
     }
     claim = await take(claims, other)
-    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert state(jobs, other) == "completed"
 
 
 async def test_the_ids_of_a_slice(jobs: JobStore, claims: ClaimStore, client: redis.Redis) -> None:
     job_id, claim = await half_done(jobs, claims)
-    await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30, end=End.RELEASE)
+    await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30, end=ClaimEnd.RELEASE)
     client.delete(keys.job(job_id, "ids:1"))
     code, _ = await claims.claim(job_id, 1, nonce="n", worker="w")
     assert code == "RESTING"
@@ -81,7 +81,7 @@ async def test_slices_that_are_whole_are_exported_though_those_before_are_lost(
     for number in range(5):
         claim = await take(claims, job_id, number)
         rows = [settled(0, "A" * 15), settled(15, "A" * 15)]
-        await commit(claims, claim, 1, rows, mark=30, end=End.RELEASE)
+        await commit(claims, claim, 1, rows, mark=30, end=ClaimEnd.RELEASE)
     client.delete(keys.job(job_id, "ids:0"), keys.job(job_id, "ids:2"))
     written: list[bytes] = []
     with pytest.raises(BulkActivateError, match=r"2 of 5 slices of job .* \(0, 2\)"):
@@ -96,10 +96,12 @@ async def test_a_slice_that_was_done_is_missed_at_the_end(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis, part: str
 ) -> None:
     job_id, claim = await half_done(jobs, claims)
-    await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30, end=End.RELEASE)
+    await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30, end=ClaimEnd.RELEASE)
     client.delete(keys.job(job_id, part))
     claim = await take(claims, job_id, 1)
-    await commit(claims, claim, 1, [settled(0, "A" * 15), settled(15, "A" * 15)], mark=30, end=End.RELEASE)
+    await commit(
+        claims, claim, 1, [settled(0, "A" * 15), settled(15, "A" * 15)], mark=30, end=ClaimEnd.RELEASE
+    )
     assert is_lost(jobs, job_id)
     assert sum(counts(jobs, job_id).values()) == IDS
 
@@ -166,5 +168,5 @@ async def test_a_cancelled_job_is_not_called_lost(
     job_id = put_job(jobs, IDS, per_slice=PER_SLICE)
     claim = await take(claims, job_id, 1)
     client.hset(keys.job(job_id), "deadline_ms", 1)
-    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert (state(jobs, job_id), jobs.field(job_id, "reason_code")) == ("expired", "deadline")

@@ -134,7 +134,7 @@ def test_a_job_whose_deadline_passed_can_be_read_of_a_full_server(server: str) -
         jobs = JobStore(client)
         job_id = put_job(jobs, 15, deadline=0.001)
         client.config_set("maxmemory", "1kb")
-        jobs.settle_deadline(job_id)
+        jobs.expire_if_due(job_id)
         assert read_report(jobs, job_id).state_reason.code == "store_full"
 
 

@@ -11,9 +11,9 @@ from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import Control
 from worker.core.skipped import SkippedLine
 from worker.store import keys
-from worker.store.claims import ClaimStore, End
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import PURGED_AT_ONCE, JobStore, purge_args
-from worker.store.steps import Code, Step
+from worker.store.steps import Code, Script
 
 
 def left(client: redis.Redis) -> set[str]:
@@ -34,7 +34,7 @@ async def completed(jobs: JobStore, claims: ClaimStore, parent: str | None = Non
     await commit(claims, claim, 1, whole, mark=15)
     rest = [settled(at, "A" * min(15, ids - at)) for at in range(15, ids, 15)]
     rest.append(settled(14, "F", attempts=2))
-    await commit(claims, claim, 2, rest, mark=ids, end=End.RELEASE)
+    await commit(claims, claim, 2, rest, mark=ids, end=ClaimEnd.RELEASE)
     assert state(jobs, job_id) == "completed"
     return job_id
 
@@ -44,7 +44,7 @@ async def test_a_purge_leaves_no_key_behind(jobs: JobStore, claims: ClaimStore, 
         "job", {"org_id": ORG, "request_id": "k"}, request_id="k", fingerprint="f", fresh=False
     )
     assert made
-    jobs.launch(job_id, {}, total=0, slices=0, deadline=None)
+    jobs.start_job(job_id, {}, total=0, slices=0, deadline=None)
     other = await completed(jobs, claims)
     child = await completed(jobs, claims, other)
     assert jobs.family(other) == [child]
@@ -64,7 +64,7 @@ async def test_a_purge_touches_no_other_job(jobs: JobStore, claims: ClaimStore, 
 def test_the_request_id_of_a_later_job_stays(jobs: JobStore, client: redis.Redis) -> None:
     for name in ("one", "two"):
         jobs.create(name, {"org_id": ORG, "request_id": "k"}, request_id="k", fingerprint="f", fresh=True)
-        jobs.launch(name, {}, total=0, slices=0, deadline=None)
+        jobs.start_job(name, {}, total=0, slices=0, deadline=None)
     jobs.purge("one")
     assert (client.get(keys.request("k")) or b"").split()[0] == b"two"
     jobs.purge("two")
@@ -109,7 +109,7 @@ async def test_a_job_is_gone_at_the_first_step_and_anyone_finishes(
 ) -> None:
     job_id = put_job(jobs, 2 * PURGED_AT_ONCE + 1, per_slice=1)
     jobs.control(job_id, Control.CANCEL, code="user", message="", actor="me")
-    begun = jobs._step(Step.PURGE, job_id, purge_args(0))
+    begun = jobs._call(Script.PURGE, job_id, purge_args(0))
     assert begun.code is Code.PURGING
     assert list(jobs.summaries()) == []
     with pytest.raises(NoSuchJobError):

@@ -7,11 +7,11 @@ import redis
 
 from tests.store.conftest import Backend
 from tests.store.steps import ORG, SCOPE, commit, counts, put_job, settled, state, take
-from worker.core.rate.fairness import Standing
+from worker.core.rate.fairness import SliceCounts
 from worker.core.scope import Scope
 from worker.store import keys
-from worker.store.claims import Claim, ClaimStore, End
-from worker.store.jobs import MESSAGE_LOST_MS, WORKERS_WITHIN_MS, JobStore
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
+from worker.store.jobs import REDELIVER_AFTER_MS, WORKERS_WITHIN_MS, JobStore
 from worker.store.steps import Code
 
 OTHER = Scope("https://staging.example")
@@ -26,7 +26,7 @@ def client_of(backend: Backend, claims: ClaimStore) -> redis.asyncio.Redis:
 
 
 async def give_back(claims: ClaimStore, claim: Claim) -> None:
-    await commit(claims, claim, 1, [settled(0, "A")], mark=1, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A")], mark=1, end=ClaimEnd.RELEASE)
 
 
 async def test_the_first_claim_binds_a_job_to_its_api(jobs: JobStore, claims: ClaimStore) -> None:
@@ -67,7 +67,7 @@ async def test_a_message_taken_by_the_wrong_worker_is_sent_again_soon_by_one_tha
     await wrong.claim(job_id, 0, nonce="x", worker="w")
     due = client.zscore(keys.job(job_id, "waiting"), "0")
     assert due is not None
-    assert 0 < due + MESSAGE_LOST_MS - jobs.now_ms() <= 2000
+    assert 0 < due + REDELIVER_AFTER_MS - jobs.now_ms() <= 2000
     # A second copy of the message puts it off no further.
     await wrong.claim(job_id, 0, nonce="y", worker="w")
     assert client.zscore(keys.job(job_id, "waiting"), "0") == due
@@ -96,7 +96,7 @@ async def test_sweeps_of_others_settle_what_is_due_and_tell_nobody_to_work(
     client.zadd(keys.job(job_id, "claimed"), {"0": 1})
     swept = await wrong.sweep(job_id)
     # Nor does it count in how slices are shared between the jobs of that worker.
-    assert (swept.queue, swept.standing) == ([], Standing(0, 0))
+    assert (swept.queue, swept.counts) == ([], SliceCounts(0, 0))
     assert counts(jobs, job_id) == {"ambiguous": 15, "pending": 45}
     assert [ticket.slice_no for ticket in (await claims.sweep(job_id)).queue] == [0]
     client.hset(keys.job(job_id), "deadline_ms", 1)

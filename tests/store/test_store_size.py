@@ -7,7 +7,7 @@ import redis
 from tests.servers import RealServer
 from tests.store.steps import ORG, SCOPE, commit, settled, take
 from worker.core.slices import IDS, Slice
-from worker.store.claims import ClaimStore, End
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.connect import async_client, sync_client
 from worker.store.jobs import JobStore
 
@@ -24,7 +24,7 @@ async def test_guid_like_ids_and_all_their_outcomes_fit_in_30_bytes_each(valkey:
             for number in range(_SLICES)
         ]
         jobs.put_slices("size", parts)
-        jobs.launch("size", {}, total=IDS * _SLICES, slices=_SLICES, deadline=None)
+        jobs.start_job("size", {}, total=IDS * _SLICES, slices=_SLICES, deadline=None)
         own = async_client(url)
         claims = ClaimStore(own, SCOPE)
         for number in range(_SLICES):
@@ -33,7 +33,7 @@ async def test_guid_like_ids_and_all_their_outcomes_fit_in_30_bytes_each(valkey:
                 settled(first, "A" * 14 + ("F" if first % 4 else "A"), why=f"REASON_{first % 3}")
                 for first in range(0, IDS, 15)
             ]
-            await commit(claims, claim, 1, batches, mark=IDS, end=End.RELEASE)
+            await commit(claims, claim, 1, batches, mark=IDS, end=ClaimEnd.RELEASE)
         await own.aclose()
         assert jobs.field("size", "state") == "completed"
         assert _bytes(client, "bulk:{size}:*") / (IDS * _SLICES) <= 30

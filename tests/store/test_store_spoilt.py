@@ -14,18 +14,18 @@ from worker.core.errors import DamagedRecordError
 from worker.metrics.families import families
 from worker.reports.status import read_report
 from worker.store import keys
-from worker.store.claims import ClaimStore, End
-from worker.store.facts import read_facts
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
+from worker.store.metrics_snapshot import read_metrics_snapshot
 from worker.store.steps import Code
 
 GONE = MEMBERS[4].decode()
-SHARED = (keys.UNTOLD, keys.TOTALS, keys.LIVE)
+SHARED = (keys.NOTIFY, keys.TOTALS, keys.LIVE)
 
 
 async def finish(jobs: JobStore, claims: ClaimStore, job_id: str) -> None:
     claim = await take(claims, job_id)
-    done = await commit(claims, claim, 1, [settled(0, "A" * 15)], end=End.RELEASE, requests={"sent": 1})
+    done = await commit(claims, claim, 1, [settled(0, "A" * 15)], end=ClaimEnd.RELEASE, requests={"sent": 1})
     assert done.code is Code.COMMITTED
     assert counts(jobs, job_id) == {"activated": 15}
     assert jobs.read(job_id).fields["state"] == "completed"
@@ -37,7 +37,7 @@ async def test_a_job_goes_on_beside_litter(
     job_id = put_job(jobs, 15)
     litter(client)
     assert set(await claims.live_jobs()) == {job_id, GONE}
-    assert set(jobs.untold(50, 1000)) == {job_id, GONE}
+    assert set(jobs.lease_notifications(50, 1000)) == {job_id, GONE}
     assert [fields["id"] for fields in jobs.summaries()] == [job_id]
     for found in await claims.maybe_rested(0):
         # The litter gives it as many slices as a job can have: fakeredis would take minutes for them.
@@ -116,28 +116,28 @@ def test_the_metrics_answer_and_count_what_was_spoilt(real: redis.Redis) -> None
     spoil_job(real, put_job(jobs, 15), {"org_id": "../../x"})
     real.hset(keys.job(good), "host", HOST)
     real.hset(keys.budget(HOST, ORG), mapping={"rate": "nan", "ceiling": "7"})
-    facts = read_facts(real, ["queue"])
-    names = [sample.name for family in families(facts) for sample in family.samples]
+    snapshot = read_metrics_snapshot(real, ["queue"])
+    names = [sample.name for family in families(snapshot) for sample in family.samples]
     assert "bulk_activate_redis_spoilt" in names
-    assert facts.spoilt[keys.LIVE] == len(MEMBERS) - 1
-    assert facts.spoilt[keys.TOTALS] >= len(MEMBERS)
-    assert facts.spoilt["budget"] == 1
+    assert snapshot.spoilt[keys.LIVE] == len(MEMBERS) - 1
+    assert snapshot.spoilt[keys.TOTALS] >= len(MEMBERS)
+    assert snapshot.spoilt["budget"] == 1
     # Of the ways, two leave what the metrics ask for as it is.
-    assert facts.spoilt["job"] == len(WAYS) - 3 + 1
-    assert facts.jobs["queued"] == 1 + 3
+    assert snapshot.spoilt["job"] == len(WAYS) - 3 + 1
+    assert snapshot.jobs["queued"] == 1 + 3
     whole = (keys.LIVE, keys.SCOPES, keys.TOTALS, keys.WORKERS, "queue")
     for key in whole:
         of_wrong_type(real, key)
-    facts = read_facts(real, ["queue"])
-    assert [facts.spoilt[key] for key in whole] == [1] * len(whole)
+    snapshot = read_metrics_snapshot(real, ["queue"])
+    assert [snapshot.spoilt[key] for key in whole] == [1] * len(whole)
     told = {
         (sample.labels["where"], sample.value)
-        for family in families(facts)
+        for family in families(snapshot)
         for sample in family.samples
         if sample.name == "bulk_activate_redis_spoilt"
     }
     assert {(key, 1.0) for key in whole} <= told
-    assert {where for where, _ in told} >= set(facts.spoilt), "a place that is counted is told"
+    assert {where for where, _ in told} >= set(snapshot.spoilt), "a place that is counted is told"
 
 
 def test_a_job_is_told_of_where_what_workers_serve_is_of_another_type(real: redis.Redis) -> None:

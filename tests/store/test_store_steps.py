@@ -8,7 +8,7 @@ import pytest
 from worker.core.errors import BulkActivateError
 from worker.core.outcome import CODES
 from worker.store import steps
-from worker.store.steps import BudgetStep, Code, ExchangeStep, Step, answer
+from worker.store.steps import BudgetScript, Code, ExchangeScript, Script, read_reply
 
 SHARED = {"prelude.lua", "budget.lua"}
 """What stands before the steps on a job, and before those on a budget."""
@@ -21,7 +21,7 @@ def _texts() -> dict[str, str]:
 
 
 def test_every_file_is_a_step_and_every_step_a_file() -> None:
-    named = {f"{step}.lua" for step in (*Step, *BudgetStep, *ExchangeStep)} | SHARED
+    named = {f"{step}.lua" for step in (*Script, *BudgetScript, *ExchangeScript)} | SHARED
     assert set(_texts()) == named
 
 
@@ -33,7 +33,7 @@ def test_the_codes_that_scripts_return_are_those_that_are_known() -> None:
 
 
 def test_the_counters_of_the_scripts_are_the_outcomes_of_the_core() -> None:
-    table = dict(re.findall(r"\['(.)'\] = 'n_(\w+)'", steps.text(Step.COMMIT)))
+    table = dict(re.findall(r"\['(.)'\] = 'n_(\w+)'", steps.source(Script.COMMIT)))
     assert table == {code: str(outcome) for outcome, code in CODES.items()}
 
 
@@ -48,4 +48,4 @@ def test_every_step_opens_with_its_contract() -> None:
 @pytest.mark.parametrize("raw", [None, [], [b"NEVER"], [1], b"x"])
 def test_an_answer_that_no_script_gives_is_an_error(raw: object) -> None:
     with pytest.raises(BulkActivateError, match="never should"):
-        answer(raw)
+        read_reply(raw)

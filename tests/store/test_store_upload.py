@@ -45,7 +45,7 @@ async def test_an_upload_that_goes_on_is_left_alone(
     silent_for(client, jobs, job_id, ABANDONED_MS - 60_000)
     await claims.sweep(job_id)
     assert state(jobs, job_id) == "preparing"
-    assert jobs.launch(job_id, {}, total=3, slices=2, deadline=None, per_slice=2)
+    assert jobs.start_job(job_id, {}, total=3, slices=2, deadline=None, per_slice=2)
 
 
 async def test_a_submitter_that_wakes_after_its_upload_was_removed_is_told_and_leaves_nothing(

@@ -8,15 +8,15 @@ from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.job import RECORD_VERSION
 from worker.reports.status import read_report
 from worker.store import keys
-from worker.store.claims import ClaimStore, End
+from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
-from worker.store.steps import Code, Step, text
+from worker.store.steps import Code, Script, source
 
 
 def test_a_job_carries_the_version_of_its_record(jobs: JobStore) -> None:
     assert jobs.field(put_job(jobs, 15), "record_version") == RECORD_VERSION
-    assert f"local RECORD_VERSION = '{RECORD_VERSION}'\n" in text(Step.CLAIM)
+    assert f"local RECORD_VERSION = '{RECORD_VERSION}'\n" in source(Script.CLAIM)
 
 
 @pytest.mark.parametrize("version", ["2", "0", "99999999999999999999", "new", ""])
@@ -47,7 +47,7 @@ async def test_a_job_from_before_versions_were_noted_is_worked_on(
     job_id = put_job(jobs, 15)
     client.hdel(keys.job(job_id), "record_version")
     claim = await take(claims, job_id)
-    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15, end=ClaimEnd.RELEASE)
     assert state(jobs, job_id) == "completed"
 
 
@@ -58,9 +58,9 @@ async def test_what_an_older_worker_wrote_last_is_taken_as_it_is(
     """Half of a slice by one that notes no lengths, or not of which claim, nor how many reasons there are."""
     job_id = put_job(jobs, 30)
     old = await take(claims, job_id, nonce="old")
-    await commit(claims, old, 1, [settled(0, "A" * 14 + "F", why="REFUSED")], mark=15, end=End.RELEASE)
+    await commit(claims, old, 1, [settled(0, "A" * 14 + "F", why="REFUSED")], mark=15, end=ClaimEnd.RELEASE)
     client.hdel(keys.of_slice(job_id, "slice", 0), *(("len_of",) if notes else ("len", "len_of")))
     client.hdel(keys.job(job_id), "interned")
     claim = await take(claims, job_id, nonce="new")
-    await commit(claims, claim, 1, [settled(15, "A" * 15)], mark=30, end=End.RELEASE)
+    await commit(claims, claim, 1, [settled(15, "A" * 15)], mark=30, end=ClaimEnd.RELEASE)
     assert (state(jobs, job_id), counts(jobs, job_id)) == ("completed", {"activated": 29, "failed": 1})

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from worker.api.session import post
 from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens, NotOwnerError
-from worker.core.answer import NoReply, Reply, document_of, is_refused_token
+from worker.core.answer import NoReply, Reply, document_of, is_token_rejected
 from worker.core.ids import is_org_id
 from worker.core.known_secrets import KnownSecrets
 
@@ -60,13 +60,13 @@ class ActivationClient:
         reply = await post(self._session, path, _encode({"ids": ids}), headers)
         if isinstance(reply, NoReply):
             return reply
-        if is_refused_token(reply):
+        if is_token_rejected(reply):
             by_api = document_of(reply.body) is not None
-            then = await self._tokens.refused(org_id, token, by_api=by_api)
-            reply = replace(reply, then=then, hint=self._tokens.oddity())
+            token_action = await self._tokens.mark_rejected(org_id, token, by_api=by_api)
+            reply = replace(reply, token_action=token_action, hint=self._tokens.oddity())
         elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
             # Any other answer may come from a gateway, which did not check the token.
-            await self._tokens.accepted(org_id, token)
+            await self._tokens.mark_accepted(org_id, token)
         return reply if _is_never_quoted(reply) else self._without_secrets(org_id, token, ids, reply)
 
     def _without_secrets(self, org_id: str, token: str, ids: tuple[str, ...], reply: Reply) -> Reply:

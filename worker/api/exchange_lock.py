@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 from redis.exceptions import RedisError
 
-from worker.store.exchanges import Ended, ExchangeStore, Kind, Turn
+from worker.store.exchanges import ExchangeKind, ExchangeResult, ExchangeStore, ExchangeTurn
 
 _REDIS_TIMEOUT: Final = 3.0
 """Seconds that Redis has to answer."""
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 class ExchangeLock(Protocol):
     """The lock, and the outcome of the last exchange of each organization."""
 
-    async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeTurn:
         """Acquires or renews the lock. It is held if `pause` and `busy` of the result are 0.
 
         `other_credential`: the credential differs from the refused one, so that refusal does not count.
         """
 
-    async def release(self, org_id: str, ended: Ended) -> None:
+    async def release(self, org_id: str, ended: ExchangeResult) -> None:
         """Releases the lock and records how the exchange ended. Raises nothing."""
 
 
@@ -39,7 +39,7 @@ class _LastExchange:
     """The outcome of the last exchange, and until when (monotonic seconds) it forbids another one."""
 
     until: float = 0.0
-    last: Ended = field(default_factory=Ended)
+    last: ExchangeResult = field(default_factory=ExchangeResult)
 
 
 class LocalExchangeLock:
@@ -49,24 +49,24 @@ class LocalExchangeLock:
         self._now = now
         self._last: dict[str, _LastExchange] = {}
 
-    async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeTurn:
         remembered = self._last.setdefault(org_id, _LastExchange())
         last = remembered.last
-        ignored = other_credential and last.kind is Kind.REFUSED
+        ignored = other_credential and last.kind is ExchangeKind.REFUSED
         pause = 0.0 if ignored else max(0.0, remembered.until - self._now())
-        return Turn(pause, 0.0, last.kind, last.failures, last.tag, last.message)
+        return ExchangeTurn(pause, 0.0, last.kind, last.failures, last.tag, last.message)
 
-    async def release(self, org_id: str, ended: Ended) -> None:
+    async def release(self, org_id: str, ended: ExchangeResult) -> None:
         remembered = self._last.setdefault(org_id, _LastExchange())
         match ended.kind:
-            case Kind.REFUSED | Kind.UNAVAILABLE:
+            case ExchangeKind.REFUSED | ExchangeKind.UNAVAILABLE:
                 remembered.until, remembered.last = self._now() + ended.pause, ended
-            case Kind.GRANTED:
+            case ExchangeKind.GRANTED:
                 remembered.until = 0.0
-                if remembered.last.kind is not Kind.REFUSED:
-                    remembered.last = Ended()
-            case Kind.SERVED:
-                remembered.until, remembered.last = 0.0, Ended()
+                if remembered.last.kind is not ExchangeKind.REFUSED:
+                    remembered.last = ExchangeResult()
+            case ExchangeKind.SERVED:
+                remembered.until, remembered.last = 0.0, ExchangeResult()
 
 
 class SharedExchangeLock:
@@ -80,7 +80,7 @@ class SharedExchangeLock:
         self._uncounted = 0
         """Exchanges made without the lock and not yet counted in Redis."""
 
-    async def acquire(self, org_id: str, *, other_credential: bool) -> Turn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeTurn:
         try:
             async with asyncio.timeout(_REDIS_TIMEOUT):
                 return await self._store.begin(org_id, mended=other_credential)
@@ -92,7 +92,7 @@ class SharedExchangeLock:
                 log.warning("token exchange without a turn: Redis is away", problem=type(error).__name__)
             return turn
 
-    async def release(self, org_id: str, ended: Ended) -> None:
+    async def release(self, org_id: str, ended: ExchangeResult) -> None:
         await self._local.release(org_id, ended)
         self._unlocked_orgs.discard(org_id)
         uncounted = self._uncounted

@@ -30,7 +30,7 @@ from worker.core.known_secrets import KnownSecrets
 from worker.core.redact import redact
 from worker.core.retry_after import their_now
 from worker.core.token_text import oddity
-from worker.store.exchanges import TURN_SECONDS, Ended, Kind, Turn
+from worker.store.exchanges import TURN_SECONDS, ExchangeKind, ExchangeResult, ExchangeTurn
 
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -74,7 +74,7 @@ class TokenExchange:
         """
         turn = await self._acquire(org_id, api_token)
         asked_at = self._now()
-        ended = Ended()
+        ended = ExchangeResult()
         renewal = asyncio.create_task(self._renew_lock(org_id))
         try:
             verdict = await self._exchange_twice(api_token)
@@ -84,8 +84,8 @@ class TokenExchange:
             await asyncio.gather(renewal, return_exceptions=True)
             await self._lock.release(org_id, ended)
         if not isinstance(verdict, Granted):
-            raise self._error(Turn(ended.pause, kind=ended.kind, message=ended.message), waited=True)
-        if turn.kind == Kind.REFUSED:
+            raise self._error(ExchangeTurn(ended.pause, kind=ended.kind, message=ended.message), waited=True)
+        if turn.kind == ExchangeKind.REFUSED:
             self._recovering.add(org_id)
         return verdict, asked_at
 
@@ -93,7 +93,7 @@ class TokenExchange:
         """Records that a request with the organization's token was accepted; clears earlier refusals."""
         if org_id in self._recovering:
             self._recovering.discard(org_id)
-            await self._lock.release(org_id, Ended(Kind.SERVED))
+            await self._lock.release(org_id, ExchangeResult(ExchangeKind.SERVED))
 
     async def record_refused_tokens(self, org_id: str, api_token: SecretStr) -> None:
         """Records that access tokens granted for `api_token` have all been refused for a minute."""
@@ -101,13 +101,13 @@ class TokenExchange:
         verdict = Refused("HTTP 401 to its access tokens")
         await self._lock.release(org_id, await self._ending(verdict, turn, api_token))
 
-    async def _acquire(self, org_id: str, api_token: SecretStr) -> Turn:
+    async def _acquire(self, org_id: str, api_token: SecretStr) -> ExchangeTurn:
         """Waits for the lock. Raises as `grant` does if the wait would be too long."""
         other_credential = waited = False
         ends = asyncio.get_running_loop().time() + _MAX_WAIT
         while True:
             turn = await self._lock.acquire(org_id, other_credential=other_credential)
-            if turn.pause and turn.kind == Kind.REFUSED and not other_credential:
+            if turn.pause and turn.kind == ExchangeKind.REFUSED and not other_credential:
                 other_credential = turn.tag != await _tag(api_token)
                 if other_credential:
                     continue
@@ -120,18 +120,18 @@ class TokenExchange:
             waited = True
             await asyncio.sleep(min(turn.busy, _POLL * (1 + random.random())))
 
-    def _error(self, turn: Turn, *, waited: bool) -> Exception:
+    def _error(self, turn: ExchangeTurn, *, waited: bool) -> Exception:
         """The exception for an exchange that another worker made and that failed.
 
         `waited`: the caller waited for that exchange, so a refusal is its own answer.
         """
         message = redact(turn.message)  # Others may have written it.
         when = time.strftime("%H:%M:%S", time.gmtime(self._wall() + turn.pause))
-        if turn.kind == Kind.REFUSED and waited:
+        if turn.kind == ExchangeKind.REFUSED and waited:
             return CredentialRejectedError(f"{message}: {_CURE}")
         if turn.pause <= _SHORT_PAUSE:
             return TokenUnavailableError(message)
-        if turn.kind == Kind.REFUSED:
+        if turn.kind == ExchangeKind.REFUSED:
             return CredentialRejectedError(f"{message}; not asked about again before {when} UTC: {_CURE}")
         return TokenUnavailableError(f"{message}; asked again at {when} UTC")
 
@@ -142,12 +142,12 @@ class TokenExchange:
             await self._lock.acquire(org_id, other_credential=True)
 
     async def _ending(
-        self, verdict: Granted | Refused | Unavailable, turn: Turn, api_token: SecretStr
-    ) -> Ended:
+        self, verdict: Granted | Refused | Unavailable, turn: ExchangeTurn, api_token: SecretStr
+    ) -> ExchangeResult:
         if isinstance(verdict, Granted):
-            return Ended(Kind.GRANTED)
+            return ExchangeResult(ExchangeKind.GRANTED)
         refused = isinstance(verdict, Refused)
-        kind = Kind.REFUSED if refused else Kind.UNAVAILABLE
+        kind = ExchangeKind.REFUSED if refused else ExchangeKind.UNAVAILABLE
         failures = turn.failures + 1 if turn.kind == kind else 1
         peculiarity = oddity(api_token.get_secret_value())
         message = (
@@ -155,7 +155,7 @@ class TokenExchange:
         )
         message += f"; {peculiarity}" if refused and peculiarity else ""
         tag = await _tag(api_token) if refused else ""
-        return Ended(kind, pause(verdict, failures, random.random()), failures, tag, message)
+        return ExchangeResult(kind, pause(verdict, failures, random.random()), failures, tag, message)
 
     async def _exchange_twice(self, api_token: SecretStr) -> Granted | Refused | Unavailable:
         # Even a healthy service was seen to refuse now and then: a refusal is tried once more.

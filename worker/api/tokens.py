@@ -18,7 +18,7 @@ from worker.api.token_exchange import TokenExchange, TokenUnavailableError
 from worker.core.lifetime import renew_after
 from worker.core.ownership import objection
 from worker.core.token_text import access_oddity
-from worker.core.trust import Then, Trust
+from worker.core.trust import TokenAction, TokenTrust
 from worker.settings import Settings
 
 _MAX_WAIT: Final = 8.0
@@ -38,7 +38,7 @@ class NotOwnerError(Exception):
 class _Entry:
     """The token of one organization. The lock makes one request fetch a new token for all."""
 
-    trust: Trust
+    trust: TokenTrust
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: SecretStr | None = None
     api_token: SecretStr | None = None
@@ -65,7 +65,7 @@ class _Entry:
         self.token = token
         self.secrets = tuple(secret.get_secret_value().encode() for secret in given)
         self.objection = objection(token.get_secret_value(), org_id)
-        self.trust.got(now)
+        self.trust.record_grant(now)
         self.notify()
 
     def notify(self) -> None:
@@ -96,8 +96,8 @@ class AccessTokens:
         """
         while True:
             token = await self.ready(org_id)
-            if not self._entries[org_id].trust.wait(self._now()):
-                self._entries[org_id].trust.sent(self._now())
+            if not self._entries[org_id].trust.seconds_to_wait(self._now()):
+                self._entries[org_id].trust.record_sent(self._now())
                 return token
 
     async def ready(self, org_id: str) -> str:
@@ -109,7 +109,7 @@ class AccessTokens:
         entry = self._entries[org_id]
         if entry.objection is not None:
             raise NotOwnerError(entry.objection)
-        if entry.trust.wait(self._now()):
+        if entry.trust.seconds_to_wait(self._now()):
             await self._wait_for_trial(entry)
             token = await self.current(org_id)
         return token
@@ -121,16 +121,16 @@ class AccessTokens:
         lifetime is shorter than that wait would never be used.
         """
         entry, now = self._entries.get(org_id), self._now()
-        if entry is None or entry.token is None or entry.trust.wait(now):
+        if entry is None or entry.token is None or entry.trust.seconds_to_wait(now):
             return False
         return entry.is_good(now) or not entry.lock.locked()
 
     def take(self, org_id: str) -> str | None:
         """The access token for a request that is sent at once; None if `get` would have to wait."""
         entry, now = self._entries.get(org_id), self._now()
-        if entry is None or entry.token is None or not entry.is_good(now) or entry.trust.wait(now):
+        if entry is None or entry.token is None or not entry.is_good(now) or entry.trust.seconds_to_wait(now):
             return None
-        entry.trust.sent(now)
+        entry.trust.record_sent(now)
         return entry.token.get_secret_value()
 
     async def current(self, org_id: str) -> str:
@@ -139,7 +139,7 @@ class AccessTokens:
         Raises `CredentialRejectedError` or `TokenUnavailableError`.
         """
         given = self._settings.access_token
-        entry = self._entries.setdefault(org_id, _Entry(Trust(renewable=given is None)))
+        entry = self._entries.setdefault(org_id, _Entry(TokenTrust(renewable=given is None)))
         if given is not None:
             if entry.token is None:
                 entry.store(org_id, given, self._now())
@@ -156,7 +156,7 @@ class AccessTokens:
         assert entry.token is not None
         return entry.token.get_secret_value()
 
-    async def refused(self, org_id: str, token: str, *, by_api: bool = True) -> Then:
+    async def mark_rejected(self, org_id: str, token: str, *, by_api: bool = True) -> TokenAction:
         """Records a 401 to a request with `token`, from the API or (not `by_api`) a gateway. Returns what to
         do.
 
@@ -165,23 +165,23 @@ class AccessTokens:
         """
         entry = self._entries.get(org_id)
         if entry is None or not entry.is_present(token):
-            return Then.RENEW
-        then = entry.trust.refused(self._now(), random.random(), by_api=by_api)
-        if then is not Then.AGAIN:
+            return TokenAction.RENEW
+        token_action = entry.trust.mark_rejected(self._now(), random.random(), by_api=by_api)
+        if token_action is not TokenAction.REPEAT:
             entry.token = None
             entry.notify()
-        if then is Then.GIVE_UP and entry.api_token is not None:
+        if token_action is TokenAction.GIVE_UP and entry.api_token is not None:
             await self._exchange.record_refused_tokens(org_id, entry.api_token)
-        return then
+        return token_action
 
-    async def accepted(self, org_id: str, token: str) -> None:
+    async def mark_accepted(self, org_id: str, token: str) -> None:
         """Records that the API accepted a request with `token`."""
         entry = self._entries.get(org_id)
         if entry is None or not entry.is_present(token):
             return
         if not entry.trust.proven:
             await self._exchange.confirm(org_id)
-        entry.trust.accepted()
+        entry.trust.mark_accepted()
         entry.notify()
 
     def secrets(self, org_id: str) -> Sequence[bytes]:
@@ -219,7 +219,7 @@ class AccessTokens:
         """Waits for a trial: after a refusal, requests are sent one at a time until one is accepted."""
         try:
             async with asyncio.timeout(_MAX_WAIT):
-                while wait := entry.trust.wait(self._now()):
+                while wait := entry.trust.seconds_to_wait(self._now()):
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(entry.changed.wait(), wait)
         except TimeoutError:

@@ -59,7 +59,7 @@ from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled, reconcile
 from worker.core.redact import redact
 from worker.core.retry_after import retry_after
-from worker.core.trust import Then
+from worker.core.trust import TokenAction
 
 MAX_BODY: Final = 1 << 20
 """Bytes. No honest answer about 15 ids comes near; the rest of a longer one is not read."""
@@ -77,7 +77,7 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
-    then: Then = Then.RENEW
+    token_action: TokenAction = TokenAction.RENEW
     """What is to be done about the access token of this request, where that was refused."""
     hint: str = ""
     """What is odd about that token."""
@@ -101,7 +101,7 @@ class Throttled:
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
     reason: Reason
-    then: Then = Then.RENEW
+    token_action: TokenAction = TokenAction.RENEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +162,20 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
         return Faulty(reason) if reply.sent else Unreached(reason)
     if reply.status != HTTPStatus.OK:
         document = read_object(reply.body, _content_type(reply))
-        return _refused(reply, reply.status, document, now)
+        return _classify_status(reply, reply.status, document, now)
     read = reconcile(reply.body, sent, _content_type(reply))
     if isinstance(read, Reconciled):
         return read
     if read is not None and (named := status_named(read)) is not None:
-        return _refused(reply, named, read, now)
+        return _classify_status(reply, named, read, now)
     text = "The answer was no JSON object with the lists expected."
     return Faulty(Reason("UNREADABLE_ANSWER", f"{text} {_message(read)}".strip(), reply.status))
 
 
-def _refused(reply: Reply, status: int, document: Document | None, now: float) -> Verdict:
+def _classify_status(reply: Reply, status: int, document: Document | None, now: float) -> Verdict:
     """The meaning of `status`, which is not 200; `document` is None where the body is no JSON object."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(_asked(reply.headers, now))
+        return Throttled(_requested_hold(reply.headers, now))
     refuses = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     if status in _NEVER_THE_API or (refuses and document is None):
         return Intercepted(
@@ -184,7 +184,7 @@ def _refused(reply: Reply, status: int, document: Document | None, now: float) -
     reason = Reason(f"HTTP_{status}", _message(document), status)
     if status == HTTPStatus.UNAUTHORIZED:
         hinted = "; ".join(filter(None, (reason.message, reply.hint)))
-        return Unauthorized(Reason(reason.name, hinted, status), reply.then)
+        return Unauthorized(Reason(reason.name, hinted, status), reply.token_action)
     if status in _JOB_FAULTS:
         return JobFault(_JOB_FAULTS[status], reason)
     if refuses:
@@ -192,7 +192,7 @@ def _refused(reply: Reply, status: int, document: Document | None, now: float) -
     return Faulty(reason, retry_after(reply.headers.get("Retry-After"), now))
 
 
-def is_refused_token(reply: Reply) -> bool:
+def is_token_rejected(reply: Reply) -> bool:
     """Whether the access token was refused, be it by an error document in a 200."""
     if reply.status != HTTPStatus.OK:
         return reply.status == HTTPStatus.UNAUTHORIZED
@@ -207,7 +207,7 @@ def is_refused_token(reply: Reply) -> bool:
     )
 
 
-def _asked(headers: Mapping[str, str], now: float) -> float | None:
+def _requested_hold(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds of silence that a 429 asks for: by `Retry-After`, else until a quota that is used up is new."""
     asked = retry_after(headers.get("Retry-After"), now)
     if asked is None and (quota := quota_of(headers, now)) is not None and quota.remaining < 1:

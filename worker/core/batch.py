@@ -1,6 +1,7 @@
 """The ids of one request, with what is known of each of them from earlier requests."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -12,8 +13,20 @@ MAX_BATCH: Final = 15
 """Ids in a request: the API's documented limit."""
 
 
+class RequestKind(StrEnum):
+    """Why the next request of a batch is made; all but the first are counters of the report (`requests`)."""
+
+    FIRST = "first"
+    RETRIED = "retried"
+    """A repetition after an answer that was lost or bad."""
+    PROBES = "probes"
+    """Made only to find the id at fault for a refused request."""
+    REPLAYED = "replayed"
+    """A repetition after a 401."""
+
+
 class Batch(msgspec.Struct, frozen=True):
-    """Up to `MAX_BATCH` ids to be sent together. The first four run in step."""
+    """Up to `MAX_BATCH` ids to be sent together. The first four fields run in step."""
 
     ids: tuple[str, ...]
     indices: tuple[int, ...]
@@ -30,7 +43,7 @@ class Batch(msgspec.Struct, frozen=True):
     """409s that were taken for a twin of ours in flight; charged to nobody."""
     errors: int = 0
     """5xx and unreadable answers that these ids met together, and that were no outage's."""
-    unexplained: int = 0
+    unattributed_errors: int = 0
     """Such that may be an outage's."""
     intercepted: int = 0
     """Answers of something else than the API that these ids met while others were served."""
@@ -38,17 +51,19 @@ class Batch(msgspec.Struct, frozen=True):
     """403s and 404s that were not believed to be the job's."""
     refusals: int = 0
     """Times that an id was refused alone which an earlier request may have activated."""
-    owed: tuple[int, ...] = ()
+    pending_charges: tuple[int, ...] = ()
     """Failures not charged yet, by their number: charged once it is known that the API was not away."""
-    suspected: tuple[int, ...] = ()
+    pending_errors: tuple[int, ...] = ()
     """Bad answers of which it is not known yet whether one of these ids is at fault, by their number."""
-    witnessed: int | None = None
+    successes_at_failure: int | None = None
     """Good answers that the API had given when these ids last met a failure; None before."""
-    served: bool = False
+    others_succeeded: bool = False
     """The API has answered others well after a failure of these ids."""
-    probe: bool = False
+    split_probe: bool = False
     """The request is made only because another was refused."""
-    apart: bool = False
+    kind: RequestKind = RequestKind.FIRST
+    """Of the next request."""
+    isolated: bool = False
     """Taken out of a refused request: one of these may spoil whatever it is sent with."""
 
     def __post_init__(self) -> None:
@@ -56,55 +71,55 @@ class Batch(msgspec.Struct, frozen=True):
         assert len(self.ids) == len(self.indices) == len(self.ambiguous) == len(self.attempts)
 
     @property
-    def is_free(self) -> bool:
+    def is_uncharged_probe(self) -> bool:
         """Whether a failure of its next request is charged to nobody: made by a split, for several ids."""
-        return self.probe and len(self.ids) > 1
+        return self.split_probe and len(self.ids) > 1
 
-    def charged(self, times: int = 1) -> "Batch":
+    def with_charges(self, times: int = 1) -> "Batch":
         """So many requests counted against each id, which ends every row of what is charged to nobody."""
         attempts = tuple([attempts + times for attempts in self.attempts])
         return replace(self, attempts=attempts, unreached=0, renewals=0)
 
-    def unreached_once(self) -> "Batch":
+    def with_unreached(self) -> "Batch":
         return replace(self, unreached=self.unreached + 1)
 
-    def renewed(self) -> "Batch":
+    def with_renewal(self) -> "Batch":
         return replace(self, renewals=self.renewals + 1)
 
-    def conflicted(self) -> "Batch":
-        return replace(self, conflicts=self.conflicts + 1, unreached=0, renewals=0, probe=False)
+    def with_conflict(self) -> "Batch":
+        return replace(self, conflicts=self.conflicts + 1, unreached=0, renewals=0, split_probe=False)
 
-    def met_error(self, *, blamed: bool) -> "Batch":
-        if blamed:
+    def with_error(self, *, ids_at_fault: bool) -> "Batch":
+        if ids_at_fault:
             return replace(self, errors=self.errors + 1)
-        return replace(self, unexplained=self.unexplained + 1)
+        return replace(self, unattributed_errors=self.unattributed_errors + 1)
 
-    def intercepted_once(self, *, blamed: bool) -> "Batch":
-        return replace(self, unreached=self.unreached + 1, intercepted=self.intercepted + blamed)
+    def with_interception(self, *, ids_at_fault: bool) -> "Batch":
+        return replace(self, unreached=self.unreached + 1, intercepted=self.intercepted + ids_at_fault)
 
-    def forbidden_once(self) -> "Batch":
+    def with_forbidden(self) -> "Batch":
         return replace(self, forbidden=self.forbidden + 1)
 
-    def refused(self) -> "Batch":
+    def with_refusal(self) -> "Batch":
         return replace(self, refusals=self.refusals + 1)
 
-    def lost(self) -> "Batch":
+    def as_ambiguous(self) -> "Batch":
         """The same ids, each now known to have been sent without an answer."""
         return replace(self, ambiguous=(True,) * len(self.ids), unreached=0, renewals=0)
 
-    def part(self, places: Sequence[int]) -> "Batch":
-        """The ids at `places`, with all that is known of them."""
+    def part(self, positions: Sequence[int]) -> "Batch":
+        """The ids at `positions`, with all that is known of them."""
         return replace(
             self,
-            ids=tuple(self.ids[place] for place in places),
-            indices=tuple(self.indices[place] for place in places),
-            ambiguous=tuple(self.ambiguous[place] for place in places),
-            attempts=tuple(self.attempts[place] for place in places),
+            ids=tuple(self.ids[position] for position in positions),
+            indices=tuple(self.indices[position] for position in positions),
+            ambiguous=tuple(self.ambiguous[position] for position in positions),
+            attempts=tuple(self.attempts[position] for position in positions),
         )
 
-    def cleared(self, places: Sequence[int]) -> "Batch":
-        """The ids at `places`, which an answer proved to spoil nothing: what they met together is past."""
-        part = self.part(places)
+    def cleared(self, positions: Sequence[int]) -> "Batch":
+        """The ids at `positions`, which an answer proved to spoil nothing: what they met together is past."""
+        part = self.part(positions)
         return Batch(part.ids, part.indices, part.ambiguous, part.attempts)
 
     def halves(self) -> tuple["Batch", "Batch"]:
@@ -112,7 +127,7 @@ class Batch(msgspec.Struct, frozen=True):
         return self.part(range(middle)), self.part(range(middle, len(self.ids)))
 
     def singles(self) -> list["Batch"]:
-        return [self.part([place]) for place in range(len(self.ids))]
+        return [self.part([position]) for position in range(len(self.ids))]
 
 
 class Settlement(msgspec.Struct, frozen=True):

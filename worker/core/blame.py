@@ -25,18 +25,18 @@ from worker.core.answer import Faulty, Intercepted, Unreached, Verdict
 from worker.core.batch import Batch
 from worker.core.breaker import Breaker
 
-SCOUTED_FROM: Final = 2
+SCOUT_AFTER: Final = 2
 """Failures that nothing explains, from which on a request's ids are sent one by one."""
 
 _ANSWERED: Final = frozenset({"ANSWER_TOO_LARGE", "BAD_ANSWER"})
 """Faults without a status that are an answer all the same, and so may be the doing of what was sent."""
 
 
-class Noted(NamedTuple):
+class Attribution(NamedTuple):
     batch: Batch
-    owed: int | None
+    failure_number: int | None
     """The number of the failure, where it is to be charged to the ids if it was no outage's."""
-    blamed: bool
+    ids_at_fault: bool
     """It is known to be the fault of the ids."""
 
 
@@ -45,65 +45,75 @@ def is_answer(verdict: Faulty | Intercepted) -> bool:
     return bool(verdict.reason.status) or verdict.reason.name in _ANSWERED
 
 
-def noted(breaker: Breaker, verdict: Verdict, batch: Batch, now: float, *, probe: bool) -> Noted:
+def attribute(
+    breaker: Breaker, verdict: Verdict, batch: Batch, now: float, *, breaker_probe: bool
+) -> Attribution:
     """What `breaker` learns from the answer to `batch`, and what is known then of whose fault it was."""
     if not isinstance(verdict, Faulty | Intercepted | Unreached):
-        breaker.success(now)
-        return Noted(batch, None, blamed=False)
+        breaker.record_success(now)
+        return Attribution(batch, None, ids_at_fault=False)
     answer = not isinstance(verdict, Unreached) and is_answer(verdict)
-    since = breaker.answered_since(batch.witnessed)
-    served = batch.served or since
+    since = breaker.has_succeeded_since(batch.successes_at_failure)
+    others_succeeded = batch.others_succeeded or since
     known_bad = len(batch.ids) == 1 and batch.errors > 0
     # Silence too, once patience is over: a job whose last ids are never answered has to end.
-    explained = served and ((answer and known_bad) or breaker.is_patience_over(now))
+    ids_at_fault = others_succeeded and ((answer and known_bad) or breaker.is_silent_too_long(now))
     asked = verdict.asked if isinstance(verdict, Faulty) else None
-    number = breaker.failure(now, _problem(verdict), probe=probe, explained=explained, asked=asked)
+    number = breaker.record_failure(
+        now, _problem(verdict), breaker_probe=breaker_probe, ids_at_fault=ids_at_fault, asked=asked
+    )
     if answer:
-        batch = replace(batch, witnessed=breaker.successes, served=served)
+        batch = replace(batch, successes_at_failure=breaker.successes, others_succeeded=others_succeeded)
     if isinstance(verdict, Faulty):
-        return Noted(batch, number, blamed=explained and breaker.guilty(number) is True)
-    return Noted(batch, None, blamed=since)
+        return Attribution(batch, number, ids_at_fault=ids_at_fault and breaker.is_chargeable(number) is True)
+    return Attribution(batch, None, ids_at_fault=since)
 
 
-def owing(batch: Batch, verdict: Verdict, number: int) -> Batch:
+def with_pending_charge(batch: Batch, verdict: Verdict, number: int) -> Batch:
     """The batch, of whose failure `number` it is to be found out whose it was."""
     if isinstance(verdict, Faulty) and is_answer(verdict):
-        return replace(batch, suspected=(*batch.suspected, number))
-    return replace(batch, owed=(*batch.owed, number))
+        return replace(batch, pending_errors=(*batch.pending_errors, number))
+    return replace(batch, pending_charges=(*batch.pending_charges, number))
 
 
-def settled(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
+def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
     """The batch with its failures charged or forgiven, as far as that is known; how much was charged.
 
     A bad answer to several ids is charged to none: it says that one of them is to be found.
     """
-    if not batch.owed and not batch.suspected:
+    if not batch.pending_charges and not batch.pending_errors:
         return batch, 0
-    lost, owed = _judged(breaker, batch.owed)
-    bad, suspected = _judged(breaker, batch.suspected)
-    if (owed, suspected) == (batch.owed, batch.suspected):
+    lost, pending_charges = _judge(breaker, batch.pending_charges)
+    bad, pending_errors = _judge(breaker, batch.pending_errors)
+    if (pending_charges, pending_errors) == (batch.pending_charges, batch.pending_errors):
         return batch, 0
-    batch = replace(batch, owed=owed, suspected=suspected, served=True, errors=batch.errors + bad)
+    batch = replace(
+        batch,
+        pending_charges=pending_charges,
+        pending_errors=pending_errors,
+        others_succeeded=True,
+        errors=batch.errors + bad,
+    )
     alone = len(batch.ids) == 1
     charged = lost + bad if alone else lost
     return replace(
-        batch.charged(charged) if charged else batch, apart=batch.apart or (alone and bad > 0)
+        batch.with_charges(charged) if charged else batch, isolated=batch.isolated or (alone and bad > 0)
     ), charged
 
 
-def _judged(breaker: Breaker, numbers: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+def _judge(breaker: Breaker, numbers: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """How many of these failures were the ids' own, and which are not known yet."""
-    known = {number: breaker.guilty(number) for number in numbers}
+    known = {number: breaker.is_chargeable(number) for number in numbers}
     own = sum(verdict is True for verdict in known.values())
     return own, tuple(number for number, verdict in known.items() if verdict is None)
 
 
-def is_to_be_scouted(breaker: Breaker, batch: Batch) -> bool:
+def needs_scout(breaker: Breaker, batch: Batch) -> bool:
     """Whether one of these ids alone is to find out whether it is them or the API."""
     return (
         len(batch.ids) > 1
-        and batch.unexplained >= SCOUTED_FROM
-        and not breaker.answered_since(batch.witnessed)
+        and batch.unattributed_errors >= SCOUT_AFTER
+        and not breaker.has_succeeded_since(batch.successes_at_failure)
     )
 
 

@@ -35,7 +35,7 @@ FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 15.0
 """Seconds between two probes; doubles from `FIRST_WAIT`."""
 
-PATIENCE: Final = 3600.0
+LONGEST_SILENCE: Final = 3600.0
 """Seconds without one good answer after which what is left to send is taken for the cause itself, if the API
 has answered others well after a failure of it. Long: an outage is to cost no id an attempt."""
 
@@ -43,7 +43,7 @@ _REMEMBERED: Final = 64
 """Outages back that a failure is still charged to nobody for."""
 
 
-class Phase(Enum):
+class BreakerState(Enum):
     CLOSED = auto()
     OPEN = auto()
     HALF_OPEN = auto()
@@ -58,7 +58,7 @@ def is_away(verdict: Verdict) -> bool:
 class Breaker:
     """One per API host and process. Failures are numbered; by its number one can ask later what it was."""
 
-    phase: Phase = Phase.CLOSED
+    state: BreakerState = BreakerState.CLOSED
     problem: str = ""
     """What the last failure was."""
     successes: int = 0
@@ -77,70 +77,72 @@ class Breaker:
 
     def admits(self, now: float) -> bool:
         """Whether a request may go out. In HALF_OPEN after this: it is the probe."""
-        if self.phase is Phase.OPEN and now >= self._until:
-            self.phase = Phase.HALF_OPEN
+        if self.state is BreakerState.OPEN and now >= self._until:
+            self.state = BreakerState.HALF_OPEN
             return True
-        return self.phase is Phase.CLOSED
+        return self.state is BreakerState.CLOSED
 
     def wait(self, now: float) -> float:
         """Seconds until `admits` may say something else of its own."""
-        return max(0.0, self._until - now) if self.phase is Phase.OPEN else LONGEST_WAIT
+        return max(0.0, self._until - now) if self.state is BreakerState.OPEN else LONGEST_WAIT
 
-    def success(self, now: float) -> None:
+    def record_success(self, now: float) -> None:
         self._close()
         self.successes += 1
         self._last_success = now
 
-    def failure(
-        self, now: float, problem: str, *, probe: bool, explained: bool, asked: float | None = None
+    def record_failure(
+        self, now: float, problem: str, *, breaker_probe: bool, ids_at_fault: bool, asked: float | None = None
     ) -> int:
-        """The number of this failure. `explained`: its ids, rather than the API, are the cause; `asked`:
+        """The number of this failure. `ids_at_fault`: its ids, rather than the API, are the cause; `asked`:
         seconds that the answer asks to be left alone.
         """
-        if explained and probe and self.is_patience_over(now):
+        if ids_at_fault and breaker_probe and self.is_silent_too_long(now):
             # Nothing but what fails by itself is left that could find out whether the API is back.
             self._close()
         self._failures += 1
         self.problem = problem
-        if explained and self._run and self.phase is Phase.CLOSED and now - self._run_last > STALE:
+        if ids_at_fault and self._run and self.state is BreakerState.CLOSED and now - self._run_last > STALE:
             # Neither a good answer nor a further failure came: what was owed for the run is forgiven.
             self._outages = [*self._outages, range(self._run_first, self._failures)][-_REMEMBERED:]
             self._run = 0
-        if explained and not self._run:
+        if ids_at_fault and not self._run:
             self._run_first = self._failures + 1
-        elif not explained:
+        elif not ids_at_fault:
             self._run_since = self._run_since if self._run else now
             self._run_last = now
             self._run += 1
-        if (probe and self.phase is Phase.HALF_OPEN) or (self.phase is Phase.CLOSED and self._is_long(now)):
+        if (breaker_probe and self.state is BreakerState.HALF_OPEN) or (
+            self.state is BreakerState.CLOSED and self._is_long(now)
+        ):
             self._open(now)
-        if asked and not explained:
+        if asked and not ids_at_fault:
             self._until = max(self._until, now + asked)
-            self.phase = Phase.OPEN if self.phase is Phase.CLOSED else self.phase
+            self.state = BreakerState.OPEN if self.state is BreakerState.CLOSED else self.state
         return self._failures
 
-    def withdrawn(self, now: float) -> None:
+    def withdraw_probe(self, now: float) -> None:
         """The probe was not sent after all."""
-        self.phase = Phase.OPEN
+        self.state = BreakerState.OPEN
         self._until = now
 
-    def answered_since(self, witnessed: int | None) -> bool:
-        """Whether the API has answered well since it had given `witnessed` good answers."""
-        return witnessed is not None and self.successes > witnessed
+    def has_succeeded_since(self, successes_at_failure: int | None) -> bool:
+        """Whether the API has answered well since it had given `successes_at_failure` good answers."""
+        return successes_at_failure is not None and self.successes > successes_at_failure
 
-    def is_patience_over(self, now: float) -> bool:
-        return self._last_success is not None and now - self._last_success >= PATIENCE
+    def is_silent_too_long(self, now: float) -> bool:
+        return self._last_success is not None and now - self._last_success >= LONGEST_SILENCE
 
-    def guilty(self, number: int) -> bool | None:
+    def is_chargeable(self, number: int) -> bool | None:
         """Whether failure `number` is to be charged: not in an outage; None while that is open."""
         if number < self._run_first:
             return not any(number in outage for outage in self._outages)
-        return None if self.phase is Phase.CLOSED else False
+        return None if self.state is BreakerState.CLOSED else False
 
     def _close(self) -> None:
-        if self.phase is not Phase.CLOSED:
+        if self.state is not BreakerState.CLOSED:
             self._outages = [*self._outages, range(self._run_first, self._failures + 1)][-_REMEMBERED:]
-        self.phase = Phase.CLOSED
+        self.state = BreakerState.CLOSED
         self._run = self._openings = 0
         self._run_first = self._failures + 1
 
@@ -148,6 +150,6 @@ class Breaker:
         return self._run >= MANY or (self._run >= FEW and now - self._run_since >= LONG)
 
     def _open(self, now: float) -> None:
-        self.phase = Phase.OPEN
+        self.state = BreakerState.OPEN
         self._until = now + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._openings, 8))
         self._openings += 1

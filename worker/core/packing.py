@@ -55,7 +55,7 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
 def _is_untouched(entries: Sequence[Entry]) -> bool:
     first = entries[0]
     # Ids of which the record says the same share one entry: comparing them is a look at names.
-    return first.outcome is _PENDING and first.trial is None and entries.count(first) == len(entries)
+    return first.outcome is _PENDING and first.last_attempt is None and entries.count(first) == len(entries)
 
 
 def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
@@ -65,18 +65,20 @@ def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
 
 
 def _batch(ids: Sequence[str], known: Sequence[Entry], indices: Sequence[int], *, suspect: bool) -> Batch:
-    trials = [known[index].trial for index in indices]
+    last_attempts = [known[index].last_attempt for index in indices]
     return Batch(
         tuple([ids[index] for index in indices]),
         tuple(indices),
         (suspect,) * len(indices),
-        tuple([trial.attempts if trial else 0 for trial in trials]),
+        tuple([last_attempt.attempts if last_attempt else 0 for last_attempt in last_attempts]),
     )
 
 
 def joined(pieces: Sequence[Batch]) -> Batch:
     """One batch of all ids in `pieces`, for which nothing is owed. What one met, all are said to have met."""
-    witnessed = [piece.witnessed for piece in pieces if piece.witnessed is not None]
+    successes_at_failure = [
+        piece.successes_at_failure for piece in pieces if piece.successes_at_failure is not None
+    ]
     return replace(
         pieces[0],
         ids=tuple(chain.from_iterable(piece.ids for piece in pieces)),
@@ -84,9 +86,9 @@ def joined(pieces: Sequence[Batch]) -> Batch:
         ambiguous=tuple(chain.from_iterable(piece.ambiguous for piece in pieces)),
         attempts=tuple(chain.from_iterable(piece.attempts for piece in pieces)),
         errors=max(piece.errors for piece in pieces),
-        unexplained=max(piece.unexplained for piece in pieces),
-        witnessed=max(witnessed, default=None),
-        served=all(piece.served for piece in pieces),
+        unattributed_errors=max(piece.unattributed_errors for piece in pieces),
+        successes_at_failure=max(successes_at_failure, default=None),
+        others_succeeded=all(piece.others_succeeded for piece in pieces),
     )
 
 
@@ -99,7 +101,7 @@ def may_be_packed(batch: Batch) -> bool:
     return (
         len(batch.ids) < MAX_BATCH
         and all(batch.ambiguous)
-        and not (batch.apart or batch.owed or batch.suspected or batch.renewals)
+        and not (batch.isolated or batch.pending_charges or batch.pending_errors or batch.renewals)
     )
 
 

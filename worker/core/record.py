@@ -33,7 +33,7 @@ _NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
 # Bound once: a look at an enumeration's class costs more than the comparison.
 
 
-class Trial(msgspec.Struct, frozen=True):
+class LastAttempt(msgspec.Struct, frozen=True):
     """How often, with which HTTP status and when an id or a batch was last settled."""
 
     attempts: int
@@ -72,7 +72,7 @@ class Entry(msgspec.Struct, frozen=True):
     """What the record says of one id."""
 
     outcome: Outcome
-    trial: Trial | None
+    last_attempt: LastAttempt | None
     reason: int | None
     """Number of an interned reason of the job."""
 
@@ -90,21 +90,24 @@ def spans_of(
     An id with a reason stands alone; none of the stretches crosses one of `cuts`.
     """
     reasons = dict(_REASON.iter_unpack(stored.reasons))
-    apart = {index: _trial(*trial) for index, *trial in _EXCEPTION.iter_unpack(stored.exceptions)}
-    batches = [_trial(*trial) for trial in _BATCH.iter_unpack(stored.batches)]
+    apart = {
+        index: _last_attempt(*last_attempt)
+        for index, *last_attempt in _EXCEPTION.iter_unpack(stored.exceptions)
+    }
+    batches = [_last_attempt(*last_attempt) for last_attempt in _BATCH.iter_unpack(stored.batches)]
     batches += [None] * (-(-count // MAX_BATCH) - len(batches))
     codes = _codes(stored.outcomes, count)
-    alone = {index for index in (*reasons, *apart) if index < count}
+    singles = {index for index in (*reasons, *apart) if index < count}
     starts = {*range(0, count, MAX_BATCH), *(found.start() for found in _ALIKE.finditer(codes)), *cuts}
     outcomes = _outcomes(at_rest=at_rest)
-    for start, end in pairwise(sorted(starts | alone | {index + 1 for index in alone} | {count})):
+    for start, end in pairwise(sorted(starts | singles | {index + 1 for index in singles} | {count})):
         outcome = outcomes[codes[start]]
-        trial = batches[start // MAX_BATCH]
+        last_attempt = batches[start // MAX_BATCH]
         if start in apart:
-            trial = _later(apart[start], trial)
+            last_attempt = _later(apart[start], last_attempt)
         if outcome is _PENDING or outcome is _NOT_ATTEMPTED:
-            trial = None
-        yield start, end, Entry(outcome, trial, reasons.get(start))
+            last_attempt = None
+        yield start, end, Entry(outcome, last_attempt, reasons.get(start))
 
 
 def entries_of(stored: Stored, count: int, *, at_rest: bool) -> Iterator[Entry]:
@@ -121,13 +124,13 @@ def _outcomes(*, at_rest: bool) -> dict[str, Outcome]:
     return {code: AT_REST.get(outcome, outcome) if at_rest else outcome for code, outcome in BY_CODE.items()}
 
 
-def _later(apart: Trial | None, whole: Trial | None) -> Trial | None:
+def _later(exception: LastAttempt | None, whole: LastAttempt | None) -> LastAttempt | None:
     """The last trial of an id. Ids sent apart can have come together again."""
-    if apart is None or (whole is not None and whole.settled_ms > apart.settled_ms):
+    if exception is None or (whole is not None and whole.settled_ms > exception.settled_ms):
         return whole
-    return apart
+    return exception
 
 
-def _trial(attempts: int, status: int, high: int, low: int) -> Trial | None:
+def _last_attempt(attempts: int, status: int, high: int, low: int) -> LastAttempt | None:
     """None for the zeros that stand where nothing was written."""
-    return Trial(attempts, status, high << 32 | low) if attempts or status or high or low else None
+    return LastAttempt(attempts, status, high << 32 | low) if attempts or status or high or low else None

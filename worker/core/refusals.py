@@ -7,7 +7,7 @@ node that is behind, and a second one some seconds later, with no good answer be
 from dataclasses import dataclass
 from typing import Final
 
-AGAIN: Final = 3.0
+CONFIRM_AFTER: Final = 3.0
 """Seconds after which a request that was refused so is sent again, and a second refusal counts."""
 
 
@@ -18,18 +18,18 @@ class Refusals:
     accepted: bool = False
     _since: float | None = None
 
-    def accept(self) -> None:
+    def mark_accepted(self) -> None:
         """The API has accepted something of the job, here or elsewhere, at some time."""
         self.accepted = True
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         """The API has just accepted something of the job."""
         self.accepted = True
         self._since = None
 
-    def believed(self, now: float) -> bool:
+    def is_confirmed(self, now: float) -> bool:
         if not self.accepted:
             return True
         if self._since is None:
             self._since = now
-        return now - self._since >= AGAIN
+        return now - self._since >= CONFIRM_AFTER

@@ -182,11 +182,11 @@ def make_report(
 
 
 def group_failures(
-    reasons: Mapping[int, str], tally: Mapping[int, int], samples: Mapping[int, str]
+    reasons: Mapping[int, str], reason_counts: Mapping[int, int], samples: Mapping[int, str]
 ) -> list[FailureGroup]:
     """The failures by reason and status, most ids first."""
     groups: dict[tuple[str, int], FailureGroup] = {}
-    for number, count in sorted(tally.items(), key=lambda item: (-item[1], item[0])):
+    for number, count in sorted(reason_counts.items(), key=lambda item: (-item[1], item[0])):
         reason = parse_reason(reasons[number])
         ids = samples.get(number, "").split()
         known = groups.get((reason.name, reason.status))

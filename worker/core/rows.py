@@ -10,7 +10,7 @@ import msgspec
 from worker.core.job import AT_REST, State
 from worker.core.outcome import Outcome
 from worker.core.reason import Reason
-from worker.core.record import Stored, Trial, spans_of
+from worker.core.record import LastAttempt, Stored, spans_of
 from worker.core.report import parse_reason, timestamp
 from worker.core.skipped import SkippedLine
 from worker.core.slices import Slice
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
     finished_at: str | None = None
 
 
-class Run(msgspec.Struct, frozen=True):
+class RowSpan(msgspec.Struct, frozen=True):
     """Rows of lines that follow each other, alike but for line and id."""
 
     lines: Sequence[int]
@@ -50,8 +50,8 @@ class Run(msgspec.Struct, frozen=True):
             yield Row(line, token_id, *alike)
 
 
-def alone(row: Row) -> Run:
-    return Run((row.line,), (row.id,), row)
+def single_row(row: Row) -> RowSpan:
+    return RowSpan((row.line,), (row.id,), row)
 
 
 def job_end_reason(fields: Mapping[str, str]) -> Reason:
@@ -60,44 +60,47 @@ def job_end_reason(fields: Mapping[str, str]) -> Reason:
     return Reason(f"JOB_{fields['state'].upper()}", message)
 
 
-def job_runs(
+def row_spans(
     fields: Mapping[str, str],
     reasons: Mapping[int, str],
     slices: Iterable[tuple[Slice, Stored]],
     skipped: Iterable[SkippedLine],
-) -> Iterator[Run]:
+) -> Iterator[RowSpan]:
     """Every line of the input once, in order."""
     known = {number: parse_reason(text) for number, text in reasons.items()}
     # A chain, not a loop: the runs are many, and it hands them on without a frame of its own.
-    ids = chain.from_iterable(_slice_runs(fields, known, part, stored) for part, stored in slices)
-    return merge(ids, map(_skipped, skipped), key=lambda run: run.lines[0])
+    ids = chain.from_iterable(_slice_spans(fields, known, part, stored) for part, stored in slices)
+    return merge(ids, map(_skipped, skipped), key=lambda span: span.lines[0])
 
 
-def rows_of(runs: Iterable[Run]) -> Iterator[Row]:
-    for run in runs:
-        yield from run.rows()
+def rows_of(spans: Iterable[RowSpan]) -> Iterator[Row]:
+    for span in spans:
+        yield from span.rows()
 
 
-def _skipped(line: SkippedLine) -> Run:
-    return alone(Row(line.line, line.token_id, Outcome.SKIPPED, line.reason, line.message))
+def _skipped(line: SkippedLine) -> RowSpan:
+    return single_row(Row(line.line, line.token_id, Outcome.SKIPPED, line.reason, line.message))
 
 
-def _slice_runs(
+def _slice_spans(
     fields: Mapping[str, str], reasons: Mapping[int, Reason], part: Slice, stored: Stored
-) -> Iterator[Run]:
+) -> Iterator[RowSpan]:
     at_rest = State(fields["state"]) in AT_REST
     created_ms = int(fields["created_ms"])
     ended = job_end_reason(fields) if at_rest else None
     ids, lines = part.ids, tuple(part.lines())
     # Where lines do not follow each other, others stand between that may be rows too.
-    cuts = accumulate(count for _, count in part.runs)
-    told: Trial | None = None
+    cuts = accumulate(count for _, count in part.line_ranges)
+    shown: LastAttempt | None = None
     finished_at: str | None = None
     for start, end, entry in spans_of(stored, len(ids), at_rest=at_rest, cuts=cuts):
-        outcome, trial, number = entry.outcome, entry.trial, entry.reason
-        if trial is not told:
+        outcome, last_attempt, number = entry.outcome, entry.last_attempt, entry.reason
+        if last_attempt is not shown:
             # Most runs of a batch have one trial: its time is put into text once.
-            told, finished_at = trial, timestamp(created_ms + trial.settled_ms) if trial else None
+            shown, finished_at = (
+                last_attempt,
+                timestamp(created_ms + last_attempt.settled_ms) if last_attempt else None,
+            )
         reason = None if number is None else reasons.get(number)
         if reason is None and (outcome is _NOT_ATTEMPTED or outcome is _UNKNOWN):
             reason = ended
@@ -108,8 +111,8 @@ def _slice_runs(
             reason.name if reason else None,
             # A message that names its id is of an id with a reason of its own, and that stands alone.
             reason.text_for(ids[start]) if reason else None,
-            (trial.status or None) if trial else None,
-            trial.attempts if trial else 0,
+            (last_attempt.status or None) if last_attempt else None,
+            last_attempt.attempts if last_attempt else 0,
             finished_at,
         )
-        yield Run(lines[start:end], ids[start:end], like)
+        yield RowSpan(lines[start:end], ids[start:end], like)

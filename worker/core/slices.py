@@ -35,32 +35,32 @@ _MOST_BYTES: Final = IDS * (4 * MAX_ID_LENGTH + 1) + 64 * IDS
 @dataclass(frozen=True, slots=True)
 class Slice:
     ids: tuple[str, ...]
-    runs: tuple[tuple[int, int], ...]
+    line_ranges: tuple[tuple[int, int], ...]
     """(first line, count): the ids' lines in the input, as runs of consecutive lines."""
 
     def lines(self) -> Iterator[int]:
-        return chain.from_iterable(range(first, first + count) for first, count in self.runs)
+        return chain.from_iterable(range(first, first + count) for first, count in self.line_ranges)
 
 
-def runs_of(lines: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def line_ranges_of(lines: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """`lines`, ascending, as runs of consecutive numbers."""
     if lines and lines[-1] - lines[0] == len(lines) - 1:
         return ((lines[0], len(lines)),)
-    runs: list[tuple[int, int]] = []
+    line_ranges: list[tuple[int, int]] = []
     first = previous = None
     for line in lines:
         if first is None or previous is None or line != previous + 1:
             if first is not None and previous is not None:
-                runs.append((first, previous - first + 1))
+                line_ranges.append((first, previous - first + 1))
             first = line
         previous = line
     if first is not None and previous is not None:
-        runs.append((first, previous - first + 1))
-    return tuple(runs)
+        line_ranges.append((first, previous - first + 1))
+    return tuple(line_ranges)
 
 
 def pack(part: Slice) -> bytes:
-    head = ",".join(f"{first}+{count}" for first, count in part.runs)
+    head = ",".join(f"{first}+{count}" for first, count in part.line_ranges)
     text = "\n".join((head, *part.ids)).encode()
     return _FORMAT + zstandard.ZstdCompressor(level=1).compress(text)
 
@@ -78,21 +78,23 @@ def unpack(blob: bytes, expected: int | None = None) -> Slice:
     """
     try:
         head, *ids = _text(blob).decode().split("\n")
-        runs = tuple((int(first), int(count)) for first, count in _pairs(head))
+        line_ranges = tuple((int(first), int(count)) for first, count in _pairs(head))
     except ValueError as error:
         raise _not_whole("its text cannot be read") from error
-    if any(first < 1 or count < 1 for first, count in runs) or sum(count for _, count in runs) != len(ids):
+    if any(first < 1 or count < 1 for first, count in line_ranges) or sum(
+        count for _, count in line_ranges
+    ) != len(ids):
         raise _not_whole(f"its lines are not those of {len(ids)} ids")
     if expected is not None and len(ids) != expected:
         raise _not_whole(f"it has {len(ids)} ids, and its job says {expected}")
-    return Slice(tuple(ids), runs)
+    return Slice(tuple(ids), line_ranges)
 
 
 def check_ids(part: Slice) -> None:
     """To be asked before ids are sent. Raises `DamagedRecordError` where one of them can be none."""
-    for place, token_id in enumerate(part.ids):
+    for position, token_id in enumerate(part.ids):
         if (why := malformed(token_id)) is not None:
-            raise _not_whole(f"its id {place + 1} is none ({why})")
+            raise _not_whole(f"its id {position + 1} is none ({why})")
 
 
 def _pairs(head: str) -> list[list[str]]:

@@ -42,12 +42,12 @@ class Parts:
     def take(self) -> Batch | None:
         return self.waiting.pop(0) if self.waiting else None
 
-    def scouted(self, part: Batch) -> Batch:
+    def take_scout(self, part: Batch) -> Batch:
         """The first id of `part`, to go alone; the others wait for what becomes of it."""
         self.waiting.insert(0, part.part(range(1, len(part.ids))))
         return part.part([0])
 
-    def refused(self, part: Batch, why: Reason) -> None:
+    def split(self, part: Batch, why: Reason) -> None:
         """`part`, of several ids, holds one at fault."""
         self.why = why
         one_by_one = self.culprits >= HALVED
@@ -57,18 +57,25 @@ class Parts:
         # Each begins anew: what the whole met says that one of them is at fault, and not which.
         new = [
             replace(
-                piece, probe=True, apart=True, errors=0, unexplained=0, intercepted=0, owed=(), suspected=()
+                piece,
+                split_probe=True,
+                isolated=True,
+                errors=0,
+                unattributed_errors=0,
+                intercepted=0,
+                pending_charges=(),
+                pending_errors=(),
             )
             for piece in pieces
         ]
         self._halves = () if one_by_one else tuple(new)
         self.waiting = [*new, *self.waiting]
 
-    def probing(self) -> bool:
+    def has_split_probes(self) -> bool:
         """Whether something waits that is sent only because of a split."""
-        return any(part.probe for part in self.waiting)
+        return any(part.split_probe for part in self.waiting)
 
-    def known(self, settlement: Settlement) -> None:
+    def record(self, settlement: Settlement) -> None:
         """What an answer made of a part: an id that was refused alone is a culprit."""
         alone = len(settlement.batch.ids) == 1
         self.culprits += alone and settlement.status >= _NO_SUCCESS
@@ -77,19 +84,22 @@ class Parts:
             self._halves = ()
             if settlement.codes == _ACTIVATED * len(first.ids) and self.waiting[:1] == [second]:
                 # Then it can only be in the other half.
-                self.waiting[0] = replace(second, errors=1, served=True)
+                self.waiting[0] = replace(second, errors=1, others_succeeded=True)
 
-    def give_up(self) -> list[Settlement]:
+    def give_up_probes(self) -> list[Settlement]:
         """No probe is left: what still waits may hold an id at fault, and is `unknown`."""
-        probes = [part for part in self.waiting if part.probe]
-        self.waiting = [part for part in self.waiting if not part.probe]
+        probes = [part for part in self.waiting if part.split_probe]
+        self.waiting = [part for part in self.waiting if not part.split_probe]
         return [_unsplit(part, self.why) for part in probes]
 
 
 def _unsplit(batch: Batch, why: Reason) -> Settlement:
     text = "A request with this id was refused; no probe was left to find the id at fault."
     reason = Reason("PROBES_SPENT", f"{text} {why.message}".strip(), why.status)
-    places = range(len(batch.ids))
+    positions = range(len(batch.ids))
     return Settlement(
-        batch, CODES[Outcome.UNKNOWN] * len(places), why.status, tuple((place, reason) for place in places)
+        batch,
+        CODES[Outcome.UNKNOWN] * len(positions),
+        why.status,
+        tuple((position, reason) for position in positions),
     )

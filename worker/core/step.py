@@ -61,4 +61,4 @@ class Halt:
     reason: Reason
 
 
-Step = Retry | Hold | Settle | Split | Renew | Halt
+Action = Retry | Hold | Settle | Split | Renew | Halt

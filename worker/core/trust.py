@@ -44,14 +44,14 @@ _OUT: Final = 1.0
 """Seconds that a try is waited for before there is another."""
 
 
-class Then(Enum):
+class TokenAction(Enum):
     RENEW = auto()
-    AGAIN = auto()
+    REPEAT = auto()
     GIVE_UP = auto()
 
 
 @dataclass(slots=True)
-class Trust:
+class TokenTrust:
     """In the access tokens of one organization, in one process."""
 
     renewable: bool = True
@@ -68,19 +68,19 @@ class Trust:
     _trying: bool = False
     _next: float = 0.0
 
-    def got(self, now: float) -> None:
+    def record_grant(self, now: float) -> None:
         """There is a new token, which was asked for at `now`."""
         self.proven = False
         self._got_at = now
         self._next = now
 
-    def accepted(self) -> None:
+    def mark_accepted(self) -> None:
         self.proven = True
         self._since = None
         self._row = self._tries = 0
         self._trying = False
 
-    def refused(self, now: float, roll: float, *, by_api: bool = True) -> Then:
+    def mark_rejected(self, now: float, roll: float, *, by_api: bool = True) -> TokenAction:
         """The present token got a 401. `roll` in [0, 1) is the caller's chance, for jitter.
 
         Unless it is said `by_api`, in its own words, no person is asked: a proxy may want another login.
@@ -96,21 +96,21 @@ class Trust:
         if unserved >= (LONGEST if self.renewable or self.proven else READY_LONGEST):
             # Once a person has seen to it, all begins anew.
             self._since, self._renewals = None, 0
-            return Then.GIVE_UP if by_api else Then.AGAIN
+            return TokenAction.GIVE_UP if by_api else TokenAction.REPEAT
         if self.renewable and self._is_worth_renewing(self._since, now):
             self._renewals += 1
-            return Then.RENEW
+            return TokenAction.RENEW
         if self._is_closed() and (self._trying or not self._tries):
             self._tries += 1
             self._trying = False
             self._next = now + backoff(self._tries, base=_TRY_BASE, cap=_TRY_CAP, roll=roll)
-        return Then.AGAIN
+        return TokenAction.REPEAT
 
-    def wait(self, now: float) -> float:
+    def seconds_to_wait(self, now: float) -> float:
         """Seconds until a request may go out: 0 while somebody is served."""
         return max(0.0, self._next - now) if self._is_closed() else 0.0
 
-    def sent(self, now: float) -> None:
+    def record_sent(self, now: float) -> None:
         """A request goes out: where nobody is served, it is the one that tries."""
         if self._is_closed():
             self._trying = True

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from worker.core.outcome import BY_CODE, CODES, Outcome
 from worker.core.report import SECONDS
-from worker.store.claims import Claim, Tally
+from worker.store.claims import Claim, CommitPayload
 
 _OPEN: Final = CODES[Outcome.PENDING] + CODES[Outcome.AMBIGUOUS]
 
@@ -31,10 +31,10 @@ class Account:
         self._settled_before = len(known) - sum(map(known.count, _OPEN))
         self._began = self._now()
 
-    def add(self, tally: Tally) -> None:
+    def add(self, payload: CommitPayload) -> None:
         """What a commit carried, once it is in the record."""
-        self._codes.update("".join([settlement.codes for settlement in tally.settlements]))
-        self._requests.update(tally.counters())
+        self._codes.update("".join([settlement.codes for settlement in payload.settlements]))
+        self._requests.update(payload.counters())
 
     @property
     def settled(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from worker.core.rate.fairness import Standing, Turn, turns
+from worker.core.rate.fairness import SliceCounts, Yield, slices_to_yield
 from worker.engine.slice_run import SliceRun
 
 Begin = Callable[[str, int], Awaitable[Coroutine[Any, Any, None] | None]]
@@ -56,39 +56,43 @@ class AtWork:
             if run.job_id == job_id:
                 run.give_back()
 
-    def share(self, jobs: Mapping[str, Standing]) -> None:
+    def share(self, jobs: Mapping[str, SliceCounts]) -> None:
         """Begins slices of jobs that have less than their share, each in place of one of ours."""
-        for turn in turns([run.job_id for run in self._runs if run.going_on], jobs):
-            self._start(self._make_way(turn), turn)
+        for yielded in slices_to_yield([run.job_id for run in self._runs if run.going_on], jobs):
+            self._start(self._make_way(yielded), yielded)
 
     async def close(self) -> None:
         """To be called after `stop`."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _make_way(self, turn: Turn) -> None:
-        if self._stopping or (work := await self._begin(turn.taker, turn.slice_no)) is None:
+    async def _make_way(self, yielded: Yield) -> None:
+        if self._stopping or (work := await self._begin(yielded.to_job, yielded.slice_no)) is None:
             return
-        task = self._start(work, turn)
-        run = next((run for run in self._runs if run.job_id == turn.giver and run.going_on), None)
+        task = self._start(work, yielded)
+        run = next((run for run in self._runs if run.job_id == yielded.from_job and run.going_on), None)
         # None where it ended meanwhile: then a place is free as it is.
         if run is not None:
-            log.info("slice given back: another job is to have its turn", job_id=turn.giver, to=turn.taker)
+            log.info(
+                "slice given back: another job is to have its turn",
+                job_id=yielded.from_job,
+                to=yielded.to_job,
+            )
             run.give_back()
             self._instead[run] = task
 
-    def _start(self, work: Coroutine[Any, Any, None], turn: Turn) -> asyncio.Task[None]:
-        task = asyncio.create_task(_told(work, turn))
+    def _start(self, work: Coroutine[Any, Any, None], yielded: Yield) -> asyncio.Task[None]:
+        task = asyncio.create_task(_told(work, yielded))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
 
-async def _told(work: Coroutine[Any, Any, None], turn: Turn) -> None:
+async def _told(work: Coroutine[Any, Any, None], yielded: Yield) -> None:
     try:
         await work
     except Exception:
         # As Celery tells of a task that failed. A sweep has the message for it sent again.
         log.exception(
-            "a slice begun in place of another job's failed", job_id=turn.taker, slice=turn.slice_no
+            "a slice begun in place of another job's failed", job_id=yielded.to_job, slice=yielded.slice_no
         )

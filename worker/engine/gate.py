@@ -11,8 +11,8 @@ import structlog
 
 from worker.core.answer import Verdict
 from worker.core.batch import Batch
-from worker.core.blame import Noted, is_to_be_scouted, noted, settled
-from worker.core.breaker import Breaker, Phase
+from worker.core.blame import Attribution, attribute, needs_scout, resolve_charges
+from worker.core.breaker import Breaker, BreakerState
 
 _LOOK_UP: Final = 0.5
 """Seconds: how often a wait looks whether it still has a purpose."""
@@ -43,7 +43,7 @@ class Gate:
         told = False
         while wanted():
             if self.breaker.admits(monotonic()):
-                return Entry.NORMAL if self.breaker.phase is Phase.CLOSED else Entry.PROBE
+                return Entry.NORMAL if self.breaker.state is BreakerState.CLOSED else Entry.PROBE
             if not told:
                 told = True
                 waits(f"{self.breaker.problem}; the job goes on when it is back")
@@ -54,26 +54,26 @@ class Gate:
 
     def still_good(self, entry: Entry) -> bool:
         """Whether what entered may still be sent, after a wait for its turn."""
-        return entry is Entry.PROBE or self.breaker.phase is Phase.CLOSED
+        return entry is Entry.PROBE or self.breaker.state is BreakerState.CLOSED
 
     def leave(self, entry: Entry) -> None:
         """What entered is not sent after all."""
         if entry is Entry.PROBE:
-            self.breaker.withdrawn(monotonic())
+            self.breaker.withdraw_probe(monotonic())
             self._changed.set()
 
-    def note(self, verdict: Verdict, batch: Batch, entry: Entry) -> Noted:
+    def note(self, verdict: Verdict, batch: Batch, entry: Entry) -> Attribution:
         """Learns from the answer to `batch`, and says whose fault it was, as far as that is known."""
-        before = self.breaker.phase
-        known = noted(self.breaker, verdict, batch, monotonic(), probe=entry is Entry.PROBE)
-        if self.breaker.phase is not before:
+        before = self.breaker.state
+        known = attribute(self.breaker, verdict, batch, monotonic(), breaker_probe=entry is Entry.PROBE)
+        if self.breaker.state is not before:
             self._changed.set()
-            log.warning("circuit breaker", phase=self.breaker.phase.name, problem=self.breaker.problem)
+            log.warning("circuit breaker", phase=self.breaker.state.name, problem=self.breaker.problem)
         return known
 
-    def settled(self, batch: Batch) -> tuple[Batch, int]:
-        """See `worker.core.blame.settled`."""
-        return settled(self.breaker, batch)
+    def resolve_charges(self, batch: Batch) -> tuple[Batch, int]:
+        """See `worker.core.blame.resolve_charges`."""
+        return resolve_charges(self.breaker, batch)
 
     def wants_a_scout(self, batch: Batch) -> bool:
-        return is_to_be_scouted(self.breaker, batch)
+        return needs_scout(self.breaker, batch)

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from worker.core.rate.slots import RUN_SECONDS, Slot, slots_per_run
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
+from worker.core.rate.slots import RESERVATION_SECONDS, Slot, slots_per_reservation
 from worker.engine.pacer import Pacer
 from worker.engine.patience import Patience
 from worker.engine.places import Places
-from worker.store.budget import BudgetStore, Want
+from worker.store.budget import BudgetStore, Demand
 from worker.store.claims import LONG_HOLD_MS
 
 MOST_AHEAD: Final = 128
@@ -44,11 +44,13 @@ class Rider(Protocol):
 
 
 class Lane:
-    """`terms` are this process's; `store` knows those in force."""
+    """`rate_config` are this process's; `store` knows those in force."""
 
-    def __init__(self, store: BudgetStore, terms: Terms, concurrency: int, patience: Patience) -> None:
+    def __init__(
+        self, store: BudgetStore, rate_config: RateConfig, concurrency: int, patience: Patience
+    ) -> None:
         self.places = Places(concurrency)
-        self.pacer = Pacer(store, terms, self.places, patience, self._wants, self._held)
+        self.pacer = Pacer(store, rate_config, self.places, patience, self._demands, self._held)
         self._riders: set[Rider] = set()
         self._ahead: dict[str, int] = {}
         self._room = asyncio.Event()
@@ -96,12 +98,14 @@ class Lane:
     def _free(self, job: str) -> tuple[int, int]:
         """How many more batches of `job` may be let in, and half of what may be in at once."""
         stretch = self._stretch()
-        most = min(round(MOST_AHEAD * stretch), slots_per_run(self.pacer.rate, RUN_SECONDS * stretch))
+        most = min(
+            round(MOST_AHEAD * stretch), slots_per_reservation(self.pacer.rate, RESERVATION_SECONDS * stretch)
+        )
         return most - self._ahead.get(job, 0), (most + 1) // 2
 
     def _stretch(self) -> float:
         """How many times as much is let in as near Redis: raising a mark takes a round trip or two."""
-        return self.pacer.round_trip.marked / RUN_SECONDS
+        return self.pacer.round_trip.marked_seconds / RESERVATION_SECONDS
 
     def put(self, work: Coroutine[Any, Any, None]) -> None:
         """Begins `work`, which must deal with its own exceptions. It waits in `enter` for its turn."""
@@ -137,10 +141,10 @@ class Lane:
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await self.pacer.close()
 
-    def _wants(self) -> list[Want]:
-        backlog: dict[str, Want] = {}
+    def _demands(self) -> list[Demand]:
+        backlog: dict[str, Demand] = {}
         for rider in self._riders:
             so_far = backlog.get(rider.job_id)
             slots = rider.backlog + (so_far.slots if so_far else 0)
-            backlog[rider.job_id] = Want(rider.job_id, rider.weight, slots)
+            backlog[rider.job_id] = Demand(rider.job_id, rider.weight, slots)
         return list(backlog.values())

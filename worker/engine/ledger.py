@@ -17,7 +17,7 @@ from worker.core.outcome import CODES, Outcome
 from worker.engine.account import Account
 from worker.engine.patience import Patience
 from worker.engine.probes import Probes
-from worker.store.claims import LEASE_MS, Claim, ClaimStore, End, Tally
+from worker.store.claims import LEASE_MS, Claim, ClaimEnd, ClaimStore, CommitPayload
 from worker.store.steps import Code, Ticket
 
 GROUP_SECONDS: Final = 0.1
@@ -53,12 +53,12 @@ class Ledger:
         self._claim = claim
         self._queue = queue
         self._patiently = patience
-        self._tally = Tally([], {})
+        self._payload = CommitPayload([], {})
         self.probes = probes or Probes()
         self._account = account or Account()
         self._account.begin(claim)
         if not _OF_THE_API.isdisjoint(claim.stored.outcomes.decode("ascii")):
-            self.probes.refusals.accept()
+            self.probes.refusals.mark_accepted()
         self._exceptional: Counter[int] = Counter()
         self._odd: Counter[str] = Counter()
         self._seq = 0
@@ -66,7 +66,7 @@ class Ledger:
         self._marks_wanted: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._end = End.KEEP
+        self._end = ClaimEnd.KEEP
         self.snooze = 0.0
         """Seconds that a slice given back for a long hold is left alone."""
         self.going_on = True
@@ -83,30 +83,30 @@ class Ledger:
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def settle(self, settlement: Settlement) -> None:
-        self._tally.settlements.append(settlement)
+        self._payload.settlements.append(settlement)
         if settlement.codes.strip(CODES[Outcome.AMBIGUOUS]):
-            self._tally.trouble = ""
+            self._payload.api_problem = ""
         self._soon()
 
     def count(self, name: str, amount: int = 1) -> None:
         """Adds to the job's `requests`."""
         if amount:
-            self._tally.requests[name] = self._tally.requests.get(name, 0) + amount
+            self._payload.requests[name] = self._payload.requests.get(name, 0) + amount
 
     def spent(self, name: str, seconds: float) -> None:
         """Adds to where a batch's time went; `name` is one of `SECONDS`."""
-        took = self._tally.seconds
+        took = self._payload.seconds
         took[name] = took.get(name, 0.0) + seconds
 
     def sent(self, allowed: float) -> None:
         """One more request. `allowed`: the rate that the organization was allowed then."""
-        self._tally.sent += 1
-        self._tally.allowed += allowed
+        self._payload.sent += 1
+        self._payload.allowed += allowed
         self._soon()
 
     def throttled(self, held: float) -> None:
-        self._tally.throttled += 1
-        self._tally.held_ms += round(1000 * held)
+        self._payload.throttled += 1
+        self._payload.held_ms += round(1000 * held)
         self._soon()
 
     def exceptional(self, status: int, request_id: str | None) -> bool:
@@ -114,7 +114,7 @@ class Ledger:
         self._exceptional[status] += 1
         first = self._exceptional[status] <= MOST_TOLD
         if first and request_id is not None:
-            self._tally.support.append((status, request_id))
+            self._payload.support.append((status, request_id))
         return first
 
     def odd(self, kinds: Iterable[tuple[str, int]]) -> bool:
@@ -131,7 +131,7 @@ class Ledger:
 
     def trouble(self, message: str) -> None:
         """The API cannot be reached; the job's report shows it until an answer comes."""
-        self._tally.trouble = message
+        self._payload.api_problem = message
         self._soon()
 
     async def raise_mark(self, mark: int) -> bool:
@@ -145,7 +145,7 @@ class Ledger:
         await raised
         return self.going_on
 
-    def close(self, end: End) -> None:
+    def close(self, end: ClaimEnd) -> None:
         """No work is left or under way: `keep` commits once more, gives the slice back, and returns."""
         self._end = end
         self._wake.set()
@@ -156,7 +156,7 @@ class Ledger:
             await self._reason()
             end = self._end
             await self._commit(end)
-            if end is not End.KEEP:
+            if end is not ClaimEnd.KEEP:
                 return
 
     def _send_no_more(self) -> None:
@@ -176,14 +176,14 @@ class Ledger:
             self._timer.cancel()
             self._timer = None
 
-    async def _commit(self, end: End) -> None:
-        tally, self._tally = self._tally, Tally([], {})
+    async def _commit(self, end: ClaimEnd) -> None:
+        payload, self._payload = self._payload, CommitPayload([], {})
         raised, self._marks_wanted = self._marks_wanted, []
         self._seq += 1
         seq, mark = self._seq, self._mark
         try:
             done = await self._patiently(
-                lambda: self._store.commit(self._claim, seq, mark, tally, end, self.snooze)
+                lambda: self._store.commit(self._claim, seq, mark, payload, end, self.snooze)
             )
         except BaseException:
             # The record cannot be written: those who wait for the mark must not send, nor wait for ever.
@@ -191,29 +191,29 @@ class Ledger:
             _let_go([*raised, *self._marks_wanted])
             raise
         if done.code in {Code.COMMITTED, Code.REPEATED}:
-            self._account.add(tally)
+            self._account.add(payload)
         if done.code is Code.NO_JOB:
-            self._is_gone(tally)
-        if done.code is Code.FENCED and end is End.KEEP:
+            self._is_gone(payload)
+        if done.code is Code.FENCED and end is ClaimEnd.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._send_no_more()
-        self.probes.committed(tally.requests.get("probes", 0), done.probes_left)
+        self.probes.committed(payload.requests.get("probes", 0), done.probes_left)
         if done.accepted:
-            self.probes.refusals.accept()
+            self.probes.refusals.mark_accepted()
         _let_go(raised)
         if done.queue:
             await self._queue(self._claim.job_id, done.queue)
 
-    def _is_gone(self, tally: Tally) -> None:
+    def _is_gone(self, payload: CommitPayload) -> None:
         """Nobody goes on with it, and what this log tells is all that is left."""
-        self._account.add(tally)
-        if self.going_on or tally.settlements:
+        self._account.add(payload)
+        if self.going_on or payload.settlements:
             log.error(
                 "the job is gone from Redis, which was emptied or restarted without its data:"
                 " look for its append-only file, or submit the list again",
                 org_id=self._claim.org_id,
-                not_recorded=sum(len(settlement.codes) for settlement in tally.settlements),
+                not_recorded=sum(len(settlement.codes) for settlement in payload.settlements),
                 **self._account.line(),
             )
 

@@ -15,21 +15,21 @@ import structlog
 from worker.core.rate.advice import Quota
 from worker.core.rate.hold import hold_for
 from worker.core.rate.learned import Evidence, Learned
-from worker.core.rate.learning import begin, heard, next_look, refused, under
+from worker.core.rate.learning import apply_config, begin, next_decision_in, on_success, on_throttle
+from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.round_trip import RoundTrip
-from worker.core.rate.slots import Slot, Slots, usable
+from worker.core.rate.slots import ReservedSlots, Slot, usable_slots
 from worker.core.rate.store_clock import StoreClock
-from worker.core.rate.terms import Terms
 from worker.engine.patience import Patience
 from worker.engine.places import Places
 from worker.store.budget import (
-    Ask,
+    AnswerStats,
     BudgetStore,
-    Decided,
-    Due,
-    Heard,
-    Reserved,
-    Want,
+    DecisionRequest,
+    Demand,
+    RateDecision,
+    ReserveReply,
+    ReserveRequest,
     pack_learned,
     unpack_learned,
 )
@@ -68,7 +68,7 @@ class _Waiter(NamedTuple):
 class Pacer:
     """One per organization and process. Callers of one job are served in the order they came.
 
-    `wants` tells what each job will come with in this process; `on_hold` is told the seconds of each hold.
+    `demands` tells what each job will come with in this process; `on_hold` is told the seconds of each hold.
     Slots that nobody uses in time, for want of a place or of work, go back to the budget with the next round
     trip.
     """
@@ -76,27 +76,27 @@ class Pacer:
     def __init__(
         self,
         store: BudgetStore,
-        terms: Terms,
+        rate_config: RateConfig,
         places: Places,
         patience: Patience,
-        wants: Callable[[], list[Want]],
+        demands: Callable[[], list[Demand]],
         on_hold: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._store = store
-        self._terms = terms
+        self._terms = rate_config
         self._places = places
         self._patiently = patience
-        self._wants = wants
+        self._demands = demands
         self._on_hold = on_hold
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, deque[_Waiter]] = {}
-        self._slots = Slots()
+        self._slots = ReservedSlots()
         self._store_clock = StoreClock()
         self.round_trip = RoundTrip()
         self._is_far = False
-        self._heard = Heard()
+        self._heard = AnswerStats()
         self._advice: tuple[float, float] | None = None
-        self._decided: Decided | None = None
+        self._decided: RateDecision | None = None
         self._asking: asyncio.Task[None] | None = None
         self._handing_in: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -112,7 +112,7 @@ class Pacer:
         self._open_at = math.inf
         self._answers = 0
         self._turns = 0
-        self.rate = terms.first
+        self.rate = rate_config.first
         """Requests per second, over all workers, as last heard."""
 
     def held_between(self, start: float, end: float) -> float:
@@ -166,10 +166,10 @@ class Pacer:
         """The request sent in `slot` was answered by something else than a 429."""
         self._places.answered(latency)
         self._answers += 1
-        if slot.era == self._heard.era:
+        if slot.epoch == self._heard.epoch:
             self._heard.passed += 1
             self._heard.latency_us += round(1e6 * latency)
-        elif slot.era == self._heard.era - 1:
+        elif slot.epoch == self._heard.epoch - 1:
             self._heard.late += 1
 
     def hear_of_hold(self, left: float) -> None:
@@ -191,23 +191,23 @@ class Pacer:
         """A 429: nobody sends for this organization for a while. Returns the seconds."""
         hold = hold_for(asked, self._strikes, random.random())
         heard = self._take_heard()
-        is_new = slot.era == self._heard.era
+        is_new = slot.epoch == self._heard.epoch
         if is_new:
             # Not only once the store knows, which may be far. What is on its way from there is void too.
             self._slots.void()
         self._striking += is_new
         try:
-            told = await self._patiently(lambda: self._store.throttle(slot.era, asked, hold, heard))
+            told = await self._patiently(lambda: self._store.throttle(slot.epoch, asked, hold, heard))
         finally:
             self._striking -= is_new
         self._note_hold(told.held - self.round_trip.smoothed / 2)
         self._slots.void()
-        if told.decide is not None:
-            known = unpack_learned(told.decide.learned) or begin(self._terms)
-            learned = refused(known, told.decide.evidence, told.held)
+        if told.decision_request is not None:
+            known = unpack_learned(told.decision_request.learned) or begin(self._terms)
+            learned = on_throttle(known, told.decision_request.evidence, told.held)
             log.info("held by a 429", seconds=round(told.held, 3), rate=round(learned.rate, 2), was=self.rate)
-            decided = _decided(told.version, learned, told.decide.evidence, new_era=True)
-            await self._patiently(lambda: self._store.decide(decided))
+            decided = _decided(told.version, learned, told.decision_request.evidence, new_epoch=True)
+            await self._patiently(lambda: self._store.adopt_rate(decided))
         return told.held
 
     async def close(self) -> None:
@@ -242,7 +242,7 @@ class Pacer:
         elif not is_open:
             wakes.append(self._open_at)
         if self._asking is None:
-            runs_low = max(self._ask_at, self._slots.end - self.round_trip.ahead)
+            runs_low = max(self._ask_at, self._slots.end - self.round_trip.ask_ahead)
             if self._used >= _MANY and not self._slots:
                 runs_low = now
             if now >= runs_low:
@@ -303,23 +303,25 @@ class Pacer:
         self.poke()
 
     async def _reserve(self) -> None:
-        wants = [want for want in map(self._still_wanted, self._wants()) if want.slots > 0]
+        demands = [demand for demand in map(self._still_wanted, self._demands()) if demand.slots > 0]
         begun, trip = self._loop.time(), self.round_trip
-        run, back = trip.run, trip.back
-        most = usable(self._used, begun - self._asked_at, run)
+        run, back = trip.reservation_seconds, trip.answer_delay
+        most = usable_slots(self._used, begun - self._asked_at, run)
         unused, decided, advice = self._slots.unused, self._decided, self._advice
-        ask = Ask(self._terms, wants, unused, self._take_heard(), decided, advice, most, run, back)
+        ask = ReserveRequest(
+            self._terms, demands, unused, self._take_heard(), decided, advice, most, run, back
+        )
         self._slots.unused, self._decided, self._advice = 0, None, None
         self._asked_at, self._used = begun, 0
         asked_at, told = await self._patiently(lambda: self._timed(ask))
         now = self._loop.time()
         answered = self._store_clock.moment(told.at_us / 1e6, asked_at, now)
         decided = self._take_note(told, now - answered)
-        jobs = [wants[place].job for place in told.order]
+        jobs = [demands[position].job for position in told.order]
         first = answered + told.first
         if not self._striking and (told.held > 0 or first >= self._held_until - _SAME_HOLD):
             # Else they were reserved before a hold that was heard of meanwhile.
-            self._slots.add(first, told.gap, jobs, told.era, at_least=run / most)
+            self._slots.add(first, told.gap, jobs, told.epoch, at_least=run / most)
         apart = 0.0 if told.order else told.again * (1 + 0.2 * random.random())
         # Counted from the question: the next is on its way as long as this one was.
         self._ask_at = max(now, asked_at + max(apart, _ASK_APART))
@@ -329,11 +331,11 @@ class Pacer:
             # At once: a climb takes many steps, and each would wait for the next round trip.
             self._handing_in = self._loop.create_task(self._hand_in(decided), context=Context())
 
-    async def _timed(self, ask: Ask) -> tuple[float, Reserved]:
+    async def _timed(self, ask: ReserveRequest) -> tuple[float, ReserveReply]:
         """What was told, and when it was asked for: a question that had to be put again is no measure."""
         asked_at = self._loop.time()
         told = await self._store.reserve(ask)
-        self.round_trip.took(self._loop.time() - asked_at)
+        self.round_trip.record(self._loop.time() - asked_at)
         if self.round_trip.is_far and not self._is_far:
             self._is_far = True
             log.warning(
@@ -343,32 +345,32 @@ class Pacer:
             )
         return asked_at, told
 
-    async def _hand_in(self, decided: Decided) -> None:
+    async def _hand_in(self, decided: RateDecision) -> None:
         try:
-            await self._patiently(lambda: self._store.decide(decided))
+            await self._patiently(lambda: self._store.adopt_rate(decided))
         except Exception as error:  # noqa: BLE001 -- it is raised by those who wait.
             self._fail(error)
 
-    def _take_heard(self) -> Heard:
+    def _take_heard(self) -> AnswerStats:
         """What is to be told now, and is counted anew from here on."""
-        heard, self._heard = self._heard, Heard(self._heard.era)
+        heard, self._heard = self._heard, AnswerStats(self._heard.epoch)
         return heard
 
-    def _still_wanted(self, want: Want) -> Want:
+    def _still_wanted(self, demand: Demand) -> Demand:
         """With those who wait for a slot by now, and without the slots in hand."""
-        slots = want.slots + len(self._waiting.get(want.job, ())) - self._slots.of(want.job)
-        return Want(want.job, want.weight, slots)
+        slots = demand.slots + len(self._waiting.get(demand.job, ())) - self._slots.of(demand.job)
+        return Demand(demand.job, demand.weight, slots)
 
-    def _take_note(self, told: Reserved, ago: float) -> Decided | None:
+    def _take_note(self, told: ReserveReply, ago: float) -> RateDecision | None:
         """What was decided, if it was for this process to decide. It was told `ago` seconds ago."""
         self.rate = told.rate
         self._strikes = told.strikes
-        if told.era != self._heard.era:
+        if told.epoch != self._heard.epoch:
             self._slots.void()
-            self._heard = Heard(told.era)
+            self._heard = AnswerStats(told.epoch)
         if told.held > 0:
             self._hold(told.held - ago)
-        return None if told.due is None else _decide(told.due, told.version)
+        return None if told.decision_request is None else _decide(told.decision_request, told.version)
 
     def _note_hold(self, left: float) -> None:
         now = self._loop.time()
@@ -385,12 +387,16 @@ class Pacer:
                     waiter.given.set_exception(error)
 
 
-def _decide(due: Due, version: int) -> Decided:
+def _decide(due: DecisionRequest, version: int) -> RateDecision:
     known = unpack_learned(due.learned)
-    learned = begin(due.terms) if known is None else heard(under(known, due.terms), due.evidence)
-    return _decided(version, learned, due.evidence, new_era=False)
+    learned = (
+        begin(due.rate_config)
+        if known is None
+        else on_success(apply_config(known, due.rate_config), due.evidence)
+    )
+    return _decided(version, learned, due.evidence, new_epoch=False)
 
 
-def _decided(version: int, learned: Learned, evidence: Evidence, *, new_era: bool) -> Decided:
-    look = next_look(learned, evidence.latency)
-    return Decided(version, learned.rate, pack_learned(learned), look, new_era, learned.strikes)
+def _decided(version: int, learned: Learned, evidence: Evidence, *, new_epoch: bool) -> RateDecision:
+    look = next_decision_in(learned, evidence.latency)
+    return RateDecision(version, learned.rate, pack_learned(learned), look, new_epoch, learned.strikes)

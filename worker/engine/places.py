@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from worker.core.rate.crowd import Crowd
+from worker.core.rate.crowd import AdaptiveConcurrencyLimit
 
 
 class Places:
@@ -11,7 +11,7 @@ class Places:
 
     def __init__(self, most: int, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._crowd = Crowd(most)
+        self._crowd = AdaptiveConcurrencyLimit(most)
         self._limit = self._crowd.limit
         self.taken = 0
         self._full_since: float | None = None

@@ -109,11 +109,17 @@ class Engine:
         self._heartbeat = Heartbeat(file, self._vitals) if file else None
 
     async def run_slice(
-        self, job_id: str, slice_no: int, account: Account | None = None, *, alone: str | None = None
+        self,
+        job_id: str,
+        slice_no: int,
+        account: Account | None = None,
+        *,
+        isolated_process: str | None = None,
     ) -> None:
         """The work behind one message. Without a claim there is nothing to do: messages only wake.
 
-        `account` is told what comes of it. `alone` is the claim's nonce in a process that does nothing else.
+        `account` is told what comes of it. `isolated_process`: the claim's nonce, in a process that does
+        nothing else.
 
         Raises `StoppingError` where this process takes on nothing more.
         """
@@ -122,22 +128,22 @@ class Engine:
         if not self._scope.is_for(job_id):
             log.debug("left alone: this worker is for another job", job_id=job_id)
             return
-        if (work := await self._begin(job_id, slice_no, account, alone)) is not None:
+        if (work := await self._begin(job_id, slice_no, account, isolated_process)) is not None:
             await work
 
     async def _begin(
-        self, job_id: str, slice_no: int, account: Account | None = None, alone: str | None = None
+        self, job_id: str, slice_no: int, account: Account | None = None, isolated_process: str | None = None
     ) -> Coroutine[Any, Any, None] | None:
         """Claims a slice: the work that is to be done now, None where it is not to be had."""
-        nonce = alone or secrets.token_hex(8)
+        nonce = isolated_process or secrets.token_hex(8)
         try:
             claim, queue = await self._patiently(
-                partial(self._claim, job_id, slice_no, nonce, alone=bool(alone))
+                partial(self._claim, job_id, slice_no, nonce, isolated_process=bool(isolated_process))
             )
         except DamagedRecordError as error:
             await self._fail(job_id, slice_no, error)
             return None
-        if claim is Code.ALONE:
+        if claim is Code.NEEDS_ISOLATION:
             return self._run_alone(job_id, slice_no, nonce)
         if not isinstance(claim, Claim):
             self._not_claimed(job_id, claim)
@@ -175,9 +181,11 @@ class Engine:
         )
 
     async def _claim(
-        self, job_id: str, slice_no: int, nonce: str, *, alone: bool
+        self, job_id: str, slice_no: int, nonce: str, *, isolated_process: bool
     ) -> tuple[Claim | Code, list[Ticket]]:
-        return await self._store.claim(job_id, slice_no, nonce=nonce, worker=self._name, alone=alone)
+        return await self._store.claim(
+            job_id, slice_no, nonce=nonce, worker=self._name, isolated_process=isolated_process
+        )
 
     def _not_claimed(self, job_id: str, why: Code) -> None:
         told = _NOT_SERVED.get(why)
@@ -240,7 +248,7 @@ class Engine:
         if lane is None:
             settings = self._settings
             budget = BudgetStore(self._redis, settings.api_host, org_id, self._name)
-            lane = Lane(budget, settings.terms, settings.concurrency, self._patiently)
+            lane = Lane(budget, settings.rate_config, settings.concurrency, self._patiently)
             self._lanes[org_id] = self._by_budget[budget.key] = lane
         return lane
 

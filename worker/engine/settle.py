@@ -28,19 +28,19 @@ from worker.core.answer import (
     request_id,
 )
 from worker.core.batch import Batch
-from worker.core.blame import owing
-from worker.core.breaker import Phase, is_away
+from worker.core.blame import with_pending_charge
+from worker.core.breaker import BreakerState, is_away
 from worker.core.job import ReasonCode
 from worker.core.latency import bucket_of
-from worker.core.policy import Policy, charges, decide, is_to_be_split
+from worker.core.policy import Policy, decide, is_charged_at_once, needs_split
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
 from worker.core.reconcile import Reconciled
 from worker.core.retry_after import their_now
 from worker.core.split import Parts
-from worker.core.step import Halt, Hold, Renew, Retry, Settle, Split, Step
-from worker.core.trust import Then
+from worker.core.step import Action, Halt, Hold, Renew, Retry, Settle, Split
+from worker.core.trust import TokenAction
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
@@ -98,13 +98,13 @@ async def settle(
     `on_turn` is called whenever a request has its turn.
     """
     parts = Parts([batch])
-    if why is not None and is_to_be_split(batch):
+    if why is not None and needs_split(batch):
         parts = Parts([])
-        parts.refused(batch, why)
+        parts.split(batch, why)
         repeat = "probes"
     while (part := parts.take()) is not None:
         if run.gate.wants_a_scout(part):
-            part = parts.scouted(part)
+            part = parts.take_scout(part)
         step, repeat = await _ask(part, run, repeat, on_turn)
         if step is None:
             return
@@ -112,20 +112,20 @@ async def settle(
             await run.halt(step)
             return
         _follow(step, parts, run, repeat)
-        repeat = "probes" if parts.probing() else "retried"
+        repeat = "probes" if parts.has_split_probes() else "retried"
 
 
 def _follow(step: Retry | Settle | Split, parts: Parts, run: Run, repeat: str) -> None:
     """Records what a step says of a part; what is to be sent again is put off, what is at fault split."""
     if step.settlement is not None:
-        parts.known(step.settlement)
+        parts.record(step.settlement)
         run.ledger.settle(step.settlement)
     if isinstance(step, Retry):
         run.later(step.batch, step.delay, step.fault, _repeats(step, repeat))
     elif isinstance(step, Split):
-        parts.refused(step.batch, step.reason)
-    if parts.probing() and not run.ledger.probes.left():
-        for settlement in parts.give_up():
+        parts.split(step.batch, step.reason)
+    if parts.has_split_probes() and not run.ledger.probes.left():
+        for settlement in parts.give_up_probes():
             run.ledger.settle(settlement)
 
 
@@ -154,7 +154,7 @@ async def _ask(
     return None, repeat
 
 
-async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Step | None:
+async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], None]) -> Action | None:
     """One request, and what follows from its answer; None where nothing may be sent any more."""
     log_context.bind(run.job_id, run.slice_no, run.claim, batch)
     try:
@@ -178,45 +178,45 @@ async def _attempt(batch: Batch, run: Run, repeat: str, on_turn: Callable[[], No
         _passed(sent.slot, sent.seconds, reply, now, run)
     if isinstance(verdict, Intercepted | Unreached):
         _trouble(verdict, run)
-    if isinstance(verdict, Unauthorized) and verdict.then is Then.AGAIN:
+    if isinstance(verdict, Unauthorized) and verdict.token_action is TokenAction.REPEAT:
         run.ledger.trouble("the access token is refused (HTTP 401); it is tried again for a while")
     # Before and after: what it owes may have become known while it waited, and by this answer.
-    batch, guilty = run.gate.settled(batch)
-    batch, owed, blamed = run.gate.note(verdict, batch, sent.entry)
-    batch, more = run.gate.settled(batch)
+    batch, guilty = run.gate.resolve_charges(batch)
+    batch, failure_number, ids_at_fault = run.gate.note(verdict, batch, sent.entry)
+    batch, more = run.gate.resolve_charges(batch)
     if not isinstance(verdict, Unreached):
         # What may be an outage's takes nothing from the budget of probes.
-        spared = repeat == "probes" and is_away(verdict) and not blamed
+        spared = repeat == "probes" and is_away(verdict) and not ids_at_fault
         _count(reply, "retried" if spared else repeat, allowed, run.ledger)
-    believed = _believed(verdict, run)
-    step = decide(run.policy, verdict, batch, random.random(), blamed=blamed, believed=believed)
-    now_charged = charges(verdict, step, batch)
-    if isinstance(step, Retry) and owed is not None:
-        step, now_charged = _owing(step, verdict, owed, blamed=blamed)
+    confirmed = _believed(verdict, run)
+    step = decide(run.policy, verdict, batch, random.random(), ids_at_fault=ids_at_fault, confirmed=confirmed)
+    now_charged = is_charged_at_once(verdict, step, batch)
+    if isinstance(step, Retry) and failure_number is not None:
+        step, now_charged = _owing(step, verdict, failure_number, ids_at_fault=ids_at_fault)
     run.ledger.count("charged", guilty + more + now_charged)
     return step
 
 
 def _trouble(verdict: Intercepted | Unreached, run: Run) -> None:
     # Once the breaker is open its words stand: two that take turns would look like news.
-    if run.gate.breaker.phase is Phase.CLOSED:
+    if run.gate.breaker.state is BreakerState.CLOSED:
         run.ledger.trouble(verdict.reason.message)
 
 
-def _owing(step: Retry, verdict: Verdict, owed: int, *, blamed: bool) -> tuple[Retry, bool]:
+def _owing(step: Retry, verdict: Verdict, failure_number: int, *, ids_at_fault: bool) -> tuple[Retry, bool]:
     """What goes again after a failure, and whether it was charged: if not, that is owed."""
     batch = step.batch
-    if blamed:
-        return replace(step, batch=batch.charged()), True
-    return replace(step, batch=owing(batch, verdict, owed)), False
+    if ids_at_fault:
+        return replace(step, batch=batch.with_charges()), True
+    return replace(step, batch=with_pending_charge(batch, verdict, failure_number)), False
 
 
 def _believed(verdict: Verdict, run: Run) -> bool:
     """Whether a refusal of the organization is the job's; notes good answers, which speak against it."""
     refusals = run.ledger.probes.refusals
     if isinstance(verdict, Reconciled):
-        refusals.answered()
-    return isinstance(verdict, JobFault) and refusals.believed(monotonic())
+        refusals.record_success()
+    return isinstance(verdict, JobFault) and refusals.is_confirmed(monotonic())
 
 
 def _tell(reply: Reply | NoReply, verdict: Verdict, ledger: Ledger) -> None:

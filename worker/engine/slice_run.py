@@ -10,7 +10,7 @@ from worker.core.batch import Batch, Settlement
 from worker.core.job import Control, ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.packing import Pool, cut, may_be_packed
-from worker.core.policy import Policy, charge
+from worker.core.policy import Policy, split_exhausted
 from worker.core.reason import Reason
 from worker.core.record import entries_of
 from worker.core.step import Halt
@@ -19,7 +19,7 @@ from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
-from worker.store.claims import Claim, ClaimStore, End
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.traces import ActivationApi
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class SliceRun:
         )
         self._stop_job = stop_job
         self._patiently = patience
-        self._end = End.RELEASE
+        self._end = ClaimEnd.RELEASE
         self._unfed = 0
         self._under_way = 0
         self._all_home = asyncio.Event()
@@ -92,8 +92,8 @@ class SliceRun:
 
     def snooze(self, seconds: float) -> None:
         """Nobody may send for so long: the slice is left alone until then."""
-        if self._end is End.RELEASE and self._ledger.going_on:
-            self._end = End.SNOOZE
+        if self._end is ClaimEnd.RELEASE and self._ledger.going_on:
+            self._end = ClaimEnd.SNOOZE
             self._ledger.snooze = seconds
             self._ledger.spent("held_by_429", seconds)
             self._ledger.stop()
@@ -101,7 +101,7 @@ class SliceRun:
     def stop(self) -> None:
         """The worker ends: others are to go on with the slice."""
         if self._problem is None:
-            self._end = End.HAND_OVER
+            self._end = ClaimEnd.HAND_OVER
         self._ledger.stop()
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ class SliceRun:
 
     def _break(self, error: Exception) -> None:
         self._problem = error
-        self._end = End.BREAK
+        self._end = ClaimEnd.BREAK
         self._ledger.stop()
 
     def _later(self, batch: Batch, delay: float, fault: Reason | None, repeat: str) -> None:
@@ -202,11 +202,11 @@ class SliceRun:
     def _again(self, batch: Batch, fault: Reason | None, repeat: str) -> None:
         left: Batch | None = batch
         if fault is not None:
-            owing, guilty = self._run.gate.settled(batch)
+            owing, guilty = self._run.gate.resolve_charges(batch)
             self._ledger.count("charged", guilty)
-            spent, left = charge(self._run.policy, owing, fault)
+            spent, left = split_exhausted(self._run.policy, owing, fault)
             if spent is not None:
-                self._ledger.count("charged", len(owing.owed))
+                self._ledger.count("charged", len(owing.pending_charges))
                 self._ledger.settle(spent)
         if left is None:
             return

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
-from worker.core.rate.fairness import Standing
+from worker.core.rate.fairness import SliceCounts
 from worker.engine.ledger import Queue
 from worker.periodic import PeriodicTask
 from worker.store.claims import ClaimStore
@@ -29,7 +29,7 @@ class Sweeper:
     """`queue` sends the messages for what is found; `share` is told how each job stands."""
 
     def __init__(
-        self, store: ClaimStore, worker: str, queue: Queue, share: Callable[[Mapping[str, Standing]], None]
+        self, store: ClaimStore, worker: str, queue: Queue, share: Callable[[Mapping[str, SliceCounts]], None]
     ) -> None:
         self._store = store
         self._worker = worker
@@ -57,7 +57,7 @@ class Sweeper:
             await self._beat()
             self._answered()
             jobs = [(job_id, await self._sweep(job_id)) for job_id in await self._store.live_jobs()]
-            self._share({job_id: standing for job_id, standing in jobs if standing is not None})
+            self._share({job_id: counts for job_id, counts in jobs if counts is not None})
         except RedisError as error:
             if not is_mendable(error):
                 # Of one job it would be met below: what all jobs share is spoilt.
@@ -82,7 +82,7 @@ class Sweeper:
         if self.redis_since is None:
             self.redis_since = asyncio.get_running_loop().time()
 
-    async def _sweep(self, job_id: str) -> Standing | None:
+    async def _sweep(self, job_id: str) -> SliceCounts | None:
         if self._stopping:
             return None
         try:
@@ -94,4 +94,4 @@ class Sweeper:
             # One damaged job must not cost the others their sweep.
             self._say_once(job_id, "cannot sweep job, will try again", error, job_id=job_id)
             return None
-        return swept.standing
+        return swept.counts

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from worker.metrics.families import families, up
-from worker.store.facts import read_facts
+from worker.store.metrics_snapshot import read_metrics_snapshot
 
 CACHE_SECONDS: Final = 1.0
 """Seconds for which scrapes share one reading of Redis."""
@@ -40,7 +40,7 @@ class RedisCollector(Collector):
 
     def _read(self) -> list[Metric]:
         try:
-            facts = read_facts(self._client, self._queues)
+            snapshot = read_metrics_snapshot(self._client, self._queues)
         except RedisError:
             return [up(answers=False)]
-        return [up(answers=True), *families(facts)]
+        return [up(answers=True), *families(snapshot)]

@@ -1,7 +1,7 @@
 """The metrics by name. No label grows without bound: none is a job, a worker or an id.
 
 Organizations are labels of rates, since each has a rate of its own: at most 20 at a time, and few over the
-years (`worker.store.facts.MOST_ORGS`). Every exporter on one Redis shows the same values, so
+years (`worker.store.metrics_snapshot.MOST_ORGS`). Every exporter on one Redis shows the same values, so
 rules and dashboards take the `max` over instances, never the sum.
 """
 
@@ -17,8 +17,8 @@ from worker.core.latency import BOUNDS, BUCKETS
 from worker.core.outcome import COUNTED, FINAL
 from worker.core.report import SECONDS
 from worker.store import keys
-from worker.store.facts import MOST_ORGS, Facts
 from worker.store.jobs import DROPPED, WORKERS_WITHIN_MS
+from worker.store.metrics_snapshot import MOST_ORGS, MetricsSnapshot
 
 PREFIX: Final = "bulk_activate_"
 
@@ -46,14 +46,14 @@ _EXCHANGES: Final = ("granted", "refused", "unavailable", "unshared")
 _KNOWN: Final = frozenset(str(int(status)) for status in HTTPStatus)
 
 
-def families(facts: Facts) -> Iterator[Metric]:
-    yield from _ids(facts)
-    yield from _requests(facts)
-    yield _latency(facts)
-    yield from _rates(facts)
-    yield from _jobs(facts)
-    yield from _work(facts)
-    yield from _redis(facts)
+def families(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    yield from _ids(snapshot)
+    yield from _requests(snapshot)
+    yield _latency(snapshot)
+    yield from _rates(snapshot)
+    yield from _jobs(snapshot)
+    yield from _work(snapshot)
+    yield from _redis(snapshot)
 
 
 def up(*, answers: bool) -> Metric:
@@ -79,15 +79,15 @@ def _counters(name: str, help_text: str, labels: str, values: Mapping[str, float
     return family
 
 
-def _ids(facts: Facts) -> Iterator[Metric]:
-    settled = {str(name): facts.totals.get(f"n_{name}", 0) for name in COUNTED if name in FINAL}
+def _ids(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    settled = {str(name): snapshot.totals.get(f"n_{name}", 0) for name in COUNTED if name in FINAL}
     yield _counters("ids", "Ids settled, by outcome.", "outcome", settled)
-    still = {str(name): facts.ids_open[name] for name in COUNTED if name not in FINAL}
+    still = {str(name): snapshot.ids_open[name] for name in COUNTED if name not in FINAL}
     yield _gauges("ids_open", "Ids still to settle, of jobs not at rest.", "outcome", still)
 
 
-def _requests(facts: Facts) -> Iterator[Metric]:
-    totals = facts.totals
+def _requests(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    totals = snapshot.totals
     statuses = {name[2:]: count for name, count in totals.items() if name[:2] == "r_" and name[2:].isdigit()}
     timed_out = totals.get("r_timed_out", 0)
     counts = dict.fromkeys(_EXPECTED, 0)
@@ -111,66 +111,70 @@ def _requests(facts: Facts) -> Iterator[Metric]:
     yield _counters("batch_seconds", help_text, "phase", spent)
 
 
-def _latency(facts: Facts) -> Metric:
+def _latency(snapshot: MetricsSnapshot) -> Metric:
     buckets, so_far = [], 0
     for name, bound in zip(BUCKETS, (*map(str, BOUNDS), "+Inf"), strict=True):
-        so_far += facts.totals.get(f"r_{name}", 0)
+        so_far += snapshot.totals.get(f"r_{name}", 0)
         buckets.append((bound, float(so_far)))
-    total = facts.totals.get("r_ms_in_flight", 0) / 1000
+    total = snapshot.totals.get("r_ms_in_flight", 0) / 1000
     help_text = "Seconds from a request to its answer, or to giving it up."
     return HistogramMetricFamily(PREFIX + "request_seconds", help_text, buckets=buckets, sum_value=total)
 
 
-def _rates(facts: Facts) -> Iterator[Metric]:
-    allowed = {name: org.allowed for name, org in facts.orgs.items() if org.allowed is not None}
+def _rates(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    allowed = {name: org.allowed for name, org in snapshot.orgs.items() if org.allowed is not None}
     yield _gauges("rate_allowed", "Requests per second that all workers together may send.", "org", allowed)
-    yield _counters("org_requests", "Activate requests that went out.", "org", _sent(facts))
-    held = {org_id: org.held_seconds for org_id, org in facts.orgs.items()}
+    yield _counters("org_requests", "Activate requests that went out.", "org", _sent(snapshot))
+    held = {org_id: org.held_seconds for org_id, org in snapshot.orgs.items()}
     yield _gauges("held_seconds", "Seconds that a hold by a 429 still lasts.", "org", held)
 
 
-def _sent(facts: Facts) -> dict[str, float]:
+def _sent(snapshot: MetricsSnapshot) -> dict[str, float]:
     """Requests sent by organization: those with unfinished jobs first, then those that sent most.
 
     Organizations without jobs are kept, since removing a counter would lose its last increase.
     """
-    sent = {name.removeprefix(_SENT): count for name, count in facts.totals.items() if name.startswith(_SENT)}
+    sent = {
+        name.removeprefix(_SENT): count for name, count in snapshot.totals.items() if name.startswith(_SENT)
+    }
     known = filter(is_org_id, sorted(sent, key=lambda org_id: (-sent[org_id], org_id)))
-    named = [*facts.orgs, *(org_id for org_id in known if org_id not in facts.orgs)]
+    named = [*snapshot.orgs, *(org_id for org_id in known if org_id not in snapshot.orgs)]
     return {org_id: sent.get(org_id, 0) for org_id in named[:MOST_ORGS]}
 
 
-def _jobs(facts: Facts) -> Iterator[Metric]:
-    states = {str(state): facts.jobs[state] for state in State if state not in AT_REST}
+def _jobs(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    states = {str(state): snapshot.jobs[state] for state in State if state not in AT_REST}
     yield _gauges("jobs", "Jobs not at rest, by state.", "state", states)
-    reasons = {str(reason): facts.reasons[reason] for reason in ReasonCode}
+    reasons = {str(reason): snapshot.reasons[reason] for reason in ReasonCode}
     yield _gauges("jobs_reason", "Jobs not at rest that stand so for a reason.", "reason", reasons)
-    counted = {name[6:]: count for name, count in facts.totals.items() if name in _ENDED}
+    counted = {name[6:]: count for name, count in snapshot.totals.items() if name in _ENDED}
     ended = dict.fromkeys(_ENDS, 0) | counted
     yield _counters("jobs_ended", "Jobs that came to rest.", "state reason", ended)
-    yield _gauge("jobs_live", "Jobs not at rest. Other numbers are of 500 of them at most.", facts.jobs_live)
-    yield _gauge("oldest_job_seconds", "Age of the oldest job not at rest.", facts.oldest_seconds)
+    yield _gauge(
+        "jobs_live", "Jobs not at rest. Other numbers are of 500 of them at most.", snapshot.jobs_live
+    )
+    yield _gauge("oldest_job_seconds", "Age of the oldest job not at rest.", snapshot.oldest_seconds)
     help_text = "Longest time without a settled id, of jobs that are to be worked on and not held by a 429."
-    yield _gauge("job_idle_seconds", help_text, facts.idle_seconds)
+    yield _gauge("job_idle_seconds", help_text, snapshot.idle_seconds)
 
 
-def _work(facts: Facts) -> Iterator[Metric]:
-    slices = {state: facts.slices[state] for state in ("waiting", "claimed")}
+def _work(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    slices = {state: snapshot.slices[state] for state in ("waiting", "claimed")}
     yield _gauges("slices", "Slices out to workers: waiting for one, or claimed.", "state", slices)
-    yield _gauge("queue_messages", "Messages in the broker's queues.", facts.queue)
-    alive = sum(abs(1000 * beat) <= WORKERS_WITHIN_MS for beat in facts.beats)
+    yield _gauge("queue_messages", "Messages in the broker's queues.", snapshot.queue)
+    alive = sum(abs(1000 * beat) <= WORKERS_WITHIN_MS for beat in snapshot.beats)
     yield _gauge("workers", "Worker processes that gave a sign of life in the last 10 s.", alive)
-    beats = {"newest": min(facts.beats), "oldest": max(facts.beats)} if facts.beats else {}
+    beats = {"newest": min(snapshot.beats), "oldest": max(snapshot.beats)} if snapshot.beats else {}
     help_text = "Messages in the queues that were none of ours, and were dropped."
-    yield CounterMetricFamily(PREFIX + "messages_dropped", help_text, value=facts.totals.get(DROPPED, 0))
+    yield CounterMetricFamily(PREFIX + "messages_dropped", help_text, value=snapshot.totals.get(DROPPED, 0))
     yield _gauges("worker_heartbeat_seconds", "Since the last sign of life of a worker.", "of", beats)
 
 
-def _redis(facts: Facts) -> Iterator[Metric]:
-    yield _gauge("redis_used_bytes", "Memory that Redis uses.", facts.used_bytes)
+def _redis(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    yield _gauge("redis_used_bytes", "Memory that Redis uses.", snapshot.used_bytes)
     help_text = "Memory that Redis may use; that of its machine where it has no limit."
-    yield _gauge("redis_max_bytes", help_text, facts.most_bytes)
+    yield _gauge("redis_max_bytes", help_text, snapshot.most_bytes)
     help_text = "What stands in Redis and was not written by us, or was spoilt, by where."
-    yield _gauges("redis_spoilt", help_text, "where", {where: facts.spoilt[where] for where in SPOILT})
+    yield _gauges("redis_spoilt", help_text, "where", {where: snapshot.spoilt[where] for where in SPOILT})
     help_text = "Whether Redis failed to write its last data to disk."
-    yield _gauge("redis_writes_failing", help_text, facts.writes_fail)
+    yield _gauge("redis_writes_failing", help_text, snapshot.writes_fail)

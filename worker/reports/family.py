@@ -7,7 +7,7 @@ from worker.core.errors import NoSuchJobError
 from worker.core.family import FamilyCount, family_report, latest_rows
 from worker.core.outcome import Outcome
 from worker.core.report import Report
-from worker.core.rows import Run, alone, rows_of
+from worker.core.rows import RowSpan, rows_of, single_row
 from worker.reports.results import filtered, job_results
 from worker.reports.status import ReportSnapshot, read_snapshot
 from worker.store.jobs import JobStore
@@ -33,13 +33,13 @@ def family_of(store: JobStore, job_id: str) -> list[str]:
 
 def family_results(
     store: JobStore, job_id: str, outcomes: Collection[Outcome] = (), ids: Collection[str] = ()
-) -> Iterator[Run]:
+) -> Iterator[RowSpan]:
     """Streams the latest row of each line, in constant memory.
 
     `outcomes` and `ids` filter the rows; empty ones select all.
     """
     rows = latest_rows([rows_of(job_results(store, name)) for name in family_of(store, job_id)])
-    return filtered(map(alone, rows), outcomes, ids)
+    return filtered(map(single_row, rows), outcomes, ids)
 
 
 def read_family(store: JobStore, job_id: str) -> tuple[Report, list[ReportSnapshot]]:

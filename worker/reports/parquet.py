@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from worker.core.errors import BadInputError
-from worker.core.rows import COLUMNS, Row, Run, rows_of
+from worker.core.rows import COLUMNS, Row, RowSpan, rows_of
 from worker.reports.results import Write
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def require_parquet() -> _Arrow:
         ) from None
 
 
-def write_parquet(runs: Iterable[Run], write: Write) -> int:
+def write_parquet(spans: Iterable[RowSpan], write: Write) -> int:
     """Writes the rows, one row group at a time. Returns their number.
 
     The same rows and version of pyarrow give the same bytes. Raises `BadInputError` if it is not installed.
     """
     arrow = require_parquet()
     schema = _schema(arrow.core)
-    source = rows_of(runs)
+    source = rows_of(spans)
     count = 0
     with arrow.parquet.ParquetWriter(_Sink(write), schema, compression="zstd") as writer:
         while group := list(islice(source, ROW_GROUP)):

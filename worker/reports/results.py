@@ -11,7 +11,7 @@ import msgspec
 from worker.core.errors import BadInputError, BulkActivateError
 from worker.core.formulas import guarded
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row, Run, alone, job_runs, rows_of
+from worker.core.rows import COLUMNS, Row, RowSpan, row_spans, rows_of, single_row
 from worker.core.skipped import SkippedLine
 from worker.store.jobs import JobStore
 
@@ -32,7 +32,7 @@ def job_results(
     job_id: str,
     outcomes: Collection[Outcome] = (),
     ids: Collection[str] = (),
-) -> Iterator[Run]:
+) -> Iterator[RowSpan]:
     """The rows of a job, only those with one of `outcomes` and one of `ids` if given.
 
     Raises `NoSuchJobError` at once, before the first row is requested.
@@ -42,15 +42,17 @@ def job_results(
     found = store.slices_holding(job_id, count, ids) if ids else store.slices(job_id, count)
     slices = ((item.part, item.stored) for item in found)
     # A reason that first occurs after this moment is missing from the rows of a running job.
-    return filtered(job_runs(raw.fields, raw.reasons, slices, store.skipped(job_id)), outcomes, ids)
+    return filtered(row_spans(raw.fields, raw.reasons, slices, store.skipped(job_id)), outcomes, ids)
 
 
-def filtered(runs: Iterator[Run], outcomes: Collection[Outcome], ids: Collection[str]) -> Iterator[Run]:
+def filtered(
+    spans: Iterator[RowSpan], outcomes: Collection[Outcome], ids: Collection[str]
+) -> Iterator[RowSpan]:
     if outcomes:
-        runs = (run for run in runs if run.like.outcome in outcomes)
+        spans = (span for span in spans if span.like.outcome in outcomes)
     if ids:
-        runs = (alone(row) for row in rows_of(runs) if row.id in ids)
-    return runs
+        spans = (single_row(row) for row in rows_of(spans) if row.id in ids)
+    return spans
 
 
 def parse_outcomes(text: str | None) -> frozenset[Outcome]:
@@ -65,12 +67,12 @@ def parse_outcomes(text: str | None) -> frozenset[Outcome]:
     return frozenset(Outcome(name) for name in names)
 
 
-def write_csv(runs: Iterable[Run], write: Write, *, bom: bool = False) -> int:
+def write_csv(spans: Iterable[RowSpan], write: Write, *, bom: bool = False) -> int:
     """Writes a header and the rows. Returns the number of rows. `bom` lets Excel recognize UTF-8."""
     if bom:
         write(BOM_UTF8)
     write((",".join(COLUMNS) + "\n").encode())
-    return _write_lines(runs, write, _CSV)
+    return _write_lines(spans, write, _CSV)
 
 
 def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
@@ -81,9 +83,9 @@ def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
             write(f"{row.line},{_cell(row.why)}\n".encode())
 
 
-def write_ndjson(runs: Iterable[Run], write: Write) -> int:
+def write_ndjson(spans: Iterable[RowSpan], write: Write) -> int:
     """Writes the rows as NDJSON. Returns their number."""
-    return _write_lines(runs, write, _NDJSON)
+    return _write_lines(spans, write, _NDJSON)
 
 
 class _RowFormat(NamedTuple):
@@ -99,10 +101,10 @@ class _RowFormat(NamedTuple):
     """Formats what follows the id, with the line end."""
 
 
-def _write_lines(runs: Iterable[Run], write: Write, row_format: _RowFormat) -> int:
+def _write_lines(spans: Iterable[RowSpan], write: Write, row_format: _RowFormat) -> int:
     before, between = row_format.before, row_format.between
     count = 0
-    for lines, ids, rests in _chunks(runs, row_format.rest):
+    for lines, ids, rests in _chunks(spans, row_format.rest):
         named = row_format.plain(cast("list[str]", ids)) if _are_plain(ids) else map(row_format.quoted, ids)
         # One comprehension over many rows: a call for each row would cost more than its text.
         rows = [
@@ -115,7 +117,7 @@ def _write_lines(runs: Iterable[Run], write: Write, row_format: _RowFormat) -> i
 
 
 def _chunks(
-    runs: Iterable[Run], rest_of: Callable[[Row], str]
+    spans: Iterable[RowSpan], rest_of: Callable[[Row], str]
 ) -> Iterator[tuple[list[int], list[str | None], list[str]]]:
     """Yields lines, ids and rests of the rows, `_ROWS_PER_WRITE` or more at a time.
 
@@ -126,10 +128,10 @@ def _chunks(
     ids: list[str | None] = []
     rests: list[str] = []
     try:
-        for run in runs:
-            lines += run.lines
-            ids += run.ids
-            rests += [rest_of(run.like)] * len(run.lines)
+        for span in spans:
+            lines += span.lines
+            ids += span.ids
+            rests += [rest_of(span.like)] * len(span.lines)
             if len(lines) >= _ROWS_PER_WRITE:
                 yield lines, ids, rests
                 lines, ids, rests = [], [], []

@@ -52,7 +52,7 @@ def _left_alone(store: JobStore, fields: Mapping[str, str]) -> tuple[ReasonCode,
 
 
 def _failures(raw: RawJob) -> list[FailureGroup]:
-    groups = group_failures(raw.reasons, raw.tally, raw.samples)
+    groups = group_failures(raw.reasons, raw.reason_counts, raw.samples)
     reason = job_end_reason(raw.fields)
     for outcome in (Outcome.PENDING, Outcome.AMBIGUOUS):
         count = int(raw.fields.get(f"rest_{outcome}", 0))

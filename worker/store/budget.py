@@ -10,14 +10,14 @@ import msgspec
 import redis.asyncio
 
 from worker.core.rate.learned import Evidence, Learned
-from worker.core.rate.slots import RUN_SECONDS
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
+from worker.core.rate.slots import RESERVATION_SECONDS
 from worker.core.retry_after import LONGEST
 from worker.store import keys
-from worker.store.steps import BudgetStep, text
+from worker.store.steps import BudgetScript, source
 
 
-class Want(msgspec.Struct, frozen=True, array_like=True):
+class Demand(msgspec.Struct, frozen=True, array_like=True):
     """A job that asks for slots."""
 
     job: str
@@ -25,31 +25,31 @@ class Want(msgspec.Struct, frozen=True, array_like=True):
     slots: int
 
 
-class Heard(msgspec.Struct, array_like=True):
-    """What was heard since it was last told, of requests sent in era `era`."""
+class AnswerStats(msgspec.Struct, array_like=True):
+    """What was heard since it was last told, of requests sent in epoch `epoch`."""
 
-    era: int = 0
+    epoch: int = 0
     passed: int = 0
     """Answers that were no 429."""
     latency_us: int = 0
     """Summed over them."""
     late: int = 0
-    """Such answers to requests of the era before: something passed, if at another rate."""
+    """Such answers to requests of the epoch before: something passed, if at another rate."""
 
 
-class Decided(msgspec.Struct, frozen=True, array_like=True):
+class RateDecision(msgspec.Struct, frozen=True, array_like=True):
     """A decision on evidence of `version`; void where another was made meanwhile."""
 
     version: int
     rate: float
     learned: str
-    next_look: float
+    next_decision_in: float
     """Seconds."""
-    new_era: bool
+    new_epoch: bool
     strikes: int
 
 
-class Due(msgspec.Struct, frozen=True):
+class DecisionRequest(msgspec.Struct, frozen=True):
     """The evidence for a decision, handed to one worker."""
 
     learned: str
@@ -59,11 +59,11 @@ class Due(msgspec.Struct, frozen=True):
     evidence: Evidence
 
     @property
-    def terms(self) -> Terms:
-        return Terms(self.ceiling if self.by_hand else None, self.start, self.ceiling)
+    def rate_config(self) -> RateConfig:
+        return RateConfig(self.ceiling if self.by_hand else None, self.start, self.ceiling)
 
 
-class Reserved(msgspec.Struct, frozen=True):
+class ReserveReply(msgspec.Struct, frozen=True):
     """A run of send times, in seconds from the moment the store answered; see `reserve.lua`."""
 
     at_us: int
@@ -72,45 +72,45 @@ class Reserved(msgspec.Struct, frozen=True):
     gap: float
     again: float
     held: float
-    era: int
+    epoch: int
     rate: float
     version: int
     strikes: int
     order: tuple[int, ...] = ()
-    due: Due | None = None
+    decision_request: DecisionRequest | None = None
 
 
-class Decision(msgspec.Struct, frozen=True):
+class ThrottleDecisionRequest(msgspec.Struct, frozen=True):
     learned: str
     evidence: Evidence
 
 
-class Throttled(msgspec.Struct, frozen=True):
+class ThrottleReply(msgspec.Struct, frozen=True):
     held: float
     version: int
-    decide: Decision | None = None
+    decision_request: ThrottleDecisionRequest | None = None
 
 
-MOST_PER_RUN: Final = 10_000
+MOST_RESERVED_SLOTS: Final = 10_000
 """Slots: what a run holds at the highest rate that can be set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ReserveRequest:
     """What a worker tells the budget, and asks of it."""
 
-    terms: Terms
-    wants: list[Want]
+    rate_config: RateConfig
+    demands: list[Demand]
     unused: int
-    heard: Heard
-    decided: Decided | None = None
+    stats: AnswerStats
+    decision: RateDecision | None = None
     advice: tuple[float, float] | None = None
     """Requests per second, and for how many seconds."""
-    most: int = MOST_PER_RUN
+    max_slots: int = MOST_RESERVED_SLOTS
     """Slots that it can use in the time of a run."""
-    run: float = RUN_SECONDS
+    seconds: float = RESERVATION_SECONDS
     """Seconds that the run is to be long."""
-    back: float = 0.0
+    answer_delay: float = 0.0
     """Seconds until the answer is there: no slot before that is of use."""
 
 
@@ -130,8 +130,8 @@ def read_hold(message: bytes) -> tuple[str, float] | None:
 
 _encode: Final = msgspec.json.encode
 _learned: Final = msgspec.json.Decoder(Learned, strict=False)
-_reserved: Final = msgspec.json.Decoder(Reserved, strict=False)
-_throttled: Final = msgspec.json.Decoder(Throttled, strict=False)
+_reserve_reply: Final = msgspec.json.Decoder(ReserveReply, strict=False)
+_throttle_reply: Final = msgspec.json.Decoder(ThrottleReply, strict=False)
 
 
 class BudgetStore:
@@ -142,51 +142,53 @@ class BudgetStore:
         self._worker = worker
         self._is_loaded = False
         self._keys = [keys.budget(host, org_id, part) for part in ("", "workers", "jobs")]
-        self._scripts = {step: client.register_script(text(step)) for step in BudgetStep}
+        self._scripts = {script: client.register_script(source(script)) for script in BudgetScript}
 
     @property
     def key(self) -> str:
         return self._keys[0]
 
-    async def _step(self, step: BudgetStep, keys_: list[str], args: list[Any]) -> Any:
-        return await self._scripts[step](keys=keys_, args=args)
+    async def _call(self, script: BudgetScript, keys_: list[str], args: list[Any]) -> Any:
+        return await self._scripts[script](keys=keys_, args=args)
 
     async def _load(self) -> None:
         """Has Redis know the scripts: else the first hold would take three round trips."""
         async with self._client.pipeline(transaction=False) as pipe:
-            for step in (BudgetStep.RESERVE, BudgetStep.THROTTLE, BudgetStep.DECIDE):
-                pipe.script_load(self._scripts[step].script)
+            for script in (BudgetScript.RESERVE, BudgetScript.THROTTLE, BudgetScript.ADOPT_RATE):
+                pipe.script_load(self._scripts[script].script)
             await pipe.execute()
         self._is_loaded = True
 
-    async def reserve(self, ask: Ask) -> Reserved:
+    async def reserve(self, request: ReserveRequest) -> ReserveReply:
         if not self._is_loaded:
             await self._load()
-        terms = ask.terms
-        request = {
-            "terms": (terms.ceiling, terms.most, terms.start, terms.label),
-            "wants": ask.wants,
-            "unused": ask.unused,
-            "heard": ask.heard,
-            "most": ask.most,
-            "run": ask.run,
-            "back": ask.back,
-            "decided": ask.decided,
-            "advice": ask.advice,
+        rate_config = request.rate_config
+        document = {
+            "rate_config": (rate_config.ceiling, rate_config.most, rate_config.start, rate_config.label),
+            "demands": request.demands,
+            "unused": request.unused,
+            "stats": request.stats,
+            "max_slots": request.max_slots,
+            "seconds": request.seconds,
+            "answer_delay": request.answer_delay,
+            "decision": request.decision,
+            "advice": request.advice,
         }
-        return _reserved.decode(
-            await self._step(BudgetStep.RESERVE, self._keys, [self._worker, _encode(request)])
+        return _reserve_reply.decode(
+            await self._call(BudgetScript.RESERVE, self._keys, [self._worker, _encode(document)])
         )
 
-    async def throttle(self, era: int, asked: float | None, hold: float, heard: Heard) -> Throttled:
-        """A 429 to a request of `era`: holds everyone for the seconds `asked`, at least for `hold` if it is
-        the era's first. `heard`: what came before it, and was not told yet.
+    async def throttle(
+        self, epoch: int, asked: float | None, hold: float, stats: AnswerStats
+    ) -> ThrottleReply:
+        """A 429 to a request of `epoch`: holds everyone for the seconds `asked`, at least for `hold` if it is
+        the epoch's first. `stats`: what came before it, and was not told yet.
         """
-        args = [era, "" if asked is None else round(1e6 * asked), round(1e6 * hold), _encode(heard)]
-        return _throttled.decode(await self._step(BudgetStep.THROTTLE, self._keys[:1], args))
+        args = [epoch, "" if asked is None else round(1e6 * asked), round(1e6 * hold), _encode(stats)]
+        return _throttle_reply.decode(await self._call(BudgetScript.THROTTLE, self._keys[:1], args))
 
-    async def decide(self, decided: Decided) -> None:
-        await self._step(BudgetStep.DECIDE, self._keys[:1], [_encode(decided)])
+    async def adopt_rate(self, decision: RateDecision) -> None:
+        await self._call(BudgetScript.ADOPT_RATE, self._keys[:1], [_encode(decision)])
 
 
 def pack_learned(learned: Learned) -> str:

@@ -15,14 +15,14 @@ import redis.asyncio
 from worker.core.batch import MAX_BATCH, Settlement
 from worker.core.errors import DamagedRecordError
 from worker.core.job import Control
-from worker.core.rate.fairness import Standing
+from worker.core.rate.fairness import SliceCounts
 from worker.core.record import Stored, check_stored
 from worker.core.scope import Scope
 from worker.core.slices import Slice, check_ids, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
-from worker.store.jobs import ABANDONED_MS, MESSAGE_LOST_MS, WINDOW, control_args, purge_args
-from worker.store.steps import Answer, Code, Step, Ticket, answer, text, tickets
+from worker.store.jobs import ABANDONED_MS, REDELIVER_AFTER_MS, WINDOW, control_args, purge_args
+from worker.store.steps import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 LEASE_MS: Final = 6000
 """How long a claim holds without a sign of life. Short, so that others go on soon after a death; several
@@ -46,7 +46,7 @@ class Claim:
     """What is recorded of its ids, without reasons."""
 
 
-class End(StrEnum):
+class ClaimEnd(StrEnum):
     """What a commit does with its claim."""
 
     KEEP = "keep"
@@ -61,7 +61,7 @@ class End(StrEnum):
 
 
 @dataclass(slots=True)
-class Tally:
+class CommitPayload:
     """What one commit carries. Not more than about 100 ms of work, so little is lost with a process."""
 
     settlements: list[Settlement]
@@ -72,7 +72,7 @@ class Tally:
     held_ms: int = 0
     allowed: float = 0.0
     """The allowed requests per second at each request that was sent, added up over them."""
-    trouble: str = ""
+    api_problem: str = ""
     """Why the API cannot be reached, while it cannot."""
     support: list[tuple[int, str]] = field(default_factory=list)
     """Statuses of exceptional answers, and the names that the API gave to these requests."""
@@ -87,7 +87,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommitReply:
     code: Code
     go_on: bool
     """False: the job is paused, ending or at rest, or the claim is lost: send nothing more."""
@@ -99,8 +99,8 @@ class Committed:
     """Slices of the job for which messages are to be sent."""
 
 
-class Swept(NamedTuple):
-    standing: Standing
+class SweepReply(NamedTuple):
+    counts: SliceCounts
     queue: list[Ticket]
     """Slices of the job for which messages are to be sent."""
 
@@ -113,26 +113,36 @@ class ClaimStore:
         self._scope = scope
         self._serves = [scope.api_url, f" {' '.join(sorted(scope.orgs))} " if scope.orgs else ""]
         self._lease_ms = lease_ms
-        self._scripts = {step: client.register_script(text(step)) for step in Step}
+        self._scripts = {script: client.register_script(source(script)) for script in Script}
 
-    async def _step(self, step: Step, job_id: str, args: Sequence[Any]) -> Answer:
-        return answer(await self._scripts[step](keys=[keys.job(job_id)], args=args))
+    async def _call(self, script: Script, job_id: str, args: Sequence[Any]) -> ScriptReply:
+        return read_reply(await self._scripts[script](keys=[keys.job(job_id)], args=args))
 
     async def claim(
-        self, job_id: str, slice_no: int, *, nonce: str, worker: str, alone: bool = False
+        self, job_id: str, slice_no: int, *, nonce: str, worker: str, isolated_process: bool = False
     ) -> tuple[Claim | Code, list[Ticket]]:
         """The claim, or why there is none; and the slices to send messages for. Raises `DamagedRecordError`.
 
-        `alone`: this process does nothing else.
+        `isolated_process`: this process does nothing else.
         """
-        mode = "alone" if alone else ""
+        mode = "alone" if isolated_process else ""
         api_url, orgs = self._serves
-        args = [slice_no, nonce, self._lease_ms, worker, WINDOW, api_url, LONG_HOLD_MS, MESSAGE_LOST_MS, mode]
+        args = [
+            slice_no,
+            nonce,
+            self._lease_ms,
+            worker,
+            WINDOW,
+            api_url,
+            LONG_HOLD_MS,
+            REDELIVER_AFTER_MS,
+            mode,
+        ]
         args.append(orgs)
-        code, rest = await self._step(Step.CLAIM, job_id, args)
+        code, values = await self._call(Script.CLAIM, job_id, args)
         if code is not Code.CLAIMED:
             return code, []
-        number, size, ids, outcomes, org_id, weight, batches, exceptions, *queue = rest
+        number, size, ids, outcomes, org_id, weight, batches, exceptions, *queue = values
         try:
             part = unpack(ids, size)
             check_ids(part)
@@ -143,10 +153,10 @@ class ClaimStore:
         return claim, tickets(queue)
 
     async def commit(
-        self, claim: Claim, seq: int, mark: int, tally: Tally, end: End, snooze: float = 0.0
-    ) -> Committed:
-        """Records what `tally` carries. `mark`: ids below it may be sent once this returns; `snooze`:
-        seconds that `End.SNOOZE` is to last.
+        self, claim: Claim, seq: int, mark: int, payload: CommitPayload, end: ClaimEnd, snooze: float = 0.0
+    ) -> CommitReply:
+        """Records what `payload` carries. `mark`: ids below it may be sent once this returns; `snooze`:
+        seconds that `ClaimEnd.SNOOZE` is to last.
         """
         args = [
             claim.slice_no,
@@ -156,33 +166,33 @@ class ClaimStore:
             WINDOW,
             mark,
             end,
-            encode(tally, len(claim.part.ids)),
+            encode(payload, len(claim.part.ids)),
             len(claim.part.ids),
             FREE_PROBES,
-            round(1000 * snooze) - MESSAGE_LOST_MS,
+            round(1000 * snooze) - REDELIVER_AFTER_MS,
         ]
-        code, rest = await self._step(Step.COMMIT, claim.job_id, args)
-        _, go_on, probes_left, accepted, *queue = rest
-        return Committed(code, bool(go_on), int(probes_left), bool(accepted), tickets(queue))
+        code, values = await self._call(Script.COMMIT, claim.job_id, args)
+        _, go_on, probes_left, accepted, *queue = values
+        return CommitReply(code, bool(go_on), int(probes_left), bool(accepted), tickets(queue))
 
     async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
         """A fault of the whole job. A job that is past it already is left as it is."""
-        await self._step(Step.CONTROL, job_id, control_args(control, code, message, "worker"))
+        await self._call(Script.CONTROL, job_id, control_args(control, code, message, "worker"))
 
     async def set_aside(self, job_id: str, slice_no: int, nonce: str) -> tuple[Code, list[Ticket]]:
         """The process of the claim `nonce`, which did nothing else, died: see `set_aside.lua`."""
-        code, queue = await self._step(Step.SET_ASIDE, job_id, [slice_no, nonce, WINDOW])
+        code, queue = await self._call(Script.SET_ASIDE, job_id, [slice_no, nonce, WINDOW])
         return code, tickets(queue)
 
-    async def sweep(self, job_id: str) -> Swept:
-        args = [WINDOW, MESSAGE_LOST_MS, ABANDONED_MS, *self._serves]
-        code, rest = await self._step(Step.SWEEP, job_id, args)
+    async def sweep(self, job_id: str) -> SweepReply:
+        args = [WINDOW, REDELIVER_AFTER_MS, ABANDONED_MS, *self._serves]
+        code, values = await self._call(Script.SWEEP, job_id, args)
         if code is Code.ABANDONED:
             await self.purge(job_id, 0)
         if code is not Code.SWEPT:
-            return Swept(Standing(0, 0), [])
-        waiting, claimed, longest, waited_ms, *queue = rest
-        return Swept(Standing(waiting, claimed, longest, waited_ms), tickets(queue))
+            return SweepReply(SliceCounts(0, 0), [])
+        waiting, claimed, oldest_waiting, waited_ms, *queue = values
+        return SweepReply(SliceCounts(waiting, claimed, oldest_waiting, waited_ms), tickets(queue))
 
     async def live_jobs(self) -> list[str]:
         """Those that are to be looked after here."""
@@ -201,7 +211,7 @@ class ClaimStore:
         """Removes the job if it has rested for `rested_ms`; whether it was. Any number may do so at once."""
         code = Code.PURGING
         while code is Code.PURGING:
-            code, _ = await self._step(Step.PURGE, job_id, purge_args(rested_ms))
+            code, _ = await self._call(Script.PURGE, job_id, purge_args(rested_ms))
         return code is Code.PURGED
 
     async def beat(self, worker: str, forget_ms: int) -> None:
@@ -228,12 +238,12 @@ def _weight(stored: bytes) -> float:
     return weight
 
 
-def encode(tally: Tally, ids_in_slice: int) -> bytes:
+def encode(payload: CommitPayload, ids_in_slice: int) -> bytes:
     """The commit's JSON, as `commit.lua` describes it."""
     settled: list[tuple[int, str, int, int]] = []
     apart: list[tuple[int, str, int, int]] = []
     reasons: list[tuple[int, str, str, str]] = []
-    for settlement in tally.settlements:
+    for settlement in payload.settlements:
         batch, codes, status = settlement.batch, settlement.codes, settlement.status
         alike = batch.attempts.count(batch.attempts[0]) == len(batch.attempts)
         if alike and _is_whole(batch.indices, ids_in_slice):
@@ -243,23 +253,23 @@ def encode(tally: Tally, ids_in_slice: int) -> bytes:
                 (index, code, min(count, _MOST_RECORDED), status)
                 for index, code, count in zip(batch.indices, codes, batch.attempts, strict=True)
             )
-        for place, reason in settlement.reasons:
+        for position, reason in settlement.reasons:
             label = f"{reason.name}\0{reason.status}\0{reason.message}"
-            reasons.append((batch.indices[place], codes[place], label, batch.ids[place]))
+            reasons.append((batch.indices[position], codes[position], label, batch.ids[position]))
     timeline = {
-        "sent": tally.sent,
-        "throttled": tally.throttled,
-        "held_ms": tally.held_ms,
-        "allowed": round(tally.allowed, 2),
+        "sent": payload.sent,
+        "throttled": payload.throttled,
+        "held_ms": payload.held_ms,
+        "allowed": round(payload.allowed, 2),
     }
     document: Mapping[str, Any] = {
         "settled": settled,
         "apart": apart,
         "reasons": reasons,
-        "requests": tally.counters(),
+        "requests": payload.counters(),
         "timeline": timeline,
-        "trouble": tally.trouble,
-        "support": tally.support,
+        "trouble": payload.api_problem,
+        "support": payload.support,
     }
     return msgspec.json.encode(document)
 

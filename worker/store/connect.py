@@ -28,7 +28,7 @@ from redis.retry import Retry
 from worker.core.address import Address, parse_address, sentinels_of, shown_address, unprotected
 from worker.core.errors import BadSettingError, RedisUnreachableError
 from worker.core.vulnerable import Product, Version
-from worker.store.trouble import IS_CLUSTER, TRANSIENT, trouble
+from worker.store.trouble import IS_CLUSTER, TRANSIENT, explain_redis_error
 
 FLOOR: Final = (6, 2)
 """The oldest Redis whose commands we use; Celery's floor too."""
@@ -109,7 +109,7 @@ def reachable(url: str) -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise trouble(error, url, mendable=is_mendable(error)) from error
+        raise explain_redis_error(error, url, mendable=is_mendable(error)) from error
 
 
 def server_version(server: Mapping[str, Any]) -> Version:

@@ -11,7 +11,7 @@ import redis.asyncio
 
 from worker.core.retry_after import LONGEST
 from worker.store import keys
-from worker.store.steps import ExchangeStep, text
+from worker.store.steps import ExchangeScript, source
 
 TURN_SECONDS: Final = 5.0
 """How long a worker that died blocks the others. A turn is renewed while it is used."""
@@ -19,7 +19,7 @@ LONGEST_PAUSE: Final = LONGEST + 60.0
 """Seconds. A pause that lies further ahead is none of ours."""
 
 
-class Kind(StrEnum):
+class ExchangeKind(StrEnum):
     UNKNOWN = ""
     GRANTED = "granted"
     SERVED = "served"
@@ -28,31 +28,31 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class Turn(msgspec.Struct, frozen=True):
+class ExchangeTurn(msgspec.Struct, frozen=True):
     """What stands between a worker and its exchange: nothing, where `pause` and `busy` are 0."""
 
     pause: float = 0.0
     """Seconds that nobody is to ask, since the last exchange failed."""
     busy: float = 0.0
     """Seconds that another worker's turn lasts unless it is renewed."""
-    kind: str = Kind.UNKNOWN
+    kind: str = ExchangeKind.UNKNOWN
     failures: int = 0
     tag: str = ""
     """Of the credential that was refused."""
     message: str = ""
 
 
-class Ended(msgspec.Struct, frozen=True):
+class ExchangeResult(msgspec.Struct, frozen=True):
     """How an exchange ended, to be told to all."""
 
-    kind: Kind = Kind.UNKNOWN
+    kind: ExchangeKind = ExchangeKind.UNKNOWN
     pause: float = 0.0
     failures: int = 0
     tag: str = ""
     message: str = ""
 
 
-_decode: Final = msgspec.json.Decoder(Turn, strict=False).decode
+_decode: Final = msgspec.json.Decoder(ExchangeTurn, strict=False).decode
 
 
 class ExchangeStore:
@@ -64,17 +64,17 @@ class ExchangeStore:
     def __init__(self, client: redis.asyncio.Redis, host: str, worker: str) -> None:
         self._worker = worker
         self._host = host
-        self._scripts = {step: client.register_script(text(step)) for step in ExchangeStep}
+        self._scripts = {script: client.register_script(source(script)) for script in ExchangeScript}
 
-    async def begin(self, org_id: str, *, mended: bool) -> Turn:
+    async def begin(self, org_id: str, *, mended: bool) -> ExchangeTurn:
         """`mended`: the credential is another than that which was refused."""
         limits = (round(1e6 * TURN_SECONDS), round(1e6 * LONGEST_PAUSE))
-        return _decode(await self._step(ExchangeStep.BEGIN, org_id, *limits, int(mended)))
+        return _decode(await self._call(ExchangeScript.BEGIN, org_id, *limits, int(mended)))
 
-    async def end(self, org_id: str, ended: Ended, unshared: int) -> None:
+    async def end(self, org_id: str, ended: ExchangeResult, unshared: int) -> None:
         """`unshared`: exchanges made without a turn, to be counted."""
-        await self._step(
-            ExchangeStep.END,
+        await self._call(
+            ExchangeScript.END,
             org_id,
             ended.kind,
             round(1e6 * ended.pause),
@@ -84,5 +84,7 @@ class ExchangeStore:
             unshared,
         )
 
-    async def _step(self, step: ExchangeStep, org_id: str, *args: str | int) -> Any:
-        return await self._scripts[step](keys=[keys.exchange(self._host, org_id)], args=[self._worker, *args])
+    async def _call(self, script: ExchangeScript, org_id: str, *args: str | int) -> Any:
+        return await self._scripts[script](
+            keys=[keys.exchange(self._host, org_id)], args=[self._worker, *args]
+        )

@@ -22,13 +22,13 @@ from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, holds_any, pack, unpack
 from worker.store import keys
 from worker.store.connect import is_mendable
-from worker.store.steps import Answer, BudgetStep, Code, Step, Ticket, answer, text, tickets
+from worker.store.steps import BudgetScript, Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 WINDOW: Final = 8
 """Slices of a job that wait in the queue besides those claimed: enough that any free worker finds one,
 few enough that a small job does not stand behind a large one."""
 
-MESSAGE_LOST_MS: Final = 15_000
+REDELIVER_AFTER_MS: Final = 15_000
 """A slice that waits longer is queued again. A second message for a slice is harmless: it finds it
 claimed or done."""
 
@@ -64,7 +64,7 @@ class RawJob:
     fields: Mapping[str, str]
     history: Sequence[str]
     reasons: Mapping[int, str]
-    tally: Mapping[int, int]
+    reason_counts: Mapping[int, int]
     samples: Mapping[int, str]
     timeline: Mapping[str, str]
     now_ms: int
@@ -87,7 +87,7 @@ class RawBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class StoreLocation:
     """Which Redis a store is in, for messages that say what to do next."""
 
     name: str = "this Redis"
@@ -117,18 +117,18 @@ def raw_budget(values: Sequence[bytes | None]) -> RawBudget:
 class JobStore:
     """The record, over one Redis client."""
 
-    def __init__(self, client: redis.Redis, where: Where = Where()) -> None:
+    def __init__(self, client: redis.Redis, where: StoreLocation = StoreLocation()) -> None:
         self._redis = client
         self.where = where
-        self._scripts: dict[Step, Callable[..., Any]] = {
-            step: client.register_script(text(step)) for step in Step
+        self._scripts: dict[Script, Callable[..., Any]] = {
+            script: client.register_script(source(script)) for script in Script
         }
-        self._set_rate = client.register_script(text(BudgetStep.SET_RATE))
+        self._set_rate = client.register_script(source(BudgetScript.SET_RATE))
 
-    def _step(
-        self, step: Step, job_id: str, args: Sequence[str | int | float | bytes], *more_keys: str
-    ) -> Answer:
-        return answer(self._scripts[step](keys=[keys.job(job_id), *more_keys], args=list(args)))
+    def _call(
+        self, script: Script, job_id: str, args: Sequence[str | int | float | bytes], *more_keys: str
+    ) -> ScriptReply:
+        return read_reply(self._scripts[script](keys=[keys.job(job_id), *more_keys], args=list(args)))
 
     def create(
         self, job_id: str, fields: Mapping[str, str], *, request_id: str | None, fingerprint: str, fresh: bool
@@ -142,8 +142,8 @@ class JobStore:
         # No empty key: a Redis user with a list of keys has no right to it.
         request_key = [keys.request(request_id)] if request_id else []
         args = [job_id, fingerprint, "fresh" if fresh else "", *flat]
-        code, rest = self._step(Step.CREATE, job_id, args, *request_key)
-        found = rest[0].decode()
+        code, values = self._call(Script.CREATE, job_id, args, *request_key)
+        found = values[0].decode()
         if code is Code.TAKEN:
             raise RequestIdTakenError(
                 f"request id {request_id!r} belongs to job {found}, which has another list or organization,"
@@ -175,10 +175,10 @@ class JobStore:
 
     def _store(self, job_id: str, what: str, values: Sequence[tuple[int, bytes]]) -> None:
         flat = [item for pair in values for item in pair]
-        if self._step(Step.STORE, job_id, [what, *flat]).code is Code.NO_JOB:
+        if self._call(Script.STORE_PART, job_id, [what, *flat]).code is Code.NO_JOB:
             raise _vanished(job_id)
 
-    def launch(
+    def start_job(
         self,
         job_id: str,
         fields: Mapping[str, str],
@@ -191,10 +191,10 @@ class JobStore:
         """Ends the upload; returns the slices to send messages for. Repeating it changes nothing."""
         flat = [item for pair in fields.items() for item in pair]
         args = [WINDOW, total, slices, "" if deadline is None else deadline, per_slice, *flat]
-        code, rest = self._step(Step.LAUNCH, job_id, args)
+        code, values = self._call(Script.START_JOB, job_id, args)
         if code is Code.NO_JOB:
             raise _vanished(job_id)
-        return tickets(rest)
+        return tickets(values)
 
     def control(
         self, job_id: str, control: Control, *, code: str, message: str, actor: str
@@ -203,8 +203,8 @@ class JobStore:
 
         Raises `NoSuchJobError`, or `StateChangeError` where the job's state does not allow it.
         """
-        found, rest = self._step(Step.CONTROL, job_id, control_args(control, code, message, actor))
-        state = rest[0].decode()
+        found, values = self._call(Script.CONTROL, job_id, control_args(control, code, message, actor))
+        state = values[0].decode()
         if found is Code.NO_JOB:
             raise no_such_job(job_id, self.where)
         if found is Code.ILLEGAL:
@@ -215,14 +215,14 @@ class JobStore:
             raise StateChangeError(
                 f"cannot {control} job {job_id}: it is {state}, and must be {allowed} for that{hint}"
             )
-        return state, found is Code.CHANGED, tickets(rest[1:])
+        return state, found is Code.CHANGED, tickets(values[1:])
 
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
-        args: tuple[str | int, ...] = (WINDOW, MESSAGE_LOST_MS, ABANDONED_MS, "", "")
-        return tickets(self._step(Step.SWEEP, job_id, args).rest[4:])
+        args: tuple[str | int, ...] = (WINDOW, REDELIVER_AFTER_MS, ABANDONED_MS, "", "")
+        return tickets(self._call(Script.SWEEP, job_id, args).values[4:])
 
-    def settle_deadline(self, job_id: str) -> None:
+    def expire_if_due(self, job_id: str) -> None:
         """Expires the job if its deadline passed, for the case that no worker is there to do it."""
         with damage(job_id):
             deadline = self.field(job_id, "deadline_ms")
@@ -246,29 +246,29 @@ class JobStore:
         """Removes a job whose upload went wrong; one that was launched stays."""
         code = Code.PURGING
         while code is Code.PURGING:
-            code, _ = self._step(Step.PURGE, job_id, purge_args(_NEVER_MS, 0))
+            code, _ = self._call(Script.PURGE, job_id, purge_args(_NEVER_MS, 0))
 
     def purge(self, job_id: str) -> None:
         """Removes a job that rests, and every key of it.
 
         Raises `NoSuchJobError`, or `StateChangeError` where it does not rest.
         """
-        code, rest = self._step(Step.PURGE, job_id, purge_args(0))
+        code, values = self._call(Script.PURGE, job_id, purge_args(0))
         if code is Code.NO_JOB:
             raise no_such_job(job_id, self.where)
         if code is Code.ILLEGAL:
-            raise must_rest("purge", job_id, rest[0].decode(), self.where)
+            raise must_rest("purge", job_id, values[0].decode(), self.where)
         while code is Code.PURGING:
-            code, _ = self._step(Step.PURGE, job_id, purge_args(0))
+            code, _ = self._call(Script.PURGE, job_id, purge_args(0))
 
-    def untold(self, most: int, again_ms: int) -> list[str]:
+    def lease_notifications(self, most: int, again_ms: int) -> list[str]:
         """Jobs that the caller is to tell of; each is handed out again after `again_ms`."""
-        script = self._scripts[Step.UNTOLD]
-        return keys.job_ids(answer(script(keys=[keys.UNTOLD], args=[most, again_ms])).rest)
+        script = self._scripts[Script.LEASE_NOTIFICATIONS]
+        return keys.job_ids(read_reply(script(keys=[keys.NOTIFY], args=[most, again_ms])).values)
 
-    def told(self, job_id: str) -> None:
+    def clear_notification(self, job_id: str) -> None:
         """There is nothing more to tell of a job: it rests, or is gone."""
-        self._redis.zrem(keys.UNTOLD, job_id)
+        self._redis.zrem(keys.NOTIFY, job_id)
 
     def family(self, root_job_id: str) -> list[str]:
         """The jobs that `retry` made of a job and of its children, in the order of their launch."""
@@ -291,14 +291,14 @@ class JobStore:
             for part in ("reasons", "tally", "samples", "timeline"):
                 pipe.hgetall(keys.job(job_id, part))
             pipe.time()
-            fields, history, reasons, tally, samples, timeline, (seconds, micros) = pipe.execute()
+            fields, history, reasons, reason_counts, samples, timeline, (seconds, micros) = pipe.execute()
         if b"state" not in fields:
             raise no_such_job(job_id, self.where)
         return RawJob(
             fields=_text(fields),
             history=[entry.decode() for entry in history],
             reasons={int(number): reason for reason, number in _text(reasons).items()},
-            tally={int(number): int(count) for number, count in tally.items()},
+            reason_counts={int(number): int(count) for number, count in reason_counts.items()},
             samples={int(number): ids for number, ids in _text(samples).items()},
             timeline=_text(timeline),
             now_ms=seconds * 1000 + micros // 1000,
@@ -445,7 +445,7 @@ def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | i
     return [rested_ms, PURGED_AT_ONCE, " ".join(keys.PER_JOB), " ".join(keys.PER_SLICE), abandoned_ms]
 
 
-def must_rest(verb: str, job_id: str, state: str, where: Where = Where()) -> StateChangeError:
+def must_rest(verb: str, job_id: str, state: str, where: StoreLocation = StoreLocation()) -> StateChangeError:
     at_rest = ", ".join(sorted(AT_REST))
     return StateChangeError(
         f"cannot {verb} job {job_id}: it is {state}, and must be at rest for that ({at_rest}):"
@@ -472,7 +472,7 @@ def damage(job_id: str) -> Iterator[None]:
         ) from error
 
 
-def no_such_job(job_id: str, where: Where) -> NoSuchJobError:
+def no_such_job(job_id: str, where: StoreLocation) -> NoSuchJobError:
     return NoSuchJobError(f"no job {job_id!r} in {where.name}: {where.no_job}")
 
 

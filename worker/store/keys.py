@@ -21,7 +21,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:jobs                  zset    job ids by time of creation
     bulk:live                  set     job ids that are not at rest
     bulk:untold                zset    job ids by when they are to be told of again (scripts/untold.lua)
-    bulk:totals                hash    sums over all jobs, for the metrics (worker/store/facts.py)
+    bulk:totals                hash    sums over all jobs, for the metrics (worker/store/metrics_snapshot.py)
     bulk:purging               hash    job id -> slices still to remove of a job that is gone
     bulk:request:KEY           string  the job that a request id made
     bulk:budget:HOST:ORG       hash    the rate budget of an organization (see scripts/budget.lua)
@@ -43,7 +43,7 @@ from worker.core.ids import is_job_id
 JOBS: Final = "bulk:jobs"
 LIVE: Final = "bulk:live"
 PURGING: Final = "bulk:purging"
-UNTOLD: Final = "bulk:untold"
+NOTIFY: Final = "bulk:untold"
 TOTALS: Final = "bulk:totals"
 WORKERS: Final = "bulk:workers"
 SCOPES: Final = "bulk:scopes"

@@ -12,27 +12,27 @@ from typing import Any, NamedTuple
 from worker.core.errors import BulkActivateError
 
 
-class Step(StrEnum):
+class Script(StrEnum):
     CREATE = "create"
-    LAUNCH = "launch"
+    START_JOB = "launch"
     CLAIM = "claim"
     COMMIT = "commit"
     CONTROL = "control"
     SWEEP = "sweep"
     PURGE = "purge"
-    UNTOLD = "untold"
-    STORE = "store"
+    LEASE_NOTIFICATIONS = "untold"
+    STORE_PART = "store"
     SET_ASIDE = "set_aside"
 
 
-class BudgetStep(StrEnum):
+class BudgetScript(StrEnum):
     RESERVE = "reserve"
     THROTTLE = "throttle"
-    DECIDE = "decide"
+    ADOPT_RATE = "decide"
     SET_RATE = "set_rate"
 
 
-class ExchangeStep(StrEnum):
+class ExchangeScript(StrEnum):
     BEGIN = "exchange_begin"
     END = "exchange_end"
 
@@ -41,7 +41,7 @@ class Code(StrEnum):
     CREATED = "CREATED"
     FOUND = "FOUND"
     TAKEN = "TAKEN"
-    LAUNCHED = "LAUNCHED"
+    STARTED = "LAUNCHED"
     ALREADY = "ALREADY"
     CLAIMED = "CLAIMED"
     DONE = "DONE"
@@ -61,8 +61,8 @@ class Code(StrEnum):
     OTHER_ORG = "OTHER_ORG"
     OTHER_VERSION = "OTHER_VERSION"
     BAD_ORG = "BAD_ORG"
-    UNTOLD = "UNTOLD"
-    ALONE = "ALONE"
+    NOTIFY = "UNTOLD"
+    NEEDS_ISOLATION = "ALONE"
     SET_ASIDE = "SET_ASIDE"
     GIVEN_BACK = "GIVEN_BACK"
     STORED = "STORED"
@@ -70,9 +70,9 @@ class Code(StrEnum):
     NO_JOB = "NO_JOB"
 
 
-class Answer(NamedTuple):
+class ScriptReply(NamedTuple):
     code: Code
-    rest: list[Any]
+    values: list[Any]
     """As Redis gave it: integers and bytes."""
 
 
@@ -88,19 +88,19 @@ def tickets(raw: Sequence[bytes]) -> list[Ticket]:
 
 
 @cache
-def text(step: Step | BudgetStep | ExchangeStep) -> str:
+def source(script: Script | BudgetScript | ExchangeScript) -> str:
     """The script, with what all steps of its kind share before it."""
     folder = files(__package__).joinpath("scripts")
-    body = folder.joinpath(f"{step}.lua").read_text()
-    if isinstance(step, ExchangeStep):
+    body = folder.joinpath(f"{script}.lua").read_text()
+    if isinstance(script, ExchangeScript):
         return body
-    shared = "budget.lua" if isinstance(step, BudgetStep) else "prelude.lua"
+    shared = "budget.lua" if isinstance(script, BudgetScript) else "prelude.lua"
     return folder.joinpath(shared).read_text() + body
 
 
-def answer(raw: Any) -> Answer:
+def read_reply(raw: Any) -> ScriptReply:
     """Reads {code, ...}. Raises `BulkActivateError` for what no script of this version returns."""
     try:
-        return Answer(Code(raw[0].decode()), list(raw[1:]))
+        return ScriptReply(Code(raw[0].decode()), list(raw[1:]))
     except (TypeError, IndexError, AttributeError, ValueError) as error:
         raise BulkActivateError(f"a Lua step of the store answered {raw!r}, which it never should") from error

@@ -10,7 +10,7 @@ from worker.core.address import shown_address
 from worker.core.errors import RedisUnreachableError
 from worker.store import keys
 from worker.store.connect import is_mendable, reachable
-from worker.store.trouble import trouble
+from worker.store.trouble import explain_redis_error
 
 _SCRIPT: Final = "redis.call('SET', KEYS[1], ARGV[1], 'EX', 60) return redis.call('GET', KEYS[1])"
 _PATIENCE: Final = 2.0
@@ -36,7 +36,7 @@ def check_worker(client: redis.Redis, url: str) -> None:
         try_scripts(client)
     except RedisError as error:
         if not is_mendable(error):
-            raise trouble(error, url, mendable=False) from error
+            raise explain_redis_error(error, url, mendable=False) from error
 
 
 def try_scripts(client: redis.Redis) -> None:

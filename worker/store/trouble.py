@@ -42,7 +42,7 @@ _CURES: Final = (
 )
 
 
-def trouble(error: RedisError, url: str, *, mendable: bool) -> BulkActivateError:
+def explain_redis_error(error: RedisError, url: str, *, mendable: bool) -> BulkActivateError:
     """What to say of what Redis at `url` answered, without the URL's password.
 
     `mendable`: the server can be mended; otherwise it may be that what stands in it was not written by us.

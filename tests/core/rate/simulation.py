@@ -26,9 +26,9 @@ from rich.table import Table
 from tests.limits.limiters import FixedWindow, Limiter, Penalty, SlidingLog, TokenBucket
 from worker.core.rate.hold import hold_for
 from worker.core.rate.learned import Evidence
-from worker.core.rate.learning import begin, heard, next_look, refused
-from worker.core.rate.slots import slots_per_run
-from worker.core.rate.terms import Terms
+from worker.core.rate.learning import begin, next_decision_in, on_success, on_throttle
+from worker.core.rate.rate_config import RateConfig
+from worker.core.rate.slots import slots_per_reservation
 
 HORIZON: Final = 0.15
 ASK_APART: Final = 0.075
@@ -72,20 +72,20 @@ class _Worker:
     def __init__(self) -> None:
         self._passed: Counter[int] = Counter()
 
-    def passed(self, era: int) -> None:
-        self._passed[era] += 1
+    def passed(self, epoch: int) -> None:
+        self._passed[epoch] += 1
 
-    def told(self, era: int) -> tuple[int, int]:
-        """What passed of `era` and of the one before since the last time, which is forgotten."""
+    def told(self, epoch: int) -> tuple[int, int]:
+        """What passed of `epoch` and of the one before since the last time, which is forgotten."""
         told, self._passed = self._passed, Counter()
-        return told[era], told[era - 1]
+        return told[epoch], told[epoch - 1]
 
 
 class Simulation:
     def __init__(
         self,
         limiter: Limiter,
-        terms: Terms,
+        rate_config: RateConfig,
         *,
         workers: int = 1,
         latency: float = 0.05,
@@ -102,10 +102,10 @@ class Simulation:
         self._count = 0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._now = 0.0
-        self._learned = begin(terms)
+        self._learned = begin(rate_config)
         self._tat = self._hold = self._hold_length = self._from = 0.0
-        self._due = next_look(self._learned, latency)
-        self._era = self._passed = self._refused = self._late = 0
+        self._due = next_decision_in(self._learned, latency)
+        self._epoch = self._passed = self._refused = self._late = 0
         self._done = Outcome()
 
     def run(self, *, seconds: float = math.inf, batches: float = math.inf) -> Outcome:
@@ -134,7 +134,7 @@ class Simulation:
             self._look()
 
     def _hear(self, worker: _Worker) -> None:
-        passed, late = worker.told(self._era)
+        passed, late = worker.told(self._epoch)
         self._passed += passed
         self._late += late
 
@@ -149,50 +149,50 @@ class Simulation:
             wait = min(0.5, max(0.02, first - self._now - HORIZON))
             self._at(self._now + max(ASK_APART, wait * (1 + 0.2 * self._chance.random())), again)
             return
-        slots = slots_per_run(1 / gap)
+        slots = slots_per_reservation(1 / gap)
         self._tat = first + slots * gap
-        era = self._era
-        for place in range(slots):
-            self._at(first + place * gap, lambda: self._send(worker, era))
+        epoch = self._epoch
+        for position in range(slots):
+            self._at(first + position * gap, lambda: self._send(worker, epoch))
         self._at(max(self._now + ASK_APART, self._tat - 0.06), again)
 
-    def _send(self, worker: _Worker, era: int) -> None:
-        if era != self._era:
+    def _send(self, worker: _Worker, epoch: int) -> None:
+        if epoch != self._epoch:
             return
         if self._now < self._hold - 1e-9:
             self._done.in_holds += 1
         wait = self._limiter.admit(self._now)
-        self._at(self._now + self._latency, lambda: self._answered(worker, era, wait))
+        self._at(self._now + self._latency, lambda: self._answered(worker, epoch, wait))
 
-    def _answered(self, worker: _Worker, era: int, wait: float) -> None:
+    def _answered(self, worker: _Worker, epoch: int, wait: float) -> None:
         if not wait:
             self._done.passed += 1
             self._done.passed_at.append(self._now)
-            worker.passed(era)
+            worker.passed(epoch)
             return
         self._done.throttled += 1
         self._refused += 1
         self._hear(worker)
         asked = self._retry_after(wait)
-        if era == self._era:
+        if epoch == self._epoch:
             self._cut(asked)
         elif asked is not None:
             self._hold = max(self._hold, self._now + asked)
 
     def _cut(self, asked: float | None) -> None:
         hold = hold_for(asked, self._learned.strikes, self._chance.random())
-        self._learned = refused(self._learned, self._evidence(), hold)
+        self._learned = on_throttle(self._learned, self._evidence(), hold)
         self._hold, self._hold_length = self._now + hold, hold
         self._tat = max(self._tat, self._hold)
         self._from = self._hold
-        self._due = self._hold + next_look(self._learned, self._latency)
-        self._era += 1
+        self._due = self._hold + next_decision_in(self._learned, self._latency)
+        self._epoch += 1
         self._late = 0
         self._done.cuts += 1
 
     def _look(self) -> None:
-        self._learned = heard(self._learned, self._evidence())
-        self._due = self._now + next_look(self._learned, self._latency)
+        self._learned = on_success(self._learned, self._evidence())
+        self._due = self._now + next_decision_in(self._learned, self._latency)
 
     def _evidence(self) -> Evidence:
         evidence = Evidence(
@@ -202,7 +202,7 @@ class Simulation:
         return evidence
 
 
-AUTO: Final = Terms(None, 10.0, 1000.0)
+AUTO: Final = RateConfig(None, 10.0, 1000.0)
 KINDS: Final[dict[str, Callable[[], Limiter]]] = {
     "token bucket, burst 1": lambda: TokenBucket(50, 1),
     "token bucket, burst 10": lambda: TokenBucket(50, 10),
@@ -247,8 +247,8 @@ def low_limit(
 ) -> tuple[Simulation, float]:
     """At a limit within a tenth of `about`, another for each seed: no round number is what fits."""
     limit = about * (0.9 + 0.2 * random.Random(seed).random())
-    terms = Terms(None, start, 1000.0)
-    return Simulation(TokenBucket(limit, burst), terms, retry_after=retry_after, seed=seed), limit
+    rate_config = RateConfig(None, start, 1000.0)
+    return Simulation(TokenBucket(limit, burst), rate_config, retry_after=retry_after, seed=seed), limit
 
 
 def low(about: float, burst: int, start: float, seed: int, retry_after: RetryAfter) -> float:

@@ -4,13 +4,13 @@ from collections import Counter
 
 import pytest
 
-from worker.core.rate.fairness import PATIENCE_MS, Standing, Turn, turns
+from worker.core.rate.fairness import STARVED_AFTER_MS, SliceCounts, Yield, slices_to_yield
 
-LONG = 10 * PATIENCE_MS
+LONG = 10 * STARVED_AFTER_MS
 
 
-def waits(claimed: int, slice_no: int = 0, *, waiting: int = 1, ms: int = LONG) -> Standing:
-    return Standing(waiting, claimed, slice_no, ms)
+def waits(claimed: int, slice_no: int = 0, *, waiting: int = 1, ms: int = LONG) -> SliceCounts:
+    return SliceCounts(waiting, claimed, slice_no, ms)
 
 
 BIG = waits(4, 4, waiting=8)
@@ -22,21 +22,21 @@ BIG = waits(4, 4, waiting=8)
         ([], {}, []),
         ([], {"new": waits(0)}, []),
         (["big"] * 4, {"big": BIG}, []),
-        (["big"] * 4, {"big": BIG, "small": waits(0, 7)}, [Turn("big", "small", 7)]),
-        (["big"] * 4, {"big": BIG, "small": waits(0, ms=PATIENCE_MS - 1)}, []),
+        (["big"] * 4, {"big": BIG, "small": waits(0, 7)}, [Yield("big", "small", 7)]),
+        (["big"] * 4, {"big": BIG, "small": waits(0, ms=STARVED_AFTER_MS - 1)}, []),
         (["big"] * 4, {"big": BIG, "small": waits(0, waiting=0)}, []),
         (["big"] * 2, {"big": waits(2), "small": waits(2)}, []),
         (["big"] * 2, {"big": waits(2), "small": waits(1)}, []),
-        (["big"] * 3, {"big": waits(3), "small": waits(1, 5)}, [Turn("big", "small", 5)]),
-        (["big", "other"], {"big": waits(7), "other": waits(1, 2)}, [Turn("big", "other", 2)]),
+        (["big"] * 3, {"big": waits(3), "small": waits(1, 5)}, [Yield("big", "small", 5)]),
+        (["big", "other"], {"big": waits(7), "other": waits(1, 2)}, [Yield("big", "other", 2)]),
         (["small"], {"small": waits(1), "big": waits(7)}, []),
-        (["one", "two"], {"one": waits(1), "two": waits(1), "new": waits(0)}, [Turn("one", "new", 0)]),
-        (["two", "one"], {"one": waits(1), "two": waits(1), "new": waits(0)}, [Turn("two", "new", 0)]),
-        (["gone"], {"new": waits(0)}, [Turn("gone", "new", 0)]),
+        (["one", "two"], {"one": waits(1), "two": waits(1), "new": waits(0)}, [Yield("one", "new", 0)]),
+        (["two", "one"], {"one": waits(1), "two": waits(1), "new": waits(0)}, [Yield("two", "new", 0)]),
+        (["gone"], {"new": waits(0)}, [Yield("gone", "new", 0)]),
         (
             ["big"] * 4,
             {"big": BIG, **{name: waits(0, ms=LONG + int(name)) for name in "123456"}},
-            [Turn("big", "6", 0), Turn("big", "5", 0), Turn("big", "4", 0), Turn("big", "3", 0)],
+            [Yield("big", "6", 0), Yield("big", "5", 0), Yield("big", "4", 0), Yield("big", "3", 0)],
         ),
     ],
     ids=[
@@ -57,8 +57,8 @@ BIG = waits(4, 4, waiting=8)
         "many new ones, who waited longest first, and one of them in turn",
     ],
 )
-def test_turns(mine: list[str], jobs: dict[str, Standing], found: list[Turn]) -> None:
-    assert turns(mine, jobs) == found
+def test_turns(mine: list[str], jobs: dict[str, SliceCounts], found: list[Yield]) -> None:
+    assert slices_to_yield(mine, jobs) == found
 
 
 def shared(places: int, jobs: int, looks: int) -> Counter[str]:
@@ -69,10 +69,10 @@ def shared(places: int, jobs: int, looks: int) -> Counter[str]:
     had: Counter[str] = Counter()
     for look in range(1, looks + 1):
         standings = {name: waits(at_work.count(name), ms=LONG * (look - since[name])) for name in names}
-        for turn in turns(at_work, standings):
-            at_work.remove(turn.giver)
-            at_work.append(turn.taker)
-            since[turn.taker] = since[turn.giver] = look
+        for turn in slices_to_yield(at_work, standings):
+            at_work.remove(turn.from_job)
+            at_work.append(turn.to_job)
+            since[turn.to_job] = since[turn.from_job] = look
         had.update(at_work)
     return had
 

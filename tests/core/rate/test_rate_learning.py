@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.rate.bracket import CLOSE, FIRST_CLIMB, LONGEST_TEST, LOWEST, MARGIN, TESTED
-from worker.core.rate.learned import Evidence, Learned, Phase
-from worker.core.rate.learning import LOOK, begin, heard, next_look, refused, under
-from worker.core.rate.terms import Terms
+from worker.core.rate.learned import Evidence, Learned, RatePhase
+from worker.core.rate.learning import LOOK, apply_config, begin, next_decision_in, on_success, on_throttle
+from worker.core.rate.rate_config import RateConfig
 
-AUTO = Terms(None, 10.0, 100.0)
-BY_HAND = Terms(50.0, 10.0, 100.0)
+AUTO = RateConfig(None, 10.0, 100.0)
+BY_HAND = RateConfig(50.0, 10.0, 100.0)
 
 
 def used(learned: Learned, seconds: float = LOOK) -> Evidence:
@@ -20,45 +20,53 @@ def used(learned: Learned, seconds: float = LOOK) -> Evidence:
 
 
 def a_state(**fields: object) -> Learned:
-    known = {"phase": Phase.STEADY, "rate": 49.5, "ceiling": 100.0, "low": 50.0, "high": 55.0}
+    known = {"phase": RatePhase.STEADY, "rate": 49.5, "ceiling": 100.0, "low": 50.0, "high": 55.0}
     return msgspec.convert({**known, **fields}, Learned)
 
 
 def test_a_rate_set_by_hand_is_believed_and_an_unknown_one_climbed_for() -> None:
-    assert begin(BY_HAND) == Learned(Phase.STEADY, 50.0, 50.0, low=50.0, high=50.0, by_hand=True)
-    assert begin(AUTO) == Learned(Phase.CLIMB, 10.0, 100.0, step=FIRST_CLIMB)
-    assert begin(Terms(None, 500.0, 100.0)).rate == 100.0
+    assert begin(BY_HAND) == Learned(RatePhase.STEADY, 50.0, 50.0, low=50.0, high=50.0, by_hand=True)
+    assert begin(AUTO) == Learned(RatePhase.CLIMB, 10.0, 100.0, step=FIRST_CLIMB)
+    assert begin(RateConfig(None, 500.0, 100.0)).rate == 100.0
 
 
 @pytest.mark.parametrize(
-    ("terms", "label", "ceiling", "first"),
-    [(AUTO, "auto", 100.0, 10.0), (BY_HAND, "50", 50.0, 50.0), (Terms(None, 500, 100), "auto", 100, 100)],
+    ("rate_config", "label", "ceiling", "first"),
+    [
+        (AUTO, "auto", 100.0, 10.0),
+        (BY_HAND, "50", 50.0, 50.0),
+        (RateConfig(None, 500, 100), "auto", 100, 100),
+    ],
 )
-def test_terms(terms: Terms, label: str, ceiling: float, first: float) -> None:
-    assert (terms.label, terms.ceiling, terms.first) == (label, ceiling, first)
+def test_terms(rate_config: RateConfig, label: str, ceiling: float, first: float) -> None:
+    assert (rate_config.label, rate_config.ceiling, rate_config.first) == (label, ceiling, first)
 
 
 def test_a_climb_goes_to_the_ceiling_and_stays() -> None:
     learned = begin(AUTO)
     for _ in range(12):
-        learned = heard(learned, used(learned))
-    assert (learned.phase, learned.rate) == (Phase.STEADY, 100.0)
-    assert heard(learned, used(learned, 10.0)).rate == 100.0
+        learned = on_success(learned, used(learned))
+    assert (learned.phase, learned.rate) == (RatePhase.STEADY, 100.0)
+    assert on_success(learned, used(learned, 10.0)).rate == 100.0
 
 
-@pytest.mark.parametrize(("learned", "beyond"), [(begin(AUTO), 20.0), (a_state(), 0.0)])
-def test_where_the_rate_is_not_what_limits_only_what_passed_counts(learned: Learned, beyond: float) -> None:
+@pytest.mark.parametrize(("learned", "passed_above_low"), [(begin(AUTO), 20.0), (a_state(), 0.0)])
+def test_where_the_rate_is_not_what_limits_only_what_passed_counts(
+    learned: Learned, passed_above_low: float
+) -> None:
     """In no more time than it takes at the rate: an idle minute would make it look slow."""
-    idle = heard(learned, Evidence(10.0, 20))
+    idle = on_success(learned, Evidence(10.0, 20))
     taken = 20 / learned.rate
-    assert idle == msgspec.structs.replace(learned, age=10.0, beyond=beyond, passed=20.0, seconds=taken)
+    assert idle == msgspec.structs.replace(
+        learned, age=10.0, passed_above_low=passed_above_low, passed=20.0, seconds=taken
+    )
 
 
 def test_a_ramp_is_evidence_that_something_passed() -> None:
     """A refusal after it is none since which nothing passed, whoever looked in between."""
-    state = a_state(phase=Phase.TEST, rate=10.0, low=5.0, high=20.0, strikes=4, held=2.0, seconds=2.0)
-    ramp = heard(state, Evidence(0.5, 1))
-    met = refused(ramp, Evidence(0.1, 0, 1), 0.5)
+    state = a_state(phase=RatePhase.TEST, rate=10.0, low=5.0, high=20.0, strikes=4, held=2.0, seconds=2.0)
+    ramp = on_success(state, Evidence(0.5, 1))
+    met = on_throttle(ramp, Evidence(0.1, 0, 1), 0.5)
     assert met.strikes == 3
     assert met.low < 1.0
 
@@ -66,8 +74,8 @@ def test_a_ramp_is_evidence_that_something_passed() -> None:
 def test_what_passed_before_the_last_refusal_was_known_keeps_holds_from_growing() -> None:
     """At a high rate the one good answer comes after the 429s. It tells nothing of the rate since."""
     state = a_state(strikes=4, held=2.0, seconds=2.0)
-    late = refused(state, Evidence(0.1, 0, 1, late=1), 0.5)
-    blocked = refused(state, Evidence(0.1, 0, 1), 0.5)
+    late = on_throttle(state, Evidence(0.1, 0, 1, late=1), 0.5)
+    blocked = on_throttle(state, Evidence(0.1, 0, 1), 0.5)
     assert (late.strikes, blocked.strikes) == (3, 5)
 
 
@@ -75,16 +83,16 @@ def test_what_passed_before_the_last_refusal_was_known_keeps_holds_from_growing(
 def test_three_refusals_with_little_between_them_are_a_low_limit_where_no_more_was_borne(
     peak: float, is_low: bool
 ) -> None:
-    state = a_state(phase=Phase.TEST, rate=70.0, high=90.0, strikes=3, held=1.0, seconds=1.2, peak=peak)
-    met = refused(state, Evidence(0.1, 1, 1), 0.5)
+    state = a_state(phase=RatePhase.TEST, rate=70.0, high=90.0, strikes=3, held=1.0, seconds=1.2, peak=peak)
+    met = on_throttle(state, Evidence(0.1, 1, 1), 0.5)
     assert (met.low < 1.0) is is_low
 
 
 def test_a_slow_climb_goes_on_after_two_requests() -> None:
-    slow = begin(Terms(None, 1.0, 100.0))
-    assert next_look(slow, 0.05) == pytest.approx(1.8)
-    assert heard(slow, Evidence(2.0, 2)).rate == pytest.approx(1.8)
-    assert next_look(begin(AUTO), 0.05) == pytest.approx(0.3)
+    slow = begin(RateConfig(None, 1.0, 100.0))
+    assert next_decision_in(slow, 0.05) == pytest.approx(1.8)
+    assert on_success(slow, Evidence(2.0, 2)).rate == pytest.approx(1.8)
+    assert next_decision_in(begin(AUTO), 0.05) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
@@ -94,112 +102,122 @@ def test_a_refused_first_climb_is_searched_from_what_was_borne_two_steps_ago(
     rate: float, hold: float, low: float
 ) -> None:
     """But for a high rate and a long hold that was asked for."""
-    learned = refused(a_state(phase=Phase.CLIMB, rate=rate, low=0.0, high=0.0), Evidence(0.1, 8, 3), hold)
-    assert (learned.phase, learned.high) == (Phase.TEST, rate)
+    learned = on_throttle(
+        a_state(phase=RatePhase.CLIMB, rate=rate, low=0.0, high=0.0), Evidence(0.1, 8, 3), hold
+    )
+    assert (learned.phase, learned.high) == (RatePhase.TEST, rate)
     assert learned.low == pytest.approx(low)
     assert low < learned.rate < rate
 
 
 def test_a_long_penalty_does_not_make_a_tested_rate_look_slow() -> None:
     """What passed since is no less than so much a second, less what one hold may have put into a bucket."""
-    state = a_state(rate=50.0, low=50.0, high=52.0, sure=True, held=7.0, seconds=7.0)
-    met = refused(state, Evidence(8.0, 400, 1), 0.1)
+    state = a_state(rate=50.0, low=50.0, high=52.0, is_low_tested=True, held=7.0, seconds=7.0)
+    met = on_throttle(state, Evidence(8.0, 400, 1), 0.1)
     assert met.low >= 0.9 * 50.0
-    assert refused(msgspec.structs.replace(state, sure=False), Evidence(8.0, 400, 1), 0.1).low < 0.8 * 50.0
+    assert (
+        on_throttle(msgspec.structs.replace(state, is_low_tested=False), Evidence(8.0, 400, 1), 0.1).low
+        < 0.8 * 50.0
+    )
 
 
 def test_one_late_answer_is_not_taken_for_a_rate_of_nothing() -> None:
     """Refused often, and what passed was sent before the last refusal was known."""
-    state = a_state(phase=Phase.TEST, rate=55.0, low=31.0, high=100.0, strikes=3, held=0.4, seconds=0.4)
-    met = refused(state, Evidence(0.2, 0, 1, late=1), 0.5)
+    state = a_state(phase=RatePhase.TEST, rate=55.0, low=31.0, high=100.0, strikes=3, held=0.4, seconds=0.4)
+    met = on_throttle(state, Evidence(0.2, 0, 1, late=1), 0.5)
     assert met.low == pytest.approx(1 / 0.6)
 
 
 def test_a_test_that_passes_raises_the_bracket_until_it_is_closed() -> None:
-    learned = a_state(phase=Phase.TEST, rate=56.0, low=40.0, high=80.0, wait=TESTED)
-    assert heard(learned, used(learned)).rate == 56.0
-    tested = heard(learned, used(learned, TESTED))
+    learned = a_state(phase=RatePhase.TEST, rate=56.0, low=40.0, high=80.0, wait=TESTED)
+    assert on_success(learned, used(learned)).rate == 56.0
+    tested = on_success(learned, used(learned, TESTED))
     assert (tested.low, tested.high) == (56.0, 80.0)
-    closed = heard(a_state(phase=Phase.TEST, rate=50.0, high=50.0 * CLOSE, wait=0.0), used(learned))
-    assert (closed.phase, closed.rate) == (Phase.STEADY, MARGIN * 50.0)
+    closed = on_success(a_state(phase=RatePhase.TEST, rate=50.0, high=50.0 * CLOSE, wait=0.0), used(learned))
+    assert (closed.phase, closed.rate) == (RatePhase.STEADY, MARGIN * 50.0)
 
 
 def test_a_test_that_is_refused_lowers_the_bracket() -> None:
-    state = a_state(phase=Phase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=50.0)
-    assert refused(state, Evidence(0.1, 5, 1), 0.1).high <= 60.0
-    few = refused(msgspec.structs.replace(state, passed=2.0, seconds=0.1), Evidence(0.0, 1, 1), 0.1)
+    state = a_state(phase=RatePhase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=50.0)
+    assert on_throttle(state, Evidence(0.1, 5, 1), 0.1).high <= 60.0
+    few = on_throttle(msgspec.structs.replace(state, passed=2.0, seconds=0.1), Evidence(0.0, 1, 1), 0.1)
     assert few.high == 60.0
-    over = refused(msgspec.structs.replace(state, passed=30.0, seconds=1.0), Evidence(0.0, 0, 1), 0.1)
+    over = on_throttle(msgspec.structs.replace(state, passed=30.0, seconds=1.0), Evidence(0.0, 0, 1), 0.1)
     assert over.low < 40.0
 
 
 def test_what_other_workers_have_not_told_yet_lowers_no_bound() -> None:
     """Soon after a refusal that is half of what passed: a guess of 200/s would end at 100/s."""
     state = a_state(
-        phase=Phase.TEST, rate=300.0, low=200.0, high=400.0, ceiling=1000.0, held=0.06, seconds=0.06
+        phase=RatePhase.TEST, rate=300.0, low=200.0, high=400.0, ceiling=1000.0, held=0.06, seconds=0.06
     )
-    met = refused(state, Evidence(0.2, 24, 1), 0.1)
+    met = on_throttle(state, Evidence(0.2, 24, 1), 0.1)
     assert met.low == 200.0
     assert 200.0 < met.high < 300.0
 
 
 def test_a_steady_rate_climbs_when_its_time_has_come() -> None:
     waits = a_state(wait=2.0)
-    assert heard(waits, used(waits)).phase is Phase.STEADY
-    climbs = heard(waits, used(waits, 2.0))
-    assert climbs.phase is Phase.CLIMB
+    assert on_success(waits, used(waits)).phase is RatePhase.STEADY
+    climbs = on_success(waits, used(waits, 2.0))
+    assert climbs.phase is RatePhase.CLIMB
     assert climbs.rate > waits.rate
 
 
 def test_a_climb_that_a_burst_explains_goes_back_to_what_was_allowed() -> None:
-    state = a_state(phase=Phase.CLIMB, rate=60.0, beyond=5.0, seconds=10.0, passed=490.0)
-    back = refused(state, Evidence(0.0, 0, 1), 0.1)
-    assert back.phase is Phase.STEADY
+    state = a_state(phase=RatePhase.CLIMB, rate=60.0, passed_above_low=5.0, seconds=10.0, passed=490.0)
+    back = on_throttle(state, Evidence(0.0, 0, 1), 0.1)
+    assert back.phase is RatePhase.STEADY
     assert 50.0 <= back.low <= 51.0
-    raised = refused(msgspec.structs.replace(state, passed=530.0), Evidence(0.0, 0, 1), 0.1)
+    raised = on_throttle(msgspec.structs.replace(state, passed=530.0), Evidence(0.0, 0, 1), 0.1)
     assert raised.low == pytest.approx(53.0)
-    at_once = refused(msgspec.structs.replace(state, beyond=0.0), Evidence(0.0, 0, 1), 0.1)
+    at_once = on_throttle(msgspec.structs.replace(state, passed_above_low=0.0), Evidence(0.0, 0, 1), 0.1)
     assert at_once.low == 50.0
 
 
 def test_a_limit_that_rose_is_searched_for_anew() -> None:
-    state = a_state(phase=Phase.CLIMB, rate=200.0, ceiling=1000.0, beyond=100.0, seconds=3.0, passed=300.0)
-    assert refused(state, Evidence(0.0, 0, 1), 0.1).phase is Phase.TEST
+    state = a_state(
+        phase=RatePhase.CLIMB, rate=200.0, ceiling=1000.0, passed_above_low=100.0, seconds=3.0, passed=300.0
+    )
+    assert on_throttle(state, Evidence(0.0, 0, 1), 0.1).phase is RatePhase.TEST
 
 
 def test_what_passes_in_a_climb_counts_though_its_last_step_is_not_in_force_yet() -> None:
     """Slots that were given out before it are used first, and a refusal ends a look early."""
-    climbs = a_state(phase=Phase.CLIMB, rate=200.0, ceiling=1000.0, beyond=40.0)
-    looked = heard(climbs, Evidence(0.2, 15))
-    assert (looked.rate, looked.beyond) == (200.0, 45.0)
-    met = refused(looked, Evidence(0.1, 15, 1), 0.1)
-    assert (met.phase, met.low, met.beyond) == (Phase.TEST, 100.0, 55.0)
+    climbs = a_state(phase=RatePhase.CLIMB, rate=200.0, ceiling=1000.0, passed_above_low=40.0)
+    looked = on_success(climbs, Evidence(0.2, 15))
+    assert (looked.rate, looked.passed_above_low) == (200.0, 45.0)
+    met = on_throttle(looked, Evidence(0.1, 15, 1), 0.1)
+    assert (met.phase, met.low, met.passed_above_low) == (RatePhase.TEST, 100.0, 55.0)
 
 
 @pytest.mark.parametrize(
-    ("hold", "peak", "phase"), [(1.0, 50.0, Phase.TEST), (0.1, 50.0, Phase.STEADY), (1.0, 30.0, Phase.STEADY)]
+    ("hold", "peak", "phase"),
+    [(1.0, 50.0, RatePhase.TEST), (0.1, 50.0, RatePhase.STEADY), (1.0, 30.0, RatePhase.STEADY)],
 )
 def test_after_a_fall_a_climb_that_was_dear_is_followed_by_a_search(
-    hold: float, peak: float, phase: Phase
+    hold: float, peak: float, phase: RatePhase
 ) -> None:
-    state = a_state(phase=Phase.CLIMB, rate=48.0, low=20.0, high=30.0, sure=True, peak=peak, seconds=4.0)
-    met = refused(msgspec.structs.replace(state, passed=60.0), Evidence(0.1, 3, 1), hold)
+    state = a_state(
+        phase=RatePhase.CLIMB, rate=48.0, low=20.0, high=30.0, is_low_tested=True, peak=peak, seconds=4.0
+    )
+    met = on_throttle(msgspec.structs.replace(state, passed=60.0), Evidence(0.1, 3, 1), hold)
     assert met.phase is phase
 
 
 def test_a_steady_rate_that_is_refused_falls_to_what_was_let_through() -> None:
     state = a_state(seconds=1.0, passed=20.0)
-    fallen = refused(state, Evidence(0.0, 0, 5), 0.1)
+    fallen = on_throttle(state, Evidence(0.0, 0, 5), 0.1)
     assert 15 <= fallen.rate <= 32
     assert fallen.age == 0.0
-    little = refused(a_state(seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
+    little = on_throttle(a_state(seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
     assert 45 <= little.rate < 49.5
 
 
-@pytest.mark.parametrize("phase", list(Phase))
-def test_a_refusal_after_nothing_passed_says_nothing_of_the_rate(phase: Phase) -> None:
+@pytest.mark.parametrize("phase", list(RatePhase))
+def test_a_refusal_after_nothing_passed_says_nothing_of_the_rate(phase: RatePhase) -> None:
     state = a_state(phase=phase, strikes=1, held=0.1, seconds=0.1, high=60.0)
-    blocked = refused(state, Evidence(0.1, 0, 1), 0.2)
+    blocked = on_throttle(state, Evidence(0.1, 0, 1), 0.2)
     assert blocked.phase == phase
     assert state.low * MARGIN <= blocked.rate <= 60.0
     assert blocked.strikes == 2
@@ -211,7 +229,7 @@ def test_a_rate_refused_again_and_again_is_searched_for_below() -> None:
     state = begin(BY_HAND)
     rates = [state.rate]
     for _ in range(6):
-        state = refused(state, Evidence(0.1, 1, 1), 0.1)
+        state = on_throttle(state, Evidence(0.1, 1, 1), 0.1)
         rates.append(state.rate)
     assert rates == sorted(rates, reverse=True)
     assert rates[1] > 0.9 * rates[0]
@@ -219,99 +237,103 @@ def test_a_rate_refused_again_and_again_is_searched_for_below() -> None:
 
 
 def test_a_refusal_among_many_good_answers_to_a_rate_set_by_hand_is_chance_and_soon_forgotten() -> None:
-    borne = heard(begin(BY_HAND), used(begin(BY_HAND), 10.0))
-    state = refused(borne, Evidence(0.1, 5, 1), 0.1)
+    borne = on_success(begin(BY_HAND), used(begin(BY_HAND), 10.0))
+    state = on_throttle(borne, Evidence(0.1, 5, 1), 0.1)
     assert (state.rate, state.low) == (49.0, 50.0)
-    back = heard(state, used(state, state.wait))
+    back = on_success(state, used(state, state.wait))
     assert back.rate == 50.0
-    assert heard(back, used(back, 2.0)).lone == 1
+    assert on_success(back, used(back, 2.0)).chance_throttles == 1
     later = back
     for seconds in (1.0, 5.0, 1.0):
-        later = heard(later, used(later, seconds))
-    assert (later.rate, later.lone) == (50.0, 0)
+        later = on_success(later, used(later, seconds))
+    assert (later.rate, later.chance_throttles) == (50.0, 0)
 
 
 def test_a_rate_set_by_hand_that_is_refused_a_fourth_time_is_too_high() -> None:
     state = begin(BY_HAND)
     rates = []
     for _ in range(4):
-        state = refused(state, Evidence(1.0, 30, 1), 0.1)
+        state = on_throttle(state, Evidence(1.0, 30, 1), 0.1)
         rates.append(state.rate)
     assert rates[:3] == [49.0, 47.5, 45.0]
     assert rates[3] < 35.0
 
 
 def test_a_refusal_that_hardly_anything_passed_before_is_no_chance() -> None:
-    state = refused(begin(Terms(1000.0, 10, 100)), Evidence(1.0, 900, 1), 0.1)
+    state = on_throttle(begin(RateConfig(1000.0, 10, 100)), Evidence(1.0, 900, 1), 0.1)
     assert state.rate == 980.0
-    assert refused(state, Evidence(0.2, 30, 1), 0.1).rate < 500.0
+    assert on_throttle(state, Evidence(0.2, 30, 1), 0.1).rate < 500.0
 
 
 def test_a_low_that_was_only_guessed_is_tested_where_a_climb_gets_far() -> None:
-    state = a_state(phase=Phase.CLIMB, rate=70.0, beyond=5.0, seconds=10.0, passed=480.0)
-    assert refused(state, Evidence(0.0, 1, 1), 0.1).phase is Phase.TEST
-    sure = msgspec.structs.replace(state, sure=True)
-    assert refused(sure, Evidence(0.0, 1, 1), 0.1).phase is Phase.STEADY
+    state = a_state(phase=RatePhase.CLIMB, rate=70.0, passed_above_low=5.0, seconds=10.0, passed=480.0)
+    assert on_throttle(state, Evidence(0.0, 1, 1), 0.1).phase is RatePhase.TEST
+    is_low_tested = msgspec.structs.replace(state, is_low_tested=True)
+    assert on_throttle(is_low_tested, Evidence(0.0, 1, 1), 0.1).phase is RatePhase.STEADY
 
 
 def test_a_low_that_was_tested_stands() -> None:
     """Less than it passed since: a bucket without burst had nothing to keep what was not used."""
-    state = a_state(phase=Phase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=30.0, sure=True)
-    narrowed = refused(state, Evidence(0.0, 1, 1), 0.1)
+    state = a_state(
+        phase=RatePhase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=30.0, is_low_tested=True
+    )
+    narrowed = on_throttle(state, Evidence(0.0, 1, 1), 0.1)
     assert (narrowed.low, narrowed.high) == (40.0, 60.0)
 
 
 def test_a_long_hold_makes_the_test_after_it_longer() -> None:
     """A bucket filled up in it, and that has to be used up before a rate is known."""
-    state = a_state(phase=Phase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=30.0, sure=True)
-    short, long = (refused(state, Evidence(0.0, 1, 1), hold) for hold in (0.01, 2.0))
+    state = a_state(
+        phase=RatePhase.TEST, rate=60.0, low=40.0, high=80.0, seconds=1.0, passed=30.0, is_low_tested=True
+    )
+    short, long = (on_throttle(state, Evidence(0.0, 1, 1), hold) for hold in (0.01, 2.0))
     assert short.wait == TESTED
     assert long.wait == LONGEST_TEST
-    fallen = refused(msgspec.structs.replace(state, peak=200.0), Evidence(0.0, 1, 1), 2.0)
+    fallen = on_throttle(msgspec.structs.replace(state, peak=200.0), Evidence(0.0, 1, 1), 2.0)
     assert fallen.wait == TESTED
 
 
 def test_a_fall_that_a_long_hold_blurs_is_tested() -> None:
     state = a_state(seconds=3.0, passed=60.0, held=1.5)
-    assert refused(state, Evidence(0.0, 1, 1), 0.1).phase is Phase.STEADY
-    assert refused(state, Evidence(0.0, 1, 1), 2.0).phase is Phase.TEST
+    assert on_throttle(state, Evidence(0.0, 1, 1), 0.1).phase is RatePhase.STEADY
+    assert on_throttle(state, Evidence(0.0, 1, 1), 2.0).phase is RatePhase.TEST
 
 
 def test_strikes_end_once_enough_has_passed() -> None:
-    assert heard(a_state(strikes=3), Evidence(1.0, 50)).strikes == 0
-    assert heard(a_state(strikes=3, rate=1.0), Evidence(1.0, 1)).strikes == 3
+    assert on_success(a_state(strikes=3), Evidence(1.0, 50)).strikes == 0
+    assert on_success(a_state(strikes=3, rate=1.0), Evidence(1.0, 1)).strikes == 3
 
 
 def test_what_a_refusal_costs_puts_off_the_next() -> None:
-    cheap = refused(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
-    dear = refused(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 2.0)
+    cheap = on_throttle(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
+    dear = on_throttle(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 2.0)
     assert cheap.wait <= 12.0
     assert dear.wait >= 50.0
-    searched = refused(a_state(phase=Phase.CLIMB, rate=80.0, low=0.0), Evidence(0.1, 8, 3), 2.0)
+    searched = on_throttle(a_state(phase=RatePhase.CLIMB, rate=80.0, low=0.0), Evidence(0.1, 8, 3), 2.0)
     assert searched.rate < 56.0
 
 
 @pytest.mark.parametrize(
-    ("learned", "terms", "rate"),
+    ("learned", "rate_config", "rate"),
     [
         (a_state(), AUTO, 49.5),
-        (a_state(), Terms(20.0, 10, 100), 20.0),
-        (a_state(), Terms(None, 10, 1000), 49.5),
-        (begin(BY_HAND), Terms(80.0, 10, 100), 80.0),
-        (msgspec.structs.replace(begin(BY_HAND), rate=30.0), Terms(80.0, 10, 100), 30.0),
+        (a_state(), RateConfig(20.0, 10, 100), 20.0),
+        (a_state(), RateConfig(None, 10, 1000), 49.5),
+        (begin(BY_HAND), RateConfig(80.0, 10, 100), 80.0),
+        (msgspec.structs.replace(begin(BY_HAND), rate=30.0), RateConfig(80.0, 10, 100), 30.0),
     ],
     ids=["the same", "lower", "learned further", "the setting alone held it", "refusals held it"],
 )
-def test_settings_that_changed(learned: Learned, terms: Terms, rate: float) -> None:
-    assert under(learned, terms).rate == rate
+def test_settings_that_changed(learned: Learned, rate_config: RateConfig, rate: float) -> None:
+    assert apply_config(learned, rate_config).rate == rate
 
 
 def test_a_decision_waits_for_the_answers_to_the_last_one() -> None:
     climbing = begin(AUTO)
-    assert next_look(climbing, 0.01) == pytest.approx(0.3)
-    assert next_look(climbing, 2.0) == 4.0
-    assert next_look(a_state(wait=0.5), 0.0) == 0.5
-    assert next_look(begin(BY_HAND), 0.0) == 1.0
+    assert next_decision_in(climbing, 0.01) == pytest.approx(0.3)
+    assert next_decision_in(climbing, 2.0) == 4.0
+    assert next_decision_in(a_state(wait=0.5), 0.0) == 0.5
+    assert next_decision_in(begin(BY_HAND), 0.0) == 1.0
 
 
 evidence = st.builds(Evidence, st.floats(0, 10), st.integers(0, 2000), st.integers(1, 50), st.floats(0, 3))
@@ -325,9 +347,9 @@ evidence = st.builds(Evidence, st.floats(0, 10), st.integers(0, 2000), st.intege
 def test_whatever_is_heard_the_rate_stays_between_its_bounds(
     start: float, most: float, story: list[tuple[bool, Evidence, float]]
 ) -> None:
-    learned = begin(Terms(None, start, most))
+    learned = begin(RateConfig(None, start, most))
     for is_refusal, what, hold in story:
-        learned = refused(learned, what, hold) if is_refusal else heard(learned, what)
+        learned = on_throttle(learned, what, hold) if is_refusal else on_success(learned, what)
         assert min(LOWEST, most) <= learned.rate <= most
-        assert next_look(learned, what.latency) > 0
+        assert next_decision_in(learned, what.latency) > 0
         assert msgspec.json.decode(msgspec.json.encode(learned), type=Learned) == learned

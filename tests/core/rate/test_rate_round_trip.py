@@ -5,20 +5,24 @@ import random
 import pytest
 
 from worker.core.rate.round_trip import AHEAD, MOST, SETTLING, RoundTrip
-from worker.core.rate.slots import RUN_SECONDS
+from worker.core.rate.slots import RESERVATION_SECONDS
 
 
 def after(*took: float) -> RoundTrip:
     made = RoundTrip()
     for seconds in took:
-        made.took(seconds)
+        made.record(seconds)
     return made
 
 
 @pytest.mark.parametrize("trip", [RoundTrip(), after(*[0.0005] * 20)])
 def test_near_the_store_nothing_changes(trip: RoundTrip) -> None:
-    assert (trip.run, trip.ahead, trip.marked) == (RUN_SECONDS, AHEAD, RUN_SECONDS)
-    assert trip.back < 0.001
+    assert (trip.reservation_seconds, trip.ask_ahead, trip.marked_seconds) == (
+        RESERVATION_SECONDS,
+        AHEAD,
+        RESERVATION_SECONDS,
+    )
+    assert trip.answer_delay < 0.001
     assert not trip.is_far
 
 
@@ -26,10 +30,10 @@ def test_near_the_store_nothing_changes(trip: RoundTrip) -> None:
 def test_a_run_lasts_until_the_next_can_be_there(far: float) -> None:
     trip = after(*[far] * 20)
     assert trip.smoothed == pytest.approx(far)
-    assert trip.run >= far
-    assert trip.ahead > far
-    assert far / 2 <= trip.back <= far
-    assert trip.marked >= 2 * far
+    assert trip.reservation_seconds >= far
+    assert trip.ask_ahead > far
+    assert far / 2 <= trip.answer_delay <= far
+    assert trip.marked_seconds >= 2 * far
     assert trip.is_far
 
 
@@ -40,8 +44,8 @@ def test_jitter_is_reckoned_with(seed: int) -> None:
     took = [0.15 + chance.uniform(-0.04, 0.04) for _ in range(400)]
     trip, late = RoundTrip(), 0
     for seconds in took:
-        late += seconds > trip.ahead
-        trip.took(seconds)
+        late += seconds > trip.ask_ahead
+        trip.record(seconds)
     assert late <= 1 + 0.01 * len(took)
     assert trip.longest < 0.3
 
@@ -56,11 +60,16 @@ def test_connections_that_are_made_first_are_no_measure() -> None:
 def test_a_busy_loop_is_no_distance() -> None:
     """Near Redis nothing changes, however late the loop comes to read what it said."""
     trip = after(*[0.0005, 0.2, 0.15, 0.18] * 5)
-    assert (trip.run, trip.ahead, trip.marked, trip.back) == (RUN_SECONDS, AHEAD, RUN_SECONDS, 0.0)
+    assert (trip.reservation_seconds, trip.ask_ahead, trip.marked_seconds, trip.answer_delay) == (
+        RESERVATION_SECONDS,
+        AHEAD,
+        RESERVATION_SECONDS,
+        0.0,
+    )
     assert not trip.is_far
 
 
 def test_never_more_is_reserved_than_may_be_lost() -> None:
     trip = after(*[30.0] * 20)
     assert trip.longest == MOST
-    assert max(trip.run, trip.back) <= MOST
+    assert max(trip.reservation_seconds, trip.answer_delay) <= MOST

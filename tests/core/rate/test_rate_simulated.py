@@ -20,7 +20,7 @@ from tests.core.rate.simulation import (
     whole_seconds,
 )
 from tests.limits.limiters import TokenBucket
-from worker.core.rate.terms import Terms
+from worker.core.rate.rate_config import RateConfig
 
 TEN_MINUTES = 600.0
 
@@ -132,7 +132,12 @@ def test_nobody_sends_in_a_hold_and_an_event_is_decided_on_once(workers: int) ->
     bucket = TokenBucket(500, 50)
     changes = [(10.0, lambda: setattr(bucket, "rate", 50.0))]
     made = Simulation(
-        bucket, Terms(500.0, 10, 10), workers=workers, latency=0.2, retry_after=lambda _: 2.0, changes=changes
+        bucket,
+        RateConfig(500.0, 10, 10),
+        workers=workers,
+        latency=0.2,
+        retry_after=lambda _: 2.0,
+        changes=changes,
     )
     done = made.run(seconds=12.0)
     assert done.in_holds == 0
@@ -142,7 +147,7 @@ def test_nobody_sends_in_a_hold_and_an_event_is_decided_on_once(workers: int) ->
 
 @pytest.mark.parametrize("workers", [1, 4, 50])
 def test_a_rate_set_by_hand_is_kept_exactly(workers: int) -> None:
-    made = Simulation(TokenBucket(50 * 1.02, 10), Terms(50.0, 10, 100), workers=workers)
+    made = Simulation(TokenBucket(50 * 1.02, 10), RateConfig(50.0, 10, 100), workers=workers)
     done = made.run(seconds=60)
     assert done.throttled == 0
     assert 50 * 59.5 <= done.passed <= 50 * 60 + 1
@@ -161,7 +166,7 @@ class Stumbling(TokenBucket):
 def test_a_stray_refusal_of_a_rate_set_by_hand_costs_little(when: float) -> None:
     limiter = Stumbling(1000 * 1.02, 10)
     limiter.when = when
-    done = Simulation(limiter, Terms(1000.0, 10, 100), workers=4, latency=0.02).run(seconds=15)
+    done = Simulation(limiter, RateConfig(1000.0, 10, 100), workers=4, latency=0.02).run(seconds=15)
     assert done.cuts == 1
     assert done.passed >= 0.975 * 15_000
 
@@ -171,5 +176,5 @@ def test_a_stray_refusal_of_a_rate_set_by_hand_costs_little(when: float) -> None
 def test_a_rate_set_far_too_high_by_hand_is_lowered_to_the_limit(
     rate: float, limit: float, burst: int, share: float
 ) -> None:
-    made = Simulation(TokenBucket(limit, burst), Terms(rate, 10, 1000))
+    made = Simulation(TokenBucket(limit, burst), RateConfig(rate, 10, 1000))
     assert made.run(seconds=60).passed >= share * limit * 60

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from worker.core.rate.learned import Learned, Phase
+from worker.core.rate.learned import Learned, RatePhase
 
 FIRST_CLIMB: Final = 0.8
 """The step of the first climb, while nothing is known yet."""
@@ -41,43 +41,52 @@ LOWEST: Final = 0.05
 
 
 def narrow(
-    learned: Learned, *, low: float | None = None, high: float | None = None, sure: bool | None = None
+    learned: Learned,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    is_low_tested: bool | None = None,
 ) -> Learned:
     """Tests a rate between the ends, or settles where they are close enough."""
     low = max(learned.low if low is None else low, LOWEST)
     high = max(learned.high if high is None else high, low)
     dear = max(learned.held, learned.held_before) > DEAR
-    known = msgspec.structs.replace(learned, low=low, high=high, sure=learned.sure if sure is None else sure)
+    known = msgspec.structs.replace(
+        learned,
+        low=low,
+        high=high,
+        is_low_tested=learned.is_low_tested if is_low_tested is None else is_low_tested,
+    )
     if high <= low * (CLOSE_WHERE_DEAR if dear else CLOSE):
-        return settle(msgspec.structs.replace(known, sure=True))
+        return hold_steady(msgspec.structs.replace(known, is_low_tested=True))
     rate = low * (high / low) ** (MIDDLE_WHERE_DEAR if dear else MIDDLE)
     wait = _test_of(known, rate)
     return msgspec.structs.replace(
-        known, phase=Phase.TEST, rate=rate, wait=wait, tried_seconds=0.0, tried_passed=0.0
+        known, phase=RatePhase.TEST, rate=rate, wait=wait, test_seconds=0.0, test_passed=0.0
     )
 
 
-def settle(learned: Learned) -> Learned:
+def hold_steady(learned: Learned) -> Learned:
     """Stays under `low` until it is time to look for more."""
     low = max(learned.low, LOWEST)
     rate = max(LOWEST, min(MARGIN * low, learned.ceiling))
-    has_fallen = fell(learned, rate)
-    shortest = SHORTEST_WAIT_AFTER_FALL if has_fallen else SHORTEST_WAIT
+    is_after_fall = has_fallen(learned, rate)
+    shortest = SHORTEST_WAIT_AFTER_FALL if is_after_fall else SHORTEST_WAIT
     wait = min(max(shortest, 0.12 * learned.age), LONGEST_WAIT)
     # After a fall much may be won by a look, so that it may cost more.
-    wait = max(wait, 3 * learned.held if has_fallen else learned.price)
-    step = FIRST_STEP_AFTER_FALL if has_fallen else FIRST_STEP
-    return msgspec.structs.replace(learned, phase=Phase.STEADY, low=low, rate=rate, wait=wait, step=step)
+    wait = max(wait, 3 * learned.held if is_after_fall else learned.price)
+    step = FIRST_STEP_AFTER_FALL if is_after_fall else FIRST_STEP
+    return msgspec.structs.replace(learned, phase=RatePhase.STEADY, low=low, rate=rate, wait=wait, step=step)
 
 
 def _test_of(learned: Learned, rate: float) -> float:
     """Seconds that a test at `rate` lasts: what a bucket got back in the hold has to be used up."""
-    if fell(learned, rate):
+    if has_fallen(learned, rate):
         return TESTED
     refilled = learned.held * learned.low
     return min(max(TESTED, refilled / (rate - learned.low)), LONGEST_TEST)
 
 
-def fell(learned: Learned, rate: float) -> bool:
+def has_fallen(learned: Learned, rate: float) -> bool:
     """Whether twice of `rate` was allowed not long ago, and may be again."""
     return rate < 0.5 * learned.peak

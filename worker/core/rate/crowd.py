@@ -18,7 +18,7 @@ MEMORY: Final = 60.0
 LEAST: Final = 2
 
 
-class Crowd:
+class AdaptiveConcurrencyLimit:
     """One per organization and process. `most` bounds it, and is where it starts."""
 
     def __init__(self, most: int) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Phase(StrEnum):
+class RatePhase(StrEnum):
     CLIMB = "climb"
     TEST = "test"
     STEADY = "steady"
@@ -14,7 +14,7 @@ class Phase(StrEnum):
 class Learned(msgspec.Struct, frozen=True):
     """What is known by now. It lies in Redis, so that the next worker and the next job start from it."""
 
-    phase: Phase
+    phase: RatePhase
     rate: float
     """Requests per second that may be sent now."""
     ceiling: float
@@ -33,7 +33,7 @@ class Learned(msgspec.Struct, frozen=True):
     """Requests let through in `seconds`."""
     held: float = 0.0
     """Seconds of `seconds` that were held."""
-    beyond: float = 0.0
+    passed_above_low: float = 0.0
     """Requests let through in this climb beyond what `low` would have sent: what a burst may explain."""
     strikes: int = 0
     """Refusals in a row with hardly anything let through between them."""
@@ -43,15 +43,15 @@ class Learned(msgspec.Struct, frozen=True):
     """Seconds since the limit last moved markedly."""
     held_before: float = 0.0
     """Seconds held at the refusal before: the last one may go on still."""
-    tried_seconds: float = 0.0
+    test_seconds: float = 0.0
     """Of sending at `rate`, while it is tested."""
-    tried_passed: float = 0.0
+    test_passed: float = 0.0
     """Requests let through in these."""
-    sure: bool = False
+    is_low_tested: bool = False
     """Whether `low` was tested, and not only guessed from how a climb or a fall went."""
     by_hand: bool = False
     """Whether a person set `ceiling`, and not the bounds of learning."""
-    lone: int = 0
+    chance_throttles: int = 0
     """Refusals of late that were taken for chance."""
     peak: float = 0.0
     """The highest rate of late."""
@@ -64,7 +64,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """Not counting holds."""
     passed: int
     """Answers that were no 429."""
-    refused: int = 0
+    throttled: int = 0
     latency: float = 0.0
     """Mean seconds to an answer."""
     late: int = 0

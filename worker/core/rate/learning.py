@@ -28,18 +28,18 @@ from typing import Final
 
 import msgspec
 
-from worker.core.rate.bracket import DOUBLING, FIRST_CLIMB, narrow, settle
-from worker.core.rate.learned import Evidence, Learned, Phase
+from worker.core.rate.bracket import DOUBLING, FIRST_CLIMB, hold_steady, narrow
+from worker.core.rate.learned import Evidence, Learned, RatePhase
+from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.refusal import (
     A_BURST,
     Bounds,
-    refused_climbing,
-    refused_often,
-    refused_steady,
-    refused_testing,
+    on_repeated_throttle,
+    on_throttle_climbing,
+    on_throttle_steady,
+    on_throttle_testing,
 )
-from worker.core.rate.slots import RUN_SECONDS
-from worker.core.rate.terms import Terms
+from worker.core.rate.slots import RESERVATION_SECONDS
 
 LOOK: Final = 0.2
 """Seconds between two decisions, at least."""
@@ -53,7 +53,7 @@ TRUST: Final = 15
 """Requests let through between two refusals before their rate means anything."""
 USED: Final = 0.7
 """Share of the allowed rate under which the rate is not what limits: then no rate is tested by it."""
-UNTOLD: Final = RUN_SECONDS
+UNTOLD: Final = RESERVATION_SECONDS
 """Seconds before a refusal of which other workers have not told yet: they tell with each run."""
 SLOW: Final = 8.0
 """Requests per second under which the first climb is slow for want of requests: it goes on after fewer."""
@@ -69,40 +69,45 @@ FORGET: Final = 60.0
 """Seconds in which the memory of a higher rate fades to a third."""
 
 
-def begin(terms: Terms) -> Learned:
+def begin(rate_config: RateConfig) -> Learned:
     """As long as nothing is known: a rate set by hand is believed, an unknown one is climbed for."""
-    if terms.first >= terms.ceiling:
-        by_hand = terms.by_hand is not None
+    if rate_config.first >= rate_config.ceiling:
+        by_hand = rate_config.fixed_rate is not None
         return _at_ceiling(
-            Learned(Phase.STEADY, terms.ceiling, terms.ceiling, by_hand=by_hand), terms.ceiling
+            Learned(RatePhase.STEADY, rate_config.ceiling, rate_config.ceiling, by_hand=by_hand),
+            rate_config.ceiling,
         )
-    return Learned(Phase.CLIMB, terms.first, terms.ceiling, step=FIRST_CLIMB)
+    return Learned(RatePhase.CLIMB, rate_config.first, rate_config.ceiling, step=FIRST_CLIMB)
 
 
-def next_look(learned: Learned, latency: float) -> float:
+def next_decision_in(learned: Learned, latency: float) -> float:
     """Seconds until the next decision: late enough for the answers to tell of the last one."""
     waits = min(learned.wait, 1.0) if learned.rate < learned.ceiling else 1.0
     few = ENOUGH_WHERE_SLOW if _climbs_slowly(learned) else ENOUGH
-    return max(LOOK, 2 * latency, few / learned.rate, waits if learned.phase is Phase.STEADY else 0.0)
+    return max(LOOK, 2 * latency, few / learned.rate, waits if learned.phase is RatePhase.STEADY else 0.0)
 
 
-def under(learned: Learned, terms: Terms) -> Learned:
+def apply_config(learned: Learned, rate_config: RateConfig) -> Learned:
     """The same where the settings have changed since."""
-    if terms.ceiling == learned.ceiling:
+    if rate_config.ceiling == learned.ceiling:
         return learned
-    if terms.by_hand is not None and terms.ceiling > learned.ceiling and learned.rate >= learned.ceiling:
+    if (
+        rate_config.fixed_rate is not None
+        and rate_config.ceiling > learned.ceiling
+        and learned.rate >= learned.ceiling
+    ):
         # It was only the old setting that held it.
-        return begin(terms)
+        return begin(rate_config)
     return msgspec.structs.replace(
         learned,
-        ceiling=terms.ceiling,
-        by_hand=terms.by_hand is not None,
-        rate=min(learned.rate, terms.ceiling),
-        low=min(learned.low, terms.ceiling),
+        ceiling=rate_config.ceiling,
+        by_hand=rate_config.fixed_rate is not None,
+        rate=min(learned.rate, rate_config.ceiling),
+        low=min(learned.low, rate_config.ceiling),
     )
 
 
-def heard(learned: Learned, evidence: Evidence) -> Learned:
+def on_success(learned: Learned, evidence: Evidence) -> Learned:
     """After a while without a refusal."""
     seconds, passed = evidence.seconds, evidence.passed
     # In a slow climb a slot or two of the step before are still to be used.
@@ -115,24 +120,24 @@ def heard(learned: Learned, evidence: Evidence) -> Learned:
         seconds=learned.seconds + seconds,
         passed=so_far,
         wait=learned.wait - seconds,
-        tried_seconds=learned.tried_seconds + seconds,
-        tried_passed=learned.tried_passed + passed,
+        test_seconds=learned.test_seconds + seconds,
+        test_passed=learned.test_passed + passed,
         age=learned.age + seconds,
         strikes=0 if so_far >= TRUST else learned.strikes,
-        lone=0 if learned.seconds > FORGIVEN else learned.lone,
+        chance_throttles=0 if learned.seconds > FORGIVEN else learned.chance_throttles,
         peak=max(learned.peak * math.exp(-seconds / FORGET), learned.rate),
-        beyond=_beyond(learned, evidence),
+        passed_above_low=_passed_above_low(learned, evidence),
     )
     match known.phase:
-        case Phase.CLIMB:
+        case RatePhase.CLIMB:
             return _climb(known)
-        case Phase.TEST:
-            return known if known.wait > 0 else narrow(known, low=known.rate, sure=True)
+        case RatePhase.TEST:
+            return known if known.wait > 0 else narrow(known, low=known.rate, is_low_tested=True)
         case _:
             return known if known.wait > 0 else _begin_climb(known)
 
 
-def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
+def on_throttle(learned: Learned, evidence: Evidence, hold: float) -> Learned:
     """After a 429, once for all requests that were under way; nobody sends for `hold` seconds."""
     seconds, passed = learned.seconds + evidence.seconds, learned.passed + evidence.passed
     age = learned.age + evidence.seconds
@@ -148,26 +153,26 @@ def refused(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         held_before=learned.held,
         strikes=1 if trusted else _strikes(learned.strikes),
         age=age,
-        price=max(PRICE * hold, PER_REFUSAL * evidence.refused / learned.rate),
-        beyond=_beyond(learned, evidence),
+        price=max(PRICE * hold, PER_REFUSAL * evidence.throttled / learned.rate),
+        passed_above_low=_passed_above_low(learned, evidence),
     )
-    tried = learned.tried_seconds + evidence.seconds - evidence.latency
+    tried = learned.test_seconds + evidence.seconds - evidence.latency
     bounds = Bounds(
         max(passed, 1) / max(seconds, 1e-3),
         passed / max(seconds - learned.held - UNTOLD, 1e-3),
-        (learned.tried_passed + evidence.passed) / max(tried, 1e-3),
+        (learned.test_passed + evidence.passed) / max(tried, 1e-3),
         trusted,
         passed,
     )
     if not trusted and learned.strikes >= A_FEW and is_low:
-        return refused_often(known, bounds, blocked=learned.strikes > A_FEW)
+        return on_repeated_throttle(known, bounds, blocked=learned.strikes > A_FEW)
     match learned.phase:
-        case Phase.CLIMB:
-            return refused_climbing(known, bounds)
-        case Phase.TEST:
-            return refused_testing(known, bounds)
+        case RatePhase.CLIMB:
+            return on_throttle_climbing(known, bounds)
+        case RatePhase.TEST:
+            return on_throttle_testing(known, bounds)
         case _:
-            return refused_steady(known, bounds)
+            return on_throttle_steady(known, bounds)
 
 
 def _unused(learned: Learned, evidence: Evidence) -> Learned:
@@ -178,13 +183,13 @@ def _unused(learned: Learned, evidence: Evidence) -> Learned:
         seconds=learned.seconds + taken,
         passed=learned.passed + evidence.passed,
         age=learned.age + evidence.seconds,
-        beyond=_beyond(learned, evidence),
+        passed_above_low=_passed_above_low(learned, evidence),
     )
 
 
 def _climbs_slowly(learned: Learned) -> bool:
     """Whether nothing was refused yet, at a rate so low that each step of the climb takes seconds."""
-    return learned.phase is Phase.CLIMB and not learned.low and learned.rate < SLOW
+    return learned.phase is RatePhase.CLIMB and not learned.low and learned.rate < SLOW
 
 
 def _strikes(so_far: int) -> int:
@@ -196,13 +201,19 @@ def _begin_climb(learned: Learned) -> Learned:
     if learned.rate >= learned.ceiling:
         return learned
     rate = min(learned.ceiling, learned.low * (1 + learned.step))
-    return msgspec.structs.replace(learned, phase=Phase.CLIMB, rate=rate, step=2 * learned.step, beyond=0.0)
+    return msgspec.structs.replace(
+        learned, phase=RatePhase.CLIMB, rate=rate, step=2 * learned.step, passed_above_low=0.0
+    )
 
 
-def _beyond(learned: Learned, evidence: Evidence) -> float:
+def _passed_above_low(learned: Learned, evidence: Evidence) -> float:
     """What passed in a climb beyond `low`, also while its last step was not in force everywhere."""
     more = evidence.passed - learned.low * evidence.seconds
-    return learned.beyond + max(0.0, more) if learned.phase is Phase.CLIMB else learned.beyond
+    return (
+        learned.passed_above_low + max(0.0, more)
+        if learned.phase is RatePhase.CLIMB
+        else learned.passed_above_low
+    )
 
 
 def _climb(learned: Learned) -> Learned:
@@ -220,7 +231,7 @@ def _climb(learned: Learned) -> Learned:
 def _at_ceiling(learned: Learned, ceiling: float) -> Learned:
     return msgspec.structs.replace(
         learned,
-        phase=Phase.STEADY,
+        phase=RatePhase.STEADY,
         rate=ceiling,
         low=ceiling,
         high=ceiling,
@@ -243,9 +254,9 @@ def _still_blocked(learned: Learned, seconds: float, passed: float, age: float, 
         price=PRICE * held,
     )
     match known.phase:
-        case Phase.CLIMB:
+        case RatePhase.CLIMB:
             return known
-        case Phase.TEST:
+        case RatePhase.TEST:
             return narrow(known)
         case _:
-            return settle(known)
+            return hold_steady(known)

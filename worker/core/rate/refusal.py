@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from worker.core.rate.bracket import DEAR, FIRST_CLIMB, FIRST_STEP, fell, narrow, settle
+from worker.core.rate.bracket import DEAR, FIRST_CLIMB, FIRST_STEP, has_fallen, hold_steady, narrow
 from worker.core.rate.learned import Learned
 
 FAR: Final = 1.3
@@ -43,7 +43,7 @@ class Bounds(NamedTuple):
     at_most: float
     """The same without the time held, and that of which not all workers have told yet: more than the limit
     where the hold put something into the bucket."""
-    tried: float
+    tested_rate: float
     """What passed at the rate that was tested, over the time since it was set: more than the limit where a
     bucket was not empty then. Less was sent before, so that `at_most` may be too low."""
     trusted: bool
@@ -64,17 +64,17 @@ class Bounds(NamedTuple):
         return self.at_most * (1 - max(A_BURST, rate) / max(self.passed, 1.0))
 
 
-def refused_often(learned: Learned, bounds: Bounds, *, blocked: bool) -> Learned:
+def on_repeated_throttle(learned: Learned, bounds: Bounds, *, blocked: bool) -> Learned:
     """Refused three times in a row with little let through between them, where no more was ever borne.
 
     The limit is far lower. `blocked`: nothing passed after one of the holds, so that none of them filled a
     bucket, and what passed over all the time is what is allowed.
     """
     low = bounds.at_least if blocked else bounds.middle
-    return narrow(_moved(learned), low=min(low, learned.rate), high=learned.rate)
+    return narrow(_limit_has_moved(learned), low=min(low, learned.rate), high=learned.rate)
 
 
-def refused_climbing(learned: Learned, bounds: Bounds) -> Learned:
+def on_throttle_climbing(learned: Learned, bounds: Bounds) -> Learned:
     """Refused while looking for more than `low`."""
     rate, low = learned.rate, learned.low
     if not low:
@@ -82,50 +82,52 @@ def refused_climbing(learned: Learned, bounds: Bounds) -> Learned:
         # would be refused in turn, each for a long hold where refusals are punished. Not where the API asks
         # for a long hold by itself: that fills a bucket again, and coming back from so far below costs more.
         back = ONE_STEP_AND_A_BIT if learned.held > DEAR and rate >= A_BURST else TWO_STEPS
-        return narrow(_moved(learned), low=rate / back, high=rate)
-    if rate > VERY_FAR * low and learned.beyond > max(A_BURST, low):
-        return narrow(_moved(learned), low=rate / 2, high=rate)
+        return narrow(_limit_has_moved(learned), low=rate / back, high=rate)
+    if rate > VERY_FAR * low and learned.passed_above_low > max(A_BURST, low):
+        return narrow(_limit_has_moved(learned), low=rate / 2, high=rate)
     if bounds.trusted and bounds.at_least > low:
         low = min(bounds.at_least, rate)
-    elif rate > FAR * low and (not learned.sure or (learned.held > DEAR and fell(learned, low))):
+    elif rate > FAR * low and (
+        not learned.is_low_tested or (learned.held > DEAR and has_fallen(learned, low))
+    ):
         # Where a climb is dear, a fall would take too many of them to be made good.
         return narrow(learned, high=rate)
-    elif learned.beyond > 0 and bounds.at_most > 0.97 * low:
+    elif learned.passed_above_low > 0 and bounds.at_most > 0.97 * low:
         low = min(ONE_STEP * low, rate)
-    return settle(msgspec.structs.replace(learned, low=low, high=rate))
+    return hold_steady(msgspec.structs.replace(learned, low=low, high=rate))
 
 
-def refused_testing(learned: Learned, bounds: Bounds) -> Learned:
+def on_throttle_testing(learned: Learned, bounds: Bounds) -> Learned:
     """Refused while a rate within the bracket was tested."""
     low, rate = learned.low, learned.rate
     if not bounds.trusted:
         return narrow(learned, high=rate)
     # A `low` that was tested stands, and what passed before it did, at a lower rate, says nothing of more.
-    high = min(rate, max(bounds.tried, low) if learned.sure else bounds.at_most)
+    high = min(rate, max(bounds.tested_rate, low) if learned.is_low_tested else bounds.at_most)
     if bounds.at_least > low:
         low = min(bounds.at_least, high)
-    elif not learned.sure and (bounds.at_most < low or learned.held > DEAR):
+    elif not learned.is_low_tested and (bounds.at_most < low or learned.held > DEAR):
         low = bounds.middle
     return narrow(learned, low=low, high=high)
 
 
-def refused_steady(learned: Learned, bounds: Bounds) -> Learned:
+def on_throttle_steady(learned: Learned, bounds: Bounds) -> Learned:
     """Refused at a rate that had been allowed: the limit has fallen, at once and as far as was seen."""
     rate = learned.rate
     if _may_be_chance(learned, bounds):
-        return _back_soon(learned)
+        return _dip_briefly(learned)
     if not bounds.trusted and learned.strikes > 1:
-        return narrow(_moved(learned), low=max(bounds.at_least, GUESS * rate), high=rate)
+        return narrow(_limit_has_moved(learned), low=max(bounds.at_least, GUESS * rate), high=rate)
     if not bounds.trusted:
         # One so soon may be chance: workers that start together.
-        return settle(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
+        return hold_steady(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
     high = min(bounds.at_most, rate)
-    least = max(bounds.at_least, bounds.without_a_burst(rate) if learned.sure else 0.0)
+    least = max(bounds.at_least, bounds.without_a_burst(rate) if learned.is_low_tested else 0.0)
     low = min(max(math.sqrt(least * high), FURTHEST_FALL * rate), learned.low)
-    known = _moved(learned) if low < 0.75 * learned.low else learned
+    known = _limit_has_moved(learned) if low < 0.75 * learned.low else learned
     if learned.held > DEAR:
         return narrow(known, low=low, high=high)
-    return settle(msgspec.structs.replace(known, low=low, high=learned.low))
+    return hold_steady(msgspec.structs.replace(known, low=low, high=learned.low))
 
 
 def _may_be_chance(learned: Learned, bounds: Bounds) -> bool:
@@ -134,21 +136,21 @@ def _may_be_chance(learned: Learned, bounds: Bounds) -> bool:
     A stall of this machine or of the API sends a few requests as a burst. A limit that is lower refuses
     again, and soon.
     """
-    borne = bounds.trusted and (not learned.lone or bounds.passed >= BORNE * learned.ceiling)
+    borne = bounds.trusted and (not learned.chance_throttles or bounds.passed >= BORNE * learned.ceiling)
     believed = learned.by_hand and learned.low >= learned.ceiling
-    return believed and borne and learned.lone < len(BY_CHANCE)
+    return believed and borne and learned.chance_throttles < len(BY_CHANCE)
 
 
-def _back_soon(learned: Learned) -> Learned:
+def _dip_briefly(learned: Learned) -> Learned:
     return msgspec.structs.replace(
         learned,
-        rate=BY_CHANCE[learned.lone] * learned.ceiling,
-        wait=A_MOMENT * (learned.lone + 1),
+        rate=BY_CHANCE[learned.chance_throttles] * learned.ceiling,
+        wait=A_MOMENT * (learned.chance_throttles + 1),
         step=FIRST_STEP,
-        lone=learned.lone + 1,
+        chance_throttles=learned.chance_throttles + 1,
     )
 
 
-def _moved(learned: Learned) -> Learned:
+def _limit_has_moved(learned: Learned) -> Learned:
     """The limit is another than before: it is looked for often, and `low` is a guess."""
-    return msgspec.structs.replace(learned, age=0.0, sure=False)
+    return msgspec.structs.replace(learned, age=0.0, is_low_tested=False)

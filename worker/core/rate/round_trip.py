@@ -8,7 +8,7 @@ changes nothing. Pure: times are arguments, in seconds.
 from collections import deque
 from typing import Final
 
-from worker.core.rate.slots import RUN_SECONDS
+from worker.core.rate.slots import RESERVATION_SECONDS
 
 AHEAD: Final = 0.06
 """Seconds before the last slot in hand at which the next run is asked for, at least: a slow round trip wastes
@@ -41,7 +41,7 @@ class RoundTrip:
         self._count = 0
         self._last: deque[float] = deque(maxlen=_MEMORY)
 
-    def took(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """One more round trip, which was not tried twice."""
         self._count += 1
         self._last.append(seconds)
@@ -60,17 +60,17 @@ class RoundTrip:
         return min(MOST, self.smoothed + _DEVIATIONS * self._deviation)
 
     @property
-    def back(self) -> float:
+    def answer_delay(self) -> float:
         """Seconds from the moment in which the store answers until its answer is here, at most."""
         return max(0.0, self.longest - self.smoothed / 2)
 
     @property
-    def run(self) -> float:
+    def reservation_seconds(self) -> float:
         """Seconds that a run of slots has to last, so that one round trip at a time is enough."""
-        return max(RUN_SECONDS, self.longest)
+        return max(RESERVATION_SECONDS, self.longest)
 
     @property
-    def ahead(self) -> float:
+    def ask_ahead(self) -> float:
         """Seconds before the last slot in hand at which the next run is asked for."""
         return max(AHEAD, self.longest + SPARE)
 
@@ -80,9 +80,9 @@ class RoundTrip:
         return min(self._last, default=0.0)
 
     @property
-    def marked(self) -> float:
+    def marked_seconds(self) -> float:
         """Seconds of sending that are marked ahead."""
-        return RUN_SECONDS + MARKS * max(0.0, self.distance - NEAR)
+        return RESERVATION_SECONDS + MARKS * max(0.0, self.distance - NEAR)
 
     @property
     def is_far(self) -> bool:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-RUN_SECONDS: Final = 0.1
+RESERVATION_SECONDS: Final = 0.1
 """How long a reserved run of slots is: one round trip to Redis for each, and what a dead worker wastes.
 `round_trip` makes it longer where that is."""
 
@@ -40,11 +40,11 @@ class Slot(NamedTuple):
     """On the caller's monotonic clock, in seconds."""
     job: str
     """Whose it is."""
-    era: int
+    epoch: int
     """Moves with each refusal that was acted on; see `worker/store/scripts/budget.lua`."""
 
 
-class Slots:
+class ReservedSlots:
     """The runs in hand of one worker process, for one organization."""
 
     def __init__(self) -> None:
@@ -58,7 +58,9 @@ class Slots:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def add(self, first: float, gap: float, jobs: Sequence[str], era: int, *, at_least: float = 0.0) -> None:
+    def add(
+        self, first: float, gap: float, jobs: Sequence[str], epoch: int, *, at_least: float = 0.0
+    ) -> None:
         """A run: a slot for each of `jobs`, `gap` seconds apart, or `at_least` so many, behind those in hand.
 
         `at_least` is for a rate that is more than can be used: nobody minds where the slots lie then, and
@@ -67,7 +69,7 @@ class Slots:
         if gap < at_least:
             gap, first = at_least, max(first, self.end + at_least)
         self._strict = gap > at_least
-        self._slots.extend(Slot(first + place * gap, job, era) for place, job in enumerate(jobs))
+        self._slots.extend(Slot(first + position * gap, job, epoch) for position, job in enumerate(jobs))
         self._late_at_first = max(gap, LATE_AT_FIRST)
         self._late = max(gap, min(LATE, LATE_SLOTS * gap), NEVER_LATE) if self._strict else LATE
 
@@ -109,15 +111,18 @@ class Slots:
         return sum(slot.job == job for slot in self._slots)
 
 
-def usable(used: int, seconds: float, run: float = RUN_SECONDS) -> int:
-    """How many slots of the next run, of `run` seconds, a process can use that used so many in `seconds`.
+def usable_slots(used: int, seconds: float, reservation_seconds: float = RESERVATION_SECONDS) -> int:
+    """How many slots of the next reservation a process can use that used `used` of them in `seconds`.
 
     At a rate far above what it can send it would be handed thousands, all of them past before it had used
-    the first hundred. So it asks for twice what it used, and spreads them over the time of a run.
+    the first hundred. So it asks for twice what it used, and spreads them over `reservation_seconds`.
     """
-    return max(math.ceil(LEAST_USABLE * run / RUN_SECONDS), math.ceil(2 * used * run / max(seconds, EARLY)))
+    return max(
+        math.ceil(LEAST_USABLE * reservation_seconds / RESERVATION_SECONDS),
+        math.ceil(2 * used * reservation_seconds / max(seconds, EARLY)),
+    )
 
 
-def slots_per_run(rate: float, run: float = RUN_SECONDS) -> int:
+def slots_per_reservation(rate: float, reservation_seconds: float = RESERVATION_SECONDS) -> int:
     """How many slots a run has at `rate` requests per second: enough to last until the next round trip."""
-    return max(1, math.floor(rate * run + _ROUND_UP))
+    return max(1, math.floor(rate * reservation_seconds + _ROUND_UP))

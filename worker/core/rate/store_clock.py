@@ -18,11 +18,11 @@ class StoreClock:
     def __init__(self) -> None:
         self._bounds: deque[tuple[float, float]] = deque(maxlen=MEMORY)
 
-    def moment(self, at: float, asked: float, heard: float) -> float:
+    def moment(self, at: float, asked_at: float, read_at: float) -> float:
         """The caller's time at which the store's clock showed `at`: the middle of what is possible, by the
-        last answers and this one, asked for at `asked` and read at `heard`.
+        last answers and this one, asked for at `asked_at` and read at `read_at`.
         """
-        self._bounds.append((asked - at, heard - at))
+        self._bounds.append((asked_at - at, read_at - at))
         least, most = self._room()
         if least > most:
             # One of the clocks was set, or they drifted after all.

@@ -91,7 +91,7 @@ local function evidence()
   return {
     seconds = math.max(0, now - from) / 1e6,
     passed = number('passed'),
-    refused = number('refused'),
+    throttled = number('refused'),
     late = number('late'),
     latency = number('passed') > 0 and number('latency_us') / number('passed') / 1e6 or 0,
   }

@@ -6,13 +6,13 @@
 -- KEYS  1 the budget   2 its workers' terms: worker -> 'seen ceiling most start label'
 --       3 its jobs: job -> 'virtual time, seen'
 -- ARGV  1 worker
---       2 JSON: {terms: [ceiling, most, start, label], wants: [[job, weight, slots]...], unused: slots,
---                most: slots that it can use in the time of a run, run: seconds that a run is long,
---                back: seconds until this answer is there,
---                heard: [era, passed, latency_us, late], decided: see `adopt`, or null,
+--       2 JSON: {rate_config: [ceiling, most, start, label], demands: [[job, weight, slots]...], unused: slots,
+--                max_slots: that it can use in the time of a reservation, seconds: that a reservation is long,
+--                answer_delay: seconds until this answer is there,
+--                stats: [epoch, passed, latency_us, late], decision: see `adopt`, or null,
 --                advice: [requests per second, seconds], or null}
--- Returns JSON: {at_us, first, gap, order: [index into wants...], again, held, era, rate, version, strikes,
---                due: {learned or '', ceiling, start, by_hand, evidence} or absent}
+-- Returns JSON: {at_us, first, gap, order: [index into demands...], again, held, epoch, rate, version, strikes,
+--                decision_request: {learned or '', ceiling, start, by_hand, evidence} or absent}
 --   at_us: now, as text; first: seconds from now to the first slot; gap: seconds between slots
 --   order: whose each slot is
 --   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
@@ -28,12 +28,12 @@ local RAMP_MOST = 0.5e6  -- microseconds until it has reached the whole rate, at
 local ACTIVE = 1e6       -- microseconds: a job that asked for nothing for longer does not count
 
 local worker, request = ARGV[1], cjson.decode(ARGV[2])
-local wants = request.wants
-local length = math.min(LONGEST, math.max(RUN, request.run))
-local back = 1e6 * math.min(LONGEST, math.max(0, request.back))
+local demands = request.demands
+local length = math.min(LONGEST, math.max(RUN, request.seconds))
+local back = 1e6 * math.min(LONGEST, math.max(0, request.answer_delay))
 
-if request.decided ~= cjson.null then adopt(request.decided) end
-hear(request.heard)
+if request.decision ~= cjson.null then adopt(request.decision) end
+hear(request.stats)
 if request.advice ~= cjson.null then
   put('advice', request.advice[1])
   put('advice_us', int(now + 1e6 * request.advice[2]))
@@ -63,7 +63,7 @@ local function terms()
   put('label', label)
 end
 
-local mine = request.terms
+local mine = request.rate_config
 redis.call('HSET', KEYS[2], worker, table.concat({int(now), mine[1], mine[2], mine[3], mine[4]}, ' '))
 local due = now >= number('due_us') or not known.learned
 if due or not known.label then terms() end
@@ -89,7 +89,7 @@ end
 local virtual, others, lowest = {}, math.huge, math.huge
 do
   local asked = {}
-  for i, want in ipairs(wants) do asked[want[1]] = i end
+  for i, demand in ipairs(demands) do asked[demand[1]] = i end
   local flat = redis.call('HGETALL', KEYS[3])
   for i = 1, #flat, 2 do
     local v, seen = string.match(flat[i + 1], '^(%S+) (%S+)$')
@@ -103,26 +103,26 @@ do
   end
   -- Who comes or comes back starts where the last one stands: time away is not saved up.
   if lowest == math.huge then lowest = 0 end
-  for i in ipairs(wants) do virtual[i] = virtual[i] or lowest end
+  for i in ipairs(demands) do virtual[i] = virtual[i] or lowest end
 end
 
 local order = {}
 if first <= now + back + HORIZON then
-  local run = math.min(request.most, math.max(1, math.floor(1e6 * length / gap + ROUND_UP)))
+  local run = math.min(request.max_slots, math.max(1, math.floor(1e6 * length / gap + ROUND_UP)))
   local ahead = others + math.max(1, rate * length)
   local idle = tat <= now + back
   local left = {}
-  for i, want in ipairs(wants) do left[i] = want[3] end
+  for i, demand in ipairs(demands) do left[i] = demand[3] end
   while #order < run do
     local pick
-    for i in ipairs(wants) do
+    for i in ipairs(demands) do
       if left[i] > 0 and (not pick or virtual[i] < virtual[pick]) then pick = i end
     end
     -- Who got more than its share waits, unless nobody else takes the slots.
     if not pick or (virtual[pick] >= ahead and not idle) then break end
     order[#order + 1] = pick - 1
     left[pick] = left[pick] - 1
-    virtual[pick] = virtual[pick] + 1 / wants[pick][2]
+    virtual[pick] = virtual[pick] + 1 / demands[pick][2]
   end
   if #order > 0 then
     put('tat_us', int(first + #order * gap))
@@ -131,8 +131,8 @@ if first <= now + back + HORIZON then
   end
 end
 put('credit', credit)
-for i, want in ipairs(wants) do
-  redis.call('HSET', KEYS[3], want[1], string.format('%.6f', virtual[i]) .. ' ' .. int(now))
+for i, demand in ipairs(demands) do
+  redis.call('HSET', KEYS[3], demand[1], string.format('%.6f', virtual[i]) .. ' ' .. int(now))
 end
 
 local reply = {
@@ -142,14 +142,14 @@ local reply = {
   order = order,
   again = math.min(SLOWEST_ASK, math.max(0.02, (first - now - back - HORIZON) / 1e6)),
   held = math.max(0, hold - now) / 1e6,
-  era = number('era'),
+  epoch = number('era'),
   rate = rate,
   version = number('version'),
   strikes = number('strikes'),
 }
 if #order == 0 then reply.order = nil end
 if due then
-  reply.due = {
+  reply.decision_request = {
     learned = known.learned or '',
     ceiling = number('ceiling'),
     start = number('start'),

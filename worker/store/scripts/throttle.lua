@@ -5,8 +5,8 @@
 -- ARGV  1 era of the slot that was refused   2 microseconds that the API asked for, or ''
 --       3 microseconds to hold where it is the first refusal of its era
 --       4 JSON: what the worker heard before it, see `hear`
--- Returns JSON: {held: seconds left of the hold in force, version, decide: {learned, evidence} or absent}
---   decide: this is the first refusal of the era; who gets it decides, and hands it to `adopt`
+-- Returns JSON: {held: seconds left of the hold in force, version, decision_request: {learned, evidence} or absent}
+--   decision_request: this is the first refusal of the era; who gets it decides, and hands it to `adopt`
 
 local DECIDING = 2e6  -- microseconds after which a worker that was to decide is taken for dead
 
@@ -29,7 +29,7 @@ local reply = {held = math.max(0, number('hold_us') - now) / 1e6, version = numb
 if first then
   put('struck', era)
   put('struck_us', int(now))
-  reply.decide = {learned = known.learned or '', evidence = found}
+  reply.decision_request = {learned = known.learned or '', evidence = found}
 end
 keep_for_a_day()
 return cjson.encode(reply)

@@ -7,10 +7,10 @@ AUTO: Final = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RateConfig:
     """Requests per second, each of them."""
 
-    by_hand: float | None
+    fixed_rate: float | None
     """The rate that a person set; None where it is to be learned."""
     start: float
     """Where learning starts."""
@@ -20,14 +20,14 @@ class Terms:
     @property
     def ceiling(self) -> float:
         """Never more than this: a rate set by hand is a ceiling too, which 429s still lower."""
-        return self.most if self.by_hand is None else self.by_hand
+        return self.most if self.fixed_rate is None else self.fixed_rate
 
     @property
     def first(self) -> float:
         """The rate as long as nothing was learned."""
-        return min(self.start, self.most) if self.by_hand is None else self.by_hand
+        return min(self.start, self.most) if self.fixed_rate is None else self.fixed_rate
 
     @property
     def label(self) -> str:
         """As the report shows it."""
-        return AUTO if self.by_hand is None else f"{self.by_hand:g}"
+        return AUTO if self.fixed_rate is None else f"{self.fixed_rate:g}"

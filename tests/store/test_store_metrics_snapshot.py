@@ -14,8 +14,8 @@ from worker.reports.status import read_report
 from worker.store import keys
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client
-from worker.store.facts import read_facts
 from worker.store.jobs import JobStore
+from worker.store.metrics_snapshot import read_metrics_snapshot
 
 STAGING = Scope("https://staging.example")
 ANOTHER_ORG = Scope(SCOPE.api_url, frozenset({"0f2c1d6e-0000-4000-8000-000000000001"}))
@@ -43,7 +43,9 @@ async def workers(url: str) -> AsyncIterator[redis.asyncio.Redis]:
 def told(client: redis.Redis) -> dict[str, float]:
     """By reason, what is not 0."""
     (family,) = (
-        found for found in families(read_facts(client, [])) if found.name == "bulk_activate_jobs_reason"
+        found
+        for found in families(read_metrics_snapshot(client, []))
+        if found.name == "bulk_activate_jobs_reason"
     )
     return {sample.labels["reason"]: sample.value for sample in family.samples if sample.value}
 

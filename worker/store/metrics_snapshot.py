@@ -59,7 +59,7 @@ class Org:
 
 
 @dataclass(slots=True)
-class Facts:
+class MetricsSnapshot:
     totals: Mapping[str, int]
     """`n_<outcome>`, `r_<kind>`, `sent:<org>`, `ended:<state>:<reason>`; see scripts/prelude.lua.
     `x_<result>`, of token exchanges; see scripts/exchange_end.lua."""
@@ -99,7 +99,7 @@ class _Job:
     slices: Mapping[str, int]
 
 
-def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
+def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> MetricsSnapshot:
     """`queues`: the names of the broker's queues. Raises what Redis raises, but for what somebody spoilt."""
     with client.pipeline(transaction=False) as pipe:
         pipe.time()
@@ -114,13 +114,13 @@ def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
         (seconds, micros), totals, beats, scopes, live, memory, persistence, *lengths = _answers(pipe)
     now_ms = seconds * 1000 + micros / 1000
     spoilt: Counter[str] = Counter()
-    job_ids = keys.job_ids(_or(set(), live, keys.LIVE, spoilt))
-    spoilt[keys.LIVE] += len(_or((), live, keys.LIVE, Counter())) - len(job_ids)
-    facts = Facts(
-        totals=_totals(_or({}, totals, keys.TOTALS, spoilt), spoilt),
+    job_ids = keys.job_ids(_value_or(set(), live, keys.LIVE, spoilt))
+    spoilt[keys.LIVE] += len(_value_or((), live, keys.LIVE, Counter())) - len(job_ids)
+    snapshot = MetricsSnapshot(
+        totals=_totals(_value_or({}, totals, keys.TOTALS, spoilt), spoilt),
         jobs_live=len(job_ids),
-        beats=sorted((now_ms - beat) / 1000 for _, beat in _or((), beats, keys.WORKERS, spoilt)),
-        queue=sum(_or(0, length, "queue", spoilt) for length in lengths),
+        beats=sorted((now_ms - beat) / 1000 for _, beat in _value_or((), beats, keys.WORKERS, spoilt)),
+        queue=sum(_value_or(0, length, "queue", spoilt) for length in lengths),
         used_bytes=memory["used_memory"],
         most_bytes=memory.get("maxmemory") or memory.get("total_system_memory", 0),
         writes_fail="err"
@@ -128,15 +128,15 @@ def read_facts(client: redis.Redis, queues: Sequence[str]) -> Facts:
         spoilt=spoilt,
     )
     jobs = _jobs(client, sorted(job_ids)[:MOST_JOBS], spoilt)
-    facts.orgs = _orgs(client, jobs, now_ms, spoilt)
+    snapshot.orgs = _orgs(client, jobs, now_ms, spoilt)
     served = [
         Scope.parse(text.decode(errors="replace"))
-        for text, beat in _or((), scopes, keys.SCOPES, spoilt)
+        for text, beat in _value_or((), scopes, keys.SCOPES, spoilt)
         if abs(now_ms - beat) <= WORKERS_WITHIN_MS
     ]
     for job in jobs:
-        _add(facts, job, now_ms, served)
-    return facts
+        _add(snapshot, job, now_ms, served)
+    return snapshot
 
 
 def _answers(pipe: "redis.client.Pipeline") -> list[Any]:
@@ -148,7 +148,7 @@ def _answers(pipe: "redis.client.Pipeline") -> list[Any]:
     return found
 
 
-def _or(instead: T, found: T | Exception, where: str, spoilt: Counter[str]) -> T:
+def _value_or(instead: T, found: T | Exception, where: str, spoilt: Counter[str]) -> T:
     """What was found; `instead` for an error, which is counted."""
     if isinstance(found, Exception):
         spoilt[where] += 1
@@ -228,14 +228,14 @@ def _finite(number: float) -> float:
     return number
 
 
-def _add(facts: Facts, job: _Job, now_ms: float, served: Sequence[Scope]) -> None:
-    facts.jobs[job.state] += 1
+def _add(snapshot: MetricsSnapshot, job: _Job, now_ms: float, served: Sequence[Scope]) -> None:
+    snapshot.jobs[job.state] += 1
     left = left_alone(job.fields, served) if job.state in WORKABLE else None
     if reason := left[0] if left else job.fields.get("reason_code"):
-        facts.reasons[reason] += 1
-    facts.ids_open.update(job.still)
-    facts.slices.update(job.slices)
-    facts.oldest_seconds = max(facts.oldest_seconds, (now_ms - job.created_ms) / 1000)
-    org = facts.orgs.get(job.org_id)
+        snapshot.reasons[reason] += 1
+    snapshot.ids_open.update(job.still)
+    snapshot.slices.update(job.slices)
+    snapshot.oldest_seconds = max(snapshot.oldest_seconds, (now_ms - job.created_ms) / 1000)
+    org = snapshot.orgs.get(job.org_id)
     if job.state in WORKABLE and not (org and org.held_seconds):
-        facts.idle_seconds = max(facts.idle_seconds, (now_ms - job.moved_ms) / 1000)
+        snapshot.idle_seconds = max(snapshot.idle_seconds, (now_ms - job.moved_ms) / 1000)
