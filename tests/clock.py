@@ -7,8 +7,8 @@ from typing import Any, Final
 
 HOUR: Final = 3600.0
 
-_SCORED: Final = ("bulk:workers", "bulk:scopes", "bulk:untold", "bulk:*:claimed", "bulk:*:waiting")
-_MICROS: Final = ("tat_us", "hold_us", "due_us", "struck_us", "from_us", "told_us", "advice_us")
+_SCORED: Final = ("bulk:workers", "bulk:scopes", "bulk:notify", "bulk:*:claimed", "bulk:*:waiting")
+_MICROS: Final = ("tat_us", "hold_us", "due_us", "decided_us", "from_us", "handed_us", "advice_us")
 _MILLIS: Final = ("swept_ms", "active_since", "started_ms", "created_ms", "moved_ms", "upload_ms")
 
 

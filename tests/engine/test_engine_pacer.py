@@ -203,7 +203,7 @@ async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(jobs: 
             assert slot is not None
             slots.append((one, slot))
     await asyncio.gather(*(one.throttled(slot, None) for one, slot in slots))
-    assert int(jobs.client.hget(KEY, "era") or 0) == 1
+    assert int(jobs.client.hget(KEY, "epoch") or 0) == 1
     assert 20 <= float(jobs.client.hget(KEY, "rate") or 0) < 100
 
 

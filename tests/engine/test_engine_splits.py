@@ -138,7 +138,7 @@ async def test_ids_left_in_doubt_by_others_are_sent_in_full_requests(jobs: Jobs,
         key = f"bulk:{{{job.job_id}}}"
         jobs.client.set(f"{key}:out:0", ("?" * 5 + "A" * 10) * 6)
         jobs.client.hset(f"{key}:job", mapping={"n_pending": 0, "n_ambiguous": 30, "n_activated": 60})
-        jobs.client.hset(f"{key}:slice:0", "len", f"{15 * 6} 0 0 0")
+        jobs.client.hset(f"{key}:slice:0", "lengths", f"{15 * 6} 0 0 0")
         workers.start()
         workers.submit(job)
         await until(lambda: jobs.rests(job))

@@ -1,6 +1,7 @@
-"""A worker of another version ends in the middle of a slice, and one of this version is there."""
+"""Workers of this and of the previous version on one Redis: each works on the jobs of its own."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -14,44 +15,41 @@ import redis
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Process, environment, new_ids, until
 from tests.faults.invariant import check
 from tests.faults.scene import MIXED, Scene, scene
-from worker.core.job import RECORD_VERSION
 from worker.core.slices import BATCHES
 from worker.store import keys
 
 ROOT = Path(__file__).parents[2]
 
-UNVERSIONED = "dd6da88"
-"""Its workers note neither in which claim they wrote a slice, nor the version of the record."""
+PREVIOUS: Final = "27c4185d66f9"
+"""The last commit whose records are of the version before this one's."""
+ITS_VERSION: Final = "1"
 
 
-def older(commit: str, home: Path) -> Path:
-    """The package as it was. A clone without its history fails the test: there would be nothing to show."""
-    archive = subprocess.run(
-        (str(shutil.which("git")), "archive", commit, "worker"), cwd=ROOT, capture_output=True, check=True
-    ).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+def previous(home: Path) -> Path:
+    """The program as it was, out of the history: skipped without one, but in CI, where it has to be there."""
+    found = subprocess.run(
+        (str(shutil.which("git")), "archive", PREVIOUS, "worker", "producers"),
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if found.returncode != 0:
+        assert not os.environ.get("CI"), f"fetch the whole history: {found.stderr.decode()}"
+        pytest.skip(f"commit {PREVIOUS} is not in this clone")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as packed:
         packed.extractall(home, filter="data")
     return home
 
 
-OTHER: Final = "0"
-
-
-def of_other_layout(home: Path) -> Path:
-    """The program as it is, but for the version that its records say they are of."""
-    for part in ("worker", "producers"):
-        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
-    noted = (
-        ("worker/core/job.py", f'"{RECORD_VERSION}"'),
-        ("worker/store/scripts/prelude.lua", f"'{RECORD_VERSION}'"),
+def submit(made: Scene, package: Path, ids: list[str]) -> str:
+    done = subprocess.run(
+        [BULK_ACTIVATE, "submit", "-", "--org", ORG],
+        input="\n".join(ids).encode(),
+        env=environment({"REDIS_URL": made.stack.redis_url}) | {"PYTHONPATH": str(package)},
+        capture_output=True,
+        check=True,
     )
-    for name, version in noted:
-        text = (home / name).read_text()
-        line = next(
-            line for line in text.splitlines() if "RECORD_VERSION" in line and line.endswith(f"= {version}")
-        )
-        (home / name).write_text(text.replace(line, line.replace(RECORD_VERSION, OTHER)))
-    return home
+    return done.stdout.decode().strip()
 
 
 def old_worker(made: Scene, package: Path) -> Process:
@@ -85,71 +83,52 @@ def record(client: redis.Redis, job_id: str) -> dict[bytes, object]:
     return {name: client.dump(name) for name in names}
 
 
-def lines(made: Scene, words: str) -> int:
-    return made.stack.log.read_text().count(words)
+def said(made: Scene, words: str, job_id: str) -> int:
+    """How often a worker said so of the job."""
+    return sum(words in line and job_id in line for line in made.stack.log.read_text().splitlines())
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["told to end", "killed"])
-@pytest.mark.parametrize("beside", [False, True], ids=["before", "beside"])
-def test_what_it_began_is_ended_and_nothing_counts_as_lost(
-    tmp_path: Path, *, beside: bool, killed: bool
+def test_each_version_ends_its_own_jobs_and_leaves_the_other_s_as_they_are(
+    tmp_path: Path, *, killed: bool
 ) -> None:
+    """Though their worker is gone; a worker of this version says so, once, and so do its commands."""
     with scene(tmp_path, *MIXED, rate=40.0) as made:
-        old = old_worker(made, older(UNVERSIONED, tmp_path / "old"))
-        made.ready(1)
-        ids = new_ids(15 * BATCHES * 6)
-        job_id = made.stack.submit(ids)
-        until(lambda: works(made, job_id, old))
-        if beside:
-            new = made.work()
-            until(lambda: works(made, job_id, new))
-        taken = 0
-        if killed:
-            with made.still() as unrecorded:
-                made.destroy(old)
-            taken = len(unrecorded)
-        else:
-            made.terminate(old)
-        if not beside:
-            made.work()
-        made.more(10)
-        made.end(job_id)
-        check(made, job_id, ids, twice=taken)
-
-
-def test_a_record_of_another_layout_is_left_as_it_is_when_its_worker_is_killed(tmp_path: Path) -> None:
-    """A worker of this version beside it says so, once, and its status too; one like its own goes on."""
-    with scene(tmp_path, *MIXED, rate=40.0) as made:
-        package = of_other_layout(tmp_path / "other")
-        other = old_worker(made, package)
-        made.work()
+        package = previous(tmp_path / "previous")
+        old, new = old_worker(made, package), made.work()
         made.ready(2)
-        ids = new_ids(15 * BATCHES * 3)
-        submitted = subprocess.run(
-            [BULK_ACTIVATE, "submit", "-", "--org", ORG],
-            input="\n".join(ids).encode(),
-            env=environment({"REDIS_URL": made.stack.redis_url}) | {"PYTHONPATH": str(package)},
-            capture_output=True,
-            check=True,
-        )
-        job_id = submitted.stdout.decode().strip()
-        until(lambda: works(made, job_id, other))
+        theirs, ours = new_ids(15 * BATCHES * 2), new_ids(15 * BATCHES * 2)
+        old_job, new_job = submit(made, package, theirs), made.stack.submit(ours)
+        until(lambda: works(made, old_job, old) and works(made, new_job, new))
         with made.still() as unrecorded:
-            made.destroy(other)
+            if killed:
+                made.destroy(old)
+        if not killed:
+            made.terminate(old)
         with made.client() as client:
-            assert client.hget(keys.job(job_id), "record_version") == OTHER.encode()
-            before = record(client, job_id)
-            # Until it is forgotten who was killed: longer than a lease.
+            assert client.hget(keys.job(old_job), "record_version") == ITS_VERSION.encode()
+            before = record(client, old_job)
+            # Until it is forgotten who is gone: longer than a lease.
             made.rounds(1)
-            assert record(client, job_id) == before
-        assert lines(made, "job left to others: its record is of another version") == 1
-        reason = made.stack.report(job_id)["state_reason"]
-        assert (reason["code"], f"version '{OTHER}'" in reason["message"]) == ("other_record_version", True)
+            for command in ("cancel", "pause", "purge"):
+                done = made.stack.cli(command, old_job)
+                assert (done.code, done.out) == (2, ""), done.err
+            assert record(client, old_job) == before
+        assert f"version '{ITS_VERSION}'" in made.stack.cli("cancel", old_job).err
+        assert said(made, "job left to others: its record is of another version", old_job) == 1
+        reason = made.stack.report(old_job)["state_reason"]
+        assert (reason["code"], f"version '{ITS_VERSION}'" in reason["message"]) == (
+            "other_record_version",
+            True,
+        )
         old_worker(made, package)
         made.more(10)
         made.hurry()
-        made.rests(job_id)
+        for job_id in (old_job, new_job):
+            made.rests(job_id)
+        check(made, new_job, ours, twice=0)
+        # What the other version recorded is read by this one, and removed without a rest.
+        check(made, old_job, theirs, twice=len(unrecorded & set(theirs)) if killed else 0)
+        assert made.stack.cli("purge", old_job).code == 0
         with made.client() as client:
-            # It is laid out as this version's, but for what it says.
-            client.hset(keys.job(job_id), "record_version", RECORD_VERSION)
-        check(made, job_id, ids, twice=len(unrecorded))
+            assert client.keys(f"bulk:{{{old_job}}}:*") == []

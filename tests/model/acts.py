@@ -111,7 +111,7 @@ class Launch:
                 )
             except NoSuchJobError:
                 return ("NO_JOB",)
-            return ("LAUNCHED", _numbers(queued))
+            return ("STARTED", _numbers(queued))
 
         return await asyncio.to_thread(launch)
 

@@ -109,7 +109,7 @@ def _job(client: redis.Redis, job_id: str, sizes: tuple[int, ...]) -> Snapshot:
         "state": state,
         "ending": State(json.loads(text["ending"])["state"]) if "ending" in text else None,
         "history": [State(json.loads(entry)["to"]) for entry in history],
-        "next": int(text.get("next", 0)),
+        "next": int(text.get("next_slice", 0)),
         "waiting": {int(number) for number in waiting},
         "claimed": {int(number): ends > now * 1000 for number, ends in claimed},
         "parts": parts,

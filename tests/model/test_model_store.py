@@ -21,7 +21,7 @@ from worker.store.jobs import JobStore
 
 CLIENTS = 3
 MET = {
-    *("Create CREATED", "Create FOUND", "Launch LAUNCHED", "Take CLAIMED", "Take RESTING", "Take TAKEN"),
+    *("Create CREATED", "Create FOUND", "Launch STARTED", "Take CLAIMED", "Take RESTING", "Take TAKEN"),
     *("Commit COMMITTED", "Commit FENCED", "Commit REPEATED", "Purge PURGED", "Purge ILLEGAL"),
     *("Steer paused", "Steer cancelled", "Steer ILLEGAL"),
 }

@@ -154,12 +154,12 @@ class World:
         if job is None:
             return ("NO_JOB",)
         if job.state is not State.PREPARING:
-            return ("LAUNCHED", ())
+            return ("STARTED", ())
         job.parts = [Part("." * size) for size in job.sizes]
         if job.root in self.jobs:
             self.jobs[str(job.root)].family.append(job_id)
         job.change(State.QUEUED)
-        return ("LAUNCHED", () if job.settle() else sent(job.refill()))
+        return ("STARTED", () if job.settle() else sent(job.refill()))
 
     def claim(self, job_id: str, number: int, nonce: str, *, isolated_process: bool) -> Answer:
         job = self.jobs.get(job_id)
@@ -187,7 +187,7 @@ class World:
             job.lose(number)
         if not mine and part.deaths >= MOST_DEATHS and not isolated_process:
             job.waiting[number] = FRESH
-            return ("ALONE",)
+            return ("NEEDS_ISOLATION",)
         if self.held and not mine:
             job.waiting[number] = LATER
             return ("HELD",)

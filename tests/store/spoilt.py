@@ -49,7 +49,7 @@ def spoil_job(client: redis.Redis, job_id: str, fields: Mapping[str, str | bytes
 
 WAYS: Final[dict[str, Callable[[redis.Redis, str], None]]] = {
     "another type": lambda client, job_id: of_wrong_type(client, keys.job(job_id)),
-    "endless slices": lambda client, job_id: spoil_job(client, job_id, {"slices": "1e15", "next": "0"}),
+    "endless slices": lambda client, job_id: spoil_job(client, job_id, {"slices": "1e15", "next_slice": "0"}),
     "infinite slices": lambda client, job_id: spoil_job(client, job_id, {"slices": "inf"}),
     "pending is no number": lambda client, job_id: spoil_job(client, job_id, {"n_pending": "nan"}),
     "pending is text": lambda client, job_id: spoil_job(client, job_id, {"n_pending": "many"}),

@@ -207,7 +207,7 @@ async def test_a_decision_on_old_evidence_is_void(budget: Open, client: redis.Re
     await budget().adopt_rate(RateDecision(told.version, 5.0, "{}", 1.0, new_epoch=True, strikes=1))
     await budget("other").adopt_rate(RateDecision(told.version, 1.0, "{}", 1.0, new_epoch=True, strikes=2))
     assert client.hget(KEY, "rate") == b"5"
-    assert client.hget(KEY, "era") == b"1"
+    assert client.hget(KEY, "epoch") == b"1"
 
 
 async def test_what_is_decided_comes_into_force_with_the_next_run_of_any_worker(budget: Open) -> None:

@@ -8,7 +8,7 @@ from worker.core.job import Control
 from worker.core.rate.fairness import SliceCounts
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
-from worker.store.jobs import WINDOW, JobStore
+from worker.store.jobs import REDELIVER_AFTER_MS, WINDOW, JobStore
 from worker.store.steps import Code
 
 
@@ -92,7 +92,7 @@ async def test_a_sweep_sends_a_lost_message_again(jobs: JobStore, client: redis.
 
 async def test_only_a_window_of_slices_waits_in_the_queue(jobs: JobStore, claims: ClaimStore) -> None:
     job_id = put_job(jobs, 2880 * 20)
-    waiting = jobs.read(job_id).fields["next"]
+    waiting = jobs.read(job_id).fields["next_slice"]
     assert int(waiting) == WINDOW
     claim, queue = await claims.claim(job_id, 0, nonce="n", worker="w")
     assert isinstance(claim, Claim)
@@ -116,7 +116,7 @@ async def test_a_sweep_tells_which_slice_has_waited_longest_of_a_job_that_may_be
 ) -> None:
     job_id = put_job(jobs, 90, per_slice=15)
     await take(claims, job_id, 0)
-    client.zadd(keys.job(job_id, "waiting"), {"4": jobs.now_ms() - 5000})
+    client.zadd(keys.job(job_id, "waiting"), {"4": jobs.now_ms() - 5000 + REDELIVER_AFTER_MS})
     counts = (await claims.sweep(job_id)).counts
     assert (counts.waiting, counts.claimed, counts.oldest_waiting) == (5, 1, 4)
     assert 5000 <= counts.waited_ms < 15_000

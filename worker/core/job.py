@@ -18,8 +18,16 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
-RECORD_VERSION: Final = "1"
-"""Of the layout of a job in the store; `worker/store/scripts/prelude.lua` has the same."""
+RECORD_VERSION: Final = "2"
+"""Of the layout of a job in the store; `worker/store/scripts/prelude.lua` has the same. A record of another
+version is left as it is: what steers and moves it has other names there."""
+
+FIRST_VERSION: Final = "1"
+"""Of records that do not say which they are of."""
+
+READABLE_VERSIONS: Final = frozenset({FIRST_VERSION, RECORD_VERSION})
+"""Those whose reports this program reads, and whose jobs at rest it removes: what a report is made of has had
+the same names and layout since version 1."""
 
 
 class ReasonCode(StrEnum):

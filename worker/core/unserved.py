@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from worker.core.job import RECORD_VERSION, ReasonCode
+from worker.core.job import FIRST_VERSION, RECORD_VERSION, ReasonCode
 from worker.core.scope import Scope
 
 
@@ -11,14 +11,15 @@ def left_alone(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[Reas
 
     `scopes`: what the live workers serve; empty where that is not known.
     """
-    return _other_version(fields) or unserved(fields, scopes)
+    version = fields.get("record_version", FIRST_VERSION)
+    if version != RECORD_VERSION:
+        return ReasonCode.OTHER_RECORD_VERSION, other_version(version)
+    return unserved(fields, scopes)
 
 
-def _other_version(fields: Mapping[str, str]) -> tuple[ReasonCode, str] | None:
-    version = fields.get("record_version", RECORD_VERSION)
-    if version == RECORD_VERSION:
-        return None
-    return ReasonCode.OTHER_RECORD_VERSION, (
+def other_version(version: str) -> str:
+    """What to say of a job whose record is of `version`, and not of this program's."""
+    return (
         f"its record is of version {version!r}, and this program knows version {RECORD_VERSION}:"
         " use the program that submitted it, for its workers too"
     )

@@ -21,7 +21,7 @@ from worker.core.scope import Scope
 from worker.core.slices import Slice, check_ids, unpack
 from worker.core.split import FREE_PROBES
 from worker.store import keys
-from worker.store.jobs import ABANDONED_MS, REDELIVER_AFTER_MS, WINDOW, control_args, purge_args
+from worker.store.jobs import ABANDONED_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 LEASE_MS: Final = 6000
@@ -125,7 +125,7 @@ class ClaimStore:
 
         `isolated_process`: this process does nothing else.
         """
-        mode = "alone" if isolated_process else ""
+        mode = "isolated" if isolated_process else ""
         api_url, orgs = self._serves
         args = [
             slice_no,
@@ -135,7 +135,6 @@ class ClaimStore:
             WINDOW,
             api_url,
             LONG_HOLD_MS,
-            REDELIVER_AFTER_MS,
             mode,
         ]
         args.append(orgs)
@@ -169,7 +168,7 @@ class ClaimStore:
             encode(payload, len(claim.part.ids)),
             len(claim.part.ids),
             FREE_PROBES,
-            round(1000 * snooze) - REDELIVER_AFTER_MS,
+            round(1000 * snooze),
         ]
         code, values = await self._call(Script.COMMIT, claim.job_id, args)
         _, go_on, probes_left, accepted, *queue = values
@@ -185,7 +184,7 @@ class ClaimStore:
         return code, tickets(queue)
 
     async def sweep(self, job_id: str) -> SweepReply:
-        args = [WINDOW, REDELIVER_AFTER_MS, ABANDONED_MS, *self._serves]
+        args = [WINDOW, ABANDONED_MS, *self._serves]
         code, values = await self._call(Script.SWEEP, job_id, args)
         if code is Code.ABANDONED:
             await self.purge(job_id, 0)

@@ -15,11 +15,21 @@ from worker.core.errors import (
     RequestIdTakenError,
     StateChangeError,
 )
-from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, ReasonCode, State
+from worker.core.job import (
+    ALLOWED_FROM,
+    AT_REST,
+    FIRST_VERSION,
+    IN_FORCE,
+    READABLE_VERSIONS,
+    Control,
+    ReasonCode,
+    State,
+)
 from worker.core.record import Stored, check_stored
 from worker.core.scope import Scope
 from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.slices import IDS, Slice, holds_any, pack, unpack
+from worker.core.unserved import other_version
 from worker.store import keys
 from worker.store.connect import is_mendable
 from worker.store.steps import BudgetScript, Code, Script, ScriptReply, Ticket, read_reply, source, tickets
@@ -175,8 +185,7 @@ class JobStore:
 
     def _store(self, job_id: str, what: str, values: Sequence[tuple[int, bytes]]) -> None:
         flat = [item for pair in values for item in pair]
-        if self._call(Script.STORE_PART, job_id, [what, *flat]).code is Code.NO_JOB:
-            raise _vanished(job_id)
+        self._require(self._call(Script.STORE_PART, job_id, [what, *flat]).code, job_id)
 
     def start_job(
         self,
@@ -192,9 +201,19 @@ class JobStore:
         flat = [item for pair in fields.items() for item in pair]
         args = [WINDOW, total, slices, "" if deadline is None else deadline, per_slice, *flat]
         code, values = self._call(Script.START_JOB, job_id, args)
+        self._require(code, job_id)
+        return tickets(values)
+
+    def _require(self, code: Code, job_id: str) -> None:
+        """Raises where the job whose list is stored is not there any more, or is another version's."""
         if code is Code.NO_JOB:
             raise _vanished(job_id)
-        return tickets(values)
+        if code is Code.OTHER_VERSION:
+            raise self._other_version("store a list for", job_id)
+
+    def _other_version(self, verb: str, job_id: str) -> StateChangeError:
+        version = self.field(job_id, "record_version") or FIRST_VERSION
+        return StateChangeError(f"cannot {verb} job {job_id}: {other_version(version)}")
 
     def control(
         self, job_id: str, control: Control, *, code: str, message: str, actor: str
@@ -207,6 +226,8 @@ class JobStore:
         state = values[0].decode()
         if found is Code.NO_JOB:
             raise no_such_job(job_id, self.where)
+        if found is Code.OTHER_VERSION:
+            raise self._other_version(control, job_id)
         if found is Code.ILLEGAL:
             allowed = " or ".join(sorted(ALLOWED_FROM[control]))
             hint = ""
@@ -219,7 +240,7 @@ class JobStore:
 
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
-        args: tuple[str | int, ...] = (WINDOW, REDELIVER_AFTER_MS, ABANDONED_MS, "", "")
+        args: tuple[str | int, ...] = (WINDOW, ABANDONED_MS, "", "")
         return tickets(self._call(Script.SWEEP, job_id, args).values[4:])
 
     def expire_if_due(self, job_id: str) -> None:
@@ -256,6 +277,8 @@ class JobStore:
         code, values = self._call(Script.PURGE, job_id, purge_args(0))
         if code is Code.NO_JOB:
             raise no_such_job(job_id, self.where)
+        if code is Code.OTHER_VERSION:
+            raise self._other_version("purge", job_id)
         if code is Code.ILLEGAL:
             raise must_rest("purge", job_id, values[0].decode(), self.where)
         while code is Code.PURGING:
@@ -369,6 +392,9 @@ class JobStore:
 
         Raises `BulkActivateError` after the last where the ids of some are gone.
         """
+        version = self.field(job_id, "record_version") or FIRST_VERSION
+        if version not in READABLE_VERSIONS:
+            raise BulkActivateError(f"cannot read the rows of job {job_id}: {other_version(version)}")
         gone: list[int] = []
         for start in range(first, count, _READ_AHEAD):
             numbers = range(start, min(count, start + _READ_AHEAD))
@@ -434,15 +460,18 @@ class JobStore:
 
 
 def control_args(control: Control, code: str, message: str, actor: str) -> list[str | int]:
-    def listed(states: frozenset[str] | frozenset[Any]) -> str:
-        return f" {' '.join(sorted(states))} "
+    return [control, _listed(ALLOWED_FROM[control]), _listed(IN_FORCE[control]), code, message, actor, WINDOW]
 
-    return [control, listed(ALLOWED_FROM[control]), listed(IN_FORCE[control]), code, message, actor, WINDOW]
+
+def _listed(words: frozenset[str] | frozenset[Any]) -> str:
+    """As Lua looks a word up without a pattern: with a space before and after each."""
+    return f" {' '.join(sorted(words))} "
 
 
 def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | int]:
     """For a job that has rested for `rested_ms`, or an upload that was silent for `abandoned_ms`."""
-    return [rested_ms, PURGED_AT_ONCE, " ".join(keys.PER_JOB), " ".join(keys.PER_SLICE), abandoned_ms]
+    parts = (" ".join(keys.PER_JOB), " ".join(keys.PER_SLICE))
+    return [rested_ms, PURGED_AT_ONCE, *parts, abandoned_ms, _listed(READABLE_VERSIONS)]
 
 
 def must_rest(verb: str, job_id: str, state: str, where: StoreLocation = StoreLocation()) -> StateChangeError:

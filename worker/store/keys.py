@@ -11,7 +11,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:exc:N           string  exceptions        }
     bulk:{JOB}:slice:N         hash    who works on slice N (see scripts/prelude.lua)
     bulk:{JOB}:claimed         zset    slices claimed, by the end of their lease
-    bulk:{JOB}:waiting         zset    slices with a message in the queue, by when it was sent
+    bulk:{JOB}:waiting         zset    unclaimed slices, by when a message for each is to be sent (again)
     bulk:{JOB}:skipped         hash    chunk number -> packed rows of duplicates and malformed lines
     bulk:{JOB}:reasons         hash    reason text -> its number
     bulk:{JOB}:tally           hash    reason's number -> ids
@@ -20,7 +20,7 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:family          list    jobs made by `retry` of it or of one of them, in order
     bulk:jobs                  zset    job ids by time of creation
     bulk:live                  set     job ids that are not at rest
-    bulk:untold                zset    job ids by when they are to be told of again (scripts/untold.lua)
+    bulk:notify                zset    job ids with a change to show (scripts/lease_notifications.lua)
     bulk:totals                hash    sums over all jobs, for the metrics (worker/store/metrics_snapshot.py)
     bulk:purging               hash    job id -> slices still to remove of a job that is gone
     bulk:request:KEY           string  the job that a request id made
@@ -43,7 +43,7 @@ from worker.core.ids import is_job_id
 JOBS: Final = "bulk:jobs"
 LIVE: Final = "bulk:live"
 PURGING: Final = "bulk:purging"
-NOTIFY: Final = "bulk:untold"
+NOTIFY: Final = "bulk:notify"
 TOTALS: Final = "bulk:totals"
 WORKERS: Final = "bulk:workers"
 SCOPES: Final = "bulk:scopes"

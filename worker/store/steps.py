@@ -14,21 +14,21 @@ from worker.core.errors import BulkActivateError
 
 class Script(StrEnum):
     CREATE = "create"
-    START_JOB = "launch"
+    START_JOB = "start_job"
     CLAIM = "claim"
     COMMIT = "commit"
     CONTROL = "control"
     SWEEP = "sweep"
     PURGE = "purge"
-    LEASE_NOTIFICATIONS = "untold"
-    STORE_PART = "store"
+    LEASE_NOTIFICATIONS = "lease_notifications"
+    STORE_PART = "store_part"
     SET_ASIDE = "set_aside"
 
 
 class BudgetScript(StrEnum):
     RESERVE = "reserve"
     THROTTLE = "throttle"
-    ADOPT_RATE = "decide"
+    ADOPT_RATE = "adopt_rate"
     SET_RATE = "set_rate"
 
 
@@ -41,7 +41,7 @@ class Code(StrEnum):
     CREATED = "CREATED"
     FOUND = "FOUND"
     TAKEN = "TAKEN"
-    STARTED = "LAUNCHED"
+    STARTED = "STARTED"
     ALREADY = "ALREADY"
     CLAIMED = "CLAIMED"
     DONE = "DONE"
@@ -61,8 +61,8 @@ class Code(StrEnum):
     OTHER_ORG = "OTHER_ORG"
     OTHER_VERSION = "OTHER_VERSION"
     BAD_ORG = "BAD_ORG"
-    NOTIFY = "UNTOLD"
-    NEEDS_ISOLATION = "ALONE"
+    NOTIFY = "NOTIFY"
+    NEEDS_ISOLATION = "NEEDS_ISOLATION"
     SET_ASIDE = "SET_ASIDE"
     GIVEN_BACK = "GIVEN_BACK"
     STORED = "STORED"

@@ -6,12 +6,12 @@
 --   hold_us           nobody sends before; hold_len_us, how long that hold was
 --   rate, learned     what was decided last: requests per second, and the state of worker/core/rate/learning.py
 --   version           moves with each decision, so that one made of old evidence changes nothing
---   era               moves with each refusal acted on and each order: slots and answers of older eras do not count
---   struck, struck_us the last era of which a refusal was handed to a worker to decide on, and when
+--   epoch               moves with each refusal acted on and each order: slots and answers of older epochs do not count
+--   decided_epoch, decided_us     the last epoch of which a 429 was handed to a worker to decide on, and when
 --   due_us            when the next decision is due; from_us, where its evidence begins
 --   passed, refused, latency_us     evidence since then
---   late                            answers to requests of the era before that were no 429, in this era
---   told_us, told_passed...         how much of it was handed to the worker that decides
+--   late                            answers to requests of the epoch before that were no 429, in this epoch
+--   handed_us, handed_passed...         how much of it was handed to the worker that decides
 --   strikes           refusals in a row, as decided last
 --   ceiling, start, label                    the terms in force, of all live workers; see `terms`
 --   override          what `set-rate` ordered: 'auto', or requests per second
@@ -20,7 +20,7 @@
 
 local key = KEYS[1]
 local DAY_MS = 86400000
-local HEARD = {'passed', 'refused', 'latency_us'}
+local STATS = {'passed', 'refused', 'latency_us'}
 
 local function int(value)
   return string.format('%.0f', value)
@@ -34,11 +34,11 @@ do
   for i = 1, #flat, 2 do known[flat[i]] = flat[i + 1] end
 end
 
-local function number(field, default)
+local function budget_number(field, default)
   return tonumber(known[field] or default or 0)
 end
 
-local function put(field, value)
+local function set_budget(field, value)
   known[field] = value
   redis.call('HSET', key, field, value)
 end
@@ -47,17 +47,17 @@ end
 -- wrote it. Nobody would send until then. What is cut is kept, so that it passes.
 local LONGEST_HOLD = 3600e6  -- As `worker.core.retry_after.LONGEST`.
 local RUN_AHEAD = 3e6        -- A run begins at most 1.15 s ahead, and is a second long or of one slot.
-local function cut(field, latest, instead)
-  if number(field) > latest then put(field, int(instead or latest)) end
+local function clamp(field, latest, instead)
+  if budget_number(field) > latest then set_budget(field, int(instead or latest)) end
 end
-cut('hold_us', now + math.min(number('hold_len_us', LONGEST_HOLD), LONGEST_HOLD))
-cut('tat_us', now + RUN_AHEAD + math.min(math.max(0, number('gap_us')), LONGEST_HOLD))
-cut('advice_us', now + LONGEST_HOLD)
-cut('struck_us', now)
-cut('told_us', now)
-cut('from_us', math.max(now, number('hold_us')))
+clamp('hold_us', now + math.min(budget_number('hold_len_us', LONGEST_HOLD), LONGEST_HOLD))
+clamp('tat_us', now + RUN_AHEAD + math.min(math.max(0, budget_number('gap_us')), LONGEST_HOLD))
+clamp('advice_us', now + LONGEST_HOLD)
+clamp('decided_us', now)
+clamp('handed_us', now)
+clamp('from_us', math.max(now, budget_number('hold_us')))
 -- A decision that comes early does no harm.
-cut('due_us', math.max(now, number('hold_us')) + math.max(60e6, 4e6 / math.max(0.001, number('rate', 1))), now)
+clamp('due_us', math.max(now, budget_number('hold_us')) + math.max(60e6, 4e6 / math.max(0.001, budget_number('rate', 1))), now)
 
 -- Whether who was seen at `seen`, a text, was seen within `micros`. Nobody was seen in the future.
 local function is_recent(seen, micros)
@@ -70,50 +70,50 @@ local function keep_for_a_day()
   if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end
 
--- What a worker heard since it told last: {era, answers that were no 429, their latency in microseconds, such
--- answers to requests of the era before}. Those of a worker that knows of no later era come late likewise.
-local function hear(heard)
-  local behind = number('era') - heard[1]
+-- What a worker heard since it told last: {epoch, answers that were no 429, their latency in microseconds, such
+-- answers to requests of the epoch before}. Those of a worker that knows of no later epoch come late likewise.
+local function add_stats(heard)
+  local behind = budget_number('epoch') - heard[1]
   local late = behind == 0 and (heard[4] or 0) or behind == 1 and heard[2] or 0
-  if late > 0 then put('late', number('late') + late) end
+  if late > 0 then set_budget('late', budget_number('late') + late) end
   if behind ~= 0 then return end
-  put('passed', number('passed') + heard[2])
-  put('latency_us', number('latency_us') + heard[3])
+  set_budget('passed', budget_number('passed') + heard[2])
+  set_budget('latency_us', budget_number('latency_us') + heard[3])
 end
 
 -- The evidence since the last decision. It stays in the hash until what is decided on it is adopted: a refusal
 -- meanwhile is decided on all of it.
 local function evidence()
-  local from = math.max(number('from_us', now), math.min(number('hold_us'), now))
-  put('from_us', int(from))
-  put('told_us', int(now))
-  for _, name in ipairs(HEARD) do put('told_' .. name, number(name)) end
+  local from = math.max(budget_number('from_us', now), math.min(budget_number('hold_us'), now))
+  set_budget('from_us', int(from))
+  set_budget('handed_us', int(now))
+  for _, name in ipairs(STATS) do set_budget('handed_' .. name, budget_number(name)) end
   return {
     seconds = math.max(0, now - from) / 1e6,
-    passed = number('passed'),
-    throttled = number('refused'),
-    late = number('late'),
-    latency = number('passed') > 0 and number('latency_us') / number('passed') / 1e6 or 0,
+    passed = budget_number('passed'),
+    throttled = budget_number('refused'),
+    late = budget_number('late'),
+    latency = budget_number('passed') > 0 and budget_number('latency_us') / budget_number('passed') / 1e6 or 0,
   }
 end
 
 -- Adopts what a worker decided, if nobody decided since it was asked. `decided`:
--- {version, rate, learned, seconds until the next decision, whether it begins a new era, strikes}.
+-- {version, rate, learned, seconds until the next decision, whether it begins a new epoch, strikes}.
 local function adopt(decided)
-  if number('version') ~= decided[1] then return false end
-  put('version', decided[1] + 1)
-  put('rate', decided[2])
-  put('learned', decided[3])
-  put('strikes', decided[6])
-  put('due_us', int(math.max(now, number('hold_us')) + 1e6 * decided[4]))
+  if budget_number('version') ~= decided[1] then return false end
+  set_budget('version', decided[1] + 1)
+  set_budget('rate', decided[2])
+  set_budget('learned', decided[3])
+  set_budget('strikes', decided[6])
+  set_budget('due_us', int(math.max(now, budget_number('hold_us')) + 1e6 * decided[4]))
   -- What was decided on counts no more.
-  for _, name in ipairs(HEARD) do put(name, number(name) - number('told_' .. name)) end
-  put('from_us', decided[5] and int(math.max(now, number('hold_us'))) or number('told_us', now))
+  for _, name in ipairs(STATS) do set_budget(name, budget_number(name) - budget_number('handed_' .. name)) end
+  set_budget('from_us', decided[5] and int(math.max(now, budget_number('hold_us'))) or budget_number('handed_us', now))
   if decided[5] then
-    put('era', number('era') + 1)
-    put('passed', 0)
-    put('latency_us', 0)
-    put('late', 0)
+    set_budget('epoch', budget_number('epoch') + 1)
+    set_budget('passed', 0)
+    set_budget('latency_us', 0)
+    set_budget('late', 0)
   end
   return true
 end

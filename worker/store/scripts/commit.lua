@@ -15,7 +15,7 @@
 --                trouble: why the API cannot be reached, or '',
 --                support: [[status, the API's name of the request]...] of exceptional answers}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
---       11 ms from now at which a message for a snoozed slice is to count as sent
+--       11 ms for which a snoozed slice is left alone
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
 -- Returns {code, state, 1 if the worker should go on else 0, probes left,
 --          1 if the API has settled an id of the job else 0, ticket ...}
@@ -25,27 +25,27 @@
 
 local n, claim, seq = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local slice = base .. 'slice:' .. n
-local state = get('state')
+local state = job_field('state')
 if not state then return {'NO_JOB', '', 0, 0, 0} end
 if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0, 0} end
 local function probes_left()
-  return tonumber(ARGV[10]) + number('n_activated') - number('r_probes')
+  return tonumber(ARGV[10]) + job_number('n_activated') - job_number('r_probes')
 end
 local function accepted()
-  return number('n_activated') + number('n_already_active') + number('n_failed') > 0 and 1 or 0
+  return job_number('n_activated') + job_number('n_already_active') + job_number('n_failed') > 0 and 1 or 0
 end
 local seen = tonumber(redis.call('HGET', slice, 'seq'))
-if seq <= seen then return {'REPEATED', state, workable() and 1 or 0, probes_left(), accepted()} end
+if seq <= seen then return {'REPEATED', state, is_workable() and 1 or 0, probes_left(), accepted()} end
 if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0, 0} end
 local now = now_ms()
-if not is_whole(n) then
-  lost_record(n)
-  settle_job(now)
-  return {'FENCED', get('state'), 0, 0, 0}
+if not is_intact(n) then
+  end_as_lost(n)
+  finish_if_done(now)
+  return {'FENCED', job_field('state'), 0, 0, 0}
 end
 local doc = cjson.decode(ARGV[8])
 -- Not before its creation, though the store's clock may have been set back.
-local age = math.max(0, now - number('created_ms'))
+local age = math.max(0, now - job_number('created_ms'))
 local moved = {}
 local settled_now = 0
 
@@ -86,19 +86,19 @@ for _, entry in ipairs(doc.settled) do
   local first, codes, attempts, status = entry[1], entry[2], entry[3], entry[4]
   if put(first, codes) then
     redis.call('SETRANGE', base .. 'bat:' .. n, first / 15 * 8,
-      packed(attempts, 1) .. packed(status, 2) .. packed(age, 5))
+      pack(attempts, 1) .. pack(status, 2) .. pack(age, 5))
   end
 end
 for _, entry in ipairs(doc.apart) do
   local index, code, attempts, status = entry[1], entry[2], entry[3], entry[4]
   if put(index, code) then
     redis.call('APPEND', base .. 'exc:' .. n,
-      packed(index, 2) .. packed(attempts, 1) .. packed(status, 2) .. packed(age, 5))
+      pack(index, 2) .. pack(attempts, 1) .. pack(status, 2) .. pack(age, 5))
   end
 end
 for from, count in pairs(moved) do
   if count ~= 0 then redis.call('HINCRBY', job, COUNTER[from], count) end
-  if FINAL[from] then total(COUNTER[from], count) end
+  if FINAL[from] then add_total(COUNTER[from], count) end
 end
 if settled_now > 0 then redis.call('HSET', job, 'moved_ms', int(now)) end
 
@@ -107,8 +107,8 @@ local SAMPLES = 5
 for _, entry in ipairs(doc.reasons) do
   local index, code, text, id = entry[1], entry[2], entry[3], entry[4]
   if not FINAL[before[index]] then
-    local number = intern(text)
-    redis.call('APPEND', base .. 'why:' .. n, packed(index, 2) .. packed(number, 2))
+    local number = intern_reason(text)
+    redis.call('APPEND', base .. 'why:' .. n, pack(index, 2) .. pack(number, 2))
     if code == 'F' or code == 'U' then
       if redis.call('HINCRBY', base .. 'tally', number, 1) <= SAMPLES then
         local samples = redis.call('HGET', base .. 'samples', number)
@@ -120,22 +120,22 @@ end
 
 for name, count in pairs(doc.requests) do
   redis.call('HINCRBY', job, 'r_' .. name, count)
-  total('r_' .. name, count)
+  add_total('r_' .. name, count)
 end
-total('sent:' .. get('org_id'), doc.requests.sent or 0)
+add_total('sent:' .. job_field('org_id'), doc.requests.sent or 0)
 
 for _, entry in ipairs(doc.support) do
   local field = 'support_' .. entry[1]
-  local known = get(field)
+  local known = job_field(field)
   local _, count = string.gsub(known or '', '%S+', '')
   if count < SAMPLES then redis.call('HSET', job, field, known and (known .. ' ' .. entry[2]) or entry[2]) end
 end
 
 -- At most 256 buckets over the job's life; when it outgrows them, neighbours merge and buckets double.
 local BUCKETS = 256
-local function note(values)
+local function add_to_timeline(values)
   local key = base .. 'timeline'
-  local started = number('started_ms')
+  local started = job_number('started_ms')
   local width = tonumber(redis.call('HGET', key, 'width_ms') or '1000') or 1000
   -- From less it would not grow to what is needed.
   if not (width >= 1000) then width = 1000 end
@@ -169,19 +169,19 @@ local function note(values)
 end
 local line = doc.timeline
 if line.sent + settled_now + line.throttled + line.held_ms > 0 then
-  note({line.sent, settled_now, line.throttled, line.held_ms, line.allowed or 0})
+  add_to_timeline({line.sent, settled_now, line.throttled, line.held_ms, line.allowed or 0})
 end
 
 if state == 'running' then
   if doc.trouble ~= '' then
     redis.call('HSET', job, 'reason_code', 'api_unavailable', 'reason_message', doc.trouble, 'reason_actor', 'worker')
-  elseif settled_now > 0 and get('reason_code') == 'api_unavailable' then
+  elseif settled_now > 0 and job_field('reason_code') == 'api_unavailable' then
     redis.call('HSET', job, 'reason_code', '', 'reason_message', '', 'reason_actor', '')
   end
 end
 
 redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
-note_lengths(n)
+store_lengths(n)
 if settled_now > 0 then redis.call('HDEL', slice, 'deaths') end
 redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
 local queued = {}
@@ -194,14 +194,13 @@ if not keeps then
   if #out >= tonumber(ARGV[9]) and not string.find(out, '[.?]') then
     redis.call('HSET', slice, 'done', 1)
   else
-    local sent = hands_over and 0 or snoozes and now + tonumber(ARGV[11]) or now
-    redis.call('ZADD', base .. 'waiting', int(sent), n)
-    if workable() and not hands_over and not snoozes then queued[1] = ticket(n) end
+    wait_until(hands_over and 0 or now + (snoozes and tonumber(ARGV[11]) or REDELIVER_AFTER), n)
+    if is_workable() and not hands_over and not snoozes then queued[1] = ticket(n) end
   end
 end
 check_limits(now)
-local rests = settle_job(now)
+local rests = finish_if_done(now)
 if not rests and not hands_over then
-  for _, next in ipairs(refill(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
+  for _, next in ipairs(fill_window(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
 end
-return {'COMMITTED', get('state'), workable() and 1 or 0, probes_left(), accepted(), unpack(queued)}
+return {'COMMITTED', job_field('state'), is_workable() and 1 or 0, probes_left(), accepted(), unpack(queued)}

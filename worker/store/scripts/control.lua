@@ -3,32 +3,34 @@
 -- KEYS  1 the job's hash
 -- ARGV  1 pause|resume|cancel|fail   2 states in which it is allowed, spaces around each
 --       3 states in which it is in force already   4 reason code   5 message   6 actor   7 window
--- Returns {code, state, ticket ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL; NO_JOB.
+-- Returns {code, state, ticket ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL; NO_JOB; OTHER_VERSION, the
+--   record is laid out in a way that is not known here, and is left as it is.
 
 local control = ARGV[1]
-local state = get('state')
+local state = job_field('state')
 if not state then return {'NO_JOB', ''} end
+if is_of_other_version() then return {'OTHER_VERSION', state} end
 if string.find(ARGV[3], ' ' .. state .. ' ', 1, true) then return {'IN_FORCE', state} end
 if not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) then return {'ILLEGAL', state} end
 local now = now_ms()
 local code, message, actor = ARGV[4], ARGV[5], ARGV[6]
 local queued = {}
 if control == 'pause' then
-  change(now, 'paused', code, message, actor)
+  set_state(now, 'paused', code, message, actor)
 elseif control == 'resume' then
-  change(now, get('started_ms') and 'running' or 'queued', code, message, actor)
+  set_state(now, job_field('started_ms') and 'running' or 'queued', code, message, actor)
   for _, n in ipairs(redis.call('ZRANGE', base .. 'waiting', 0, -1)) do
-    redis.call('ZADD', base .. 'waiting', int(now), n)
+    wait_until(now + REDELIVER_AFTER, n)
     queued[#queued + 1] = ticket(n)
   end
-  for _, n in ipairs(refill(now, tonumber(ARGV[7]))) do queued[#queued + 1] = n end
+  for _, n in ipairs(fill_window(now, tonumber(ARGV[7]))) do queued[#queued + 1] = n end
 elseif control == 'cancel' then
   redis.call('HDEL', job, 'ending')
-  finish_as('cancelled', code, message, actor)
-  change(now, 'cancelling', code, message, actor)
-  settle_job(now)
+  set_ending('cancelled', code, message, actor)
+  set_state(now, 'cancelling', code, message, actor)
+  finish_if_done(now)
 else
-  finish_as('failed', code, message, actor)
-  settle_job(now)
+  set_ending('failed', code, message, actor)
+  finish_if_done(now)
 end
-return {'CHANGED', get('state'), unpack(queued)}
+return {'CHANGED', job_field('state'), unpack(queued)}

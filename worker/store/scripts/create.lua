@@ -7,7 +7,7 @@
 -- to be done again); TAKEN, the request id belongs to another list.
 
 -- This very command was here before: it was sent again, or the first of the two comes last.
-if get('state') then return {'FOUND', ARGV[1]} end
+if job_field('state') then return {'FOUND', ARGV[1]} end
 if KEYS[2] then
   local known = redis.call('GET', KEYS[2])
   if known then

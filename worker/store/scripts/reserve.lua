@@ -33,14 +33,14 @@ local length = math.min(LONGEST, math.max(RUN, request.seconds))
 local back = 1e6 * math.min(LONGEST, math.max(0, request.answer_delay))
 
 if request.decision ~= cjson.null then adopt(request.decision) end
-hear(request.stats)
+add_stats(request.stats)
 if request.advice ~= cjson.null then
-  put('advice', request.advice[1])
-  put('advice_us', int(now + 1e6 * request.advice[2]))
+  set_budget('advice', request.advice[1])
+  set_budget('advice_us', int(now + 1e6 * request.advice[2]))
 end
 
 -- Where live workers have different settings, the lowest holds.
-local function terms()
+local function apply_settings()
   local lowest, most, start, label = math.huge, math.huge, math.huge, ''
   local flat = redis.call('HGETALL', KEYS[2])
   for i = 1, #flat, 2 do
@@ -58,24 +58,24 @@ local function terms()
   elseif override then
     lowest, label = tonumber(override), override
   end
-  put('ceiling', lowest)
-  put('start', label == 'auto' and math.min(start, lowest) or lowest)
-  put('label', label)
+  set_budget('ceiling', lowest)
+  set_budget('start', label == 'auto' and math.min(start, lowest) or lowest)
+  set_budget('label', label)
 end
 
 local mine = request.rate_config
 redis.call('HSET', KEYS[2], worker, table.concat({int(now), mine[1], mine[2], mine[3], mine[4]}, ' '))
-local due = now >= number('due_us') or not known.learned
-if due or not known.label then terms() end
+local due = now >= budget_number('due_us') or not known.learned
+if due or not known.label then apply_settings() end
 
-local rate = math.min(number('rate', number('start')), number('ceiling'))
-if now < number('advice_us') then rate = math.min(rate, math.max(number('advice'), 0.001)) end
+local rate = math.min(budget_number('rate', budget_number('start')), budget_number('ceiling'))
+if now < budget_number('advice_us') then rate = math.min(rate, math.max(budget_number('advice'), 0.001)) end
 local gap = 1e6 / rate
 
-local credit = math.min(number('credit') + request.unused, math.max(1, rate * RUN))
+local credit = math.min(budget_number('credit') + request.unused, math.max(1, rate * RUN))
 
-local hold, held_for = number('hold_us'), number('hold_len_us')
-local tat = number('tat_us')
+local hold, held_for = budget_number('hold_us'), budget_number('hold_len_us')
+local tat = budget_number('tat_us')
 -- Nobody can send before the answer is there: a slot that lies earlier would be forfeited.
 local first = math.max(now + back, tat, hold)
 local ramp = math.min(RAMP_MOST, held_for / 2)
@@ -125,12 +125,12 @@ if first <= now + back + HORIZON then
     virtual[pick] = virtual[pick] + 1 / demands[pick][2]
   end
   if #order > 0 then
-    put('tat_us', int(first + #order * gap))
-    put('gap_us', int(gap))
+    set_budget('tat_us', int(first + #order * gap))
+    set_budget('gap_us', int(gap))
     if gap < 1e6 / rate then credit = math.max(0, credit - #order * (CREDIT - 1)) end
   end
 end
-put('credit', credit)
+set_budget('credit', credit)
 for i, demand in ipairs(demands) do
   redis.call('HSET', KEYS[3], demand[1], string.format('%.6f', virtual[i]) .. ' ' .. int(now))
 end
@@ -142,22 +142,22 @@ local reply = {
   order = order,
   again = math.min(SLOWEST_ASK, math.max(0.02, (first - now - back - HORIZON) / 1e6)),
   held = math.max(0, hold - now) / 1e6,
-  epoch = number('era'),
+  epoch = budget_number('epoch'),
   rate = rate,
-  version = number('version'),
-  strikes = number('strikes'),
+  version = budget_number('version'),
+  strikes = budget_number('strikes'),
 }
 if #order == 0 then reply.order = nil end
 if due then
   reply.decision_request = {
     learned = known.learned or '',
-    ceiling = number('ceiling'),
-    start = number('start'),
+    ceiling = budget_number('ceiling'),
+    start = budget_number('start'),
     by_hand = known.label ~= 'auto',
     evidence = evidence(),
   }
   -- Nobody else decides until this worker had the time to.
-  put('due_us', int(now + 1e6))
+  set_budget('due_us', int(now + 1e6))
 end
 keep_for_a_day()
 redis.call('PEXPIRE', KEYS[2], DAY_MS)

@@ -8,30 +8,30 @@
 
 local n, nonce = ARGV[1], ARGV[2]
 local slice = base .. 'slice:' .. n
-if not get('state') then return {'NO_JOB'} end
-if get('ended_ms') or redis.call('HGET', slice, 'nonce') ~= nonce or redis.call('HGET', slice, 'done') then
+if not job_field('state') then return {'NO_JOB'} end
+if job_field('ended_ms') or redis.call('HGET', slice, 'nonce') ~= nonce or redis.call('HGET', slice, 'done') then
   return {'FENCED'}
 end
 local now = now_ms()
-if not is_whole(n) then
-  lost_record(n)
-  settle_job(now)
+if not is_intact(n) then
+  end_as_lost(n)
+  finish_if_done(now)
   return {'FENCED'}
 end
-if redis.call('ZSCORE', base .. 'claimed', n) then lose(now, n) end
+if redis.call('ZSCORE', base .. 'claimed', n) then expire_claim(now, n) end
 local deaths = tonumber(redis.call('HGET', slice, 'deaths') or 0)
-if deaths <= MOST_DEATHS then return {'GIVEN_BACK', workable() and ticket(n) or nil} end
+if deaths <= MOST_DEATHS then return {'GIVEN_BACK', is_workable() and ticket(n) or nil} end
 
-local reason = intern('WORKER_DIED\0000\000Worker processes died over these ids ' .. deaths
+local reason = intern_reason('WORKER_DIED\0000\000Worker processes died over these ids ' .. deaths
   .. ' times in a row with no outcome recorded in between, the last time with nothing else to do: set aside.')
 local out = redis.call('GET', base .. 'out:' .. n) or ''
-out = out .. string.rep('.', size_of(n) - #out)
+out = out .. string.rep('.', ids_in(n) - #out)
 local why = {}
 local ends = {['.'] = 'N', ['?'] = 'U'}
 local moved = {['.'] = 0, ['?'] = 0}
 out = string.gsub(out, '()([.?])', function(at, code)
   moved[code] = moved[code] + 1
-  why[#why + 1] = packed(at - 1, 2) .. packed(reason, 2)
+  why[#why + 1] = pack(at - 1, 2) .. pack(reason, 2)
   return ends[code]
 end)
 redis.call('SET', base .. 'out:' .. n, out)
@@ -42,9 +42,9 @@ for from, to in pairs(ends) do
 end
 redis.call('HINCRBY', base .. 'tally', reason, #why)
 redis.call('HSET', slice, 'done', 1, 'mark', 0)
-note_lengths(n)
+store_lengths(n)
 redis.call('HDEL', slice, 'deaths')
 redis.call('ZREM', base .. 'waiting', n)
 check_limits(now)
-if settle_job(now) then return {'SET_ASIDE'} end
-return {'SET_ASIDE', unpack(refill(now, tonumber(ARGV[3])))}
+if finish_if_done(now) then return {'SET_ASIDE'} end
+return {'SET_ASIDE', unpack(fill_window(now, tonumber(ARGV[3])))}

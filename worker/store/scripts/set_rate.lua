@@ -8,16 +8,16 @@ local order = ARGV[1]
 if order == 'default' then
   redis.call('HDEL', key, 'override')
 else
-  put('override', order)
+  set_budget('override', order)
 end
 -- A rate set by hand is believed: what was learned before says nothing of it.
 if tonumber(order) then redis.call('HDEL', key, 'learned', 'rate') end
 -- Slots reserved at the old rate are void, and so is what is being decided on old evidence.
-put('version', number('version') + 1)
-put('era', number('era') + 1)
-put('late', 0)
-put('tat_us', int(now))
-put('due_us', 0)
+set_budget('version', budget_number('version') + 1)
+set_budget('epoch', budget_number('epoch') + 1)
+set_budget('late', 0)
+set_budget('tat_us', int(now))
+set_budget('due_us', 0)
 redis.call('HDEL', key, 'label')
 redis.call('PERSIST', key)
 return 1

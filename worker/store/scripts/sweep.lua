@@ -2,81 +2,82 @@
 -- Any number of workers may run it at once; each finding is handed to one of them.
 --
 -- KEYS  1 the job's hash
--- ARGV  1 window   2 ms after which a message counts as lost
---       3 ms of silence after which an upload counts as abandoned
---       4 scheme and host of the worker's API   5 organizations that it serves; as in claim.lua, '' for any
+-- ARGV  1 window   2 ms of silence after which an upload counts as abandoned
+--       3 scheme and host of the worker's API   4 organizations that it serves; as in claim.lua, '' for any
 -- Returns {code, slices waiting, slices claimed, which has waited longest, for how many ms, ticket ...}:
 --   SWEPT; of a job that is not to be worked on now no slice waits.
 --   NO_JOB, with nothing behind it; ABANDONED, an upload whose submitter is gone: it is to be purged.
 -- Who does not serve the job gets no tickets for it, and none of its slices: it settles what is due.
 
-if not get('state') then
+if not job_field('state') then
   redis.call('SREM', 'bulk:live', string.sub(base, 7, -3))
   return {'NO_JOB'}
 end
 -- It is looked after by those who know how.
 if is_of_other_version() then return {'SWEPT', 0, 0, 0, 0} end
 local now = now_ms()
-if get('state') == 'preparing' then
-  if now - last_upload() >= tonumber(ARGV[3]) then return {'ABANDONED'} end
+if job_field('state') == 'preparing' then
+  if now - last_upload() >= tonumber(ARGV[2]) then return {'ABANDONED'} end
   return {'SWEPT', 0, 0, 0, 0}
 end
-if get('ended_ms') then return {'SWEPT', 0, 0, 0, 0} end
+if job_field('ended_ms') then return {'SWEPT', 0, 0, 0, 0} end
 check_limits(now)
 -- Once for what it last recorded: a slow sweep is no silence.
 local GRACE = 6000
-local spare = was_away(now)
+local spare = store_was_away(now)
 redis.call('HSET', job, 'swept_ms', int(now))
-cut_leases(now)
-local serves = not is_of_other_host(ARGV[4]) and not is_of_other_org(ARGV[5])
+clamp_leases(now)
+local serves = not is_of_other_host(ARGV[3]) and not is_of_other_org(ARGV[4])
 local queued = {}
 -- Those too whose lease has a moment left: the next sweep would find no silence any more.
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(spare and now + GRACE or now))) do
   local ends = tonumber(redis.call('ZSCORE', base .. 'claimed', n))
   local slice = base .. 'slice:' .. n
-  local claim, seq, spared = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared'))
+  local claim, seq, spared = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared_at'))
   local stands = (claim or '') .. ':' .. (seq or '')
   if spare and claim and spared ~= stands then
-    redis.call('HSET', slice, 'spared', stands)
+    redis.call('HSET', slice, 'spared_at', stands)
     redis.call('ZADD', base .. 'claimed', int(now + GRACE), n)
   elseif ends > now then
     -- Its holder was spared before, and has its lease.
-  elseif claim and is_whole(n) then
-    lose(now, n)
+  elseif claim and is_intact(n) then
+    expire_claim(now, n)
     if not serves then
-      -- As if no message had been sent: the next sweep of one who serves the job sends it.
-      redis.call('ZADD', base .. 'waiting', 0, n)
-    elseif workable() then
+      -- The next sweep of a worker that serves the job sends the message.
+      wait_until(0, n)
+    elseif is_workable() then
       queued[#queued + 1] = ticket(n)
     end
   else
-    lost_record(n)
+    end_as_lost(n)
   end
 end
-if settle_job(now) then return {'SWEPT', 0, 0, 0, 0} end
+if finish_if_done(now) then return {'SWEPT', 0, 0, 0, 0} end
 if not serves then return {'SWEPT', 0, 0, 0, 0} end
-if workable() then
+if is_workable() then
   -- Only what waits for a hold to end is to be sent later than others.
-  local held_ms = held_until(now, get('host') or host_of(ARGV[4]))
-  local latest = int(math.max(now, held_ms - tonumber(ARGV[2])))
-  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '(' .. latest, '+inf')) do
-    redis.call('ZADD', base .. 'waiting', latest, n)
+  local held_ms = held_until(now, job_field('host') or host_of(ARGV[3]))
+  local latest = math.max(now + REDELIVER_AFTER, held_ms)
+  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '(' .. int(latest), '+inf')) do
+    wait_until(latest, n)
   end
-  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '-inf', int(now - tonumber(ARGV[2])))) do
-    redis.call('ZADD', base .. 'waiting', int(now), n)
+  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '-inf', int(now))) do
+    wait_until(now + REDELIVER_AFTER, n)
     queued[#queued + 1] = ticket(n)
   end
-  for _, n in ipairs(refill(now, tonumber(ARGV[1]))) do queued[#queued + 1] = n end
+  for _, n in ipairs(fill_window(now, tonumber(ARGV[1]))) do queued[#queued + 1] = n end
   if redis.call('ZCARD', base .. 'waiting') + redis.call('ZCARD', base .. 'claimed') == 0 then
     -- Something is left to do, and nobody would ever be told.
-    lose_track()
-    settle_job(now)
+    end_untracked()
+    finish_if_done(now)
   end
 end
 local claimed = redis.call('ZCARD', base .. 'claimed')
-if not workable() then return {'SWEPT', 0, claimed, 0, 0} end
-local longest, sent = unpack(redis.call('ZRANGE', base .. 'waiting', 0, 0, 'WITHSCORES'))
+if not is_workable() then return {'SWEPT', 0, claimed, 0, 0} end
+local longest, redeliver_at = unpack(redis.call('ZRANGE', base .. 'waiting', 0, 0, 'WITHSCORES'))
+-- When the message for it was sent; in future where it waits for a hold to end.
+local sent = (tonumber(redeliver_at or '') or now + REDELIVER_AFTER) - REDELIVER_AFTER
 return {
   'SWEPT', redis.call('ZCARD', base .. 'waiting'), claimed,
-  tonumber(longest or '') or 0, math.max(0, now - (tonumber(sent or '') or now)), unpack(queued),
+  tonumber(longest or '') or 0, math.max(0, now - sent), unpack(queued),
 }

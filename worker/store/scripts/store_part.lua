@@ -2,13 +2,15 @@
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 'ids', slices, or 'skipped', chunks of skipped lines   2.. number, packed value ...
--- Returns {code}: STORED; ALREADY, the job was launched, by a twin of this upload; NO_JOB, it was removed.
+-- Returns {code}: STORED; ALREADY, the job was started, by a twin of this upload; NO_JOB, it was removed;
+--   OTHER_VERSION, another version of this program began it.
 
-local state = get('state')
+local state = job_field('state')
 if not state then return {'NO_JOB'} end
+if is_of_other_version() then return {'OTHER_VERSION'} end
 if state ~= 'preparing' then return {'ALREADY'} end
 redis.call('HSET', job, 'upload_ms', int(now_ms()))
-local slices = number('slices')
+local slices = job_number('slices')
 for i = 2, #ARGV, 2 do
   if ARGV[1] == 'ids' then
     redis.call('SET', base .. 'ids:' .. ARGV[i], ARGV[i + 1])

@@ -1,0 +1,25 @@
+-- Ends the upload: the job may be worked on from here. Repeating it changes nothing.
+--
+-- KEYS  1 the job's hash
+-- ARGV  1 window   2 total   3 slices   4 deadline in seconds from its creation, or ''
+--       5 ids in a slice   6.. field, value ... of the job's hash
+-- Returns {code, ticket ...}: STARTED with the slices to send messages for; ALREADY; NO_JOB;
+--   OTHER_VERSION, another version of this program stored it.
+
+local state = job_field('state')
+if not state then return {'NO_JOB'} end
+if is_of_other_version() then return {'OTHER_VERSION'} end
+if state ~= 'preparing' then return {'ALREADY'} end
+local now = now_ms()
+redis.call('HSET', job, 'total', ARGV[2], 'n_pending', ARGV[2], 'slices', ARGV[3], 'next_slice', 0, 'slice_ids', ARGV[5], unpack(ARGV, 6))
+if ARGV[4] ~= '' then
+  redis.call('HSET', job, 'deadline_ms', int(job_number('created_ms') + 1000 * tonumber(ARGV[4])))
+end
+local root = job_field('root_job_id')
+-- The family is the root's: where that is gone, nothing may be written that nobody would remove.
+if root and redis.call('EXISTS', 'bulk:{' .. root .. '}:job') == 1 then
+  redis.call('RPUSH', 'bulk:{' .. root .. '}:family', job_field('id'))
+end
+set_state(now, 'queued', '', '', '')
+if finish_if_done(now) then return {'STARTED'} end
+return {'STARTED', unpack(fill_window(now, tonumber(ARGV[1])))}
