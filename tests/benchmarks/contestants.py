@@ -12,6 +12,7 @@ from typing import Any, Final
 from tests.benchmarks.cpu import cpu_seconds
 from tests.benchmarks.echo import RESET, STATS
 from tests.benchmarks.ours import Ours, wait
+from tests.child_process import child_process
 from tests.embedded.supervisors import ROOT
 
 TOO_LONG: Final = 300.0
@@ -54,18 +55,8 @@ class Echo:
 
 @contextmanager
 def echo(latency: float, module: str = "echo", *options: str) -> Iterator[Echo]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"tests.benchmarks.{module}", "--latency", str(latency), *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    try:
-        yield Echo(process.stdout.readline().strip(), process.pid)
-    finally:
-        process.communicate()
+    with child_process(f"tests.benchmarks.{module}", "--latency", str(latency), *options) as child:
+        yield Echo(child.first_line, child.pid)
 
 
 def ours(api: Echo, worker: Ours, batches: int) -> Cost:

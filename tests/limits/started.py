@@ -1,15 +1,13 @@
 """The stand-in as a process of its own, asked and steered over HTTP."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.embedded.supervisors import ROOT
+from tests.child_process import child_process
 from tests.limits.arrivals import Arrival
 
 _PATIENCE: Final = 30.0
@@ -45,18 +43,5 @@ def limited_api(limiter: str = "none", **options: Any) -> Iterator[Api]:
     arguments = ["--limiter", limiter]
     for name, value in options.items():
         arguments += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.limits.limited_api", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, "the stand-in ended; its words are on stderr"
-        yield Api(json.loads(line)["url"], process.pid)
-    finally:
-        # Ends its stdin, upon which it stops.
-        process.communicate(timeout=_PATIENCE)
+    with child_process("tests.limits.limited_api", *arguments) as child:
+        yield Api(json.loads(child.first_line)["url"], child.pid)

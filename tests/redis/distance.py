@@ -1,41 +1,28 @@
-"""A Redis that is far away: a proxy before a real one that delays whatever passes, each way.
+"""A proxy in front of a real Redis that delays data in both directions, as a distant server would.
 
     python -m tests.redis.distance REDIS_URL ROUND_TRIP JITTER     seconds; prints the URL to use
 
-A process of its own, so that who is measured does not pay for it. It ends with its stdin.
+It is a process of its own, so that the measured process does not pay for it. It exits when its stdin ends.
 """
 
 import asyncio
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.embedded.supervisors import ROOT
+from tests.child_process import child_process
 
 _CHUNK: Final = 65_536
 
 
 @contextmanager
 def far_away(redis_url: str, round_trip: float, jitter: float = 0.0) -> Iterator[str]:
-    """The URL by which `redis_url` is so many seconds away, and up to `jitter` more or less."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.redis.distance", redis_url, str(round_trip), str(jitter)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, "the proxy ended; its words are on stderr"
-        yield line.strip()
-    finally:
-        process.communicate(timeout=30)
+    """Yields a URL at which `redis_url` is `round_trip` seconds away, with up to `jitter` more or less."""
+    with child_process("tests.redis.distance", redis_url, str(round_trip), str(jitter)) as child:
+        yield child.first_line
 
 
 class Distance:
@@ -56,7 +43,7 @@ class Distance:
             pump.add_done_callback(self._pumps.discard)
 
     async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        """What was sent first arrives first, as on any connection."""
+        """Delays data and keeps its order, as a connection does."""
         loop, arrives = asyncio.get_running_loop(), 0.0
         with suppress(OSError):
             while data := await source.read(_CHUNK):
