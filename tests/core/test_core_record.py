@@ -1,4 +1,4 @@
-"""Reads records built byte by byte here, as `worker/store/scripts/commit.lua` writes them."""
+"""Reads records built byte by byte here, as `worker/store/scripts/job/commit.lua` writes them."""
 
 import struct
 from dataclasses import dataclass

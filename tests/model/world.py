@@ -1,7 +1,7 @@
 """What the store is to do, as plain values: jobs, slices and claims, without Redis, clock or Lua.
 
-It follows the contracts at the heads of `worker/store/scripts/*.lua`, on purpose in other words: a claim's
-lease is live or ran out, a message is fresh, lost, or not due. `World` changes in place.
+It follows the contracts at the heads of `worker/store/scripts/job/*.lua`, on purpose in other words: a
+claim's lease is live or ran out, a message is fresh, lost, or not due. `World` changes in place.
 """
 
 from dataclasses import dataclass, field

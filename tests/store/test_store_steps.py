@@ -10,23 +10,24 @@ from worker.core.outcome import CODES
 from worker.store import steps
 from worker.store.steps import BudgetScript, Code, ExchangeScript, Script, read_reply
 
-SHARED = {"prelude.lua", "budget.lua"}
-"""What stands before the steps on a job, and before those on a budget."""
+FOLDERS = {"job": Script, "budget": BudgetScript, "exchange": ExchangeScript}
 
 _SCRIPTS = files("worker.store").joinpath("scripts")
 
 
-def _texts() -> dict[str, str]:
-    return {item.name: item.read_text() for item in _SCRIPTS.iterdir() if item.name.endswith(".lua")}
+def _texts(*folders: str) -> dict[str, str]:
+    found = (item for folder in folders for item in _SCRIPTS.joinpath(folder).iterdir())
+    return {item.name: item.read_text() for item in found}
 
 
 def test_every_file_is_a_step_and_every_step_a_file() -> None:
-    named = {f"{step}.lua" for step in (*Script, *BudgetScript, *ExchangeScript)} | SHARED
-    assert set(_texts()) == named
+    for folder, scripts in FOLDERS.items():
+        assert set(_texts(folder)) == {f"{script}.lua" for script in scripts}
+    assert {item.name for item in _SCRIPTS.iterdir()} == {*FOLDERS, "lib"}
 
 
 def test_the_codes_that_scripts_return_are_those_that_are_known() -> None:
-    texts = "".join(_texts().values())
+    texts = "".join(_texts("job").values())
     returned = set(re.findall(r"(?:return |or )\{'([A-Z_]+)'", texts)) | {"CLAIMED"}
     assert "\n  'CLAIMED'," in texts
     assert returned == set(Code)
@@ -38,11 +39,11 @@ def test_the_counters_of_the_scripts_are_the_outcomes_of_the_core() -> None:
 
 
 def test_every_step_opens_with_its_contract() -> None:
-    for name, text in _texts().items():
+    for name, text in _texts(*FOLDERS, "lib").items():
         assert text.startswith("-- "), name
-        if name not in SHARED:
-            assert "-- KEYS" in text, name
-            assert "-- Returns" in text, name
+    for name, text in _texts(*FOLDERS).items():
+        assert "-- KEYS" in text, name
+        assert "-- Returns" in text, name
 
 
 @pytest.mark.parametrize("raw", [None, [], [b"NEVER"], [1], b"x"])

@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 RECORD_VERSION: Final = "2"
-"""Of the layout of a job in the store; `worker/store/scripts/prelude.lua` has the same. A record of another
+"""Of the layout of a job in the store; `worker/store/scripts/lib/job.lua` has the same. A record of another
 version is left as it is: what steers and moves it has other names there."""
 
 FIRST_VERSION: Final = "1"

@@ -2,14 +2,14 @@
 
 All keys of a job share one hash tag, so that one Lua step may touch any of them.
 
-    bulk:{JOB}:job             hash    the job: request, state, counters (see scripts/prelude.lua)
+    bulk:{JOB}:job             hash    the job: request, state, counters (see scripts/lib/job.lua)
     bulk:{JOB}:history         list    its changes of state, JSON, bounded
     bulk:{JOB}:ids:N           string  slice N's ids, packed (worker/core/slices.py)
     bulk:{JOB}:out:N           string  outcomes          } one value a slice,
     bulk:{JOB}:bat:N           string  batches           } laid out in
     bulk:{JOB}:why:N           string  reasons           } worker/core/record.py
     bulk:{JOB}:exc:N           string  exceptions        }
-    bulk:{JOB}:slice:N         hash    who works on slice N (see scripts/prelude.lua)
+    bulk:{JOB}:slice:N         hash    who works on slice N (see scripts/lib/job.lua)
     bulk:{JOB}:claimed         zset    slices claimed, by the end of their lease
     bulk:{JOB}:waiting         zset    unclaimed slices, by when a message for each is to be sent (again)
     bulk:{JOB}:skipped         hash    chunk number -> packed rows of duplicates and malformed lines
@@ -20,14 +20,14 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:{JOB}:family          list    jobs made by `retry` of it or of one of them, in order
     bulk:jobs                  zset    job ids by time of creation
     bulk:live                  set     job ids that are not at rest
-    bulk:notify                zset    job ids with a change to show (scripts/lease_notifications.lua)
+    bulk:notify                zset    job ids with a change to show (scripts/job/lease_notifications.lua)
     bulk:totals                hash    sums over all jobs, for the metrics (worker/store/metrics_snapshot.py)
     bulk:purging               hash    job id -> slices still to remove of a job that is gone
     bulk:request:KEY           string  the job that a request id made
-    bulk:budget:HOST:ORG       hash    the rate budget of an organization (see scripts/budget.lua)
+    bulk:budget:HOST:ORG       hash    the rate budget of an organization (see scripts/lib/budget.lua)
     bulk:budget:HOST:ORG:workers       the terms that its live workers' settings give
     bulk:budget:HOST:ORG:jobs          its jobs' shares of late
-    bulk:exchange:HOST:ORG     hash    whose turn it is to exchange its API token (scripts/exchange_begin.lua)
+    bulk:exchange:HOST:ORG     hash    whose turn it is to exchange its API token (scripts/exchange/begin.lua)
     bulk:workers               zset    worker processes by their last heartbeat
     bulk:doctor                string  what `doctor` tried to write
     bulk:scopes                zset    what worker processes serve, by the last heartbeat of one that does

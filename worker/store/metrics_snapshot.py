@@ -61,8 +61,8 @@ class Org:
 @dataclass(slots=True)
 class MetricsSnapshot:
     totals: Mapping[str, int]
-    """`n_<outcome>`, `r_<kind>`, `sent:<org>`, `ended:<state>:<reason>`; see scripts/prelude.lua.
-    `x_<result>`, of token exchanges; see scripts/exchange_end.lua."""
+    """`n_<outcome>`, `r_<kind>`, `sent:<org>`, `ended:<state>:<reason>`; see scripts/lib/job.lua.
+    `x_<result>`, of token exchanges; see scripts/exchange/end.lua."""
     jobs: Counter[str] = field(default_factory=Counter)
     """Not at rest, by state."""
     reasons: Counter[str] = field(default_factory=Counter)

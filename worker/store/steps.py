@@ -33,8 +33,8 @@ class BudgetScript(StrEnum):
 
 
 class ExchangeScript(StrEnum):
-    BEGIN = "exchange_begin"
-    END = "exchange_end"
+    BEGIN = "begin"
+    END = "end"
 
 
 class Code(StrEnum):
@@ -90,12 +90,14 @@ def tickets(raw: Sequence[bytes]) -> list[Ticket]:
 @cache
 def source(script: Script | BudgetScript | ExchangeScript) -> str:
     """The script, with what all steps of its kind share before it."""
-    folder = files(__package__).joinpath("scripts")
-    body = folder.joinpath(f"{script}.lua").read_text()
+    scripts = files(__package__).joinpath("scripts")
     if isinstance(script, ExchangeScript):
-        return body
-    shared = "budget.lua" if isinstance(script, BudgetScript) else "prelude.lua"
-    return folder.joinpath(shared).read_text() + body
+        return scripts.joinpath("exchange", f"{script}.lua").read_text()
+    subject = "budget" if isinstance(script, BudgetScript) else "job"
+    return "".join(
+        scripts.joinpath(folder, f"{name}.lua").read_text()
+        for folder, name in (("lib", subject), (subject, script))
+    )
 
 
 def read_reply(raw: Any) -> ScriptReply:

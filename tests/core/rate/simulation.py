@@ -3,8 +3,8 @@
     python -m tests.core.rate.simulation         prints what each kind of limiter costs
     python -m tests.core.rate.simulation low     the same for limits of a few requests per second
 
-The budget is a model of `worker/store/scripts/reserve.lua`: runs of a tenth of a second, reserved one after
-another and not far ahead, void after a refusal, slower at first after a hold. What is decided is the real
+The budget is a model of `worker/store/scripts/budget/reserve.lua`: runs of a tenth of a second, reserved one
+after another and not far ahead, void after a refusal, slower at first after a hold. What is decided is the real
 thing: `worker.core.rate`.
 """
 

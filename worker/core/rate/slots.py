@@ -41,7 +41,7 @@ class Slot(NamedTuple):
     job: str
     """Whose it is."""
     epoch: int
-    """Moves with each refusal that was acted on; see `worker/store/scripts/budget.lua`."""
+    """Moves with each refusal that was acted on; see `worker/store/scripts/lib/budget.lua`."""
 
 
 class ReservedSlots:

@@ -5,7 +5,7 @@
 -- ARGV  1 who asks   2 microseconds that a turn lasts   3 microseconds that a pause lasts at most
 --       4 '1' to pass over a pause for a refused credential, by who has another
 -- Returns JSON: {pause: seconds that nobody is to ask, busy: seconds that another's turn lasts, kind, failures,
---   tag, message}; kind, failures and so on of the last failure, see exchange_end. The turn is given where pause
+--   tag, message}; kind, failures and so on of the last failure, see end.lua. The turn is given where pause
 --   and busy are 0.
 
 local key, who, turn_us = KEYS[1], ARGV[1], tonumber(ARGV[2])
