@@ -267,7 +267,7 @@ def encode(payload: CommitPayload, ids_in_slice: int) -> bytes:
         "reasons": reasons,
         "requests": payload.counters(),
         "timeline": timeline,
-        "trouble": payload.api_problem,
+        "api_problem": payload.api_problem,
         "support": payload.support,
     }
     return msgspec.json.encode(document)

@@ -3,13 +3,16 @@
 Every code that a script returns stands in `Code`; a test holds the two to each other.
 """
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from worker.core.errors import BulkActivateError
+
+_INCLUDE: Final = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 
 
 class Script(StrEnum):
@@ -89,15 +92,21 @@ def tickets(raw: Sequence[bytes]) -> list[Ticket]:
 
 @cache
 def source(script: Script | BudgetScript | ExchangeScript) -> str:
-    """The script, with what all steps of its kind share before it."""
-    scripts = files(__package__).joinpath("scripts")
-    if isinstance(script, ExchangeScript):
-        return scripts.joinpath("exchange", f"{script}.lua").read_text()
-    subject = "budget" if isinstance(script, BudgetScript) else "job"
-    return "".join(
-        scripts.joinpath(folder, f"{name}.lua").read_text()
-        for folder, name in (("lib", subject), (subject, script))
-    )
+    """The script's text, behind what it includes and what that includes: each file of `scripts/lib` once."""
+    folder = {Script: "job", BudgetScript: "budget", ExchangeScript: "exchange"}[type(script)]
+    texts: dict[str, str] = {}
+    _add(f"{folder}/{script}", texts)
+    return "".join(texts.values())
+
+
+def _add(name: str, texts: dict[str, str]) -> None:
+    """Adds the file `name` of `scripts` to `texts`, after what its `-- include:` names in `scripts/lib`."""
+    text = files(__package__).joinpath("scripts", f"{name}.lua").read_text()
+    for included in _INCLUDE.findall(text):
+        for library in included.split():
+            if f"lib/{library}" not in texts:
+                _add(f"lib/{library}", texts)
+    texts[name] = text
 
 
 def read_reply(raw: Any) -> ScriptReply:

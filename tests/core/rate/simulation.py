@@ -3,9 +3,9 @@
     python -m tests.core.rate.simulation         prints what each kind of limiter costs
     python -m tests.core.rate.simulation low     the same for limits of a few requests per second
 
-The budget is a model of `worker/store/scripts/budget/reserve.lua`: runs of a tenth of a second, reserved one
-after another and not far ahead, void after a refusal, slower at first after a hold. What is decided is the real
-thing: `worker.core.rate`.
+The budget is a model of `worker/store/scripts/budget/reserve.lua`: reservations of a tenth of a second, one
+after another and not far ahead, void after a refusal, slower at first after a hold. What is decided is the
+real thing: `worker.core.rate`.
 """
 
 import heapq

@@ -16,6 +16,7 @@
 --   at_us: now, as text; first: seconds from now to the first slot; gap: seconds between slots
 --   order: whose each slot is
 --   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
+-- include: budget evidence
 
 local HORIZON = 0.15e6   -- microseconds ahead of when the answer is there within which a run may begin
 local RUN = 0.1          -- seconds that a run is long, at least
@@ -27,6 +28,7 @@ local RAMP_FROM = 0.2    -- share of the rate at which sending begins after a ho
 local RAMP_MOST = 0.5e6  -- microseconds until it has reached the whole rate, at most
 local ACTIVE = 1e6       -- microseconds: a job that asked for nothing for longer does not count
 
+local workers_key, jobs_key = KEYS[2], KEYS[3]
 local worker, request = ARGV[1], cjson.decode(ARGV[2])
 local demands = request.demands
 local length = math.min(LONGEST, math.max(RUN, request.seconds))
@@ -42,11 +44,11 @@ end
 -- Where live workers have different settings, the lowest holds.
 local function apply_settings()
   local lowest, most, start, label = math.huge, math.huge, math.huge, ''
-  local flat = redis.call('HGETALL', KEYS[2])
+  local flat = redis.call('HGETALL', workers_key)
   for i = 1, #flat, 2 do
     local seen, ceiling, its_most, its_start, its_label = string.match(flat[i + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
     if not is_recent(seen, 15e6) then
-      redis.call('HDEL', KEYS[2], flat[i])
+      redis.call('HDEL', workers_key, flat[i])
     else
       if tonumber(ceiling) < lowest then lowest, label = tonumber(ceiling), its_label end
       most, start = math.min(most, tonumber(its_most)), math.min(start, tonumber(its_start))
@@ -64,7 +66,7 @@ local function apply_settings()
 end
 
 local mine = request.rate_config
-redis.call('HSET', KEYS[2], worker, table.concat({int(now), mine[1], mine[2], mine[3], mine[4]}, ' '))
+redis.call('HSET', workers_key, worker, table.concat({int(now), mine[1], mine[2], mine[3], mine[4]}, ' '))
 local due = now >= budget_number('due_us') or not known.learned
 if due or not known.label then apply_settings() end
 
@@ -90,7 +92,7 @@ local virtual, others, lowest = {}, math.huge, math.huge
 do
   local asked = {}
   for i, demand in ipairs(demands) do asked[demand[1]] = i end
-  local flat = redis.call('HGETALL', KEYS[3])
+  local flat = redis.call('HGETALL', jobs_key)
   for i = 1, #flat, 2 do
     local v, seen = string.match(flat[i + 1], '^(%S+) (%S+)$')
     v = tonumber(v)
@@ -98,7 +100,7 @@ do
       lowest = math.min(lowest, v)
       if asked[flat[i]] then virtual[asked[flat[i]]] = v else others = math.min(others, v) end
     elseif not asked[flat[i]] then
-      redis.call('HDEL', KEYS[3], flat[i])
+      redis.call('HDEL', jobs_key, flat[i])
     end
   end
   -- Who comes or comes back starts where the last one stands: time away is not saved up.
@@ -132,7 +134,7 @@ if first <= now + back + HORIZON then
 end
 set_budget('credit', credit)
 for i, demand in ipairs(demands) do
-  redis.call('HSET', KEYS[3], demand[1], string.format('%.6f', virtual[i]) .. ' ' .. int(now))
+  redis.call('HSET', jobs_key, demand[1], string.format('%.6f', virtual[i]) .. ' ' .. int(now))
 end
 
 local reply = {
@@ -160,6 +162,6 @@ if due then
   set_budget('due_us', int(now + 1e6))
 end
 keep_for_a_day()
-redis.call('PEXPIRE', KEYS[2], DAY_MS)
-redis.call('PEXPIRE', KEYS[3], DAY_MS)
+redis.call('PEXPIRE', workers_key, DAY_MS)
+redis.call('PEXPIRE', jobs_key, DAY_MS)
 return cjson.encode(reply)

@@ -3,6 +3,7 @@
 -- KEYS  1 the budget
 -- ARGV  1 requests per second, 'auto' to learn it, or 'default' to go by the settings again
 -- Returns 1.
+-- include: budget
 
 local order = ARGV[1]
 if order == 'default' then

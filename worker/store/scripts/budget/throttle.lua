@@ -7,17 +7,19 @@
 --       4 JSON: what the worker heard before it, see `hear`
 -- Returns JSON: {held: seconds left of the hold in force, version, decision_request: {learned, evidence} or absent}
 --   decision_request: this is the first refusal of the epoch; who gets it decides, and hands it to `adopt`
+-- include: budget evidence
+
+local epoch, asked_us, hold_us, stats = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
 local DECIDING = 2e6  -- microseconds after which a worker that was to decide is taken for dead
 
-local epoch, asked = tonumber(ARGV[1]), tonumber(ARGV[2])
-add_stats(cjson.decode(ARGV[4]))
+add_stats(cjson.decode(stats))
 set_budget('refused', budget_number('refused') + 1)
 local first = epoch == budget_number('epoch')
   and (budget_number('decided_epoch', -1) ~= epoch or now - budget_number('decided_us') > DECIDING)
 -- Before the hold moves: evidence is not counted in holds.
 local found = first and evidence()
-local until_us = now + math.max(asked or 0, first and tonumber(ARGV[3]) or 0)
+local until_us = now + math.max(asked_us or 0, first and hold_us or 0)
 if until_us > math.max(now, budget_number('hold_us')) then
   set_budget('hold_us', int(until_us))
   set_budget('hold_len_us', int(until_us - now))

@@ -9,6 +9,7 @@
 --   and busy are 0.
 
 local key, who, turn_us = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local longest_pause_us, is_mended = tonumber(ARGV[3]), ARGV[4] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local known = {}
@@ -24,8 +25,8 @@ local function left(field, most)
   return micros > 0 and micros <= most and micros or 0
 end
 
-local pause = left('until_us', tonumber(ARGV[3]))
-if known.kind == 'refused' and ARGV[4] == '1' then pause = 0 end
+local pause = left('until_us', longest_pause_us)
+if known.kind == 'refused' and is_mended then pause = 0 end
 local busy = known.holder ~= who and left('turn_us', turn_us) or 0
 if pause == 0 and busy == 0 then
   redis.call('HSET', key, 'holder', who, 'turn_us', string.format('%.0f', now + turn_us))

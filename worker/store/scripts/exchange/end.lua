@@ -8,14 +8,15 @@
 --       7 exchanges made without a turn, since Redis was away
 -- Returns nothing.
 
-local key, kind = KEYS[1], ARGV[2]
+local key, who, kind, pause_us, failures = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local tag, message, unshared = ARGV[5], ARGV[6], ARGV[7]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-if redis.call('HGET', key, 'holder') == ARGV[1] then redis.call('HDEL', key, 'holder', 'turn_us') end
+if redis.call('HGET', key, 'holder') == who then redis.call('HDEL', key, 'holder', 'turn_us') end
 if kind == 'refused' or kind == 'unavailable' then
-  redis.call('HSET', key, 'kind', kind, 'until_us', string.format('%.0f', now + ARGV[3]), 'failures', ARGV[4],
-    'tag', ARGV[5], 'message', ARGV[6])
+  redis.call('HSET', key, 'kind', kind, 'until_us', string.format('%.0f', now + pause_us), 'failures', failures,
+    'tag', tag, 'message', message)
 elseif kind == 'granted' then
   redis.call('HDEL', key, 'until_us')
   -- That access tokens are granted is no sign yet that they are any good.
@@ -26,4 +27,4 @@ end
 redis.call('PEXPIRE', key, 86400000)
 
 if kind ~= '' and kind ~= 'served' then redis.call('HINCRBY', 'bulk:totals', 'x_' .. kind, 1) end
-if tonumber(ARGV[7]) > 0 then redis.call('HINCRBY', 'bulk:totals', 'x_unshared', ARGV[7]) end
+if tonumber(unshared) > 0 then redis.call('HINCRBY', 'bulk:totals', 'x_unshared', unshared) end

@@ -19,8 +19,12 @@
 --   BAD_ORG   its record names nothing that can be an organization: the job has failed
 --   HELD      a 429 holds the organization for long: a sweep sends the message when that is over
 --   NO_JOB    no such job, or it has no such slice
+-- include: job state ending claims lengths damage window scope hold
 
-local n, nonce, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local n, nonce, lease_ms, worker = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local window, api_url, long_hold_ms = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local is_isolated, orgs = ARGV[8] == 'isolated', ARGV[9]
+
 local now = now_ms()
 if not job_field('state') then return {'NO_JOB'} end
 if is_of_other_version() then return {'OTHER_VERSION'} end
@@ -40,15 +44,15 @@ local function leave()
   local LEFT = 2000
   redis.call('ZADD', base .. 'waiting', 'XX', 'LT', int(now + LEFT), n)
 end
-if is_of_other_host(ARGV[6]) then
+if is_of_other_host(api_url) then
   leave()
   return {'OTHER_HOST'}
 end
-if is_of_other_org(ARGV[9]) then
+if is_of_other_org(orgs) then
   leave()
   return {'OTHER_ORG'}
 end
-local host = host_of(ARGV[6])
+local host = host_of(api_url)
 if tonumber(n) >= job_number('slices') then return {'NO_JOB'} end
 local slice = base .. 'slice:' .. n
 local ids = redis.call('GET', base .. 'ids:' .. n)
@@ -65,27 +69,27 @@ if not is_intact(n) then
   return {'RESTING'}
 end
 if ends and not mine then expire_claim(now, n) end
-if ARGV[8] ~= 'isolated' and not mine and tonumber(redis.call('HGET', slice, 'deaths') or 0) >= MOST_DEATHS then
+if not is_isolated and not mine and tonumber(redis.call('HGET', slice, 'deaths') or 0) >= MOST_DEATHS then
   -- As if a message had been sent: it takes a while until that process is there.
   wait_until(now + REDELIVER_AFTER, n)
   return {'NEEDS_ISOLATION'}
 end
 local held_ms = held_until(now, host)
-if held_ms - now > tonumber(ARGV[7]) and not mine then
+if held_ms - now > long_hold_ms and not mine then
   wait_until(held_ms, n)
   return {'HELD'}
 end
 if not mine then
   redis.call('HINCRBY', slice, 'claim', 1)
-  redis.call('HSET', slice, 'nonce', nonce, 'worker', ARGV[4], 'seq', 0)
+  redis.call('HSET', slice, 'nonce', nonce, 'worker', worker, 'seq', 0)
   store_lengths(n)
 end
-redis.call('HSET', job, 'api_url', ARGV[6], 'host', host)
+redis.call('HSET', job, 'api_url', api_url, 'host', host)
 redis.call('ZREM', base .. 'waiting', n)
-redis.call('ZADD', base .. 'claimed', int(now + lease), n)
+redis.call('ZADD', base .. 'claimed', int(now + lease_ms), n)
 if job_field('state') == 'queued' then set_state(now, 'running', '', '', '') end
 return {
   'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), ids_in(n), ids, redis.call('GET', base .. 'out:' .. n) or '',
   job_field('org_id'), job_field('weight') or '1', redis.call('GET', base .. 'bat:' .. n) or '', redis.call('GET', base .. 'exc:' .. n) or '',
-  unpack(fill_window(now, tonumber(ARGV[5]))),
+  unpack(fill_window(now, window)),
 }

@@ -12,7 +12,7 @@
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
 --                requests: {name: count}, timeline: {sent, throttled, held_ms, allowed: its sum over sent},
---                trouble: why the API cannot be reached, or '',
+--                api_problem: why the API cannot be reached, or '',
 --                support: [[status, the API's name of the request]...] of exceptional answers}
 --       9 ids in the slice   10 probes that a job may make besides one for each id that it activates
 --       11 ms for which a snoozed slice is left alone
@@ -22,14 +22,21 @@
 --   COMMITTED, or REPEATED for a seq seen before
 --   FENCED    the claim is another's by now, or keys of the slice are gone: nothing was recorded
 --   NO_JOB
+-- include: job outcomes totals bytes state reasons lengths claims damage ending window
 
-local n, claim, seq = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local n, claim, seq, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local window, mark, claim_end, doc = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local size, free_probes, snooze_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+
+-- Ids in a request, and bytes of one in `bat`; as `worker.core.batch.MAX_BATCH` and `worker.core.record`.
+local MAX_BATCH, BATCH_BYTES = 15, 8
+
 local slice = base .. 'slice:' .. n
 local state = job_field('state')
 if not state then return {'NO_JOB', '', 0, 0, 0} end
 if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0, 0} end
 local function probes_left()
-  return tonumber(ARGV[10]) + job_number('n_activated') - job_number('r_probes')
+  return free_probes + job_number('n_activated') - job_number('r_probes')
 end
 local function accepted()
   return job_number('n_activated') + job_number('n_already_active') + job_number('n_failed') > 0 and 1 or 0
@@ -43,7 +50,7 @@ if not is_intact(n) then
   finish_if_done(now)
   return {'FENCED', job_field('state'), 0, 0, 0}
 end
-local doc = cjson.decode(ARGV[8])
+doc = cjson.decode(doc)
 -- Not before its creation, though the store's clock may have been set back.
 local age = math.max(0, now - job_number('created_ms'))
 local moved = {}
@@ -61,7 +68,7 @@ local FINAL = {A = true, a = true, F = true, N = true, U = true}
 local before = {}
 
 -- True where any of these ids was still open, so that the request that it was in counts as its last.
-local function put(first, codes)
+local function write_outcomes(first, codes)
   local key = base .. 'out:' .. n
   local old = redis.call('GETRANGE', key, first, first + #codes - 1)
   old = old .. string.rep('.', #codes - #old)
@@ -84,14 +91,14 @@ end
 
 for _, entry in ipairs(doc.settled) do
   local first, codes, attempts, status = entry[1], entry[2], entry[3], entry[4]
-  if put(first, codes) then
-    redis.call('SETRANGE', base .. 'bat:' .. n, first / 15 * 8,
+  if write_outcomes(first, codes) then
+    redis.call('SETRANGE', base .. 'bat:' .. n, first / MAX_BATCH * BATCH_BYTES,
       pack(attempts, 1) .. pack(status, 2) .. pack(age, 5))
   end
 end
 for _, entry in ipairs(doc.apart) do
   local index, code, attempts, status = entry[1], entry[2], entry[3], entry[4]
-  if put(index, code) then
+  if write_outcomes(index, code) then
     redis.call('APPEND', base .. 'exc:' .. n,
       pack(index, 2) .. pack(attempts, 1) .. pack(status, 2) .. pack(age, 5))
   end
@@ -107,12 +114,12 @@ local SAMPLES = 5
 for _, entry in ipairs(doc.reasons) do
   local index, code, text, id = entry[1], entry[2], entry[3], entry[4]
   if not FINAL[before[index]] then
-    local number = intern_reason(text)
-    redis.call('APPEND', base .. 'why:' .. n, pack(index, 2) .. pack(number, 2))
+    local reason_no = intern_reason(text)
+    redis.call('APPEND', base .. 'why:' .. n, pack(index, 2) .. pack(reason_no, 2))
     if code == 'F' or code == 'U' then
-      if redis.call('HINCRBY', base .. 'tally', number, 1) <= SAMPLES then
-        local samples = redis.call('HGET', base .. 'samples', number)
-        redis.call('HSET', base .. 'samples', number, samples and (samples .. '\n' .. id) or id)
+      if redis.call('HINCRBY', base .. 'tally', reason_no, 1) <= SAMPLES then
+        local samples = redis.call('HGET', base .. 'samples', reason_no)
+        redis.call('HSET', base .. 'samples', reason_no, samples and (samples .. '\n' .. id) or id)
       end
     end
   end
@@ -145,10 +152,10 @@ local function add_to_timeline(values)
       local bucket = tonumber(old[i])
       if bucket then
         local half, sums = math.floor(bucket / 2), {}
-        local place = 0
+        local position = 0
         for value in string.gmatch(old[i + 1], '%S+') do
-          place = place + 1
-          sums[place] = (tonumber(value) or 0) + ((merged[half] or {})[place] or 0)
+          position = position + 1
+          sums[position] = (tonumber(value) or 0) + ((merged[half] or {})[position] or 0)
         end
         merged[half] = sums
       end
@@ -159,10 +166,10 @@ local function add_to_timeline(values)
     redis.call('HSET', key, 'width_ms', width)
   end
   local bucket = math.max(0, math.floor((now - started) / width))
-  local old, sums, place = redis.call('HGET', key, bucket) or '', {}, 0
+  local old, sums, position = redis.call('HGET', key, bucket) or '', {}, 0
   for value in string.gmatch(old, '%S+') do
-    place = place + 1
-    sums[place] = tonumber(value) or 0
+    position = position + 1
+    sums[position] = tonumber(value) or 0
   end
   for i = 1, #values do sums[i] = (sums[i] or 0) + values[i] end
   redis.call('HSET', key, bucket, table.concat(sums, ' '))
@@ -173,34 +180,34 @@ if line.sent + settled_now + line.throttled + line.held_ms > 0 then
 end
 
 if state == 'running' then
-  if doc.trouble ~= '' then
-    redis.call('HSET', job, 'reason_code', 'api_unavailable', 'reason_message', doc.trouble, 'reason_actor', 'worker')
+  if doc.api_problem ~= '' then
+    redis.call('HSET', job, 'reason_code', 'api_unavailable', 'reason_message', doc.api_problem, 'reason_actor', 'worker')
   elseif settled_now > 0 and job_field('reason_code') == 'api_unavailable' then
     redis.call('HSET', job, 'reason_code', '', 'reason_message', '', 'reason_actor', '')
   end
 end
 
-redis.call('HSET', slice, 'seq', seq, 'mark', ARGV[6])
+redis.call('HSET', slice, 'seq', seq, 'mark', mark)
 store_lengths(n)
 if settled_now > 0 then redis.call('HDEL', slice, 'deaths') end
-redis.call('ZADD', base .. 'claimed', int(now + tonumber(ARGV[4])), n)
+redis.call('ZADD', base .. 'claimed', int(now + lease_ms), n)
 local queued = {}
-local keeps, hands_over, snoozes = ARGV[7] == 'keep', ARGV[7] == 'hand over', ARGV[7] == 'snooze'
-if ARGV[7] == 'break' and settled_now == 0 then redis.call('HINCRBY', slice, 'deaths', 1) end
+local keeps, hands_over, snoozes = claim_end == 'keep', claim_end == 'hand over', claim_end == 'snooze'
+if claim_end == 'break' and settled_now == 0 then redis.call('HINCRBY', slice, 'deaths', 1) end
 if not keeps then
   redis.call('HSET', slice, 'mark', 0)
   redis.call('ZREM', base .. 'claimed', n)
   local out = redis.call('GET', base .. 'out:' .. n) or ''
-  if #out >= tonumber(ARGV[9]) and not string.find(out, '[.?]') then
+  if #out >= size and not string.find(out, '[.?]') then
     redis.call('HSET', slice, 'done', 1)
   else
-    wait_until(hands_over and 0 or now + (snoozes and tonumber(ARGV[11]) or REDELIVER_AFTER), n)
+    wait_until(hands_over and 0 or now + (snoozes and snooze_ms or REDELIVER_AFTER), n)
     if is_workable() and not hands_over and not snoozes then queued[1] = ticket(n) end
   end
 end
 check_limits(now)
 local rests = finish_if_done(now)
 if not rests and not hands_over then
-  for _, next in ipairs(fill_window(now, tonumber(ARGV[5]))) do queued[#queued + 1] = next end
+  for _, next in ipairs(fill_window(now, window)) do queued[#queued + 1] = next end
 end
 return {'COMMITTED', job_field('state'), is_workable() and 1 or 0, probes_left(), accepted(), unpack(queued)}

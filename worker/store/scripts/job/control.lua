@@ -5,15 +5,17 @@
 --       3 states in which it is in force already   4 reason code   5 message   6 actor   7 window
 -- Returns {code, state, ticket ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL; NO_JOB; OTHER_VERSION, the
 --   record is laid out in a way that is not known here, and is left as it is.
+-- include: job state ending claims window
 
-local control = ARGV[1]
+local control, allowed_from, in_force, code = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local message, actor, window = ARGV[5], ARGV[6], tonumber(ARGV[7])
+
 local state = job_field('state')
 if not state then return {'NO_JOB', ''} end
 if is_of_other_version() then return {'OTHER_VERSION', state} end
-if string.find(ARGV[3], ' ' .. state .. ' ', 1, true) then return {'IN_FORCE', state} end
-if not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) then return {'ILLEGAL', state} end
+if string.find(in_force, ' ' .. state .. ' ', 1, true) then return {'IN_FORCE', state} end
+if not string.find(allowed_from, ' ' .. state .. ' ', 1, true) then return {'ILLEGAL', state} end
 local now = now_ms()
-local code, message, actor = ARGV[4], ARGV[5], ARGV[6]
 local queued = {}
 if control == 'pause' then
   set_state(now, 'paused', code, message, actor)
@@ -23,7 +25,7 @@ elseif control == 'resume' then
     wait_until(now + REDELIVER_AFTER, n)
     queued[#queued + 1] = ticket(n)
   end
-  for _, n in ipairs(fill_window(now, tonumber(ARGV[7]))) do queued[#queued + 1] = n end
+  for _, n in ipairs(fill_window(now, window)) do queued[#queued + 1] = n end
 elseif control == 'cancel' then
   redis.call('HDEL', job, 'ending')
   set_ending('cancelled', code, message, actor)

@@ -5,25 +5,29 @@
 --       4.. field, value ... of the job's hash
 -- Returns {code, job id}: CREATED; FOUND, the job stands (in any state, 'preparing' too: its upload is
 -- to be done again); TAKEN, the request id belongs to another list.
+-- include: job
+
+local request_key = KEYS[2]
+local job_id, request_fingerprint, fresh = ARGV[1], ARGV[2], ARGV[3] == 'fresh'
 
 -- This very command was here before: it was sent again, or the first of the two comes last.
-if job_field('state') then return {'FOUND', ARGV[1]} end
-if KEYS[2] then
-  local known = redis.call('GET', KEYS[2])
+if job_field('state') then return {'FOUND', job_id} end
+if request_key then
+  local known = redis.call('GET', request_key)
   if known then
     local id, fingerprint = string.match(known, '^(%S+) (%S+)$')
     local state = redis.call('HGET', 'bulk:{' .. id .. '}:job', 'state')
     local rests = state == 'completed' or state == 'cancelled' or state == 'failed' or state == 'expired'
-    if state and not (ARGV[3] == 'fresh' and rests) then
-      if fingerprint ~= ARGV[2] then return {'TAKEN', id} end
+    if state and not (fresh and rests) then
+      if fingerprint ~= request_fingerprint then return {'TAKEN', id} end
       return {'FOUND', id}
     end
   end
-  redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[2])
+  redis.call('SET', request_key, job_id .. ' ' .. request_fingerprint)
 end
 local now = now_ms()
-redis.call('HSET', job, 'id', ARGV[1], 'state', 'preparing', 'created_ms', int(now),
+redis.call('HSET', job, 'id', job_id, 'state', 'preparing', 'created_ms', int(now),
   'record_version', RECORD_VERSION, unpack(ARGV, 4))
-redis.call('ZADD', 'bulk:jobs', int(now), ARGV[1])
-redis.call('SADD', 'bulk:live', ARGV[1])
-return {'CREATED', ARGV[1]}
+redis.call('ZADD', 'bulk:jobs', int(now), job_id)
+redis.call('SADD', 'bulk:live', job_id)
+return {'CREATED', job_id}

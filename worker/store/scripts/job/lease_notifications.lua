@@ -4,13 +4,16 @@
 -- KEYS  1 bulk:notify
 -- ARGV  1 jobs at most   2 ms after which the same job is handed out again
 -- Returns {code, job id ...}: NOTIFY
+-- include: job
+
+local notify_key, most, lease_ms = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
 local now = now_ms()
 -- None is handed out later than that, unless the clock was set back.
-local latest = int(now + tonumber(ARGV[2]))
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. latest, '+inf', 'LIMIT', 0, ARGV[1])) do
-  redis.call('ZADD', KEYS[1], latest, id)
+local latest = int(now + lease_ms)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', notify_key, '(' .. latest, '+inf', 'LIMIT', 0, most)) do
+  redis.call('ZADD', notify_key, latest, id)
 end
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', int(now), 'LIMIT', 0, ARGV[1])
-for _, id in ipairs(found) do redis.call('ZADD', KEYS[1], int(now + tonumber(ARGV[2])), id) end
+local found = redis.call('ZRANGEBYSCORE', notify_key, '-inf', int(now), 'LIMIT', 0, most)
+for _, id in ipairs(found) do redis.call('ZADD', notify_key, int(now + lease_ms), id) end
 return {'NOTIFY', unpack(found)}

@@ -10,6 +10,11 @@
 -- Returns {code, ...}: PURGED, nothing is left; PURGING, slices left: call again;
 --   KEPT, it has not rested for so long; ILLEGAL, state: it does not rest; NO_JOB;
 --   OTHER_VERSION, state: what it consists of is not known here, so it is left as it is.
+-- include: job upload
+
+local rested_ms, slices_at_once = tonumber(ARGV[1]), tonumber(ARGV[2])
+local parts_of_job, parts_of_slice = ARGV[3], ARGV[4]
+local abandoned_ms, versions = tonumber(ARGV[5]), ARGV[6]
 
 local PURGING = 'bulk:purging'
 local id = string.sub(base, 7, -3)
@@ -18,15 +23,15 @@ if left then left = left == left and math.max(0, math.min(left, MOST.slices)) or
 if not left then
   local state = job_field('state')
   if not state then return {'NO_JOB'} end
-  if not string.find(ARGV[6], ' ' .. (job_field('record_version') or '1') .. ' ', 1, true) then
+  if not string.find(versions, ' ' .. (job_field('record_version') or '1') .. ' ', 1, true) then
     return {'OTHER_VERSION', state}
   end
   if state == 'preparing' then
-    if now_ms() - last_upload() < tonumber(ARGV[5]) then return {'ILLEGAL', state} end
+    if now_ms() - last_upload() < abandoned_ms then return {'ILLEGAL', state} end
   else
     local ended = tonumber(job_field('ended_ms') or '')
     if not ended then return {'ILLEGAL', state} end
-    if now_ms() - ended < tonumber(ARGV[1]) then return {'KEPT'} end
+    if now_ms() - ended < rested_ms then return {'KEPT'} end
   end
   -- As many as there can be, where its record was spoilt: there is no other way to be rid of it.
   local known, slices = pcall(job_number, 'slices')
@@ -43,11 +48,11 @@ if not left then
     -- By now it may name a later job.
     if string.match(redis.call('GET', key) or '', '^%S+') == id then redis.call('DEL', key) end
   end
-  for part in string.gmatch(ARGV[3], '%S+') do redis.call('UNLINK', base .. part) end
+  for part in string.gmatch(parts_of_job, '%S+') do redis.call('UNLINK', base .. part) end
 end
-local first = math.max(0, left - tonumber(ARGV[2]))
+local first = math.max(0, left - slices_at_once)
 for n = first, left - 1 do
-  for part in string.gmatch(ARGV[4], '%S+') do redis.call('UNLINK', base .. part .. ':' .. n) end
+  for part in string.gmatch(parts_of_slice, '%S+') do redis.call('UNLINK', base .. part .. ':' .. n) end
 end
 if first > 0 then
   redis.call('HSET', PURGING, id, first)

@@ -5,8 +5,10 @@
 -- ARGV  1 slice   2 nonce of that process's claim   3 window
 -- Returns {code, ticket ...}: SET_ASIDE, what may have been sent is unknown, the rest not attempted;
 --   GIVEN_BACK; FENCED, the process never claimed it, or another has it; NO_JOB.
+-- include: job outcomes bytes state reasons lengths claims damage ending window
 
-local n, nonce = ARGV[1], ARGV[2]
+local n, nonce, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
 local slice = base .. 'slice:' .. n
 if not job_field('state') then return {'NO_JOB'} end
 if job_field('ended_ms') or redis.call('HGET', slice, 'nonce') ~= nonce or redis.call('HGET', slice, 'done') then
@@ -47,4 +49,4 @@ redis.call('HDEL', slice, 'deaths')
 redis.call('ZREM', base .. 'waiting', n)
 check_limits(now)
 if finish_if_done(now) then return {'SET_ASIDE'} end
-return {'SET_ASIDE', unpack(fill_window(now, tonumber(ARGV[3])))}
+return {'SET_ASIDE', unpack(fill_window(now, window))}

@@ -5,15 +5,19 @@
 --       5 ids in a slice   6.. field, value ... of the job's hash
 -- Returns {code, ticket ...}: STARTED with the slices to send messages for; ALREADY; NO_JOB;
 --   OTHER_VERSION, another version of this program stored it.
+-- include: job state ending window
+
+local window, total, slices, deadline, slice_ids = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local state = job_field('state')
 if not state then return {'NO_JOB'} end
 if is_of_other_version() then return {'OTHER_VERSION'} end
 if state ~= 'preparing' then return {'ALREADY'} end
 local now = now_ms()
-redis.call('HSET', job, 'total', ARGV[2], 'n_pending', ARGV[2], 'slices', ARGV[3], 'next_slice', 0, 'slice_ids', ARGV[5], unpack(ARGV, 6))
-if ARGV[4] ~= '' then
-  redis.call('HSET', job, 'deadline_ms', int(job_number('created_ms') + 1000 * tonumber(ARGV[4])))
+redis.call('HSET', job, 'total', total, 'n_pending', total, 'slices', slices, 'next_slice', 0,
+  'slice_ids', slice_ids, unpack(ARGV, 6))
+if deadline ~= '' then
+  redis.call('HSET', job, 'deadline_ms', int(job_number('created_ms') + 1000 * tonumber(deadline)))
 end
 local root = job_field('root_job_id')
 -- The family is the root's: where that is gone, nothing may be written that nobody would remove.
@@ -22,4 +26,4 @@ if root and redis.call('EXISTS', 'bulk:{' .. root .. '}:job') == 1 then
 end
 set_state(now, 'queued', '', '', '')
 if finish_if_done(now) then return {'STARTED'} end
-return {'STARTED', unpack(fill_window(now, tonumber(ARGV[1])))}
+return {'STARTED', unpack(fill_window(now, window))}

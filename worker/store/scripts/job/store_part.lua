@@ -4,6 +4,9 @@
 -- ARGV  1 'ids', slices, or 'skipped', chunks of skipped lines   2.. number, packed value ...
 -- Returns {code}: STORED; ALREADY, the job was started, by a twin of this upload; NO_JOB, it was removed;
 --   OTHER_VERSION, another version of this program began it.
+-- include: job
+
+local what = ARGV[1]
 
 local state = job_field('state')
 if not state then return {'NO_JOB'} end
@@ -12,7 +15,7 @@ if state ~= 'preparing' then return {'ALREADY'} end
 redis.call('HSET', job, 'upload_ms', int(now_ms()))
 local slices = job_number('slices')
 for i = 2, #ARGV, 2 do
-  if ARGV[1] == 'ids' then
+  if what == 'ids' then
     redis.call('SET', base .. 'ids:' .. ARGV[i], ARGV[i + 1])
     slices = math.max(slices, ARGV[i] + 1)
   else

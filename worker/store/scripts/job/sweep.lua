@@ -8,6 +8,9 @@
 --   SWEPT; of a job that is not to be worked on now no slice waits.
 --   NO_JOB, with nothing behind it; ABANDONED, an upload whose submitter is gone: it is to be purged.
 -- Who does not serve the job gets no tickets for it, and none of its slices: it settles what is due.
+-- include: job state upload claims lengths damage ending window scope hold
+
+local window, abandoned_ms, api_url, orgs = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 if not job_field('state') then
   redis.call('SREM', 'bulk:live', string.sub(base, 7, -3))
@@ -17,7 +20,7 @@ end
 if is_of_other_version() then return {'SWEPT', 0, 0, 0, 0} end
 local now = now_ms()
 if job_field('state') == 'preparing' then
-  if now - last_upload() >= tonumber(ARGV[2]) then return {'ABANDONED'} end
+  if now - last_upload() >= abandoned_ms then return {'ABANDONED'} end
   return {'SWEPT', 0, 0, 0, 0}
 end
 if job_field('ended_ms') then return {'SWEPT', 0, 0, 0, 0} end
@@ -27,7 +30,7 @@ local GRACE = 6000
 local spare = store_was_away(now)
 redis.call('HSET', job, 'swept_ms', int(now))
 clamp_leases(now)
-local serves = not is_of_other_host(ARGV[3]) and not is_of_other_org(ARGV[4])
+local serves = not is_of_other_host(api_url) and not is_of_other_org(orgs)
 local queued = {}
 -- Those too whose lease has a moment left: the next sweep would find no silence any more.
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(spare and now + GRACE or now))) do
@@ -56,7 +59,7 @@ if finish_if_done(now) then return {'SWEPT', 0, 0, 0, 0} end
 if not serves then return {'SWEPT', 0, 0, 0, 0} end
 if is_workable() then
   -- Only what waits for a hold to end is to be sent later than others.
-  local held_ms = held_until(now, job_field('host') or host_of(ARGV[3]))
+  local held_ms = held_until(now, job_field('host') or host_of(api_url))
   local latest = math.max(now + REDELIVER_AFTER, held_ms)
   for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'waiting', '(' .. int(latest), '+inf')) do
     wait_until(latest, n)
@@ -65,7 +68,7 @@ if is_workable() then
     wait_until(now + REDELIVER_AFTER, n)
     queued[#queued + 1] = ticket(n)
   end
-  for _, n in ipairs(fill_window(now, tonumber(ARGV[1]))) do queued[#queued + 1] = n end
+  for _, n in ipairs(fill_window(now, window)) do queued[#queued + 1] = n end
   if redis.call('ZCARD', base .. 'waiting') + redis.call('ZCARD', base .. 'claimed') == 0 then
     -- Something is left to do, and nobody would ever be told.
     end_untracked()

@@ -1,4 +1,4 @@
--- What every step on an organization's budget shares. It stands before each of them when they are loaded.
+-- The budget of an organization: what its hash holds, and how it is read.
 --
 -- KEYS[1]  bulk:budget:HOST:ORG, a hash. Times are microseconds of the store's clock:
 --   tat_us            the first send time that is not taken (theoretical arrival time of GCRA, ITU-T I.371);
@@ -20,7 +20,6 @@
 
 local key = KEYS[1]
 local DAY_MS = 86400000
-local STATS = {'passed', 'refused', 'latency_us'}
 
 local function int(value)
   return string.format('%.0f', value)
@@ -68,52 +67,4 @@ end
 -- What was learned is of use to the next job too. An order lasts until another.
 local function keep_for_a_day()
   if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
-end
-
--- What a worker heard since it told last: {epoch, answers that were no 429, their latency in microseconds, such
--- answers to requests of the epoch before}. Those of a worker that knows of no later epoch come late likewise.
-local function add_stats(heard)
-  local behind = budget_number('epoch') - heard[1]
-  local late = behind == 0 and (heard[4] or 0) or behind == 1 and heard[2] or 0
-  if late > 0 then set_budget('late', budget_number('late') + late) end
-  if behind ~= 0 then return end
-  set_budget('passed', budget_number('passed') + heard[2])
-  set_budget('latency_us', budget_number('latency_us') + heard[3])
-end
-
--- The evidence since the last decision. It stays in the hash until what is decided on it is adopted: a refusal
--- meanwhile is decided on all of it.
-local function evidence()
-  local from = math.max(budget_number('from_us', now), math.min(budget_number('hold_us'), now))
-  set_budget('from_us', int(from))
-  set_budget('handed_us', int(now))
-  for _, name in ipairs(STATS) do set_budget('handed_' .. name, budget_number(name)) end
-  return {
-    seconds = math.max(0, now - from) / 1e6,
-    passed = budget_number('passed'),
-    throttled = budget_number('refused'),
-    late = budget_number('late'),
-    latency = budget_number('passed') > 0 and budget_number('latency_us') / budget_number('passed') / 1e6 or 0,
-  }
-end
-
--- Adopts what a worker decided, if nobody decided since it was asked. `decided`:
--- {version, rate, learned, seconds until the next decision, whether it begins a new epoch, strikes}.
-local function adopt(decided)
-  if budget_number('version') ~= decided[1] then return false end
-  set_budget('version', decided[1] + 1)
-  set_budget('rate', decided[2])
-  set_budget('learned', decided[3])
-  set_budget('strikes', decided[6])
-  set_budget('due_us', int(math.max(now, budget_number('hold_us')) + 1e6 * decided[4]))
-  -- What was decided on counts no more.
-  for _, name in ipairs(STATS) do set_budget(name, budget_number(name) - budget_number('handed_' .. name)) end
-  set_budget('from_us', decided[5] and int(math.max(now, budget_number('hold_us'))) or budget_number('handed_us', now))
-  if decided[5] then
-    set_budget('epoch', budget_number('epoch') + 1)
-    set_budget('passed', 0)
-    set_budget('latency_us', 0)
-    set_budget('late', 0)
-  end
-  return true
 end

@@ -1,0 +1,63 @@
+-- What becomes of a job of whose record somebody deleted something.
+-- include: job outcomes state lengths claims
+
+-- Counts the job anew from what is left of its record.
+local function recount()
+  local sums = {}
+  for n = 0, job_number('slices') - 1 do
+    local out = redis.call('GET', base .. 'out:' .. n) or ''
+    local open = ids_in(n)
+    for code in pairs(COUNTER) do
+      if code ~= '.' then
+        local _, count = string.gsub(out, '[' .. code .. ']', '')
+        sums[code] = (sums[code] or 0) + count
+        open = open - count
+      end
+    end
+    sums['.'] = (sums['.'] or 0) + open
+  end
+  for code, field in pairs(COUNTER) do redis.call('HSET', job, field, sums[code] or 0) end
+end
+
+-- Somebody deleted keys of slice `n`: the job ends, and what is not known any more is called unknown.
+local function end_as_lost(n)
+  local out, slice = base .. 'out:' .. n, base .. 'slice:' .. n
+  local kept = redis.call('GET', out) or ''
+  local was = tonumber(string.match(redis.call('HGET', slice, 'lengths') or '', '^%d+') or '')
+  local size = ids_in(n)
+  if was == nil or #kept < was then
+    -- Any of them may have been sent, and settled. What is left says nothing without its outcomes.
+    if was and #kept < was then
+      redis.call('DEL', base .. 'bat:' .. n, base .. 'why:' .. n, base .. 'exc:' .. n)
+    end
+    redis.call('SET', out, (string.gsub(kept .. string.rep('.', size - #kept), '[.?]', 'U')))
+  else
+    mark_ambiguous(n)
+  end
+  redis.call('ZREM', base .. 'claimed', n)
+  redis.call('ZREM', base .. 'waiting', n)
+  redis.call('HINCRBY', slice, 'claim', 1)
+  redis.call('HSET', slice, 'done', 1, 'mark', 0)
+  store_lengths(n)
+  redis.call('HDEL', job, 'ending')
+  redis.call('HSET', job, 'record_lost', 1)
+  set_ending('failed', 'record_lost',
+    'keys of slice ' .. n .. ' were deleted from Redis: look for who did it, and submit the list again', 'store')
+end
+
+-- Which slices are claimed or waiting is lost: those that are not done end as they stand.
+local function end_untracked()
+  for n = 0, job_number('slices') - 1 do
+    if not redis.call('HGET', base .. 'slice:' .. n, 'done') then
+      end_as_lost(n)
+    end
+  end
+end
+
+-- Slices of a job that would complete of which something is gone.
+local function end_damaged()
+  for n = 0, job_number('slices') - 1 do
+    if redis.call('EXISTS', base .. 'ids:' .. n) == 0
+      or redis.call('STRLEN', base .. 'out:' .. n) < ids_in(n) then end_as_lost(n) end
+  end
+end
