@@ -12,7 +12,7 @@ import os
 from typing import Final
 
 from worker.celery import app
-from worker.flower import SilentControl
+from worker.monitoring.flower import SilentControl
 
 _PRINTABLE: Final = {chr(code) for code in range(0x20, 0x7F)}
 

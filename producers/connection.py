@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import click
 
-from producers.embedded_redis import local_redis
+from producers.local.embedded_redis import local_redis
 from worker.core.visible import visible
 from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
@@ -49,7 +49,7 @@ def wake_workers(
     # Importing Celery is slow, and most commands send nothing.
     from kombu.exceptions import OperationalError  # noqa: PLC0415
 
-    from worker import messages  # noqa: PLC0415
+    from worker.queue import messages  # noqa: PLC0415
 
     try:
         with messages.make_app(settings) as app:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from producers.cli import cli
+from producers.cli.main import cli
 from tests.e2e.stack import cli as run
 from worker.core.outcome import Outcome
 

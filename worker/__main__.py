@@ -10,13 +10,13 @@ from typing import Final
 
 import click
 
-from worker import streams
-from worker.confine import confine
+from worker.process import streams
+from worker.process.confine import confine
 
 COMMANDS: Final = {
-    "worker": "worker.supervisor",
-    "metrics": "worker.metrics.__main__",
-    "slice": "worker.slice",
+    "worker": "worker.commands.supervisor",
+    "metrics": "worker.monitoring.metrics.__main__",
+    "slice": "worker.commands.slice",
     "redis": "worker.embedded.__main__",
     "simulator": "worker.simulator.__main__",
     "doctor": "worker.doctor.__main__",

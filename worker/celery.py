@@ -15,18 +15,21 @@ from celery import bootsteps, signals
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from worker import intake, logs, messages, refused_options, settings, streams
-from worker.core.slices import IDS
+from worker import settings
+from worker.core.batches.slices import IDS
 from worker.engine.account import Account
 from worker.engine.runtime import Runtime, StoppingError
-from worker.flower import send_job_row, slice_event
-from worker.job_notifier import JobNotifier
-from worker.signal_handlers import install_signal_handlers
+from worker.monitoring.flower import send_job_row, slice_event
+from worker.monitoring.job_notifier import JobNotifier
+from worker.process import streams
+from worker.process.signal_handlers import install_signal_handlers
+from worker.queue import intake, messages, refused_options
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 from worker.store.steps import Ticket
-from worker.traces import Tracing, make_tracing
-from worker.traces.interface import TRACEPARENT
+from worker.telemetry import logs
+from worker.telemetry.traces import Tracing, make_tracing
+from worker.telemetry.traces.interface import TRACEPARENT
 
 SLICES_IN_FLIGHT: Final = 4
 """Slices that a process works on at once. With one, nothing is sent at the end of each slice."""
@@ -38,7 +41,7 @@ intake.install()
 app = messages.make_app(_settings)
 app.conf.update(
     # Threads share one event loop and end cleanly. For more processes, start more workers.
-    worker_pool="worker.pool:WakingPool",
+    worker_pool="worker.queue.pool:WakingPool",
     worker_concurrency=SLICES_IN_FLIGHT,
 )
 

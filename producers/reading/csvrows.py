@@ -6,7 +6,7 @@ from producers.reading.columns import Layout, UnreadableError, layout
 from producers.reading.csvrecords import NonTextCell, Record
 from producers.reading.dialect import is_directive, is_our_header
 from producers.reading.rows import Malformed, Row, checked, trimmed
-from worker.core.formulas import unguarded
+from worker.core.reporting.formulas import unguarded
 
 
 def table_rows(records: Iterable[Record], name: str, column: str | None) -> Iterator[Row]:

@@ -11,15 +11,15 @@ from typing import Final
 
 import redis
 
-from producers.jobs import new_job_id
+from producers.submission.submit import new_job_id
 from tests.api.clients import settings_for
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Stack, until
 from tests.redis.distance import far_away
 from tests.servers import valkey9
-from worker import messages
-from worker.core.batch import MAX_BATCH
+from worker.core.batches.batch import MAX_BATCH
+from worker.core.batches.slices import IDS, Slice
 from worker.core.job import AT_REST
-from worker.core.slices import IDS, Slice
+from worker.queue import messages
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 

@@ -10,18 +10,18 @@ from itertools import count
 from msgspec.structs import replace
 
 from tests.core.made import all_well
-from worker.core.answer import Faulty, Intercepted, JobFault, Unreached, Verdict
-from worker.core.batch import MAX_BATCH, Batch, Settlement
-from worker.core.blame import attribute, needs_scout, resolve_charges, with_pending_charge
-from worker.core.breaker import Breaker, BreakerState, is_away
+from worker.core.answers.answer import Faulty, Intercepted, JobFault, Unreached, Verdict
+from worker.core.answers.reconcile import Reconciled
+from worker.core.batches.batch import MAX_BATCH, Batch, Settlement
+from worker.core.batches.packing import Pool, may_be_packed
+from worker.core.batches.split import FREE_PROBES, Parts
 from worker.core.outcome import BY_CODE, FINAL, Outcome
-from worker.core.packing import Pool, may_be_packed
-from worker.core.policy import Policy, decide, is_charged_at_once, needs_split, split_exhausted
 from worker.core.reason import Reason
-from worker.core.reconcile import Reconciled
-from worker.core.refusals import Refusals
-from worker.core.split import FREE_PROBES, Parts
-from worker.core.step import Halt, Hold, Renew, Retry, Split
+from worker.core.retrying.blame import attribute, needs_scout, resolve_charges, with_pending_charge
+from worker.core.retrying.breaker import Breaker, BreakerState, is_away
+from worker.core.retrying.policy import Policy, decide, is_charged_at_once, needs_split, split_exhausted
+from worker.core.retrying.refusals import Refusals
+from worker.core.retrying.step import Halt, Hold, Renew, Retry, Split
 
 LATENCY = 0.05
 LOOK_UP = 0.5

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from worker.core.answer import Reply
-from worker.core.batch import Batch
+from worker.core.answers.answer import Reply
+from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.batches.batch import Batch
 from worker.core.reason import Reason
-from worker.core.reconcile import Plain, Reconciled
 
 IDS = tuple(f"token-{letter}" for letter in "abcdefghijklmno")
 

@@ -16,12 +16,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Final
 
-import producers.commands
-from producers.cli import main as command_line
+import producers.cli.commands
+from producers.cli.main import main as command_line
 from tests.e2e.warm import NUMBER, Program
-from worker import streams
 from worker.__main__ import main as worker_side
-from worker.confine import confine
+from worker.process import streams
+from worker.process.confine import confine
 
 OF_A_WORKER: Final = (
     "celery.apps.worker",
@@ -39,19 +39,21 @@ OF_A_WORKER: Final = (
     "celery.loaders.app",
     "kombu.transport.redis",
     "worker.engine.runtime",
-    "worker.flower",
-    "worker.intake",
-    "worker.job_notifier",
-    "worker.messages",
-    "worker.pool",
-    "worker.supervisor",
-    "worker.refused_options",
+    "worker.monitoring.flower",
+    "worker.queue.intake",
+    "worker.monitoring.job_notifier",
+    "worker.queue.messages",
+    "worker.queue.pool",
+    "worker.commands.supervisor",
+    "worker.queue.refused_options",
 )
 """All but `worker.celery`, which reads the settings as it is imported."""
 
 
 def _commands() -> Iterator[str]:
-    return (f"producers.commands.{module.name}" for module in iter_modules(producers.commands.__path__))
+    return (
+        f"producers.cli.commands.{module.name}" for module in iter_modules(producers.cli.commands.__path__)
+    )
 
 
 def serve(requests: socket.socket) -> None:

@@ -5,10 +5,10 @@ from itertools import count
 from typing import cast
 
 from tests.api.clients import ORG
+from worker.core.batches.slices import IDS, Slice
 from worker.core.job import AT_REST, Control
-from worker.core.report import Report, balances
-from worker.core.rows import Row, rows_of
-from worker.core.slices import IDS, Slice
+from worker.core.reporting.report import Report, balances
+from worker.core.reporting.rows import Row, rows_of
 from worker.reports.results import job_results
 from worker.reports.status import read_report
 from worker.store import keys

@@ -20,8 +20,8 @@ from tests.faults.messages import junk
 from tests.faults.middlebox import OWN, Middlebox
 from tests.faults.scene import Scene, frozen, pids_of
 from tests.redis.distance import far_away
-from worker import messages
-from worker.core.batch import MAX_BATCH
+from worker.core.batches.batch import MAX_BATCH
+from worker.queue import messages
 from worker.settings import load
 from worker.store import keys
 from worker.store.steps import Ticket

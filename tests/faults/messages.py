@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
-from worker.messages import TASK
+from worker.queue.messages import TASK
 
 UNKNOWN_JOB: Final = "20260101-000000-00000000"
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from celery import Celery
 
 from tests.e2e.stack import TIMEOUT
-from worker.store.broker import broker_conf
+from worker.queue.broker import broker_conf
 
 TASK: Final = "plain.work"
 QUEUE: Final = "celery"

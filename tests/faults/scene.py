@@ -15,8 +15,8 @@ import redis
 
 from tests.e2e.stack import ORG, TIMEOUT, Process, Simulator, Stack, new_ids, simulator, until
 from tests.servers import RealServer, valkey9
-from worker.core.batch import MAX_BATCH
-from worker.core.rows import rows_of
+from worker.core.batches.batch import MAX_BATCH
+from worker.core.reporting.rows import rows_of
 from worker.engine.ledger import GROUP_SECONDS
 from worker.reports.results import job_results
 from worker.store import keys

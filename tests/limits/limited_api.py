@@ -31,7 +31,7 @@ from tests.limits.headers import rate_limit_headers, retry_after
 from tests.limits.limiters import Limiter
 from tests.limits.options import make_limiter, read_options
 from tests.limits.wire import Answer, BadRequestError, Connection, Request, response
-from worker.lifeline import end_with_parent
+from worker.process.lifeline import end_with_parent
 
 ACCESS_TOKEN_SECONDS: Final = 1799
 _BACKLOG: Final = 1024

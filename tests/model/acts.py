@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from tests.model.world import Answer, Job, World, sent
 from tests.store.steps import ORG
-from worker.core.batch import Batch, Settlement
+from worker.core.batches.batch import Batch, Settlement
+from worker.core.batches.slices import Slice
 from worker.core.errors import NoSuchJobError, RequestIdTakenError, StateChangeError
 from worker.core.job import Control
 from worker.core.reason import Reason
-from worker.core.slices import Slice
 from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload
 from worker.store.jobs import JobStore, purge_args
 from worker.store.steps import Code, Script, Ticket

@@ -20,9 +20,9 @@ from tests.model.acts import Act, Commit, Create, Launch, Purge, Steer, Stores, 
 from tests.model.snapshot import check_by_itself, keys_left, of_model, of_store
 from tests.model.world import LIVE, LOST, MOVING, RAN_OUT, Answer, Job, World
 from tests.store.steps import HOST, ORG
+from worker.core.batches.record import Stored
+from worker.core.batches.slices import Slice
 from worker.core.job import AT_REST, Control, State
-from worker.core.record import Stored
-from worker.core.slices import Slice
 from worker.reports.recount import recount
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd

@@ -8,7 +8,7 @@ import redis
 from tests.model.world import LIVE, World
 from worker.core.job import AT_REST, State
 from worker.core.outcome import CODES
-from worker.core.report import counts_of
+from worker.core.reporting.report import counts_of
 from worker.store import keys
 
 Snapshot = dict[str, Any]

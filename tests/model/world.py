@@ -7,8 +7,8 @@ claim's lease is live or ran out, a message is fresh, lost, or not due. `World` 
 from dataclasses import dataclass, field
 from typing import Final
 
+from worker.core.batches.split import FREE_PROBES
 from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, State
-from worker.core.split import FREE_PROBES
 from worker.store.jobs import WINDOW
 
 FRESH: Final = "fresh"

@@ -11,10 +11,10 @@ import redis
 from celery import Celery
 
 from tests.e2e.stack import CELERY, ORG, Simulator, Stack, new_ids, until
-from tests.monitor.flowers import Flower, flower
-from tests.monitor.scrapes import exporter
+from tests.monitoring.flowers import Flower, flower
+from tests.monitoring.scrapes import exporter
 from tests.redis.guarded import PASSWORD, Process
-from worker.messages import make_app
+from worker.queue.messages import make_app
 from worker.settings import load
 
 ROLES: Final = ("submitter", "worker", "monitor")

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from tests.core.stored import T0
-from worker.core.report import FailureGroup, Rate, Report, make_report
-from worker.core.timeline import Timeline, read_timeline
-from worker.reports.page import page
+from worker.core.reporting.report import FailureGroup, Rate, Report, make_report
+from worker.core.reporting.timeline import Timeline, read_timeline
+from worker.reports.html.page import page
 from worker.reports.status import ReportSnapshot
 
 VOID: Final = frozenset({"meta", "br", "rect", "path", "link", "img"})

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import count
 
-from worker.core.batch import Batch, Settlement
+from worker.core.batches.batch import Batch, Settlement
+from worker.core.batches.slices import Slice
 from worker.core.reason import Reason
-from worker.core.report import counts_of
+from worker.core.reporting.report import counts_of
 from worker.core.scope import Scope
-from worker.core.slices import Slice
 from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload, CommitReply
 from worker.store.jobs import JobStore
 

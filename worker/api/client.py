@@ -12,9 +12,9 @@ from multidict import CIMultiDict
 from worker.api.session import post
 from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens, NotOwnerError
-from worker.core.answer import NoReply, Reply, document_of, is_token_rejected
+from worker.core.answers.answer import NoReply, Reply, document_of, is_token_rejected
+from worker.core.answers.known_secrets import KnownSecrets
 from worker.core.ids import is_org_id
-from worker.core.known_secrets import KnownSecrets
 
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -17,8 +17,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from worker.api.certificate import Handshake, read_certificate
-from worker.core.certificate import certificate_fault
-from worker.core.proxy import Proxy
+from worker.core.access.certificate import certificate_fault
+from worker.core.access.proxy import Proxy
 from worker.settings import PROXY_URL
 
 _KEEP_ALIVE: Final = 30.0

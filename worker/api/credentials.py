@@ -13,8 +13,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from worker.core.access.token_text import clean_token, decode_token
 from worker.core.ids import is_org_id
-from worker.core.token_text import clean_token, decode_token
 from worker.settings import PREFIX, Settings
 
 MAX_BYTES: Final = 16 << 10

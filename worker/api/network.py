@@ -5,8 +5,8 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
+from worker.core.access.proxy import Proxy, parse_proxy, proxy_of
 from worker.core.errors import BadSettingError
-from worker.core.proxy import Proxy, parse_proxy, proxy_of
 from worker.settings import CA_FILE, NO_PROXY, PROXY_URL, Settings
 
 

@@ -24,12 +24,12 @@ from pydantic import SecretStr
 from worker.api.credentials import CredentialRejectedError
 from worker.api.exchange_lock import ExchangeLock
 from worker.api.session import post
-from worker.core.answer import NoReply, Reply
-from worker.core.exchange import Granted, Refused, Unavailable, pause, read_exchange
-from worker.core.known_secrets import KnownSecrets
+from worker.core.access.exchange import Granted, Refused, Unavailable, pause, read_exchange
+from worker.core.access.token_text import oddity
+from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.known_secrets import KnownSecrets
+from worker.core.answers.retry_after import their_now
 from worker.core.redact import redact
-from worker.core.retry_after import their_now
-from worker.core.token_text import oddity
 from worker.store.exchanges import TURN_SECONDS, ExchangeKind, ExchangeResult, ExchangeTurn
 
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"

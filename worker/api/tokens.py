@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from worker.api.credentials import CredentialRejectedError, api_token_of
 from worker.api.exchange_lock import ExchangeLock, LocalExchangeLock
 from worker.api.token_exchange import TokenExchange, TokenUnavailableError
-from worker.core.lifetime import renew_after
-from worker.core.ownership import objection
-from worker.core.token_text import access_oddity
-from worker.core.trust import TokenAction, TokenTrust
+from worker.core.access.lifetime import renew_after
+from worker.core.access.ownership import objection
+from worker.core.access.token_text import access_oddity
+from worker.core.answers.trust import TokenAction, TokenTrust
 from worker.settings import Settings
 
 _MAX_WAIT: Final = 8.0

@@ -7,7 +7,7 @@ from typing import Final
 import click
 import msgspec
 
-from worker import logs, settings
+from worker import settings
 from worker.api.network import check_network
 from worker.core.errors import BadInputError, BulkActivateError
 from worker.core.ids import is_org_id
@@ -15,8 +15,9 @@ from worker.core.visible import visible
 from worker.doctor.api import check_api
 from worker.doctor.check import Check, Status, exit_code
 from worker.doctor.store import check_store
-from worker.secret_files import exposed_secrets
 from worker.settings import Settings
+from worker.settings.secret_files import exposed_secrets
+from worker.telemetry import logs
 
 _SIGNS: Final = {Status.OK: "ok", Status.SKIPPED: "-"}
 

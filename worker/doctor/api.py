@@ -11,8 +11,8 @@ from worker.api.network import describe_route
 from worker.api.session import get, make_session
 from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens
-from worker.core.answer import Reply
-from worker.core.ownership import Ownership, ownership
+from worker.core.access.ownership import Ownership, ownership
+from worker.core.answers.answer import Reply
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 

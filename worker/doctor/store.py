@@ -7,11 +7,11 @@ from typing import Final
 import redis
 
 from worker.core import vulnerable
-from worker.core.address import shown_address
 from worker.core.errors import BulkActivateError, RedisUnreachableError
 from worker.core.rate.round_trip import FAR
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
+from worker.store.address import shown_address
 from worker.store.connect import check_server, product_of, reachable, sync_client
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
 from worker.store.trial import try_server

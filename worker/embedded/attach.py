@@ -9,7 +9,7 @@ from worker.core.errors import BadInputError
 from worker.embedded.events import signals_as_events
 from worker.embedded.identity import Identity, identify, is_ready
 from worker.embedded.lock import SUPERVISOR, Record, SupervisorLock, opened, try_lock
-from worker.lifeline import end_with_parent
+from worker.process.lifeline import end_with_parent
 
 MAX_LOADING: Final = 10.0
 """Seconds that a starting server may take to load its data."""

@@ -17,7 +17,7 @@ from worker.embedded.leftover import end_leftover
 from worker.embedded.lock import SERVER, Record, SupervisorLock, opened, supervisor_lock
 from worker.embedded.paths import ServerPaths, private_home, server_paths
 from worker.embedded.server import STOP_GRACE, Server, last_log_line, running
-from worker.lifeline import end_with_parent
+from worker.process.lifeline import end_with_parent
 
 _POLL: Final = 0.05
 """Seconds between two checks whether the server is ready."""

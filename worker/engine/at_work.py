@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from worker.core.rate.fairness import SliceCounts, Yield, slices_to_yield
+from worker.core.fairness import SliceCounts, Yield, slices_to_yield
 from worker.engine.slice_run import SliceRun
 
 Begin = Callable[[str, int], Awaitable[Coroutine[Any, Any, None] | None]]

@@ -9,10 +9,10 @@ from typing import Final
 
 import structlog
 
-from worker.core.answer import Verdict
-from worker.core.batch import Batch
-from worker.core.blame import Attribution, attribute, needs_scout, resolve_charges
-from worker.core.breaker import Breaker, BreakerState
+from worker.core.answers.answer import Verdict
+from worker.core.batches.batch import Batch
+from worker.core.retrying.blame import Attribution, attribute, needs_scout, resolve_charges
+from worker.core.retrying.breaker import Breaker, BreakerState
 
 _LOOK_UP: Final = 0.5
 """Seconds: how often a wait looks whether it still has a purpose."""
@@ -72,7 +72,7 @@ class Gate:
         return known
 
     def resolve_charges(self, batch: Batch) -> tuple[Batch, int]:
-        """See `worker.core.blame.resolve_charges`."""
+        """See `worker.core.retrying.blame.resolve_charges`."""
         return resolve_charges(self.breaker, batch)
 
     def wants_a_scout(self, batch: Batch) -> bool:

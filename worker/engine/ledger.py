@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from worker.core.batch import Settlement
+from worker.core.batches.batch import Settlement
 from worker.core.outcome import CODES, Outcome
 from worker.engine.account import Account
 from worker.engine.patience import Patience

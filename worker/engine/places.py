@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from worker.core.rate.crowd import AdaptiveConcurrencyLimit
+from worker.core.concurrency import AdaptiveConcurrencyLimit
 
 
 class Places:

@@ -1,7 +1,7 @@
 """What one process knows of a job beyond its slices: its budget of probes, and whether it is accepted."""
 
-from worker.core.refusals import Refusals
-from worker.core.split import FREE_PROBES
+from worker.core.batches.split import FREE_PROBES
+from worker.core.retrying.refusals import Refusals
 
 
 class Probes:

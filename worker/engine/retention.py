@@ -8,10 +8,10 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from worker.periodic import PeriodicTask
+from worker.process.periodic import PeriodicTask
 from worker.store.claims import ClaimStore
 from worker.store.connect import is_mendable
-from worker.warn_once import WarnOnce
+from worker.telemetry.warn_once import WarnOnce
 
 INTERVAL: Final = 60.0
 """Seconds between two looks, at most; a shorter retention is looked after as often as it is long."""

@@ -23,7 +23,6 @@ from worker.api.session import make_session
 from worker.api.tokens import AccessTokens
 from worker.core.errors import DamagedRecordError
 from worker.core.job import Control, ReasonCode
-from worker.core.liveness import consumer_is_stuck
 from worker.engine.account import Account
 from worker.engine.alone import run_alone
 from worker.engine.at_work import AtWork
@@ -36,14 +35,15 @@ from worker.engine.probes import Probes
 from worker.engine.retention import Retention
 from worker.engine.slice_run import SliceRun
 from worker.engine.sweeper import Sweeper
-from worker.heartbeat import Health, Heartbeat
+from worker.process.heartbeat import Health, Heartbeat
+from worker.process.liveness import consumer_is_stuck
 from worker.settings import Settings
 from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.exchanges import ExchangeStore
 from worker.store.steps import Code, Ticket
-from worker.traces import ActivationApi, Tracing
+from worker.telemetry.traces import ActivationApi, Tracing
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]
 """Puts messages for slices of a job into the broker's queue. Blocking."""

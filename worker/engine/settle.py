@@ -12,10 +12,9 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from worker import log_context
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
-from worker.core.answer import (
+from worker.core.answers.answer import (
     Intercepted,
     JobFault,
     NoReply,
@@ -27,24 +26,25 @@ from worker.core.answer import (
     classify,
     request_id,
 )
-from worker.core.batch import Batch
-from worker.core.blame import with_pending_charge
-from worker.core.breaker import BreakerState, is_away
+from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.retry_after import their_now
+from worker.core.answers.trust import TokenAction
+from worker.core.batches.batch import Batch
+from worker.core.batches.split import Parts
 from worker.core.job import ReasonCode
-from worker.core.latency import bucket_of
-from worker.core.policy import Policy, decide, is_charged_at_once, needs_split
 from worker.core.rate.advice import quota_of
 from worker.core.rate.slots import Slot
 from worker.core.reason import Reason
-from worker.core.reconcile import Reconciled
-from worker.core.retry_after import their_now
-from worker.core.split import Parts
-from worker.core.step import Action, Halt, Hold, Renew, Retry, Settle, Split
-from worker.core.trust import TokenAction
+from worker.core.reporting.latency import bucket_of
+from worker.core.retrying.blame import with_pending_charge
+from worker.core.retrying.breaker import BreakerState, is_away
+from worker.core.retrying.policy import Policy, decide, is_charged_at_once, needs_split
+from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 from worker.engine.gate import Entry, Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
-from worker.traces import ActivationApi
+from worker.telemetry import log_context
+from worker.telemetry.traces import ActivationApi
 
 log = structlog.get_logger(__name__)
 

@@ -6,21 +6,21 @@ from functools import partial
 
 import structlog
 
-from worker.core.batch import Batch, Settlement
+from worker.core.batches.batch import Batch, Settlement
+from worker.core.batches.packing import Pool, cut, may_be_packed
+from worker.core.batches.record import entries_of
 from worker.core.job import Control, ReasonCode
 from worker.core.outcome import CODES, Outcome
-from worker.core.packing import Pool, cut, may_be_packed
-from worker.core.policy import Policy, split_exhausted
 from worker.core.reason import Reason
-from worker.core.record import entries_of
-from worker.core.step import Halt
+from worker.core.retrying.policy import Policy, split_exhausted
+from worker.core.retrying.step import Halt
 from worker.engine.gate import Gate
 from worker.engine.lane import Lane
 from worker.engine.ledger import Ledger
 from worker.engine.patience import Patience
 from worker.engine.settle import Run, settle
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
-from worker.traces import ActivationApi
+from worker.telemetry.traces import ActivationApi
 
 log = structlog.get_logger(__name__)
 

@@ -11,12 +11,12 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
-from worker.core.rate.fairness import SliceCounts
+from worker.core.fairness import SliceCounts
 from worker.engine.ledger import Queue
-from worker.periodic import PeriodicTask
+from worker.process.periodic import PeriodicTask
 from worker.store.claims import ClaimStore
 from worker.store.connect import is_mendable
-from worker.warn_once import WarnOnce
+from worker.telemetry.warn_once import WarnOnce
 
 BEAT_SECONDS: Final = 1.0
 FORGET_MS: Final = 15_000

@@ -11,9 +11,9 @@ import msgspec
 
 from worker.core.errors import BadInputError
 from worker.core.outcome import UNSUCCESSFUL
-from worker.core.report import Report
+from worker.core.reporting.report import Report
 from worker.reports.files import whole_file
-from worker.reports.page import page
+from worker.reports.html.page import page
 from worker.reports.parquet import write_parquet
 from worker.reports.results import Write, job_results, write_csv, write_malformed
 from worker.reports.status import read_snapshot

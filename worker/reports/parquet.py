@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from worker.core.errors import BadInputError
-from worker.core.rows import COLUMNS, Row, RowSpan, rows_of
+from worker.core.reporting.rows import COLUMNS, Row, RowSpan, rows_of
 from worker.reports.results import Write
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from worker.core.batches.record import outcomes_of
 from worker.core.job import AT_REST, State
 from worker.core.outcome import COUNTED, FINAL
-from worker.core.record import outcomes_of
-from worker.core.report import balances, counts_of
+from worker.core.reporting.report import balances, counts_of
 from worker.store.jobs import JobStore
 
 

@@ -9,10 +9,10 @@ from typing import Final, NamedTuple, cast
 import msgspec
 
 from worker.core.errors import BadInputError, BulkActivateError
-from worker.core.formulas import guarded
 from worker.core.outcome import Outcome
-from worker.core.rows import COLUMNS, Row, RowSpan, row_spans, rows_of, single_row
-from worker.core.skipped import SkippedLine
+from worker.core.reporting.formulas import guarded
+from worker.core.reporting.rows import COLUMNS, Row, RowSpan, row_spans, rows_of, single_row
+from worker.core.reporting.skipped import SkippedLine
 from worker.store.jobs import JobStore
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from worker.core.job import WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
-from worker.core.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
-from worker.core.rows import job_end_reason
-from worker.core.timeline import Timeline, read_timeline
+from worker.core.reporting.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
+from worker.core.reporting.rows import job_end_reason
+from worker.core.reporting.timeline import Timeline, read_timeline
 from worker.core.unserved import left_alone
 from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob, damage
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 import redis.asyncio
 
+from worker.core.answers.retry_after import LONGEST
 from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.slots import RESERVATION_SECONDS
-from worker.core.retry_after import LONGEST
 from worker.store import keys
 from worker.store.steps import BudgetScript, source
 

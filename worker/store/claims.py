@@ -12,14 +12,14 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 import redis.asyncio
 
-from worker.core.batch import MAX_BATCH, Settlement
+from worker.core.batches.batch import MAX_BATCH, Settlement
+from worker.core.batches.record import Stored, check_stored
+from worker.core.batches.slices import Slice, check_ids, unpack
+from worker.core.batches.split import FREE_PROBES
 from worker.core.errors import DamagedRecordError
+from worker.core.fairness import SliceCounts
 from worker.core.job import Control
-from worker.core.rate.fairness import SliceCounts
-from worker.core.record import Stored, check_stored
 from worker.core.scope import Scope
-from worker.core.slices import Slice, check_ids, unpack
-from worker.core.split import FREE_PROBES
 from worker.store import keys
 from worker.store.jobs import ABANDONED_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
@@ -77,7 +77,7 @@ class CommitPayload:
     support: list[tuple[int, str]] = field(default_factory=list)
     """Statuses of exceptional answers, and the names that the API gave to these requests."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Where the time went, by the names of `worker.core.report.SECONDS`, summed over batches."""
+    """Where the time went, by the names of `worker.core.reporting.report.SECONDS`, summed over batches."""
 
     def counters(self) -> dict[str, int]:
         """What is added to the job's counters; times in milliseconds, rounded once for all requests."""

@@ -25,9 +25,9 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from worker.core.address import Address, parse_address, sentinels_of, shown_address, unprotected
 from worker.core.errors import BadSettingError, RedisUnreachableError
 from worker.core.vulnerable import Product, Version
+from worker.store.address import Address, parse_address, sentinels_of, shown_address, unprotected
 from worker.store.trouble import IS_CLUSTER, TRANSIENT, explain_redis_error
 
 FLOOR: Final = (6, 2)

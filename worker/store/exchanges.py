@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import redis.asyncio
 
-from worker.core.retry_after import LONGEST
+from worker.core.answers.retry_after import LONGEST
 from worker.store import keys
 from worker.store.steps import ExchangeScript, source
 

@@ -8,6 +8,8 @@ from typing import Any, Final, cast
 import redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 
+from worker.core.batches.record import Stored, check_stored
+from worker.core.batches.slices import IDS, Slice, holds_any, pack, unpack
 from worker.core.errors import (
     BulkActivateError,
     DamagedRecordError,
@@ -25,10 +27,8 @@ from worker.core.job import (
     ReasonCode,
     State,
 )
-from worker.core.record import Stored, check_stored
+from worker.core.reporting.skipped import SkippedLine, pack_skipped, unpack_skipped
 from worker.core.scope import Scope
-from worker.core.skipped import SkippedLine, pack_skipped, unpack_skipped
-from worker.core.slices import IDS, Slice, holds_any, pack, unpack
 from worker.core.unserved import other_version
 from worker.store import keys
 from worker.store.connect import is_mendable
@@ -69,7 +69,7 @@ _LOOKED_THROUGH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class RawJob:
-    """A job's values as stored, for `worker.core.report` to make sense of."""
+    """A job's values as stored, for `worker.core.reporting.report` to make sense of."""
 
     fields: Mapping[str, str]
     history: Sequence[str]

@@ -4,10 +4,10 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
 
     bulk:{JOB}:job             hash    the job: request, state, counters (see scripts/lib/job.lua)
     bulk:{JOB}:history         list    its changes of state, JSON, bounded
-    bulk:{JOB}:ids:N           string  slice N's ids, packed (worker/core/slices.py)
+    bulk:{JOB}:ids:N           string  slice N's ids, packed (worker/core/batches/slices.py)
     bulk:{JOB}:out:N           string  outcomes          } one value a slice,
     bulk:{JOB}:bat:N           string  batches           } laid out in
-    bulk:{JOB}:why:N           string  reasons           } worker/core/record.py
+    bulk:{JOB}:why:N           string  reasons           } worker/core/batches/record.py
     bulk:{JOB}:exc:N           string  exceptions        }
     bulk:{JOB}:slice:N         hash    who works on slice N (see scripts/lib/job.lua)
     bulk:{JOB}:claimed         zset    slices claimed, by the end of their lease

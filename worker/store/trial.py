@@ -6,9 +6,9 @@ from typing import Final
 import redis
 from redis.exceptions import RedisError
 
-from worker.core.address import shown_address
 from worker.core.errors import RedisUnreachableError
 from worker.store import keys
+from worker.store.address import shown_address
 from worker.store.connect import is_mendable, reachable
 from worker.store.trouble import explain_redis_error
 

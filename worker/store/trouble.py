@@ -18,8 +18,8 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004 -- as above.
 )
 
-from worker.core.address import shown_address
 from worker.core.errors import BulkActivateError, DamagedRecordError, RedisUnreachableError
+from worker.store.address import shown_address
 
 TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError)
 """Faults that pass: the server restarts, loads its data, or is out of reach for a while."""

@@ -21,7 +21,7 @@ from tests.benchmarks.peers.work import activate_url
 from tests.e2e.stack import until
 from tests.embedded.supervisors import ROOT
 from tests.servers import valkey9
-from worker.store.broker import broker_conf
+from worker.queue.broker import broker_conf
 
 _PLACE: Final = "tests.benchmarks.peers"
 _IN_FLIGHT: Final = "32"

@@ -10,7 +10,7 @@ from tests.benchmarks.peers.processes import running
 from tests.benchmarks.peers.work import activate_url
 from tests.e2e.stack import until
 from tests.servers import valkey9
-from worker.store.broker import broker_conf
+from worker.queue.broker import broker_conf
 from worker.store.connect import sync_client
 
 Peer = Callable[[str, int, float], AbstractContextManager[None]]

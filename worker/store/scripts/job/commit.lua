@@ -28,7 +28,7 @@ local n, claim, seq, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(AR
 local window, mark, claim_end, doc = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
 local size, free_probes, snooze_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 
--- Ids in a request, and bytes of one in `bat`; as `worker.core.batch.MAX_BATCH` and `worker.core.record`.
+-- Ids in a request, and bytes of one in `bat`; as `worker.core.batches.batch.MAX_BATCH` and `worker.core.batches.record`.
 local MAX_BATCH, BATCH_BYTES = 15, 8
 
 local slice = base .. 'slice:' .. n

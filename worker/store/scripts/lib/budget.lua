@@ -44,7 +44,7 @@ end
 
 -- No time is believed further ahead than we put it: the store's clock may have been set back, or somebody else
 -- wrote it. Nobody would send until then. What is cut is kept, so that it passes.
-local LONGEST_HOLD = 3600e6  -- As `worker.core.retry_after.LONGEST`.
+local LONGEST_HOLD = 3600e6  -- As `worker.core.answers.retry_after.LONGEST`.
 local RUN_AHEAD = 3e6        -- A run begins at most 1.15 s ahead, and is a second long or of one slot.
 local function clamp(field, latest, instead)
   if budget_number(field) > latest then set_budget(field, int(instead or latest)) end

@@ -1,4 +1,4 @@
--- Numbers as bytes, as `worker/core/record.py` reads them.
+-- Numbers as bytes, as `worker/core/batches/record.py` reads them.
 
 local function pack(value, bytes)
   local out = {}

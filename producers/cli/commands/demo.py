@@ -1,0 +1,91 @@
+"""`demo`: `run` against the bundled simulator, with a generated list."""
+
+import os
+import secrets
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from producers.cli.commands.run import show_result
+from producers.cli.options import output_option
+from producers.local.children import Child
+from producers.local.run import RunPaths, make_home, run
+from producers.reading import Source
+from producers.submission.submit import JobRequest
+from worker.settings import NO_PROXY, PREFIX, load
+
+_RATE: Final = 100
+"""Requests per second that the simulated API allows; the worker sends slightly fewer."""
+
+_FAIL_SHARE: Final = 0.02
+"""Share of the ids that the simulator refuses for good."""
+
+_ACTIVE_SHARE: Final = 0.03
+"""Share of the ids that are active beforehand."""
+
+_SIMULATOR_OPTIONS: Final = (
+    *("--port", "0", "--rate", str(_RATE), "--burst", "10", "--latency", "20"),
+    *("--fail", str(_FAIL_SHARE), "--active", str(_ACTIVE_SHARE)),
+)
+
+
+@click.command()
+@click.option(
+    "--ids", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Lines to make up."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="The results folder; default: a new one.")
+@output_option("table", "json")
+def command(ids: int, output: Path | None, output_format: str) -> int:
+    """See the whole job work: no credential, no network, nothing activated anywhere.
+
+    The simulator refuses some ids on purpose, so the exit code is 3: done, but not for all.
+
+    Example: bulk-activate demo --ids 1000
+    """
+    home = make_home(load().require_state_dir() / "demo")
+    token = secrets.token_urlsafe(48)
+    with tempfile.TemporaryDirectory(prefix="bulk-activate-demo-") as scratch:
+        list_file = Path(scratch, "ids.txt")
+        write_list(list_file, ids)
+        environment = {**_without_settings(os.environ), "SIMULATOR_API_TOKEN": token}
+        with Child("simulator", _SIMULATOR_OPTIONS, environment, home / "simulator.log") as simulator:
+            overrides = {
+                "api_url": str(simulator.wait_until_ready()["url"]),
+                "api_token": token,
+                "rate": str(_RATE * 0.95),
+                "state_dir": str(home),
+                "proxy_url": NO_PROXY,  # The simulator is on this machine.
+            }
+            environment = _without_settings(os.environ) | {
+                PREFIX + name.upper(): value for name, value in overrides.items()
+            }
+            click.echo(f"Activating {ids:,} made-up ids against a simulated API.", err=True)
+            with Source.open(str(list_file)) as source:
+                request = JobRequest(org_id=str(uuid.uuid4()))
+                report, folder = run(
+                    source, request, load(**overrides), RunPaths(home, output, demo=True), environment
+                )
+    return show_result(report, folder, output_format)
+
+
+def write_list(path: Path, count: int) -> None:
+    """Writes `count` lines: mostly ids, some of them twice, and a few malformed lines."""
+    with path.open("w") as file:
+        ids: list[str] = []
+        for line in range(1, count + 1):
+            if line % 997 == 0:
+                file.write("not an id\n")
+            elif line % 499 == 0:
+                file.write(f"{ids[len(ids) // 2]}\n")
+            else:
+                ids.append(str(uuid.uuid4()))
+                file.write(f"{ids[-1]}\n")
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without our settings: a demo must not reach a real organization."""
+    return {name: value for name, value in environment.items() if not name.upper().startswith(PREFIX)}

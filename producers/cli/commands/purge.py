@@ -1,0 +1,23 @@
+"""`purge`: removes a job at rest, with everything it stored."""
+
+import click
+
+from producers.cli.options import job_argument, local_option
+from producers.connection import open_store
+from worker.settings import load
+
+
+@click.command()
+@job_argument()
+@local_option
+def command(job_id: str, local: bool) -> int:
+    """Remove a job that rests, and everything it stored: its ids, outcomes and report.
+
+    Write down what you need of it before: `results` and `report`.
+
+    Example: bulk-activate purge 20261124-093000-1a2b3c4d
+    """
+    with open_store(load(), local=local) as store:
+        store.purge(job_id)
+    click.echo(f"job {job_id} is removed", err=True)
+    return 0

@@ -1,0 +1,1 @@
+"""`run` and `demo`: everything on this machine, started for one job."""

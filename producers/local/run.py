@@ -1,0 +1,222 @@
+"""`run`: a whole job on this machine, with an embedded Redis and a worker of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from producers.connection import open_store, wake_workers
+from producers.display.watch import watch
+from producers.local.children import Child
+from producers.local.embedded_redis import embedded_redis
+from producers.local.others import report_other_jobs
+from producers.reading import Source
+from producers.submission.planned import show_survey
+from producers.submission.submit import JobRequest, fingerprint, submit, whoami
+from producers.submission.tracing import submission_tracing
+from worker.core.errors import BadInputError, StateChangeError
+from worker.core.job import AT_REST, Control, ReasonCode, State
+from worker.core.reporting.report import Report
+from worker.reports.folder import check_folder, write_folder
+from worker.reports.status import read_report
+from worker.settings import PREFIX, Settings
+from worker.store.jobs import JobStore
+
+
+class UnwrittenError(BadInputError):
+    """The results folder could not be written. `report` is the state of the job, which is stored."""
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The folders of a run."""
+
+    home: Path
+    output: Path | None
+    """The results folder; None for a new one under `home`."""
+    parquet: bool = False
+    """Whether the folder gets the rows as Parquet too."""
+    demo: bool = False
+    """Whether its jobs are those of `demo`, which no later run resumes."""
+
+    def results(self, job_id: str) -> Path:
+        return self.output or self.home / "results" / job_id
+
+    def check(self, job_id: str | None) -> None:
+        """Makes the results folder and tries to write in it, before the first request.
+
+        Raises `BadInputError` if that fails, or if the folder holds the files of another job.
+        """
+        if self.output is not None:
+            check_folder(self.output, job_id)
+        else:
+            # It holds one folder per job.
+            make_home(self.home / "results")
+
+
+@dataclass(frozen=True, slots=True)
+class _LocalRun:
+    """A run with its embedded Redis, whose URL is in `settings`."""
+
+    store: JobStore
+    settings: Settings
+    paths: RunPaths
+    environment: Mapping[str, str]
+
+    def run_to_rest(self, job_id: str) -> tuple[Report, Path]:
+        """Starts a worker for this job, watches until it rests or is paused, and writes the folder."""
+        paths = self.paths
+        environment = {**self.environment, f"{PREFIX}REDIS_URL": self.settings.redis_url}
+        with Child("worker", ["--job", job_id], environment, paths.home / "worker.log") as worker:
+            # No outage is waited for: this Redis only comes back with another run.
+            watch(self.store, job_id, on_poll=worker.restart_if_dead, max_outage=0, own_worker=True)
+            # Stopped before the folder is written, so that no late answer changes a paused job.
+            worker.stop()
+        return self.write_results(job_id)
+
+    def write_results(self, job_id: str) -> tuple[Report, Path]:
+        """Writes the results folder. Raises `UnwrittenError`."""
+        folder = self.paths.results(job_id)
+        try:
+            report = write_folder(
+                self.store, job_id, folder, self.settings.public(), parquet=self.paths.parquet
+            )
+        except (BadInputError, OSError) as error:
+            raise self._unwritten(job_id, folder, error) from error
+        if report.state in AT_REST:
+            self.store.folder_is_written(job_id)
+        return report, folder
+
+    def _unwritten(self, job_id: str, folder: Path, error: Exception) -> UnwrittenError:
+        report = read_report(self.store, job_id)
+        # A demo has a STATE_DIR of its own, which the shell does not know.
+        at = f"{PREFIX}STATE_DIR={self.paths.home} " if self.paths.demo else ""
+        again = "" if self.paths.demo else "; or run the same command, which then sends nothing again"
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return UnwrittenError(
+            f"job {job_id} is {report.state}, but its results could not be written to {folder} ({why}):"
+            f" write them elsewhere with `{at}bulk-activate results {job_id} --local --output results.csv`"
+            f"{again}",
+            report,
+        )
+
+
+def make_home(home: Path) -> Path:
+    """Makes a folder of mode 0700. Raises `BadInputError`."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadInputError(f"cannot make {home} ({error.strerror}): set {PREFIX}STATE_DIR") from error
+    return home
+
+
+def run(
+    source: Source, request: JobRequest, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
+) -> tuple[Report, Path]:
+    """Runs the job of the list until it rests. Returns its report and its results folder.
+
+    Resumes the job that an earlier run of this list left unfinished, and makes a new one otherwise. If an
+    earlier job ended without its folder being written, nothing is sent: only the folder is written.
+    """
+    with (
+        embedded_redis(settings, environment) as (server_settings, where),
+        open_store(server_settings, where=where) as store,
+    ):
+        local_request = replace(
+            request, fresh=True, fingerprint_extra=settings.api_url, api_url=settings.api_url, folder_due=True
+        )
+        local_request = replace(local_request, request_id=f"run:{fingerprint(source, local_request)}")
+        assert local_request.request_id is not None
+        existing = store.job_of(local_request.request_id)
+        folder_due = existing is not None and store.owes_folder(existing)
+        if existing is not None and not folder_due and store.field(existing, "state") in AT_REST:
+            existing = None
+        paths.check(existing)
+        report_other_jobs(store, existing, demo=paths.demo)
+        local_run = _LocalRun(store, server_settings, paths, environment)
+        if existing is not None and folder_due:
+            click.echo(_FOLDER_DUE.format(existing), err=True)
+            return local_run.write_results(existing)
+        return local_run.run_to_rest(_submit(source, local_request, server_settings, store))
+
+
+def resume(
+    job_id: str, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
+) -> tuple[Report, Path]:
+    """Runs an unfinished job of STATE_DIR until it rests, as `run` does.
+
+    Raises `NoSuchJobError`, `BadInputError` if the job belongs to another API, and `StateChangeError` if
+    nothing is left to do.
+    """
+    with (
+        embedded_redis(settings, environment, needs_jobs=True) as (server_settings, where),
+        open_store(server_settings, where=where) as store,
+    ):
+        fields = store.read(job_id).fields
+        _check_api(job_id, fields, settings)
+        folder_due = store.owes_folder(job_id)
+        if fields["state"] in AT_REST and not folder_due:
+            raise StateChangeError(
+                f"job {job_id} is {fields['state']}: nothing is left to resume;"
+                f" `bulk-activate results {job_id} --local` tells what became of its ids"
+            )
+        if fields["state"] == State.PREPARING:
+            raise StateChangeError(
+                f"the list of job {job_id} was never stored whole: run the list again, with its file"
+            )
+        paths.check(job_id)
+        report_other_jobs(store, job_id, demo=paths.demo)
+        local_run = _LocalRun(store, server_settings, paths, environment)
+        if folder_due:
+            click.echo(_FOLDER_DUE.format(job_id), err=True)
+            return local_run.write_results(job_id)
+        _resume(job_id, server_settings, store)
+        return local_run.run_to_rest(job_id)
+
+
+_FOLDER_DUE: Final = (
+    "Job {} ended before, and its results were not written: nothing is sent, they are written now."
+)
+
+
+def _check_api(job_id: str, fields: Mapping[str, str], settings: Settings) -> None:
+    bound = fields.get("api_url")
+    # Jobs of an earlier version recorded only the host.
+    if bound == settings.api_url or (bound is None and fields.get("host") in {None, settings.api_host}):
+        return
+    job_api = bound or f"https://{fields['host']}"
+    raise BadInputError(
+        f"job {job_id} belongs to the API at {job_api}, and API_URL is {settings.api_url}:"
+        f" set {PREFIX}API_URL={job_api} to resume it"
+    )
+
+
+def _submit(source: Source, local_request: JobRequest, settings: Settings, store: JobStore) -> str:
+    """Submits the list, or resumes the unfinished job of an earlier run. Returns the job's id."""
+    with submission_tracing(settings) as submission_span:
+        with submission_span(local_request) as traced_request:
+            submission = submit(source, traced_request, store)
+        job_id = submission.job_id
+        if submission.new:
+            click.echo(f"Job {job_id}", err=True)
+            if submission.survey is not None:
+                show_survey(submission.survey)
+            wake_workers(settings, job_id, submission.tickets, traced_request.traceparent)
+            return job_id
+    _resume(job_id, settings, store)
+    return job_id
+
+
+def _resume(job_id: str, settings: Settings, store: JobStore) -> None:
+    click.echo(f"Resuming job {job_id}, which an earlier run left unfinished.", err=True)
+    if store.field(job_id, "state") == State.PAUSED:
+        _, _, tickets = store.control(
+            job_id, Control.RESUME, code=ReasonCode.USER, message="run again", actor=whoami()
+        )
+        wake_workers(settings, job_id, tickets)

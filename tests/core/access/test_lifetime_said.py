@@ -1,0 +1,44 @@
+"""How long a token lives, by whatever its grant says."""
+
+import math
+
+import pytest
+
+from worker.core.access.lifetime import UNSAID, lifetime_of, renew_after
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (1799, 1799),
+        (3, 3),
+        (1.5, 1.5),
+        ("1799", 1799),
+        (" 90 ", 90),
+        ("3e2", 300),
+        (86_400, 86_400),
+        (None, UNSAID),
+        ("1799s", UNSAID),
+        ("", UNSAID),
+        ("soon", UNSAID),
+        (0, UNSAID),
+        ("0", UNSAID),
+        (0.001, UNSAID),
+        (-1799, UNSAID),
+        (True, UNSAID),
+        ([1799], UNSAID),
+        ({}, UNSAID),
+        (1_799_000, UNSAID),
+        (10**400, UNSAID),
+        (math.inf, UNSAID),
+        (math.nan, UNSAID),
+        ("inf", UNSAID),
+    ],
+)
+def test_what_is_unusable_is_as_if_it_were_missing(said: object, seconds: float) -> None:
+    assert lifetime_of(said) == seconds
+
+
+@pytest.mark.parametrize("said", [None, 0, -5, 1, "2", 3, 90, 1799, 10**9, "nonsense"])
+def test_no_token_is_renewed_at_once_nor_kept_for_ever(said: object) -> None:
+    assert 0.6 < renew_after(lifetime_of(said)) < 86_400

@@ -1,0 +1,204 @@
+"""Every example of the README is typed as it stands, into a shell, and does what it says."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.stack import (
+    ORG,
+    TIMEOUT,
+    TOKEN,
+    Done,
+    Simulator,
+    Stack,
+    environment,
+    new_ids,
+    simulator,
+    until,
+)
+from worker.store.connect import sync_client
+from worker.store.jobs import JobStore
+
+README: Final = (Path(__file__).parents[2] / "README.md").read_text()
+ROUND: Final = {"status": 3, "run": 3}
+"""What a command exits with where some ids are refused; all others exit with 0."""
+
+
+_TYPED: Final = r"(?:bulk-activate |FLOWER_BASIC_AUTH=|export )"
+
+
+def examples(heading: str) -> list[str]:
+    """The indented command lines under `heading`, without their remarks."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = re.findall(rf"^ {{4}}({_TYPED}.*)$", section, re.MULTILINE)
+    return [re.sub(r"\s+#.*$", "", line) for line in lines]
+
+
+def shell(folder: Path, settings: dict[str, str], **more: str) -> dict[str, str]:
+    """The environment of someone who has the commands on their PATH."""
+    found = environment(settings) | more
+    found["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{found['PATH']}"
+    return found | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+
+
+def typed(line: str, folder: Path, env: dict[str, str]) -> Done:
+    done = subprocess.run(
+        ["/bin/bash", "-c", line],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def left_running(line: str, folder: Path, env: dict[str, str]) -> Iterator[None]:
+    with (folder / "background.log").open("ab") as log:
+        child = subprocess.Popen(
+            ["/bin/bash", "-c", f"exec {line}"],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(TIMEOUT)
+
+
+@pytest.fixture
+def owned() -> Iterator[Simulator]:
+    with simulator("--org", ORG, "--fail", "0.05") as running:
+        yield running
+
+
+def test_no_example_is_missed() -> None:
+    everywhere = re.findall(rf"^ {{4}}({_TYPED}.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    shown = ("One machine", "A team", "Watching", "The rate")
+    assert everywhere == [line for heading in shown for line in examples(heading)]
+    assert len(everywhere) > 12
+
+
+def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^python3 -m venv .* && \.venv/bin/(bulk-activate demo)$", README, re.MULTILINE)
+    done = typed(line, tmp_path, shell(tmp_path, {}))
+    (told,) = re.findall(r"activates ([\d,]+) made-up ids\. It ends with exit code (\d)", README)
+    assert f"Activating {told[0]} made-up ids" in done.err
+    assert done.code == int(told[1])
+
+
+@pytest.mark.parametrize(
+    ("program", "instead"),
+    [
+        ("python -m tests.benchmarks.hostile", "--help"),
+        ("python -m tests.benchmarks.pacing all", "--help"),
+        ("pytest tests/core/answers/test_fuzz.py -n0 --fuzz 1000000", "--collect-only"),
+    ],
+)
+def test_what_takes_long_is_at_least_taken(program: str, instead: str, tmp_path: Path) -> None:
+    assert re.search(rf"`(?:\.venv/bin/)?{re.escape(program)}`", README)
+    root = Path(__file__).parents[2]
+    done = typed(f"{program} {instead}", root, shell(tmp_path, {}))
+    assert done.code == 0, done.out + done.err
+
+
+def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "owner-token").write_text(f"{TOKEN}\n")
+    (tmp_path / "ids.txt").write_text("\n".join(new_ids(300)))
+    env = shell(tmp_path, {"API_URL": owned.url, "RATE": "500"})
+    export, run, listed, resume, cancel = examples("One machine")
+    done = typed(f"{export}; {run}", tmp_path, env)
+    assert done.code == ROUND["run"], done.err
+    files = {path.name for path in (tmp_path / "results").iterdir()}
+    assert files == {"results.csv", "failed.csv", "malformed.csv", "report.html", "manifest.json"}
+    assert all(f"`{name}`" in README for name in files)
+    (checked,) = re.findall(r"`(bulk-activate verify --folder results/)`", README)
+    assert typed(checked, tmp_path, env).code == 0
+    job_id = typed(listed, tmp_path, env).out.splitlines()[1].split()[0]
+    for line in (resume, cancel):
+        # That they work on a job that is left is shown in `test_e2e_local`.
+        done = typed(f"{export}; {line.replace('JOB', job_id)}", tmp_path, env)
+        assert (done.code, f"job {job_id}" in done.err, "is completed" in done.err) == (2, True, True)
+
+
+def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("\n".join(new_ids(300)))
+    settings = {"API_URL": owned.url, "RATE": "500", "REDIS_URL": stack.redis_url}
+    env = shell(tmp_path, settings | {"API_TOKEN": TOKEN})
+    # Only workers hold the credential: whoever submits has none.
+    bare = shell(tmp_path, settings)
+    worker, *lines = examples("A team")
+    assert "worker" in worker
+    job = "not yet"
+    with left_running(worker, tmp_path, env):
+        until(lambda: workers(stack) == 2)
+        for line in lines:
+            name = line.split()[1]
+            line = line.replace("GUID", ORG).replace("JOB", job)  # noqa: PLW2901 -- as someone types it.
+            done = typed(line, tmp_path, env if name == "doctor" else bare)
+            assert done.code == ROUND.get(name, 0), f"{line}\n{done.err}"
+            if name == "submit":
+                job = done.out.strip()
+        assert (tmp_path / "report.html").is_file()
+        assert (tmp_path / "failed.csv").is_file()
+        for line in examples("The rate"):
+            assert typed(line.replace("ORG", ORG), tmp_path, bare).code == 0
+
+
+def test_watching(stack: Stack, tmp_path: Path) -> None:
+    flower, metrics = examples("Watching")
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = one.getsockname()[1], other.getsockname()[1]
+    env = shell(tmp_path, {"REDIS_URL": stack.redis_url}, FLOWER_PORT=str(ports[0]))
+    here = Path(__file__).parents[2]
+    with (
+        left_running(f"env {flower.replace('$PWD', str(here))}", tmp_path, env),
+        left_running(metrics.replace("9464", str(ports[1])), tmp_path, env),
+    ):
+        until(lambda: answers(f"http://127.0.0.1:{ports[0]}/healthcheck"))
+        until(lambda: answers(f"http://127.0.0.1:{ports[1]}/metrics"))
+
+
+def workers(stack: Stack) -> int:
+    with sync_client(stack.redis_url) as client:
+        return JobStore(client).live_workers(60_000)
+
+
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except (urllib.error.URLError, ConnectionError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_is_switched_on(name: str, tmp_path: Path) -> None:
+    assert f"{name}_source" in README
+    env = shell(tmp_path, {})
+    if name == "bash":
+        (line,) = re.findall(r'`(eval "\$\(_BULK_ACTIVATE_COMPLETE=bash_source bulk-activate\)")`', README)
+        done = typed(f"{line}; complete -p bulk-activate", tmp_path, env)
+        assert done.out.startswith("complete"), done.err
+    else:
+        done = typed(f"_BULK_ACTIVATE_COMPLETE={name}_source bulk-activate", tmp_path, env)
+        assert "bulk-activate" in done.out
+    assert done.code == 0

@@ -1,0 +1,164 @@
+"""A trace leads from a job's submission over its slices to each request; off, it costs nothing."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environment, new_ids, until
+from tests.monitoring.collector import Collector, collector
+from tests.servers import free_port, valkey9
+from worker.core.answers.answer import Reply
+from worker.core.batches.batch import Batch
+from worker.queue.messages import QUEUE_NAMES
+from worker.store.connect import sync_client
+from worker.telemetry import log_context
+from worker.telemetry.traces.interface import TRACEPARENT
+from worker.telemetry.traces.opentelemetry import OpenTelemetry
+
+
+@pytest.fixture
+def traced(tmp_path: Path) -> Iterator[tuple[Stack, Collector]]:
+    with collector() as running, valkey9() as real, Stack(tmp_path, real.server.url) as stack:
+        yield stack, running
+
+
+def headers(stack: Stack) -> list[dict[str, object]]:
+    """Of the messages that wait for a worker."""
+    with sync_client(stack.redis_url) as client:
+        waiting = [cast("list[bytes]", client.lrange(name, 0, -1)) for name in QUEUE_NAMES]
+    return [json.loads(message)["headers"] for queue in waiting for message in queue]
+
+
+def test_each_request_belongs_to_its_slice_and_each_slice_to_the_submission(
+    traced: tuple[Stack, Collector], api: Simulator
+) -> None:
+    stack, spans = traced
+    ids = new_ids(6000)
+    jobs = []
+    for part in (ids[:3000], ids[3000:]):
+        done = stack.cli("submit", "-", "--org", ORG, given="\n".join(part), TRACES_URL=spans.url)
+        jobs.append(done.out.strip())
+    assert len(headers(stack)) == 4
+    assert all(TRACEPARENT in found for found in headers(stack))
+    worker = stack.worker(api, TRACES_URL=spans.url)
+    until(lambda: all(stack.report(job)["state"] == "completed" for job in jobs))
+    worker.terminate()
+    assert worker.wait() == 0
+    submits = spans.spans("submit")
+    assert [span.parent for span in submits] == ["", ""]
+    for job, submit in zip(jobs, submits, strict=True):
+        slices = spans.spans("slice", job_id=job)
+        assert {span.attributes["slice"] for span in slices} == {0, 1}
+        assert {(span.trace, span.parent) for span in slices} == {(submit.trace, submit.id)}
+        requests = spans.spans("activate", job_id=job)
+        assert len(requests) == stack.report(job)["requests"]["sent"] == 200
+        assert {span.trace for span in requests} == {submit.trace}
+        parents = {span.id: span.attributes["slice"] for span in slices}
+        assert all(parents[span.parent] == span.attributes["slice"] for span in requests)
+        batches = Counter((span.attributes["slice"], span.attributes["batch"]) for span in requests)
+        assert set(batches.values()) == {1}
+        assert {span.attributes["http.response.status_code"] for span in requests} == {200}
+    told = b"".join(spans.bodies)
+    assert TOKEN.encode() not in told
+    assert not any(name.encode() in told for name in ids)
+
+
+def test_a_refused_request_is_an_error_in_the_trace_of_a_job_that_nobody_traced(
+    traced: tuple[Stack, Collector],
+) -> None:
+    stack, spans = traced
+    job = stack.submit(new_ids(15))
+    # Nobody listens there, so no request can go out.
+    gone = f"http://127.0.0.1:{free_port()}"
+    command = [BULK_ACTIVATE, "worker"]
+    worker = stack.start(command, API_URL=gone, ACCESS_TOKEN="opaque", TRACES_URL=spans.url)
+    until(lambda: stack.report(job)["state_reason"]["code"] == "api_unavailable")
+    worker.terminate()
+    assert worker.wait() == 0
+    requests = spans.spans("activate", job_id=job)
+    assert requests
+    assert all(span.failed for span in requests)
+    (part,) = spans.spans("slice", job_id=job)
+    assert part.parent == ""
+    assert spans.spans("submit") == []
+
+
+def test_a_job_ends_though_nobody_takes_its_traces(tmp_path: Path, api: Simulator) -> None:
+    url = f"http://127.0.0.1:{free_port()}/v1/traces"
+    with valkey9() as real, Stack(tmp_path, real.server.url) as stack:
+        done = stack.cli("submit", "-", "--org", ORG, given="\n".join(new_ids(30)), TRACES_URL=url)
+        assert done.code == 0
+        worker = stack.worker(api, TRACES_URL=url)
+        until(lambda: stack.report(done.out.strip())["state"] == "completed")
+        worker.terminate()
+        assert worker.wait() == 0
+
+
+@pytest.mark.parametrize("module", ["worker.celery", "producers.cli.commands.submit"])
+def test_off_nothing_of_it_is_imported(module: str) -> None:
+    # The Redis client takes to OpenTelemetry's metrics wherever it is installed; we to none of it.
+    look = f"import sys, {module}; sys.exit('worker.telemetry.traces.opentelemetry' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], env=environment({}), check=False).returncode == 0
+
+
+def test_without_the_extra_a_worker_does_not_start_and_says_what_to_install() -> None:
+    without = "import sys; sys.modules['opentelemetry'] = None;"
+    absent = f"{without} from worker.commands.supervisor import command; command()"
+    done = subprocess.run(
+        [sys.executable, "-c", absent],
+        capture_output=True,
+        text=True,
+        env=environment({"TRACES_URL": "http://127.0.0.1:4318/v1/traces", "ACCESS_TOKEN": "opaque"}),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "BULK_ACTIVATE_TRACES_URL is set, and opentelemetry" in done.stderr
+    assert "install the extra `tracing`" in done.stderr
+
+
+async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() -> None:
+    class Answering:
+        async def ready(self, _org_id: str) -> None:
+            raise AssertionError
+
+        def is_ready(self, _org_id: str) -> bool:
+            raise AssertionError
+
+        async def activate(self, _org_id: str, _ids: tuple[str, ...]) -> Reply:
+            return Reply(200, {}, b"{}")
+
+    batch = Batch(("an-id",), (0,), (False,), (0,))
+    with collector() as spans:
+        tracing = OpenTelemetry(spans.url)
+        api = tracing.with_spans(Answering())
+        log_context.bind("job", 7, 1, batch)
+        with tracing.slice_span(None, "job", 7, 15):
+            with tracing.slice_span(None, "job", 7, 15):
+                await api.activate(ORG, batch.ids)
+            await api.activate(ORG, batch.ids)
+        await api.activate(ORG, batch.ids)
+        tracing.close()
+        inner, outer = spans.spans("slice")
+        assert [span.parent for span in spans.spans("activate")] == [outer.id, outer.id, ""]
+        assert inner.trace != outer.trace
+
+
+@pytest.mark.parametrize("end", ["127.0.0.1:1", "no-such-host.invalid"])
+def test_a_collector_out_of_reach_is_told_of_without_its_key(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], end: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    tracing = OpenTelemetry(f"http://user:hunter2-password@{end}/v1/traces?key=hunter2-key")
+    with tracing.submission_span():
+        pass
+    tracing.close()
+    told = caplog.text + "".join(capfd.readouterr())
+    assert "the collector was not reached" in told
+    assert "hunter2" not in told

@@ -1,0 +1,269 @@
+"""What an answer of the API, or its absence, says about the ids that were sent.
+
+what came back                         verdict       the ids
+-------------------------------------  ------------  ---------------------------------------------------
+200, each id in one list               Reconciled    in `successes` activated, in `failures` final too
+200, a list null or missing            Reconciled    as if it were empty
+200, `failures` says 'already active'  Reconciled    already active; activated, if it was in doubt before
+200, an id in both lists               Reconciled    that id unknown, and sent no more; the others settled
+200, an id in neither list             Reconciled    that id in doubt, and sent again; the others settled
+200, an id twice in one list           Reconciled    as once; of two refusals the first message is kept
+200, an id in other case or spaced     Reconciled    as the one id sent that it can be; else as never sent
+200, ids that were never sent          Reconciled    these are logged, and nothing else; the others settled
+200, an odd entry in a list            Reconciled    read as far as it can be; the others settled
+200, odd bytes, a mark or a charset    Reconciled    as of its plain form; messages as far as they can be read
+200, compressed or in chunks           Reconciled    as of its plain form
+200, dripping but in time              Reconciled    as if it came at once
+200, dripping past the time-out        Faulty        in doubt, and sent again
+200, an error document                 its status's  as if it came with the status that it names
+200, no JSON                           Faulty        in doubt, and sent again; at the second taken apart
+200, JSON of another shape             Faulty        in doubt, and sent again; at the second taken apart
+200, cut short                         Faulty        in doubt, and sent again
+200, too large                         Faulty        in doubt, and sent again; at the second taken apart
+other 1xx or 2xx                       Faulty        in doubt, and sent again; at the second taken apart
+401, a JSON object                     Unauthorized  not processed; sent again, see `trust` beside this
+403, a JSON object                     JobFault      not processed; the job fails, if it is said twice
+404, a JSON object                     JobFault      not processed; the job fails, if it is said twice
+409, a JSON object                     Rejected      not processed; sent again once, then taken apart
+429                                    Throttled     not processed; sent again, charged to nobody
+any other 4xx, a JSON object           Rejected      not processed; taken apart until the culprit is alone
+4xx, no JSON object                    Intercepted   the API was not reached: sent again, charged to nobody
+3xx, 405, 406, 407 or 511              Intercepted   the API was not reached: sent again, charged to nobody
+any other 5xx                          Faulty        in doubt, and sent again; at the second taken apart
+no answer in time                      Faulty        in doubt, and sent again
+connection closed or reset             Faulty        in doubt, and sent again
+no HTTP                                Faulty        in doubt, and sent again; at the second taken apart
+no connection                          Unreached     not sent; sent again, charged to nobody
+
+Only a JSON object is the API's word: proxies, login pages and portals answer HTML, text or nothing. What
+may be an outage is charged to nobody and takes nothing apart until it is known to be none (see `blame`).
+A 403 or 404 is believed at once where the API has accepted nothing of the job (see `refusals`).
+An id in doubt is `ambiguous`. With its last attempt gone it is `unknown`.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from worker.core.answers.document import Document, plain, read_object, status_named
+from worker.core.answers.intercepted import interception
+from worker.core.answers.reconcile import Reconciled, reconcile
+from worker.core.answers.retry_after import retry_after
+from worker.core.answers.trust import TokenAction
+from worker.core.job import ReasonCode
+from worker.core.rate.advice import quota_of
+from worker.core.reason import Reason
+from worker.core.redact import redact
+
+MAX_BODY: Final = 1 << 20
+"""Bytes. No honest answer about 15 ids comes near; the rest of a longer one is not read."""
+
+
+_REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+"""No format is published."""
+
+_HOST: Final = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer as it came: its body as far as it was read, which is never past `MAX_BODY`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    token_action: TokenAction = TokenAction.RENEW
+    """What is to be done about the access token of this request, where that was refused."""
+    hint: str = ""
+    """What is odd about that token."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """No whole answer came. `sent` is false only where the request cannot have reached the API."""
+
+    name: str
+    message: str
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    hold: float | None
+    """Seconds that the API asks for; None where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorized:
+    reason: Reason
+    token_action: TokenAction = TokenAction.RENEW
+
+
+@dataclass(frozen=True, slots=True)
+class JobFault:
+    code: ReasonCode
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Intercepted:
+    """Something else than the API answered, and let the request not through."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    reason: Reason
+    asked: float | None = None
+    """Seconds that it asks to be left alone, as a 503 may; None where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    reason: Reason
+
+
+Verdict = Reconciled | Throttled | Unauthorized | JobFault | Rejected | Intercepted | Faulty | Unreached
+
+_JOB_FAULTS: Final[dict[int, ReasonCode]] = {
+    HTTPStatus.FORBIDDEN: ReasonCode.ORGANIZATION_FORBIDDEN,
+    HTTPStatus.NOT_FOUND: ReasonCode.ORGANIZATION_NOT_FOUND,
+}
+_NEVER_THE_API: Final = frozenset(
+    {
+        *range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST),
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED,
+    }
+)
+"""Statuses that the API has no use for, whatever the body."""
+
+
+def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdict:
+    """The one meaning of `reply` to a request for the ids `sent`.
+
+    `now` is the wall clock in seconds since the epoch, for `Retry-After` in the form of a date.
+    """
+    if isinstance(reply, NoReply):
+        reason = Reason(reply.name, redact(reply.message), 0)
+        return Faulty(reason) if reply.sent else Unreached(reason)
+    if reply.status != HTTPStatus.OK:
+        document = read_object(reply.body, _content_type(reply))
+        return _classify_status(reply, reply.status, document, now)
+    read = reconcile(reply.body, sent, _content_type(reply))
+    if isinstance(read, Reconciled):
+        return read
+    if read is not None and (named := status_named(read)) is not None:
+        return _classify_status(reply, named, read, now)
+    text = "The answer was no JSON object with the lists expected."
+    return Faulty(Reason("UNREADABLE_ANSWER", f"{text} {_message(read)}".strip(), reply.status))
+
+
+def _classify_status(reply: Reply, status: int, document: Document | None, now: float) -> Verdict:
+    """The meaning of `status`, which is not 200; `document` is None where the body is no JSON object."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Throttled(_requested_hold(reply.headers, now))
+    refuses = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if status in _NEVER_THE_API or (refuses and document is None):
+        return Intercepted(
+            interception(status, redirect_host(reply), reply.headers.get("Location", ""), reply.body)
+        )
+    reason = Reason(f"HTTP_{status}", _message(document), status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        hinted = "; ".join(filter(None, (reason.message, reply.hint)))
+        return Unauthorized(Reason(reason.name, hinted, status), reply.token_action)
+    if status in _JOB_FAULTS:
+        return JobFault(_JOB_FAULTS[status], reason)
+    if refuses:
+        return Rejected(reason)
+    return Faulty(reason, retry_after(reply.headers.get("Retry-After"), now))
+
+
+def is_token_rejected(reply: Reply) -> bool:
+    """Whether the access token was refused, be it by an error document in a 200."""
+    if reply.status != HTTPStatus.OK:
+        return reply.status == HTTPStatus.UNAUTHORIZED
+    # A look that costs nothing, before the body is read a second time.
+    if b'"status' not in reply.body or b"401" not in reply.body:
+        return False
+    document = read_object(reply.body, _content_type(reply))
+    return (
+        document is not None
+        and not document.keys() & {"successes", "failures"}
+        and status_named(document) == HTTPStatus.UNAUTHORIZED
+    )
+
+
+def _requested_hold(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds of silence that a 429 asks for: by `Retry-After`, else until a quota that is used up is new."""
+    asked = retry_after(headers.get("Retry-After"), now)
+    if asked is None and (quota := quota_of(headers, now)) is not None and quota.remaining < 1:
+        return quota.reset
+    return asked
+
+
+def error_message(body: bytes) -> str:
+    """The message of a `CspErrorResponse`, redacted; '' where there is none (HTML, empty, another shape)."""
+    return _message(read_object(body))
+
+
+def _message(document: Document | None) -> str:
+    return "" if document is None else redact(plain(document.get("message")))
+
+
+def request_id(reply: Reply) -> str | None:
+    """The name that the API gave to an exceptional request, which its support asks for; None without one."""
+    document = read_object(reply.body) or {}
+    given = document.get("requestId")
+    if not isinstance(given, str):
+        given = reply.headers.get("X-Request-Id", "")
+    # What looks like a secret is redacted, and then no such name any more.
+    return given if _REQUEST_ID.fullmatch(given) and redact(given) == given else None
+
+
+def _content_type(reply: Reply) -> str:
+    return reply.headers.get("Content-Type", "")
+
+
+def document_of(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that `body` is, which alone is the API's word.
+
+    None for anything else (HTML, text, nothing, a JSON list): it says that the API was not reached, and
+    nothing of an id, a credential or an organization.
+    """
+    try:
+        try:
+            document: Any = msgspec.json.decode(body)
+        except msgspec.ValidationError:
+            # A number out of range, such as 1e999, is the fault of that number alone.
+            document = json.loads(body, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def redirect_host(reply: Reply) -> str | None:
+    """Where a redirect leads to, as `HOST` or `HOST:PORT`; None for what is none, or names no other host.
+
+    It is told and never followed: the new host would get the credential.
+    """
+    if not HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        return None
+    try:
+        host = urlsplit(reply.headers.get("Location", "")).netloc.rpartition("@")[2]
+    except ValueError:
+        return None
+    return host if _HOST.fullmatch(host) else None

@@ -1,0 +1,110 @@
+"""Reads the two lists of a 200 against the ids that were sent, id by id.
+
+the id stands in               and so it is
+-----------------------------  ----------------------------------------------------------------
+`successes` only               Success
+`failures` only                Refusal, final whatever the message says
+both                           CONTRADICTION: sent no more
+neither                        missing: it may be active, and is sent again
+an id that was not sent        an intruder: logged, and nothing else
+in other case, spaces around   as the one id sent that it can be; an intruder where that is none or several
+one list, twice                as once; of two refusals the first message is kept
+"""
+
+from collections.abc import Iterable
+from enum import Enum, auto
+
+import msgspec
+
+from worker.core.answers.document import Document, read_object
+from worker.core.answers.odd_lists import Lists, read_lists
+from worker.core.reason import Reason, refusal
+
+
+class Plain(Enum):
+    """What an answer can say of an id without giving a reason."""
+
+    SUCCESS = auto()
+    CONTRADICTION = auto()
+
+
+Said = Plain | Reason
+"""What a readable answer says of one id; a `Reason` is a refusal."""
+
+
+class Reconciled(msgspec.Struct, frozen=True):
+    """What a readable 200 says: per id sent, in the order sent; None for an id in neither list."""
+
+    said: tuple[Said | None, ...]
+    intruders: int = 0
+    odd: tuple[tuple[str, int], ...] = ()
+    """What of it was not as documented, by kind."""
+
+
+class _Failure(msgspec.Struct):
+    id: str
+    message: str | None = None
+
+
+class _Body(msgspec.Struct):
+    successes: list[str] | None = None
+    failures: list[_Failure] | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def reconcile(body: bytes, sent: tuple[str, ...], content_type: str = "") -> Reconciled | Document | None:
+    """What `body` says of the ids `sent`; the JSON object that it is instead; None where it is none."""
+    try:
+        answer = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _oddly(body, sent, content_type)
+    successes, failures = answer.successes, answer.failures
+    if not failures and successes is not None and tuple(successes) == sent:
+        return Reconciled((Plain.SUCCESS,) * len(sent))
+    if successes is None and failures is None:
+        return _oddly(body, sent, content_type)
+    refused = [(failure.id, failure.message or "") for failure in failures or ()]
+    return _compared(Lists(successes or [], refused), sent)
+
+
+def _oddly(body: bytes, sent: tuple[str, ...], content_type: str) -> Reconciled | Document | None:
+    document = read_object(body, content_type)
+    lists = None if document is None else read_lists(document)
+    return document if lists is None else _compared(lists, sent)
+
+
+def _compared(lists: Lists, sent: tuple[str, ...]) -> Reconciled:
+    messages: dict[str, str] = {}
+    for name, message in lists.failures:
+        messages.setdefault(name, message)
+    succeeded = set(lists.successes)
+    strangers = (succeeded | messages.keys()).difference(sent)
+    if strangers and (meant := _meant(strangers, succeeded | messages.keys(), sent)):
+        strangers = strangers.difference(meant)
+        succeeded = {meant.get(name, name) for name in succeeded}
+        messages = {meant.get(name, name): message for name, message in reversed(messages.items())}
+    said = tuple(_said(token_id, succeeded, messages) for token_id in sent)
+    return Reconciled(said, len(strangers), lists.odd)
+
+
+def _meant(strangers: Iterable[str], named: set[str], sent: tuple[str, ...]) -> dict[str, str]:
+    """The id that each stranger can only be: one that was sent, alike but for case and space around it."""
+    alike: dict[str, list[str]] = {}
+    for token_id in sent:
+        alike.setdefault(_folded(token_id), []).append(token_id)
+    found = {name: alike.get(_folded(name), []) for name in strangers}
+    return {name: ids[0] for name, ids in found.items() if len(ids) == 1 and ids[0] not in named}
+
+
+def _folded(token_id: str) -> str:
+    return token_id.strip().casefold()
+
+
+def _said(token_id: str, succeeded: set[str], messages: dict[str, str]) -> Said | None:
+    if token_id in messages:
+        if token_id in succeeded:
+            return Plain.CONTRADICTION
+        return refusal(messages[token_id], token_id, 200)
+    return Plain.SUCCESS if token_id in succeeded else None

@@ -1,0 +1,1 @@
+"""Slices, batches, and how what is known of them is packed."""

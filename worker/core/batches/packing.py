@@ -1,0 +1,139 @@
+"""Which ids travel together: how a slice is cut into requests, and how ids to be sent again are packed.
+
+Suspects (ids whose answer was lost) go with suspects, in full requests; healthy ids go first and never wait
+for them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from msgspec.structs import replace
+
+from worker.core.batches.batch import MAX_BATCH, Batch
+from worker.core.batches.record import Entry
+from worker.core.outcome import Outcome
+
+_PENDING: Final = Outcome.PENDING
+_AMBIGUOUS: Final = Outcome.AMBIGUOUS
+# Bound once: each look at an enumeration's class, and each hash of a member, costs more than the comparison.
+_SOUND: Final = (False,) * MAX_BATCH
+_NEVER: Final = (0,) * MAX_BATCH
+
+
+def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list[Batch]]:
+    """What is left of a slice, as requests: those of healthy ids, then those of suspects.
+
+    A slice's fixed batch is the ids at 15k to 15k + 14. Healthy ids keep to it, so that one settled whole
+    has one place in the record; suspects do where a whole fixed batch is suspect.
+    """
+    healthy: list[Batch] = []
+    suspects: list[Batch] = []
+    known = list(entries)
+    for first in range(0, len(known), MAX_BATCH):
+        fixed = known[first : first + MAX_BATCH]
+        if _is_untouched(fixed):
+            healthy.append(_untouched(ids, first, len(fixed)))
+            continue
+        sound: list[int] = []
+        in_doubt: list[int] = []
+        for index, entry in enumerate(fixed, first):
+            if entry.outcome is _PENDING:
+                sound.append(index)
+            elif entry.outcome is _AMBIGUOUS:
+                in_doubt.append(index)
+        if sound:
+            healthy.append(_batch(ids, known, sound, suspect=False))
+        if in_doubt:
+            suspects.append(_batch(ids, known, in_doubt, suspect=True))
+    whole = [batch for batch in suspects if len(batch.ids) == MAX_BATCH]
+    pool = Pool([batch for batch in suspects if len(batch.ids) < MAX_BATCH])
+    return healthy, [*whole, *pool.full(), *pool.rest()]
+
+
+def _is_untouched(entries: Sequence[Entry]) -> bool:
+    first = entries[0]
+    # Ids of which the record says the same share one entry: comparing them is a look at names.
+    return first.outcome is _PENDING and first.last_attempt is None and entries.count(first) == len(entries)
+
+
+def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
+    """As `_batch` has it, of what nearly every fixed batch is: all of it, never sent."""
+    indices = tuple(range(first, first + size))
+    return Batch(tuple(ids[first : first + size]), indices, _SOUND[:size], _NEVER[:size])
+
+
+def _batch(ids: Sequence[str], known: Sequence[Entry], indices: Sequence[int], *, suspect: bool) -> Batch:
+    last_attempts = [known[index].last_attempt for index in indices]
+    return Batch(
+        tuple([ids[index] for index in indices]),
+        tuple(indices),
+        (suspect,) * len(indices),
+        tuple([last_attempt.attempts if last_attempt else 0 for last_attempt in last_attempts]),
+    )
+
+
+def joined(pieces: Sequence[Batch]) -> Batch:
+    """One batch of all ids in `pieces`, for which nothing is owed. What one met, all are said to have met."""
+    successes_at_failure = [
+        piece.successes_at_failure for piece in pieces if piece.successes_at_failure is not None
+    ]
+    return replace(
+        pieces[0],
+        ids=tuple(chain.from_iterable(piece.ids for piece in pieces)),
+        indices=tuple(chain.from_iterable(piece.indices for piece in pieces)),
+        ambiguous=tuple(chain.from_iterable(piece.ambiguous for piece in pieces)),
+        attempts=tuple(chain.from_iterable(piece.attempts for piece in pieces)),
+        errors=max(piece.errors for piece in pieces),
+        unattributed_errors=max(piece.unattributed_errors for piece in pieces),
+        successes_at_failure=max(successes_at_failure, default=None),
+        others_succeeded=all(piece.others_succeeded for piece in pieces),
+    )
+
+
+def may_be_packed(batch: Batch) -> bool:
+    """Whether its ids may share a request with other suspects.
+
+    A whole request gains nothing by it; what was taken apart, is still owed for, or repeats a request whose
+    access token was refused, goes on its own.
+    """
+    return (
+        len(batch.ids) < MAX_BATCH
+        and all(batch.ambiguous)
+        and not (batch.isolated or batch.pending_charges or batch.pending_errors or batch.renewals)
+    )
+
+
+@dataclass(slots=True)
+class Pool:
+    """Pieces of batches that wait to be sent again together."""
+
+    pieces: list[Batch] = field(default_factory=list)
+
+    def add(self, piece: Batch) -> None:
+        self.pieces.append(piece)
+
+    def full(self) -> list[Batch]:
+        """Takes out what fills requests, in the order that it came. A piece may end up in two of them."""
+        batches = []
+        while sum(len(piece.ids) for piece in self.pieces) >= MAX_BATCH:
+            batches.append(self._take())
+        return batches
+
+    def rest(self) -> list[Batch]:
+        """Takes out what is left, which fills no request."""
+        return [self._take()] if self.pieces else []
+
+    def _take(self) -> Batch:
+        taken: list[Batch] = []
+        room = MAX_BATCH
+        while self.pieces and room:
+            piece = self.pieces.pop(0)
+            size = len(piece.ids)
+            if size > room:
+                self.pieces.insert(0, piece.part(range(room, size)))
+                piece = piece.part(range(room))
+            taken.append(piece)
+            room -= len(piece.ids)
+        return joined(taken)

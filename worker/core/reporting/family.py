@@ -1,0 +1,134 @@
+"""A job and the jobs that `retry` made of it: the latest word on each id, and one report for all.
+
+Every job of a family keeps, for each of its ids, the line of the first list: that is what brings the rows
+of one id together.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from heapq import merge
+from itertools import groupby
+from typing import Any, Final
+
+import msgspec
+
+from worker.core.job import AT_REST, job_outcome
+from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
+from worker.core.reason import Reason
+from worker.core.reporting.report import REQUESTS, SECONDS, FailureGroup, Progress, Report, ranked
+from worker.core.reporting.rows import Row
+from worker.core.retrying.retryable import is_retryable
+
+_SAMPLES: Final = 5
+
+
+def latest_rows(jobs: Sequence[Iterable[Row]]) -> Iterator[Row]:
+    """One row a line. `jobs`: the rows of each job, in the order of the jobs, each in the order of lines."""
+    for _, rows in groupby(merge(*jobs, key=_line), key=_line):
+        yield reduce(_later, rows)
+
+
+def _line(row: Row) -> int:
+    return row.line
+
+
+def _later(known: Row, row: Row) -> Row:
+    """What holds of an id, by an earlier and a later job of the family.
+
+    A later job that ended before it sent the id says nothing about it: an earlier 'unknown' must not turn
+    into 'not attempted'. Jobs of one parent may run at the same time; then the later answer counts.
+    """
+    if row.outcome is Outcome.NOT_ATTEMPTED:
+        return known
+    if known.finished_at is not None and row.finished_at is not None and row.finished_at < known.finished_at:
+        return known
+    return row
+
+
+@dataclass(slots=True)
+class FamilyCount:
+    """Counts the latest rows while they pass by."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    _groups: dict[tuple[str, int], FailureGroup] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        if row.outcome is Outcome.SKIPPED:
+            return
+        self.counts[row.outcome] += 1
+        if row.outcome in UNSUCCESSFUL and row.reason is not None and row.id is not None:
+            self._add_failure(row, row.reason, row.id)
+
+    def _add_failure(self, row: Row, reason: str, token_id: str) -> None:
+        key = (reason, row.http_status or 0)
+        known = self._groups.get(key)
+        if known is None:
+            message = (row.message or "").replace(token_id, "<id>")
+            known = FailureGroup(
+                reason, message, 0, key[1], [], is_retryable(Reason(reason, message, key[1]))
+            )
+        samples = known.sample_ids
+        if len(samples) < _SAMPLES:
+            samples = [*samples, token_id]
+        self._groups[key] = msgspec.structs.replace(known, count=known.count + 1, sample_ids=samples)
+
+    @property
+    def failures(self) -> list[FailureGroup]:
+        return ranked(self._groups.values())
+
+
+def family_report(jobs: Sequence[Report], found: FamilyCount) -> Report:
+    """One report over the family; `jobs` begins with its root, the newest is last.
+
+    The list is the root's, the counts are those of the latest rows; requests and seconds are sums. The
+    state is that of the newest job that still moves, else of the newest.
+    """
+    root = jobs[0]
+    moving = [job for job in jobs if job.state not in AT_REST]
+    shown = (moving or jobs)[-1]
+    counts = {outcome: found.counts[outcome] for outcome in COUNTED}
+    total = sum(counts.values())
+    succeeded = sum(counts[outcome] for outcome in SUCCEEDED)
+    return msgspec.structs.replace(
+        root,
+        root_job_id=root.job_id,
+        state=shown.state,
+        state_reason=shown.state_reason,
+        outcome=None if moving else job_outcome(total, succeeded),
+        ended_at=None if moving else max(job.ended_at or "" for job in jobs),
+        history=[],
+        counts={"total": total, **counts},
+        balanced=total == root.counts["total"] and all(job.balanced for job in jobs),
+        requests=_requests(jobs),
+        rate=shown.rate,
+        progress=_progress(jobs, counts, total),
+        failures=found.failures,
+    )
+
+
+def _requests(jobs: Sequence[Report]) -> dict[str, Any]:
+    by_status: Counter[str] = Counter()
+    request_ids: dict[str, list[str]] = {}
+    for job in jobs:
+        by_status.update(job.requests["by_status"])
+        for status, names in job.requests["request_ids"].items():
+            request_ids[status] = [*request_ids.get(status, []), *names]
+    sums: dict[str, int | dict[str, int]] = {
+        name: sum(job.requests[name] for job in jobs) for name in REQUESTS
+    }
+    return {**sums, "by_status": dict(sorted(by_status.items())), "request_ids": request_ids}
+
+
+def _progress(jobs: Sequence[Report], counts: dict[Outcome, int], total: int) -> Progress:
+    seconds = {name: sum(job.progress.seconds[name] for job in jobs) for name in ("active", *SECONDS)}
+    settled = total - counts[Outcome.PENDING] - counts[Outcome.AMBIGUOUS]
+    attempted = settled - counts[Outcome.NOT_ATTEMPTED]
+    return Progress(
+        percent=math.floor(10_000 * settled / total) / 100 if total else 100.0,
+        ids_per_second=round(attempted / seconds["active"], 1) if seconds["active"] else 0.0,
+        eta_at=None,
+        seconds=seconds,
+    )

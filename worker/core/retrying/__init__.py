@@ -1,0 +1,1 @@
+"""What happens next to a batch, and what an attempt costs."""

@@ -1,0 +1,125 @@
+"""Whose fault a failure is: that of the API, which may be away, or that of the ids that were sent.
+
+An outage is to cost no id an attempt, and takes no request apart; an id that spoils every request is to be
+found all the same. What tells them apart is whether others are answered well:
+
+the API has answered others well            a failure of these ids
+------------------------------------------  ----------------------------------------------------------
+after it, before the breaker opened         is theirs; until that is known it is owed
+after it, once the breaker had opened       is nobody's
+not since, and it may be an outage          is owed
+not since, but one id is left, alone, of    is theirs, at once
+  which an earlier failure was its own
+
+An id is known for its own failures too where it alone is left of those that a failed request held. And after
+an hour without one good answer, what is left to send is taken for the cause if others were served before.
+Where nobody else is there to be answered, the ids that fail are sent one by one, as scouts, until one of them
+is answered: in an outage none is, and of a request with one culprit the second is at the latest.
+"""
+
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
+from worker.core.batches.batch import Batch
+from worker.core.retrying.breaker import Breaker
+
+SCOUT_AFTER: Final = 2
+"""Failures that nothing explains, from which on a request's ids are sent one by one."""
+
+_ANSWERED: Final = frozenset({"ANSWER_TOO_LARGE", "BAD_ANSWER"})
+"""Faults without a status that are an answer all the same, and so may be the doing of what was sent."""
+
+
+class Attribution(NamedTuple):
+    batch: Batch
+    failure_number: int | None
+    """The number of the failure, where it is to be charged to the ids if it was no outage's."""
+    ids_at_fault: bool
+    """It is known to be the fault of the ids."""
+
+
+def is_answer(verdict: Faulty | Intercepted) -> bool:
+    """Whether it was an answer at all: silence and broken connections are never the ids' fault."""
+    return bool(verdict.reason.status) or verdict.reason.name in _ANSWERED
+
+
+def attribute(
+    breaker: Breaker, verdict: Verdict, batch: Batch, now: float, *, breaker_probe: bool
+) -> Attribution:
+    """What `breaker` learns from the answer to `batch`, and what is known then of whose fault it was."""
+    if not isinstance(verdict, Faulty | Intercepted | Unreached):
+        breaker.record_success(now)
+        return Attribution(batch, None, ids_at_fault=False)
+    answer = not isinstance(verdict, Unreached) and is_answer(verdict)
+    since = breaker.has_succeeded_since(batch.successes_at_failure)
+    others_succeeded = batch.others_succeeded or since
+    known_bad = len(batch.ids) == 1 and batch.errors > 0
+    # Silence too, once patience is over: a job whose last ids are never answered has to end.
+    ids_at_fault = others_succeeded and ((answer and known_bad) or breaker.is_silent_too_long(now))
+    asked = verdict.asked if isinstance(verdict, Faulty) else None
+    number = breaker.record_failure(
+        now, _problem(verdict), breaker_probe=breaker_probe, ids_at_fault=ids_at_fault, asked=asked
+    )
+    if answer:
+        batch = replace(batch, successes_at_failure=breaker.successes, others_succeeded=others_succeeded)
+    if isinstance(verdict, Faulty):
+        return Attribution(batch, number, ids_at_fault=ids_at_fault and breaker.is_chargeable(number) is True)
+    return Attribution(batch, None, ids_at_fault=since)
+
+
+def with_pending_charge(batch: Batch, verdict: Verdict, number: int) -> Batch:
+    """The batch, of whose failure `number` it is to be found out whose it was."""
+    if isinstance(verdict, Faulty) and is_answer(verdict):
+        return replace(batch, pending_errors=(*batch.pending_errors, number))
+    return replace(batch, pending_charges=(*batch.pending_charges, number))
+
+
+def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
+    """The batch with its failures charged or forgiven, as far as that is known; how much was charged.
+
+    A bad answer to several ids is charged to none: it says that one of them is to be found.
+    """
+    if not batch.pending_charges and not batch.pending_errors:
+        return batch, 0
+    lost, pending_charges = _judge(breaker, batch.pending_charges)
+    bad, pending_errors = _judge(breaker, batch.pending_errors)
+    if (pending_charges, pending_errors) == (batch.pending_charges, batch.pending_errors):
+        return batch, 0
+    batch = replace(
+        batch,
+        pending_charges=pending_charges,
+        pending_errors=pending_errors,
+        others_succeeded=True,
+        errors=batch.errors + bad,
+    )
+    alone = len(batch.ids) == 1
+    charged = lost + bad if alone else lost
+    return replace(
+        batch.with_charges(charged) if charged else batch, isolated=batch.isolated or (alone and bad > 0)
+    ), charged
+
+
+def _judge(breaker: Breaker, numbers: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """How many of these failures were the ids' own, and which are not known yet."""
+    known = {number: breaker.is_chargeable(number) for number in numbers}
+    own = sum(verdict is True for verdict in known.values())
+    return own, tuple(number for number, verdict in known.items() if verdict is None)
+
+
+def needs_scout(breaker: Breaker, batch: Batch) -> bool:
+    """Whether one of these ids alone is to find out whether it is them or the API."""
+    return (
+        len(batch.ids) > 1
+        and batch.unattributed_errors >= SCOUT_AFTER
+        and not breaker.has_succeeded_since(batch.successes_at_failure)
+    )
+
+
+def _problem(verdict: Faulty | Intercepted | Unreached) -> str:
+    reason = verdict.reason
+    if isinstance(verdict, Intercepted):
+        return reason.message
+    problem = f"HTTP {reason.status}" if reason.status else reason.message or reason.name
+    return f"the API does not answer ({problem})"

@@ -1,0 +1,155 @@
+"""Circuit breaker: when an API is away, and when to look whether it is back.
+
+The pattern is M. Nygard's ('Release It!', 2007): closed, open, half-open with one request as its probe.
+What opens it is a run of failures that say the API is away: no connection, no answer in time, 5xx, what
+cannot be read, what something else answered; or one 5xx that asks to be left alone. Any other answer, a 429
+or a 4xx of the API's own too, shows that it is there.
+
+An id of which a 5xx comes again and again is no sign of an outage: once the API has answered well between
+two of its failures, they do not count (see `blame` beside this). Times are in seconds, on any clock that only
+goes forward.
+
+    CLOSED     everything is sent                    a run long enough          -> OPEN
+    CLOSED     everything is sent                    a 5xx with `Retry-After`   -> OPEN
+    OPEN       nothing is sent                       its time is over           -> HALF_OPEN
+    HALF_OPEN  one real batch is out, as the probe   a good answer, of any      -> CLOSED
+                                                     its failure, or withdrawn  -> OPEN
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
+
+MANY: Final = 10
+"""Failures in a row that open it at once."""
+FEW: Final = 3
+LONG: Final = 5.0
+"""Seconds: so long a run opens it from `FEW` failures on, since a small job makes no more."""
+
+STALE: Final = 15.0
+"""Seconds after which a run that was too short to open it says nothing any more."""
+
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 15.0
+"""Seconds between two probes; doubles from `FIRST_WAIT`."""
+
+LONGEST_SILENCE: Final = 3600.0
+"""Seconds without one good answer after which what is left to send is taken for the cause itself, if the API
+has answered others well after a failure of it. Long: an outage is to cost no id an attempt."""
+
+_REMEMBERED: Final = 64
+"""Outages back that a failure is still charged to nobody for."""
+
+
+class BreakerState(Enum):
+    CLOSED = auto()
+    OPEN = auto()
+    HALF_OPEN = auto()
+
+
+def is_away(verdict: Verdict) -> bool:
+    """Whether the answer, or its absence, may say that the API is not there to answer."""
+    return isinstance(verdict, Faulty | Intercepted | Unreached)
+
+
+@dataclass(slots=True)
+class Breaker:
+    """One per API host and process. Failures are numbered; by its number one can ask later what it was."""
+
+    state: BreakerState = BreakerState.CLOSED
+    problem: str = ""
+    """What the last failure was."""
+    successes: int = 0
+    _failures: int = 0
+    _run: int = 0
+    """Failures in a row that count."""
+    _run_first: int = 1
+    """The number of the first of them, or of the next failure."""
+    _run_since: float = 0.0
+    _run_last: float = 0.0
+    _openings: int = 0
+    """In a row."""
+    _until: float = 0.0
+    _last_success: float | None = None
+    _outages: list[range] = field(default_factory=list)
+
+    def admits(self, now: float) -> bool:
+        """Whether a request may go out. In HALF_OPEN after this: it is the probe."""
+        if self.state is BreakerState.OPEN and now >= self._until:
+            self.state = BreakerState.HALF_OPEN
+            return True
+        return self.state is BreakerState.CLOSED
+
+    def wait(self, now: float) -> float:
+        """Seconds until `admits` may say something else of its own."""
+        return max(0.0, self._until - now) if self.state is BreakerState.OPEN else LONGEST_WAIT
+
+    def record_success(self, now: float) -> None:
+        self._close()
+        self.successes += 1
+        self._last_success = now
+
+    def record_failure(
+        self, now: float, problem: str, *, breaker_probe: bool, ids_at_fault: bool, asked: float | None = None
+    ) -> int:
+        """The number of this failure. `ids_at_fault`: its ids, rather than the API, are the cause; `asked`:
+        seconds that the answer asks to be left alone.
+        """
+        if ids_at_fault and breaker_probe and self.is_silent_too_long(now):
+            # Nothing but what fails by itself is left that could find out whether the API is back.
+            self._close()
+        self._failures += 1
+        self.problem = problem
+        if ids_at_fault and self._run and self.state is BreakerState.CLOSED and now - self._run_last > STALE:
+            # Neither a good answer nor a further failure came: what was owed for the run is forgiven.
+            self._outages = [*self._outages, range(self._run_first, self._failures)][-_REMEMBERED:]
+            self._run = 0
+        if ids_at_fault and not self._run:
+            self._run_first = self._failures + 1
+        elif not ids_at_fault:
+            self._run_since = self._run_since if self._run else now
+            self._run_last = now
+            self._run += 1
+        if (breaker_probe and self.state is BreakerState.HALF_OPEN) or (
+            self.state is BreakerState.CLOSED and self._is_long(now)
+        ):
+            self._open(now)
+        if asked and not ids_at_fault:
+            self._until = max(self._until, now + asked)
+            self.state = BreakerState.OPEN if self.state is BreakerState.CLOSED else self.state
+        return self._failures
+
+    def withdraw_probe(self, now: float) -> None:
+        """The probe was not sent after all."""
+        self.state = BreakerState.OPEN
+        self._until = now
+
+    def has_succeeded_since(self, successes_at_failure: int | None) -> bool:
+        """Whether the API has answered well since it had given `successes_at_failure` good answers."""
+        return successes_at_failure is not None and self.successes > successes_at_failure
+
+    def is_silent_too_long(self, now: float) -> bool:
+        return self._last_success is not None and now - self._last_success >= LONGEST_SILENCE
+
+    def is_chargeable(self, number: int) -> bool | None:
+        """Whether failure `number` is to be charged: not in an outage; None while that is open."""
+        if number < self._run_first:
+            return not any(number in outage for outage in self._outages)
+        return None if self.state is BreakerState.CLOSED else False
+
+    def _close(self) -> None:
+        if self.state is not BreakerState.CLOSED:
+            self._outages = [*self._outages, range(self._run_first, self._failures + 1)][-_REMEMBERED:]
+        self.state = BreakerState.CLOSED
+        self._run = self._openings = 0
+        self._run_first = self._failures + 1
+
+    def _is_long(self, now: float) -> bool:
+        return self._run >= MANY or (self._run >= FEW and now - self._run_since >= LONG)
+
+    def _open(self, now: float) -> None:
+        self.state = BreakerState.OPEN
+        self._until = now + min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._openings, 8))
+        self._openings += 1

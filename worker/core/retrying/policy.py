@@ -1,0 +1,254 @@
+"""What to do next with the ids of a request, given what its answer meant.
+
+Faults that are the job's stop the job; faults that are an id's stay with the id. A 429, an API that cannot be
+reached and what something else answers say nothing about an id, and are charged to none.
+"""
+
+import re
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final, assert_never
+
+from msgspec.structs import replace
+
+from worker.core.answers.answer import (
+    Faulty,
+    Intercepted,
+    JobFault,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unreached,
+    Verdict,
+)
+from worker.core.answers.meaning import DEFAULT_ALREADY_ACTIVE, MISSING, compile_already_active, meaning
+from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.answers.trust import TokenAction
+from worker.core.backoff import backoff
+from worker.core.batches.batch import Batch, Settlement
+from worker.core.job import ReasonCode
+from worker.core.outcome import CODES, Outcome
+from worker.core.reason import Reason
+from worker.core.retrying.blame import is_answer
+from worker.core.retrying.refusals import CONFIRM_AFTER
+from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
+
+RETRY_BASE: Final = 0.5
+RETRY_CAP: Final = 20.0
+SPLIT_ERRORS: Final = 2
+"""5xx or unreadable answers to the same ids, from which on one of them is taken for the cause."""
+MOST_INTERCEPTED: Final = 20
+"""Times that something else answers for the same ids, while others get through, before one of them is taken
+for the cause: what filters requests may never let it pass."""
+MOST_FORBIDDEN: Final = 3
+"""403s or 404s to the same ids, while others are accepted, before one of them is taken for the cause."""
+MOST_REFUSALS: Final = 3
+"""Times that an id is refused alone before nothing more is expected of sending it again."""
+MOST_RENEWALS: Final = 30
+"""401s to a batch in a row, over some minutes, after which a person is asked even where others are served."""
+RENEWAL_BASE: Final = 0.25
+RENEWAL_CAP: Final = 5.0
+"""Seconds between tries of an access token that is refused."""
+UNREACHED_CAP: Final = 5.0
+"""Seconds between tries to reach an API that is away: short, since such a try costs it nothing."""
+
+_SUCCESS: Final = Plain.SUCCESS
+_ACTIVATED: Final = CODES[Outcome.ACTIVATED]
+_AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
+_UNKNOWN: Final = CODES[Outcome.UNKNOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    max_attempts: int = 5
+    already_active: re.Pattern[str] = field(
+        default_factory=lambda: compile_already_active(DEFAULT_ALREADY_ACTIVE)
+    )
+
+
+def decide(
+    policy: Policy,
+    verdict: Verdict,
+    batch: Batch,
+    roll: float,
+    *,
+    ids_at_fault: bool = True,
+    confirmed: bool = True,
+) -> Action:
+    """The next step for `batch`; `roll` in [0, 1) is the caller's chance, for jitter.
+
+    `ids_at_fault`: a failure is known to be the fault of the ids (see `blame`); `confirmed`: a refusal of the
+    organization is (see `refusals`).
+    """
+    match verdict:
+        case Reconciled():
+            return _reconciled(policy, verdict, batch, roll)
+        case Throttled(hold):
+            return Hold(batch, hold)
+        case Unauthorized(reason, token_action):
+            return _unauthorized(batch.with_renewal(), reason, token_action, roll)
+        case JobFault(code, reason):
+            return (
+                Halt(code, reason) if confirmed else _forbidden(policy, batch.with_forbidden(), reason, roll)
+            )
+        case Unreached():
+            away = batch.with_unreached()
+            return Retry(away, _unreached_pause(away, roll), went_out=False)
+        case Intercepted(reason):
+            return _intercepted(batch, reason, roll, ids_at_fault=ids_at_fault)
+        case Rejected(reason):
+            return _rejected(policy, batch, reason, roll)
+        case Faulty():
+            return _faulty(batch.as_ambiguous(), verdict, roll, ids_at_fault=ids_at_fault)
+        case _:
+            assert_never(verdict)
+
+
+def _unauthorized(again: Batch, reason: Reason, token_action: TokenAction, roll: float) -> Action:
+    if token_action is TokenAction.GIVE_UP or again.renewals > MOST_RENEWALS:
+        message = (
+            f"access tokens are refused (HTTP 401, {reason.message}): put a valid API token of an"
+            " organization owner in place, then resume the job"
+        )
+        return Halt(ReasonCode.CREDENTIAL_REJECTED, Reason(reason.name, message, reason.status))
+    if token_action is TokenAction.RENEW:
+        return Renew(again, reason)
+    return Retry(again, backoff(again.renewals, base=RENEWAL_BASE, cap=RENEWAL_CAP, roll=roll))
+
+
+def is_charged_at_once(verdict: Verdict, step: Action, batch: Batch) -> bool:
+    """Whether the request of `batch` counts as charged at once.
+
+    A failure that may be an outage's is charged later, if at all (see `charge`). One that splits its batch
+    never is, nor a probe, but to the id at fault once it stands alone.
+    """
+    if isinstance(verdict, Reconciled):
+        return not batch.split_probe
+    if isinstance(step, Split) or not isinstance(verdict, Rejected | JobFault):
+        return False
+    uncharged = isinstance(step, Halt) or (isinstance(step, Retry) and step.settlement is None)
+    return not (uncharged or batch.is_uncharged_probe)
+
+
+def split_exhausted(policy: Policy, batch: Batch, fault: Reason) -> tuple[Settlement | None, Batch | None]:
+    """What of a batch that waited may still be sent, and what has no attempt left and is `unknown`."""
+    spent = [position for position, count in enumerate(batch.attempts) if count >= policy.max_attempts]
+    if not spent:
+        return None, batch
+    left = [position for position in range(len(batch.ids)) if position not in spent]
+    return _alike(batch.part(spent), Outcome.UNKNOWN, fault), batch.part(left) if left else None
+
+
+def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -> Action:
+    """The record counts the request that settled an id as an attempt, even where nobody is charged."""
+    tried = batch.with_charges()
+    if answer.said.count(_SUCCESS) == len(answer.said):
+        return Settle(Settlement(tried, _ACTIVATED * len(tried.ids), HTTPStatus.OK))
+    charged = batch.with_charges(0 if batch.split_probe else 1)
+    missing: list[int] = []
+    attempts = list(tried.attempts)
+    codes: list[str] = []
+    given: list[tuple[int, Reason]] = []
+    for position, said in enumerate(answer.said):
+        spent = charged.attempts[position] >= policy.max_attempts
+        outcome, reason = meaning(
+            policy.already_active, said, was_ambiguous=batch.ambiguous[position], spent=spent
+        )
+        codes.append(CODES[outcome])
+        if reason is not None:
+            given.append((position, reason))
+        if outcome is Outcome.AMBIGUOUS:
+            missing.append(position)
+            attempts[position] = charged.attempts[position]
+    known = replace(tried, attempts=tuple(attempts))
+    settlement = Settlement(known, "".join(codes), HTTPStatus.OK, tuple(given))
+    if not missing:
+        return Settle(settlement)
+    return Retry(
+        charged.cleared(missing).as_ambiguous(), _pause(known.part(missing), roll), settlement, MISSING
+    )
+
+
+def needs_split(batch: Batch) -> bool:
+    """Whether enough failures of these ids are known to be their own."""
+    return len(batch.ids) > 1 and batch.errors >= (1 if batch.isolated else SPLIT_ERRORS)
+
+
+def _faulty(lost: Batch, verdict: Faulty, roll: float, *, ids_at_fault: bool) -> Action:
+    """In doubt. Where the API gives such answers to these ids again and again, one of them is at fault."""
+    reason, answered = verdict.reason, is_answer(verdict)
+    if answered:
+        lost = lost.with_error(ids_at_fault=ids_at_fault)
+    known = Settlement(lost, _AMBIGUOUS * len(lost.ids), reason.status)
+    if ids_at_fault and needs_split(lost):
+        return Split(replace(lost, pending_charges=(), pending_errors=()), reason, known)
+    # This failure is not among those that are charged or owed yet.
+    delay = max(_pause(lost, roll, more=1), verdict.asked or 0.0)
+    return Retry(replace(lost, split_probe=False), delay, known, reason)
+
+
+def _intercepted(batch: Batch, reason: Reason, roll: float, *, ids_at_fault: bool) -> Action:
+    """Not processed, and nobody's fault; but where others get through again and again, one of these is."""
+    if reason.status == HTTPStatus.UNAUTHORIZED and not batch.renewals:
+        # The access token may be at fault after all, though the API would say so itself.
+        return Renew(batch.with_renewal(), reason)
+    batch = batch.with_interception(ids_at_fault=ids_at_fault)
+    limit = SPLIT_ERRORS if batch.isolated and len(batch.ids) > 1 else MOST_INTERCEPTED
+    if not ids_at_fault or batch.intercepted < limit:
+        return Retry(replace(batch, split_probe=False), _unreached_pause(batch, roll))
+    if len(batch.ids) > 1:
+        return Split(replace(batch, pending_charges=(), pending_errors=()), reason)
+    # It was never refused: only the API can do that.
+    return Settle(_alike(batch.with_charges(), Outcome.UNKNOWN, reason))
+
+
+def _forbidden(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Action:
+    """Uncharged, for some seconds: a second answer is to say whether it is the job that is refused."""
+    if batch.forbidden >= MOST_FORBIDDEN:
+        return _rejected(policy, batch, reason, roll)
+    return Retry(replace(batch, unreached=0), CONFIRM_AFTER * (1 + roll / 2))
+
+
+def _again(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Action:
+    """Another try for what may be active by now; `unknown` where no attempt is left."""
+    settlement, left = split_exhausted(policy, lost, reason)
+    if left is None:
+        assert settlement is not None
+        return Settle(settlement)
+    # What the answer was is of no interest while another try is to come.
+    codes = [_UNKNOWN if count >= policy.max_attempts else _AMBIGUOUS for count in lost.attempts]
+    given = tuple((position, reason) for position, code in enumerate(codes) if code == _UNKNOWN)
+    known = Settlement(lost, "".join(codes), reason.status, given)
+    return Retry(replace(left, split_probe=False), _pause(left, roll), known, reason)
+
+
+def _rejected(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Action:
+    """Apart, until the id at fault stands alone: it alone is charged, and fails."""
+    if reason.status == HTTPStatus.CONFLICT and not batch.conflicts:
+        # It may be in conflict with our own twin in flight, and not with anything that lasts.
+        return Retry(batch.with_conflict(), _pause(batch, roll))
+    if len(batch.ids) > 1:
+        return Split(replace(batch, pending_charges=(), pending_errors=()), reason)
+    batch = batch.with_charges().with_refusal()
+    if not batch.ambiguous[0]:
+        return Settle(_alike(batch, Outcome.FAILED, reason))
+    # An earlier request whose answer was lost may have activated it: a refusal cannot say.
+    if batch.refusals >= MOST_REFUSALS:
+        return Settle(_alike(batch, Outcome.UNKNOWN, reason))
+    return _again(policy, batch, reason, roll)
+
+
+def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
+    positions = range(len(batch.ids))
+    return Settlement(
+        batch, CODES[outcome] * len(positions), reason.status, tuple((at, reason) for at in positions)
+    )
+
+
+def _unreached_pause(batch: Batch, roll: float) -> float:
+    return backoff(batch.unreached, base=RETRY_BASE, cap=UNREACHED_CAP, roll=roll)
+
+
+def _pause(batch: Batch, roll: float, more: int = 0) -> float:
+    tries = max(1, more + max(batch.attempts) + len(batch.pending_charges) + len(batch.pending_errors))
+    return backoff(tries, base=RETRY_BASE, cap=RETRY_CAP, roll=roll)

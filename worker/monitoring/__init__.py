@@ -1,0 +1,1 @@
+"""What others see of the worker: Flower, Prometheus, callbacks at the end of a job."""

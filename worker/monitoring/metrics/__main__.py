@@ -1,0 +1,66 @@
+"""`metrics`: the Prometheus exporter as a process. It holds no credential and calls no API."""
+
+import signal
+import sys
+import threading
+from wsgiref.simple_server import WSGIServer
+
+import click
+from prometheus_client import CollectorRegistry, start_http_server
+
+from worker import settings
+from worker.core.errors import BadSettingError, BulkActivateError
+from worker.core.visible import visible
+from worker.monitoring.metrics.exporter import RedisCollector
+from worker.process.lifeline import end_with_parent
+from worker.queue.messages import QUEUE_NAMES
+from worker.settings import PREFIX, Settings
+from worker.store.connect import sync_client
+from worker.telemetry import logs
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port; default: METRICS_PORT.")
+@click.option("--address", default=None, help="Address to listen on; default: METRICS_ADDRESS.")
+@click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
+def command(port: int | None, address: str | None, with_parent: bool) -> None:
+    """Serve what Redis knows of jobs and workers to Prometheus, until told to stop.
+
+    Example: bulk-activate metrics --port 9464
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        loaded = settings.load(metrics_port=port, metrics_address=address)
+        logs.configure(loaded)
+        with sync_client(loaded.redis_url) as client:
+            registry = CollectorRegistry()
+            registry.register(RedisCollector(client, QUEUE_NAMES))
+            server, thread = _serve(loaded, registry)
+            if with_parent:
+                end_with_parent(stopping.set)
+            stopping.wait()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+    except BulkActivateError as error:
+        click.echo(f"Error: {visible(str(error))}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _serve(loaded: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
+    if loaded.metrics_port is None:
+        raise BadSettingError(f"no port: give --port, or set {PREFIX}METRICS_PORT")
+    try:
+        return start_http_server(loaded.metrics_port, loaded.metrics_address, registry)
+    except OSError as error:
+        address = f"{loaded.metrics_address}:{loaded.metrics_port}"
+        raise BadSettingError(
+            f"cannot serve metrics at {address} ({error.strerror}):"
+            f" choose another --port ({PREFIX}METRICS_PORT) or --address ({PREFIX}METRICS_ADDRESS)"
+        ) from error
+
+
+if __name__ == "__main__":
+    command()

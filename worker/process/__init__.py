@@ -1,0 +1,1 @@
+"""What any process of the worker needs: heartbeat, lifeline, standard streams, periodic tasks."""

@@ -1,0 +1,47 @@
+"""Celery's settings for the Redis that `REDIS_URL` names."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from worker.store.address import TLS_FILES, parse_address, sentinels_of
+
+SOCKET_TIMEOUT: Final = 10.0
+CONNECT_TIMEOUT: Final = 5.0
+
+
+def broker_conf(url: str) -> dict[str, Any]:
+    """The same server as Celery's settings say it; kombu spells a unix socket and sentinels its own way."""
+    address = parse_address(url)
+    login = f"{quote(address.user or '', safe='')}:{quote(address.password or '', safe='')}@"
+    login = login if len(login) > len(":@") else ""
+    conf: dict[str, Any] = {
+        "broker_transport_options": {
+            # Nothing is kept of messages that were taken: a lost one is sent again by a sweep, and what
+            # others leave in `unacked` would be put back into the queues as if it were ours.
+            "ack_emulation": False,
+            "priority_steps": [0],
+            "socket_timeout": SOCKET_TIMEOUT,
+            "socket_connect_timeout": CONNECT_TIMEOUT,
+            "socket_keepalive": address.scheme != "unix",
+        }
+    }
+    if address.scheme == "unix":
+        return conf | {"broker_url": f"redis+socket://{login}{quote(address.path)}?virtual_host={address.db}"}
+    if address.scheme == "sentinel":
+        conf["broker_transport_options"]["master_name"] = address.options["master"]
+        places = [
+            f"sentinel://{login}{_place(host)}:{port}/{address.db}" for host, port in sentinels_of(address)
+        ]
+        return conf | {"broker_url": ";".join(places)}
+    ((host, port),) = address.hosts
+    where = f"{login}{_place(host)}" + (f":{port}" if port else "")
+    conf["broker_url"] = f"{address.scheme}://{where}/{address.db}"
+    if address.scheme == "rediss":
+        files = {name: address.options[name] for name in TLS_FILES if name in address.options}
+        # kombu connects unverified unless it is told.
+        conf["broker_use_ssl"] = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **files}
+    return conf
+
+
+def _place(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
