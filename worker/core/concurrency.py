@@ -1,25 +1,25 @@
-"""How many requests may be in flight, by how long the answers take: an API that slows down is sent less.
+"""How many requests may be in flight, by the latency of the answers: an API that slows down gets fewer.
 
 Gradient of latency, after Netflix' concurrency-limits (`Gradient2Limit`) and TCP Vegas: where answers take
-much longer than they did at their best, there are more requests in flight than the API works on, and fewer
-serve it as well. Pure: the clock is an argument.
+much longer than at their best, more requests are in flight than the API works on at once, and fewer would do
+as well. Pure: the clock is an argument.
 """
 
 from typing import Final
 
 TOLERANCE: Final = 2.0
-"""Times the best latency at which nothing is done yet."""
+"""Ratio to the best latency up to which the limit is not lowered."""
 SLACK: Final = 0.1
-"""Seconds on top of that: on a fast API, a stall of this machine must not look like the API's."""
+"""Seconds on top of that: with a fast API, a stall of this machine must not pass for one of the API."""
 WINDOW: Final = 30
-"""Answers between two decisions."""
+"""Answers between two changes of the limit."""
 MEMORY: Final = 60.0
-"""Seconds after which the best latency is forgotten, half by half."""
+"""Seconds after which the best latency is forgotten, in two halves."""
 LEAST: Final = 2
 
 
 class AdaptiveConcurrencyLimit:
-    """One per organization and process. `most` bounds it, and is where it starts."""
+    """One per organization and process. `most` is the upper bound, and where it starts."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -32,7 +32,7 @@ class AdaptiveConcurrencyLimit:
         self._note()
 
     def answered(self, latency: float, in_flight: int, now: float) -> None:
-        """An answer came after `latency` seconds, `in_flight` requests being under way."""
+        """Learns from an answer after `latency` seconds, with `in_flight` requests in flight."""
         self._sum += latency
         self._count += 1
         self._busiest = max(self._busiest, in_flight)

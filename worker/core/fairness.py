@@ -1,8 +1,8 @@
-"""Which job a worker process takes a slice of on at once, and of which it gives one back for it.
+"""Which slices a worker process yields, so that slices of other jobs are worked on at once.
 
 A process works on a few slices at a time, and its jobs share the rate by their weights, however many slices
-each has in work. So what a job needs for its share is one slice in work, and at once: where all processes are
-full of slices of another job, the message for it is found only once one of these ends.
+of each are claimed. So one claimed slice is enough for a job's share; but where all processes are full of
+slices of another job, nobody takes the message for it until one of these ends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,35 +10,36 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 STARVED_AFTER_MS: Final = 250
-"""How long a message may wait in the queue: a free thread of any worker would have taken it by then."""
+"""Milliseconds in the queue after which no worker has a free thread for a message: one would have taken
+it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceCounts:
-    """A job's slices, over all workers. Those of a job that is not to be worked on now do not wait."""
+    """The slices of a job, over all workers; none waits where the job is not to be worked on now."""
 
     waiting: int
     claimed: int
     oldest_waiting: int = 0
-    """The slice that has waited longest, if any waits."""
+    """Number of the slice that has waited longest, if any waits."""
     waited_ms: int = 0
-    """Since its message was sent."""
+    """Milliseconds since its message was sent."""
 
 
 class Yield(NamedTuple):
     from_job: str
-    """The job of which a slice is given back."""
+    """Job of which a slice is given back."""
     to_job: str
     slice_no: int
-    """Of the taker."""
+    """Slice of `to_job` that is claimed instead."""
 
 
 def slices_to_yield(mine: Sequence[str], jobs: Mapping[str, SliceCounts]) -> list[Yield]:
-    """What this process takes on now. `mine`: the job of each slice that it works on, the first begun first.
+    """The slices that this process yields now. `mine`: the job of each of its slices, the oldest claim first.
 
-    A place goes from the job with most slices in work to the one with fewest, where that leaves them more
-    even. A job that has none gets one from whichever has had it for longest, once a look: where there are
-    more jobs than places they take turns.
+    The job with most claimed slices yields to the one with fewest, where that makes the two more even. A job
+    without any gets one from the job that has held one longest, once per call: where there are more jobs than
+    slices in work, they take turns.
     """
     claimed = {job: counts.claimed for job, counts in jobs.items()}
     left = list(mine)
@@ -46,7 +47,7 @@ def slices_to_yield(mine: Sequence[str], jobs: Mapping[str, SliceCounts]) -> lis
     in_turn = False
     waiting = [job for job, counts in jobs.items() if _is_starved(counts)]
     for to_job in sorted(waiting, key=lambda job: _rank(jobs[job])):
-        # Of those that have as many it is the first: it began before the others.
+        # `max` takes the first of equals: the oldest claim.
         from_job = max(
             (job for job in left if job != to_job), key=lambda job: claimed.get(job, 1), default=None
         )
@@ -67,5 +68,5 @@ def _is_starved(counts: SliceCounts) -> bool:
 
 
 def _rank(counts: SliceCounts) -> tuple[int, int]:
-    """The lowest comes first: who has least, and of these who has waited longest."""
+    """Sort key: fewest claimed slices first, of equals the one that has waited longest."""
     return counts.claimed, -counts.waited_ms

@@ -30,41 +30,41 @@ class Batch(msgspec.Struct, frozen=True):
 
     ids: tuple[str, ...]
     indices: tuple[int, ...]
-    """The place of each id in the slice."""
+    """The index of each id in the slice."""
     ambiguous: tuple[bool, ...]
-    """True for an id that was sent before and whose answer was lost."""
+    """For each id whether it was sent before and the answer was lost."""
     attempts: tuple[int, ...]
-    """Requests charged to each id against the limit of attempts."""
+    """For each id the requests charged against `MAX_ATTEMPTS`."""
     unreached: int = 0
-    """Times in a row that no connection was to be had; charged to nobody."""
+    """Failures to connect in a row; never charged."""
     renewals: int = 0
-    """401s in a row that it met; charged to nobody."""
+    """401s in a row; never charged."""
     conflicts: int = 0
-    """409s that were taken for a twin of ours in flight; charged to nobody."""
+    """409s taken for a conflict with a repetition of ours in flight; never charged."""
     errors: int = 0
-    """5xx and unreadable answers that these ids met together, and that were no outage's."""
+    """5xx and unreadable answers to these ids together that no outage explains."""
     unattributed_errors: int = 0
-    """Such that may be an outage's."""
+    """5xx and unreadable answers that may be due to an outage."""
     intercepted: int = 0
-    """Answers of something else than the API that these ids met while others were served."""
+    """Answers of something else than the API to these ids, while the API answered other requests."""
     forbidden: int = 0
-    """403s and 404s that were not believed to be the job's."""
+    """403s and 404s that were not confirmed to be a fault of the whole job."""
     refusals: int = 0
-    """Times that an id was refused alone which an earlier request may have activated."""
+    """Rejections of a single id that an earlier request may have activated."""
     pending_charges: tuple[int, ...] = ()
-    """Failures not charged yet, by their number: charged once it is known that the API was not away."""
+    """Numbers of lost answers, charged once it is known that the API was not away; see `blame`."""
     pending_errors: tuple[int, ...] = ()
-    """Bad answers of which it is not known yet whether one of these ids is at fault, by their number."""
+    """Numbers of bad answers, added to `errors` once it is known that the API was not away; see `blame`."""
     successes_at_failure: int | None = None
-    """Good answers that the API had given when these ids last met a failure; None before."""
+    """The breaker's count of good answers at the last failure of these ids; None before a failure."""
     others_succeeded: bool = False
-    """The API has answered others well after a failure of these ids."""
+    """Whether the API has answered other requests well after a failure of these ids."""
     split_probe: bool = False
-    """The request is made only because another was refused."""
+    """Whether the next request is made only because another was rejected, to find the id at fault."""
     kind: RequestKind = RequestKind.FIRST
     """Of the next request."""
     isolated: bool = False
-    """Taken out of a refused request: one of these may spoil whatever it is sent with."""
+    """Whether these ids were taken out of a rejected request: one of them may spoil what it is sent with."""
 
     def __post_init__(self) -> None:
         assert 0 < len(self.ids) <= MAX_BATCH
@@ -72,11 +72,11 @@ class Batch(msgspec.Struct, frozen=True):
 
     @property
     def is_uncharged_probe(self) -> bool:
-        """Whether a failure of its next request is charged to nobody: made by a split, for several ids."""
+        """Whether a failure of the next request is charged to no id: a probe of a split, with several ids."""
         return self.split_probe and len(self.ids) > 1
 
     def with_charges(self, times: int = 1) -> "Batch":
-        """So many requests counted against each id, which ends every row of what is charged to nobody."""
+        """A copy with `times` requests charged to each id; ends the rows of uncharged failures."""
         attempts = tuple([attempts + times for attempts in self.attempts])
         return replace(self, attempts=attempts, unreached=0, renewals=0)
 
@@ -104,11 +104,11 @@ class Batch(msgspec.Struct, frozen=True):
         return replace(self, refusals=self.refusals + 1)
 
     def as_ambiguous(self) -> "Batch":
-        """The same ids, each now known to have been sent without an answer."""
+        """A copy in which each id was sent and its answer lost."""
         return replace(self, ambiguous=(True,) * len(self.ids), unreached=0, renewals=0)
 
     def part(self, positions: Sequence[int]) -> "Batch":
-        """The ids at `positions`, with all that is known of them."""
+        """The ids at `positions` of this batch, with all that is known of them."""
         return replace(
             self,
             ids=tuple(self.ids[position] for position in positions),
@@ -118,7 +118,7 @@ class Batch(msgspec.Struct, frozen=True):
         )
 
     def cleared(self, positions: Sequence[int]) -> "Batch":
-        """The ids at `positions`, which an answer proved to spoil nothing: what they met together is past."""
+        """The ids at `positions`, which an answer proved harmless: without the failures met together."""
         part = self.part(positions)
         return Batch(part.ids, part.indices, part.ambiguous, part.attempts)
 
@@ -139,4 +139,4 @@ class Settlement(msgspec.Struct, frozen=True):
     status: int
     """HTTP status of the answer; 0 where there was none."""
     reasons: tuple[tuple[int, Reason], ...] = ()
-    """(place in the batch, reason) for each id of which there is more to say than its outcome."""
+    """(position in the batch, reason) of each id with more to say than its outcome."""

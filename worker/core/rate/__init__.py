@@ -1,1 +1,1 @@
-"""How fast an organization may be sent to: what settings allow, what answers teach, what the API advises."""
+"""The request rate of an organization: what settings allow, what answers teach, what the API advises."""

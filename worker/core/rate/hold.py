@@ -1,20 +1,20 @@
-"""How long nobody sends after a 429."""
+"""How long all workers stop sending after a 429."""
 
 from typing import Final
 
 from worker.core.backoff import backoff
 
 BASE: Final = 0.05
-"""Seconds held after a first 429 that does not say how long. Short, since the rate is lowered besides."""
+"""Seconds held after a first 429 without `Retry-After`. Short, since the rate is lowered as well."""
 CAP: Final = 60.0
 
 
 def hold_for(asked: float | None, strikes: int, roll: float) -> float:
-    """Seconds to hold: what was `asked` for, at least a wait that grows with each refusal in a row.
+    """Seconds to hold: what the API `asked` for, but at least a backoff that grows with each 429 in a row.
 
-    `strikes` counts those before this one that hardly anything passed after: an API that says 0 each time is
-    not believed for ever. Jitter is only ever added: a hold shorter than was asked for would be a breach,
-    and a fleet that returns in one millisecond a burst.
+    `strikes`: 429s in a row before this one, with hardly a request passed after each; they outweigh an API
+    that asks for 0 seconds each time. `roll` in [0, 1) is the caller's chance. Jitter is only added: a
+    shorter hold would disobey the API, and a fleet that comes back within a millisecond would be a burst.
     """
     own = backoff(strikes + 1, base=BASE, cap=CAP, roll=roll)
     return own if asked is None else max(own, asked + min(0.1, 0.05 * asked) * roll)

@@ -1,4 +1,4 @@
-"""What is known of the rate that the API allows, and what was heard since."""
+"""The learner's state, and the evidence that moves it."""
 
 from enum import StrEnum
 
@@ -12,61 +12,61 @@ class RatePhase(StrEnum):
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """What is known by now. It lies in Redis, so that the next worker and the next job start from it."""
+    """The state of the learner, kept in Redis: the next worker and the next job start from it."""
 
     phase: RatePhase
     rate: float
     """Requests per second that may be sent now."""
     ceiling: float
-    """The most that the settings allowed when this was decided."""
+    """Highest rate that the settings allowed when this state was decided on, in requests per second."""
     low: float = 0.0
-    """Allowed for a while without a refusal; 0 as long as nothing was refused."""
+    """Highest rate known as allowed, in requests per second; 0 before the first 429."""
     high: float = 0.0
-    """Refused since; 0 likewise."""
+    """Lowest rate known as too high; 0 before the first 429."""
     step: float = 0.0
-    """Of the next climb, as a share of the rate."""
+    """Increase by the next step of a climb, as a share of the rate."""
     wait: float = 0.0
     """Seconds of sending until the test has passed, or the next climb begins."""
     seconds: float = 0.0
-    """Since the last refusal, hold included; only those in which the rate was used."""
+    """Seconds since the last 429, its hold included; only those in which the rate was used."""
     passed: float = 0.0
-    """Requests let through in `seconds`."""
+    """Requests answered by something else than a 429 in `seconds`."""
     held: float = 0.0
-    """Seconds of `seconds` that were held."""
+    """How many of `seconds` were a hold."""
     passed_above_low: float = 0.0
-    """Requests let through in this climb beyond what `low` would have sent: what a burst may explain."""
+    """Requests that passed in this climb beyond what `low` allows for: a burst may explain so many."""
     strikes: int = 0
-    """Refusals in a row with hardly anything let through between them."""
+    """429s in a row with hardly a request passed between them; each makes the hold longer."""
     price: float = 0.0
-    """Seconds that should lie between two refusals, by what the last one cost."""
+    """Seconds that should lie between two 429s, by what the last one cost in holds and requests."""
     age: float = 0.0
-    """Seconds since the limit last moved markedly."""
+    """Seconds since the limit last changed markedly. The older the knowledge, the rarer the climbs."""
     held_before: float = 0.0
-    """Seconds held at the refusal before: the last one may go on still."""
+    """Seconds held after the 429 before the last: the last hold may still be in force."""
     test_seconds: float = 0.0
-    """Of sending at `rate`, while it is tested."""
+    """Seconds that the present test has lasted."""
     test_passed: float = 0.0
-    """Requests let through in these."""
+    """Requests that passed in `test_seconds`."""
     is_low_tested: bool = False
-    """Whether `low` was tested, and not only guessed from how a climb or a fall went."""
+    """Whether `low` was tested, rather than guessed from how a climb or a fall went."""
     by_hand: bool = False
-    """Whether a person set `ceiling`, and not the bounds of learning."""
+    """Whether `ceiling` was set by a person, rather than by the bounds of learning."""
     chance_throttles: int = 0
-    """Refusals of late that were taken for chance."""
+    """Recent 429s that were taken for chance."""
     peak: float = 0.0
-    """The highest rate of late."""
+    """Highest recent rate; fades within `learning.FORGET` seconds."""
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What was heard since the last decision."""
+    """What all workers saw since the last decision."""
 
     seconds: float
-    """Not counting holds."""
+    """Seconds of sending, holds not counted."""
     passed: int
     """Answers that were no 429."""
     throttled: int = 0
     latency: float = 0.0
     """Mean seconds to an answer."""
     late: int = 0
-    """Answers that were no 429 to requests sent before the last refusal was known: something passed then,
-    though it says nothing of the rate since."""
+    """Answers other than 429 to requests sent before the last 429 was known. They show that something passed
+    then, but say nothing of the rate since."""

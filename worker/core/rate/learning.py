@@ -1,23 +1,23 @@
 """Finds the rate that the API allows, and stays just under it. Pure: clocks and chance are arguments.
 
-The API publishes no limit, so it has to be met. Each 429 is met once, by all workers together, and three
-things are learned from it:
+The API publishes no limit, so that only 429s show it. Each is acted on once, for all workers together, and
+three things are learned from it:
 
-* *The rate between two refusals.* At a refusal the limiter has nothing left to give. What it let through
-  between two such moments, over the time between them, is therefore what it allows: exactly for a token
-  bucket that never filled up meanwhile, a little less than that where it did (in a hold). The bounds are
-  taken with and without the time held.
-* *A bracket.* `low` was sent at for a while without a refusal, `high` was refused; see `bracket`.
-* *Where to look for more.* From `low` it climbs now and then in steps that double, from 2 % to 41 %, so that
-  a limit which has not moved costs a refusal or two, and one that rose tenfold is used after some seconds.
+* *The rate between two 429s.* At a 429 the limiter has nothing left. The requests that it let pass between
+  two such moments, over the time between them, are therefore what it allows: exactly so for a token bucket
+  that never filled up meanwhile, a little less where it did (in a hold). The bounds are taken with and
+  without the time held.
+* *A bracket.* `low` was used for a while without a 429, `high` was throttled; see `bracket`.
+* *When to climb.* From `low` the rate climbs now and then in steps that double, from 2 % to 41 %, so that a
+  limit which has not changed costs a 429 or two, and one that rose tenfold is used after some seconds.
   The time between climbs grows with the age of what is known, up to `LONGEST_WAIT`, and with what the last
   refusal cost: a server that asks for a second of silence each time is asked less often.
 
-The same is told of TCP's ways of finding its window (slow start, AIMD, CUBIC: RFC 5681, RFC 9438), whose
-names do not fit here: nothing is retransmitted, and a limiter refuses at once instead of losing.
+TCP finds its window in similar ways (slow start, AIMD, CUBIC: RFC 5681, RFC 9438). Its names do not fit here:
+nothing is retransmitted, and a limiter answers 429 at once instead of losing packets.
 
-* *How long to keep away.* Holds grow where nothing passed since the last refusal, and only there: at a limit
-  of one in two seconds little passes between two of them, and it is the rate that is too high.
+* *How long to hold.* Holds grow where nothing passed since the last 429, and only there: at a limit of one
+  request in two seconds little passes between two 429s, and it is the rate that is too high.
 
 Weakness: a limiter that has no burst at all, or asks for whole seconds of silence, costs up to a fifth of its
 rate; `python -m tests.core.rate.simulation` shows what each kind of limiter costs.
@@ -42,35 +42,35 @@ from worker.core.rate.refusal import (
 from worker.core.rate.slots import RESERVATION_SECONDS
 
 LOOK: Final = 0.2
-"""Seconds between two decisions, at least."""
+"""Minimum seconds between two decisions."""
 BACK_UP: Final = 1.0
-"""The largest step where the rate was twice as high not long ago: each doubles it."""
+"""Maximum increase per step, as a share of a rate that was twice as high not long ago: each doubles it."""
 PRICE: Final = 40.0
-"""Seconds of sending for each second of hold: refusals may cost 2.5 % of the time."""
+"""Minimum seconds of sending per second of hold: 429s may cost 2.5 % of the time."""
 PER_REFUSAL: Final = 100.0
-"""Requests for each one refused: 429s may be 1 % of the requests."""
+"""Minimum requests per 429: at most 1 % of the requests may be throttled."""
 TRUST: Final = 15
-"""Requests let through between two refusals before their rate means anything."""
+"""Requests that have to pass between two 429s for their rate to mean anything."""
 USED: Final = 0.7
-"""Share of the allowed rate under which the rate is not what limits: then no rate is tested by it."""
-UNTOLD: Final = RESERVATION_SECONDS
-"""Seconds before a refusal of which other workers have not told yet: they tell with each run."""
+"""Share of the allowed rate that has to be used for the evidence to count: below it something else limits."""
+REPORTING_LAG: Final = RESERVATION_SECONDS
+"""Seconds before a 429 that other workers have not reported on yet: they report with each reservation."""
 SLOW: Final = 8.0
-"""Requests per second under which the first climb is slow for want of requests: it goes on after fewer."""
+"""Requests per second below which the first climb has few requests to go by, and goes on after fewer."""
 ENOUGH: Final = 3.0
-"""Requests between two decisions, at least."""
+"""Minimum requests between two decisions."""
 ENOUGH_WHERE_SLOW: Final = 1.8
-"""The same in a slow climb: a look that comes just before the third request does not wait for it."""
+"""The same in a slow climb: a decision that is due just before the third request does not wait for it."""
 A_FEW: Final = 2
-"""Refusals in a row that may be chance. More of them, with nothing let through, are none."""
+"""Maximum 429s in a row that may be chance. More of them, with nothing passed between, are not."""
 FORGIVEN: Final = 4.0
-"""Seconds without a refusal, after which the next may be chance again."""
+"""Seconds without a 429 after which the next may be chance again."""
 FORGET: Final = 60.0
-"""Seconds in which the memory of a higher rate fades to a third."""
+"""Seconds in which the memory of a higher rate fades to about a third (1/e)."""
 
 
 def begin(rate_config: RateConfig) -> Learned:
-    """As long as nothing is known: a rate set by hand is believed, an unknown one is climbed for."""
+    """The state before anything is known: a fixed rate is used at once, another climbs from `start`."""
     if rate_config.first >= rate_config.ceiling:
         by_hand = rate_config.fixed_rate is not None
         return _at_ceiling(
@@ -81,14 +81,14 @@ def begin(rate_config: RateConfig) -> Learned:
 
 
 def next_decision_in(learned: Learned, latency: float) -> float:
-    """Seconds until the next decision: late enough for the answers to tell of the last one."""
+    """Seconds until the next decision: late enough for answers to requests sent at the last rate."""
     waits = min(learned.wait, 1.0) if learned.rate < learned.ceiling else 1.0
     few = ENOUGH_WHERE_SLOW if _climbs_slowly(learned) else ENOUGH
     return max(LOOK, 2 * latency, few / learned.rate, waits if learned.phase is RatePhase.STEADY else 0.0)
 
 
 def apply_config(learned: Learned, rate_config: RateConfig) -> Learned:
-    """The same where the settings have changed since."""
+    """`learned` under `rate_config`, where the settings have changed since it was decided on."""
     if rate_config.ceiling == learned.ceiling:
         return learned
     if (
@@ -96,7 +96,7 @@ def apply_config(learned: Learned, rate_config: RateConfig) -> Learned:
         and rate_config.ceiling > learned.ceiling
         and learned.rate >= learned.ceiling
     ):
-        # It was only the old setting that held it.
+        # Only the old setting kept the rate down.
         return begin(rate_config)
     return msgspec.structs.replace(
         learned,
@@ -108,7 +108,7 @@ def apply_config(learned: Learned, rate_config: RateConfig) -> Learned:
 
 
 def on_success(learned: Learned, evidence: Evidence) -> Learned:
-    """After a while without a refusal."""
+    """The state after a while without a 429."""
     seconds, passed = evidence.seconds, evidence.passed
     # In a slow climb a slot or two of the step before are still to be used.
     used = USED / (1 + FIRST_CLIMB) if _climbs_slowly(learned) else USED
@@ -138,7 +138,10 @@ def on_success(learned: Learned, evidence: Evidence) -> Learned:
 
 
 def on_throttle(learned: Learned, evidence: Evidence, hold: float) -> Learned:
-    """After a 429, once for all requests that were under way; nobody sends for `hold` seconds."""
+    """The state after a 429, counted once for all requests that were in flight.
+
+    `hold`: seconds for which nobody sends.
+    """
     seconds, passed = learned.seconds + evidence.seconds, learned.passed + evidence.passed
     age = learned.age + evidence.seconds
     trusted = passed >= TRUST
@@ -159,7 +162,7 @@ def on_throttle(learned: Learned, evidence: Evidence, hold: float) -> Learned:
     tried = learned.test_seconds + evidence.seconds - evidence.latency
     bounds = Bounds(
         max(passed, 1) / max(seconds, 1e-3),
-        passed / max(seconds - learned.held - UNTOLD, 1e-3),
+        passed / max(seconds - learned.held - REPORTING_LAG, 1e-3),
         (learned.test_passed + evidence.passed) / max(tried, 1e-3),
         trusted,
         passed,
@@ -176,7 +179,7 @@ def on_throttle(learned: Learned, evidence: Evidence, hold: float) -> Learned:
 
 
 def _unused(learned: Learned, evidence: Evidence) -> Learned:
-    """After a ramp, or a time with little to send: what passed counts, in no more time than it takes."""
+    """The state after a ramp, or a time with little to send: what passed counts as sent at the full rate."""
     taken = min(evidence.seconds, evidence.passed / learned.rate)
     return msgspec.structs.replace(
         learned,
@@ -188,12 +191,12 @@ def _unused(learned: Learned, evidence: Evidence) -> Learned:
 
 
 def _climbs_slowly(learned: Learned) -> bool:
-    """Whether nothing was refused yet, at a rate so low that each step of the climb takes seconds."""
+    """Whether there was no 429 yet, at a rate so low that each step of the climb takes seconds."""
     return learned.phase is RatePhase.CLIMB and not learned.low and learned.rate < SLOW
 
 
 def _strikes(so_far: int) -> int:
-    """After a refusal since which something passed, if little: holds shrink again, but for the first two."""
+    """Strikes after a 429 before which a little had passed: they fall again, but not below the first two."""
     return so_far + 1 if so_far < A_FEW else max(A_FEW, so_far - 1)
 
 
@@ -207,7 +210,7 @@ def _begin_climb(learned: Learned) -> Learned:
 
 
 def _passed_above_low(learned: Learned, evidence: Evidence) -> float:
-    """What passed in a climb beyond `low`, also while its last step was not in force everywhere."""
+    """Requests passed in this climb beyond `low`, also while its last step was not in force everywhere."""
     more = evidence.passed - learned.low * evidence.seconds
     return (
         learned.passed_above_low + max(0.0, more)
@@ -242,7 +245,7 @@ def _at_ceiling(learned: Learned, ceiling: float) -> Learned:
 
 
 def _still_blocked(learned: Learned, seconds: float, passed: float, age: float, hold: float) -> Learned:
-    """Nothing passed since the last refusal: it says how long to keep away, not how fast to go."""
+    """Nothing passed since the last 429: this one says how long to hold, not how fast to send."""
     held = learned.held + hold
     known = msgspec.structs.replace(
         learned,

@@ -1,4 +1,4 @@
-"""What the settings say of an organization's rate."""
+"""The settings of an organization's request rate."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,26 +8,26 @@ AUTO: Final = "auto"
 
 @dataclass(frozen=True, slots=True)
 class RateConfig:
-    """Requests per second, each of them."""
+    """All values in requests per second."""
 
     fixed_rate: float | None
-    """The rate that a person set; None where it is to be learned."""
+    """The rate set by a person; None where it is learned."""
     start: float
     """Where learning starts."""
     most: float
-    """What learning never goes past."""
+    """Upper bound of learning; does not bound `fixed_rate`."""
 
     @property
     def ceiling(self) -> float:
-        """Never more than this: a rate set by hand is a ceiling too, which 429s still lower."""
+        """The highest rate ever used. A fixed rate is a ceiling too: 429s still lower the rate below it."""
         return self.most if self.fixed_rate is None else self.fixed_rate
 
     @property
     def first(self) -> float:
-        """The rate as long as nothing was learned."""
+        """The rate used until something is learned."""
         return min(self.start, self.most) if self.fixed_rate is None else self.fixed_rate
 
     @property
     def label(self) -> str:
-        """As the report shows it."""
+        """The rate as the report shows it: `auto`, or the number."""
         return AUTO if self.fixed_rate is None else f"{self.fixed_rate:g}"

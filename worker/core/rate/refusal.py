@@ -1,4 +1,4 @@
-"""What a refusal says of the limit, by what was being done when it came."""
+"""What a 429 says of the limit, by what the learner was doing when it came."""
 
 import math
 from typing import Final, NamedTuple
@@ -9,78 +9,79 @@ from worker.core.rate.bracket import DEAR, FIRST_CLIMB, FIRST_STEP, has_fallen, 
 from worker.core.rate.learned import Learned
 
 FAR: Final = 1.3
-"""Times `low` that a climb got to, from where a `low` which was only guessed is tested anew."""
+"""Ratio of the throttled rate to `low`, above which a `low` that was only guessed is tested again."""
 VERY_FAR: Final = 1.5
-"""The same where so much passed that hardly a burst explains it."""
+"""Ratio above which the limit is taken to have risen, if more passed in the climb than a burst explains."""
 A_BURST: Final = 20.0
-"""Requests, and no less than a second's worth: what a bucket may well hold."""
+"""Requests that a token bucket may well hold; at least a second's worth is assumed."""
 ONE_STEP: Final = 1.01
-"""How much of a climb that came to nothing may be kept, where a step of it passed."""
+"""Factor by which `low` grows after a climb that was throttled, if a step of it had passed."""
 FURTHEST_FALL: Final = 0.3
-"""Of the rate, at one refusal."""
+"""Smallest share of the current rate that one 429 may lower it to."""
 A_LITTLE_LESS: Final = 0.95
-"""Of the rate, after a refusal that nothing is known of yet."""
+"""Share of the rate that is kept after a first 429 which may be chance."""
 BY_CHANCE: Final = (0.98, 0.95, 0.9)
-"""Of a rate set by hand that was borne: sent for a moment after the first refusal, the second, the third."""
+"""Shares of a rate set by hand and known as allowed, used for a moment after the first, the second and the
+third 429 in a row which may be chance."""
 A_MOMENT: Final = 0.4
-"""Seconds, times how many there were."""
+"""Seconds that each of these moments lasts, times the number of such 429s."""
 BORNE: Final = 0.04
-"""Seconds' worth of requests between two refusals, under which the second is no chance."""
+"""Seconds' worth of requests between two 429s, below which the second is not taken for chance."""
 GUESS: Final = 0.1
-"""Of the rate, as the lower end of a bracket where nothing better is known."""
+"""Lower end of a bracket, as a share of the rate, where nothing better is known."""
 TWO_STEPS: Final = (1 + FIRST_CLIMB) ** 2
-"""Of the first climb: by so much is a rate higher than what was borne before the last."""
+"""Ratio of the rate throttled in the first climb to the rate two steps before it."""
 ONE_STEP_AND_A_BIT: Final = 2.0
-"""The same with the last, which was 1.8 times lower."""
+"""The ratio used instead after a long hold: a little more than one step, which was 1.8."""
 
 
 class Bounds(NamedTuple):
-    """Of the limit, in requests per second. At the last refusal and at this one there was nothing left."""
+    """Bounds of the limit, in requests per second. At both of the last 429s the limiter had nothing left."""
 
     at_least: float
-    """What passed since the last refusal, over all the time: less than the limit where a bucket filled up.
-    Of one request at least: if it was none, its answer came before the refusal was known."""
+    """Requests passed since the last 429 over the whole time since: less than the limit where a bucket filled
+    up meanwhile. One request at least is assumed: its answer may have come before the 429 was known."""
     at_most: float
-    """The same without the time held, and that of which not all workers have told yet: more than the limit
-    where the hold put something into the bucket."""
+    """The same without the hold and the time that not all workers have reported on yet: more than the limit
+    where a bucket got something back in the hold."""
     tested_rate: float
-    """What passed at the rate that was tested, over the time since it was set: more than the limit where a
-    bucket was not empty then. Less was sent before, so that `at_most` may be too low."""
+    """Requests passed in the test over its time: more than the limit where a bucket was not empty when it
+    began. Before it less was sent, so that `at_most` may be too low."""
     trusted: bool
-    """Whether enough passed for that to mean something."""
+    """Whether enough requests passed for the bounds to mean something."""
     passed: float
-    """Requests since the last refusal."""
+    """Requests passed since the last 429."""
 
     @property
     def middle(self) -> float:
         return math.sqrt(self.at_least * self.at_most)
 
     def without_a_burst(self, rate: float) -> float:
-        """What is left of `at_most` where the hold filled a bucket: however long it was, only once.
+        """`at_most` less one full bucket: however long the hold was, it filled a bucket only once.
 
-        It says more than `at_least` after a long hold that a penalty asked for, and too much where a window
-        of a minute lets go all at once: not to be believed of a rate that was never tested.
+        Nearer to the limit than `at_least` after a long hold that a penalty asked for, and too high where a
+        window of a minute lets everything pass at once: not to be trusted for a rate that was never tested.
         """
         return self.at_most * (1 - max(A_BURST, rate) / max(self.passed, 1.0))
 
 
 def on_repeated_throttle(learned: Learned, bounds: Bounds, *, blocked: bool) -> Learned:
-    """Refused three times in a row with little let through between them, where no more was ever borne.
+    """The third 429 in a row, with little passed between them, at a rate never exceeded before.
 
     The limit is far lower. `blocked`: nothing passed after one of the holds, so that none of them filled a
-    bucket, and what passed over all the time is what is allowed.
+    bucket, and what passed over the whole time is what is allowed.
     """
     low = bounds.at_least if blocked else bounds.middle
     return narrow(_limit_has_moved(learned), low=min(low, learned.rate), high=learned.rate)
 
 
 def on_throttle_climbing(learned: Learned, bounds: Bounds) -> Learned:
-    """Refused while looking for more than `low`."""
+    """A 429 in a climb above `low`."""
     rate, low = learned.rate, learned.low
     if not low:
-        # A burst alone may have borne the last step. Were `low` more than is allowed, the tests above it
-        # would be refused in turn, each for a long hold where refusals are punished. Not where the API asks
-        # for a long hold by itself: that fills a bucket again, and coming back from so far below costs more.
+        # A burst alone may explain that the last step passed. Were `low` above the limit, each test above it
+        # would be throttled, with a long hold each where 429s are punished. Not so where the API asks for a
+        # long hold by itself: that fills a bucket again, and coming back from so far below costs more.
         back = ONE_STEP_AND_A_BIT if learned.held > DEAR and rate >= A_BURST else TWO_STEPS
         return narrow(_limit_has_moved(learned), low=rate / back, high=rate)
     if rate > VERY_FAR * low and learned.passed_above_low > max(A_BURST, low):
@@ -90,7 +91,7 @@ def on_throttle_climbing(learned: Learned, bounds: Bounds) -> Learned:
     elif rate > FAR * low and (
         not learned.is_low_tested or (learned.held > DEAR and has_fallen(learned, low))
     ):
-        # Where a climb is dear, a fall would take too many of them to be made good.
+        # Where climbs are costly, it would take too many of them to make good for a fall.
         return narrow(learned, high=rate)
     elif learned.passed_above_low > 0 and bounds.at_most > 0.97 * low:
         low = min(ONE_STEP * low, rate)
@@ -98,11 +99,11 @@ def on_throttle_climbing(learned: Learned, bounds: Bounds) -> Learned:
 
 
 def on_throttle_testing(learned: Learned, bounds: Bounds) -> Learned:
-    """Refused while a rate within the bracket was tested."""
+    """A 429 while a rate within the bracket was tested."""
     low, rate = learned.low, learned.rate
     if not bounds.trusted:
         return narrow(learned, high=rate)
-    # A `low` that was tested stands, and what passed before it did, at a lower rate, says nothing of more.
+    # A tested `low` stands: what passed before the test, at a lower rate, says nothing of higher ones.
     high = min(rate, max(bounds.tested_rate, low) if learned.is_low_tested else bounds.at_most)
     if bounds.at_least > low:
         low = min(bounds.at_least, high)
@@ -112,14 +113,14 @@ def on_throttle_testing(learned: Learned, bounds: Bounds) -> Learned:
 
 
 def on_throttle_steady(learned: Learned, bounds: Bounds) -> Learned:
-    """Refused at a rate that had been allowed: the limit has fallen, at once and as far as was seen."""
+    """A 429 at a rate that had been allowed: the limit has fallen, and the rate follows at once."""
     rate = learned.rate
     if _may_be_chance(learned, bounds):
         return _dip_briefly(learned)
     if not bounds.trusted and learned.strikes > 1:
         return narrow(_limit_has_moved(learned), low=max(bounds.at_least, GUESS * rate), high=rate)
     if not bounds.trusted:
-        # One so soon may be chance: workers that start together.
+        # A 429 so soon may be chance: workers that start together.
         return hold_steady(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
     high = min(bounds.at_most, rate)
     least = max(bounds.at_least, bounds.without_a_burst(rate) if learned.is_low_tested else 0.0)
@@ -131,10 +132,10 @@ def on_throttle_steady(learned: Learned, bounds: Bounds) -> Learned:
 
 
 def _may_be_chance(learned: Learned, bounds: Bounds) -> bool:
-    """Whether a rate that a person set, and that was borne, may be borne still.
+    """Whether a rate that was set by a person, and had been allowed, may still be allowed.
 
-    A stall of this machine or of the API sends a few requests as a burst. A limit that is lower refuses
-    again, and soon.
+    A stall of this machine or of the API turns a few requests into a burst, which is throttled. A limit that
+    is lower throttles again, and soon.
     """
     borne = bounds.trusted and (not learned.chance_throttles or bounds.passed >= BORNE * learned.ceiling)
     believed = learned.by_hand and learned.low >= learned.ceiling
@@ -152,5 +153,5 @@ def _dip_briefly(learned: Learned) -> Learned:
 
 
 def _limit_has_moved(learned: Learned) -> Learned:
-    """The limit is another than before: it is looked for often, and `low` is a guess."""
+    """Notes that the limit has changed: climbs come often again, and `low` is a guess."""
     return msgspec.structs.replace(learned, age=0.0, is_low_tested=False)

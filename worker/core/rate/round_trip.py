@@ -1,8 +1,8 @@
-"""How long a round trip to the store takes, and how far ahead slots are reserved for it.
+"""How long a round trip to the store takes, and how far ahead slots have to be reserved for it.
 
 The estimate is TCP's for its retransmissions (RFC 6298): a smoothed mean, and four mean deviations on top of
-it for what comes later than usual. Near the store all of it is less than a run's tenth of a second, and
-changes nothing. Pure: times are arguments, in seconds.
+it for answers that are later than usual. Near the store all of it is less than the tenth of a second that a
+reservation lasts, and changes nothing. Pure: times are arguments, in seconds.
 """
 
 from collections import deque
@@ -11,21 +11,22 @@ from typing import Final
 from worker.core.rate.slots import RESERVATION_SECONDS
 
 AHEAD: Final = 0.06
-"""Seconds before the last slot in hand at which the next run is asked for, at least: a slow round trip wastes
-none."""
+"""Minimum seconds before the last slot in hand at which the next slots are asked for: a slow round trip then
+wastes none."""
 SPARE: Final = 0.02
-"""Seconds on top of the round trip: for the loop to come to it."""
+"""Seconds on top of the round trip, for a loop that is busy."""
 FAR: Final = 0.05
-"""Seconds of a round trip from which on a store is far: what it decides is late for what is sent."""
+"""Seconds of a round trip from which on a store counts as far: its decisions come late for what is sent."""
 MOST: Final = 1.0
-"""Seconds that are reserved for, however long it takes: so much is lost with a worker that dies."""
+"""Maximum seconds reserved ahead, however long a round trip takes: so much is lost with a worker that
+dies."""
 SETTLING: Final = 4
-"""Round trips of which the shortest counts: in the first a connection is made, and scripts are loaded."""
+"""First round trips, of which only the shortest counts: they open connections and load scripts."""
 MARKS: Final = 3
-"""Round trips of sending that are marked ahead: a mark may wait for the commit before it, and only half of
-them are marked at a time."""
+"""Round trips' worth of sending that is marked ahead: a mark may wait for the commit before it, and only half
+of that is marked at a time."""
 NEAR: Final = 0.01
-"""Seconds of a round trip up to which nothing of this is needed: a send time may be late by more."""
+"""Seconds of a round trip up to which none of this is needed: a request may be sent later than that."""
 _MEMORY: Final = 16
 _MEAN_BY: Final = 1 / 8
 _DEVIATION_BY: Final = 1 / 4
@@ -42,7 +43,7 @@ class RoundTrip:
         self._last: deque[float] = deque(maxlen=_MEMORY)
 
     def record(self, seconds: float) -> None:
-        """One more round trip, which was not tried twice."""
+        """Learns from a round trip of `seconds` that was not tried twice."""
         self._count += 1
         self._last.append(seconds)
         if self._count <= SETTLING:
@@ -54,37 +55,37 @@ class RoundTrip:
 
     @property
     def longest(self) -> float:
-        """What hardly any round trip takes longer than; 0 near the store, whatever a busy loop adds."""
+        """Seconds that hardly any round trip exceeds; 0 near the store, whatever a busy loop adds."""
         if self.distance <= NEAR:
             return 0.0
         return min(MOST, self.smoothed + _DEVIATIONS * self._deviation)
 
     @property
     def answer_delay(self) -> float:
-        """Seconds from the moment in which the store answers until its answer is here, at most."""
+        """Maximum seconds from the store's answer until it arrives here."""
         return max(0.0, self.longest - self.smoothed / 2)
 
     @property
     def reservation_seconds(self) -> float:
-        """Seconds that a run of slots has to last, so that one round trip at a time is enough."""
+        """Seconds that a reservation has to last for one round trip at a time to be enough."""
         return max(RESERVATION_SECONDS, self.longest)
 
     @property
     def ask_ahead(self) -> float:
-        """Seconds before the last slot in hand at which the next run is asked for."""
+        """Seconds before the last slot in hand at which the next slots are asked for."""
         return max(AHEAD, self.longest + SPARE)
 
     @property
     def distance(self) -> float:
-        """The shortest of late: how far the store is. A loop that is busy makes the others longer."""
+        """The shortest recent round trip, in seconds: a busy loop makes the others longer."""
         return min(self._last, default=0.0)
 
     @property
     def marked_seconds(self) -> float:
-        """Seconds of sending that are marked ahead."""
+        """Seconds' worth of sending that is marked ahead."""
         return RESERVATION_SECONDS + MARKS * max(0.0, self.distance - NEAR)
 
     @property
     def is_far(self) -> bool:
-        """Whether that is worth a word. Not by the first few."""
+        """Whether the store is so far that it is worth a warning; not judged by the first few round trips."""
         return self._count > SETTLING and self.distance > FAR

@@ -1,4 +1,4 @@
-"""Send times that were reserved: which is the next, and which came to nothing."""
+"""Reserved send times (slots) of a worker process: which is due next, and which were forfeited."""
 
 import math
 from collections import deque
@@ -6,46 +6,48 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 RESERVATION_SECONDS: Final = 0.1
-"""How long a reserved run of slots is: one round trip to Redis for each, and what a dead worker wastes.
-`round_trip` makes it longer where that is."""
+"""Seconds that a reservation lasts: each costs one round trip to Redis, and is lost with a worker that dies.
+`round_trip` makes it longer where the round trip is."""
 
 LATE: Final = 0.02
-"""Seconds that a send may be late, and no more than `LATE_SLOTS`. A later slot is forfeited: catching up
-would be a burst. It goes back to the budget, which gives such slots out again little by little."""
+"""Maximum seconds, and not more than `LATE_SLOTS` slots, by which a request may be sent late. A slot that is
+later is forfeited, since catching up would be a burst: the budget hands it out again little by little."""
 LATE_SLOTS: Final = 4
 NEVER_LATE: Final = 0.004
-"""Seconds that it may be late in any case: a busy loop is, and above 1,000/s four slots are less than that.
-With `STALE` it is six requests at 1,000/s that a stall can put into one moment, of the ten that a modest
-limiter bears: at ten in all there was a 429 for every 30,000 requests, on two cores that all parts shared."""
+"""Seconds by which it may be late in any case: a busy loop is, and above 1,000/s four slots are less than
+that. With `STALE` it is six requests at 1,000/s that a stall can put into one moment, of the ten that a
+modest limiter bears: at ten in all there was a 429 for every 30,000 requests, on two cores that all parts
+shared."""
 
 LATE_AT_FIRST: Final = 0.002
-"""Seconds that it may be late, or one slot, while a process's way is being opened: each round of answers
-lets go what waited for it, and that must not be a burst."""
+"""Seconds, or one slot, by which it may be late until a process has its first answers: each answer lets go
+what waited for it, and that must not be a burst."""
 
 STALE: Final = 0.002
-"""Seconds on top of that which may pass between the moment a slot is handed out and its use."""
+"""Seconds on top of that which may pass between handing a slot out and using it."""
 
 LEAST_USABLE: Final = 128
-"""Slots of a run that a process is taken to be able to use, whatever it did before: all up to 1,270/s."""
+"""Slots of a reservation that a process may always ask for, whatever it used before: all of them up to
+1,270/s."""
 
 EARLY: Final = 0.0005
-"""Seconds: what a timer may be early by."""
+"""Seconds by which a timer may fire early."""
 
 _ROUND_UP: Final = 2 / 3
-"""A run of one slot is for rates up to 13.3/s: as often does a worker come for the next."""
+"""So that a reservation is of one slot up to 13.3/s: so often a worker asks for the next."""
 
 
 class Slot(NamedTuple):
     when: float
-    """On the caller's monotonic clock, in seconds."""
+    """The send time, on the caller's monotonic clock in seconds."""
     job: str
-    """Whose it is."""
+    """The job that it was reserved for."""
     epoch: int
-    """Moves with each refusal that was acted on; see `worker/store/scripts/lib/budget.lua`."""
+    """Number that grows with each 429 that was acted on; see `worker/store/scripts/lib/budget.lua`."""
 
 
 class ReservedSlots:
-    """The runs in hand of one worker process, for one organization."""
+    """The slots that one worker process holds for one organization."""
 
     def __init__(self) -> None:
         self._slots: deque[Slot] = deque()
@@ -53,7 +55,7 @@ class ReservedSlots:
         self._late_at_first = LATE
         self._strict = True
         self.unused = 0
-        """Slots that were forfeited since the caller last set this to 0."""
+        """Slots forfeited since the caller last set this to 0."""
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -61,10 +63,10 @@ class ReservedSlots:
     def add(
         self, first: float, gap: float, jobs: Sequence[str], epoch: int, *, at_least: float = 0.0
     ) -> None:
-        """A run: a slot for each of `jobs`, `gap` seconds apart, or `at_least` so many, behind those in hand.
+        """Adds a reservation: a slot for each of `jobs`, `gap` seconds apart, the first at `first`.
 
-        `at_least` is for a rate that is more than can be used: nobody minds where the slots lie then, and
-        how late they are used.
+        Where `gap` is less than `at_least`, the rate is more than this process can use: the slots are spread
+        `at_least` seconds apart behind those in hand, and it does not matter how late they are used.
         """
         if gap < at_least:
             gap, first = at_least, max(first, self.end + at_least)
@@ -74,13 +76,13 @@ class ReservedSlots:
         self._late = max(gap, min(LATE, LATE_SLOTS * gap), NEVER_LATE) if self._strict else LATE
 
     def void(self) -> None:
-        """Nothing may be sent in them any more, and nothing is given back."""
+        """Drops all slots; they are not given back to the budget."""
         self._slots.clear()
 
     def due(self, now: float, *, at_first: bool = False) -> Slot | None:
-        """The earliest slot whose time has come, still in hand. Forfeits those that are too late.
+        """The earliest slot that is due at `now`, left in hand; forfeits those that are too late.
 
-        `at_first`: the process's first answers are still to come.
+        `at_first`: the process still waits for its first answers.
         """
         late = self._late_at_first if at_first else self._late
         while self._slots and now - self._slots[0].when > late:
@@ -89,9 +91,9 @@ class ReservedSlots:
         return self._slots[0] if self._slots and self._slots[0].when <= now + EARLY else None
 
     def is_stale(self, slot: Slot, now: float) -> bool:
-        """Whether `slot`, which was handed out in time, came to be used too late.
+        """Whether `slot`, which was handed out in time, is used too late after all.
 
-        Never where the rate is more than can be used: nobody minds where the slots lie then.
+        Never where the rate is more than this process can use.
         """
         return self._strict and now - slot.when > self._late + STALE
 
@@ -99,12 +101,12 @@ class ReservedSlots:
         return self._slots.popleft()
 
     def next_after(self, now: float) -> float | None:
-        """When the first slot comes that is not due yet."""
+        """The time of the first slot that is not due yet; None without one."""
         return next((slot.when for slot in self._slots if slot.when > now + EARLY), None)
 
     @property
     def end(self) -> float:
-        """When the last one comes; minus infinity where there is none."""
+        """The time of the last slot; minus infinity without one."""
         return self._slots[-1].when if self._slots else float("-inf")
 
     def of(self, job: str) -> int:
@@ -124,5 +126,5 @@ def usable_slots(used: int, seconds: float, reservation_seconds: float = RESERVA
 
 
 def slots_per_reservation(rate: float, reservation_seconds: float = RESERVATION_SECONDS) -> int:
-    """How many slots a run has at `rate` requests per second: enough to last until the next round trip."""
+    """Slots in a reservation at `rate` requests per second: enough to last until the next round trip."""
     return max(1, math.floor(rate * reservation_seconds + _ROUND_UP))

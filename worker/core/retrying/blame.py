@@ -1,20 +1,19 @@
-"""Whose fault a failure is: that of the API, which may be away, or that of the ids that were sent.
+"""Attributes failures: to the API, which may be away, or to the ids that were sent.
 
-An outage is to cost no id an attempt, and takes no request apart; an id that spoils every request is to be
-found all the same. What tells them apart is whether others are answered well:
+An outage must neither cost an id an attempt nor split a request; an id that spoils every request has to be
+found all the same. The difference shows in whether other requests are answered well:
 
-the API has answered others well            a failure of these ids
+the API has answered others well            a failure of these ids is
 ------------------------------------------  ----------------------------------------------------------
-after it, before the breaker opened         is theirs; until that is known it is owed
-after it, once the breaker had opened       is nobody's
-not since, and it may be an outage          is owed
-not since, but one id is left, alone, of    is theirs, at once
-  which an earlier failure was its own
+after it, before the breaker opened         charged to them; pending until that is known
+after it, once the breaker had opened       charged to nobody
+not since, and it may be an outage          pending
+not since, but a single id is left, and an  charged to it at once
+  earlier failure was its own
 
-An id is known for its own failures too where it alone is left of those that a failed request held. And after
-an hour without one good answer, what is left to send is taken for the cause if others were served before.
-Where nobody else is there to be answered, the ids that fail are sent one by one, as scouts, until one of them
-is answered: in an outage none is, and of a request with one culprit the second is at the latest.
+After an hour without one good answer, what is left to send is taken for the cause, if other requests were
+answered before. Where there are no other requests, the ids that fail are sent one by one, as scouts, until
+one of them is answered: in an outage none is; of a request with one culprit, the second at the latest.
 """
 
 from typing import Final, NamedTuple
@@ -26,29 +25,29 @@ from worker.core.batches.batch import Batch
 from worker.core.retrying.breaker import Breaker
 
 SCOUT_AFTER: Final = 2
-"""Failures that nothing explains, from which on a request's ids are sent one by one."""
+"""Unattributed failures of a request after which its ids are sent one by one."""
 
 _ANSWERED: Final = frozenset({"ANSWER_TOO_LARGE", "BAD_ANSWER"})
-"""Faults without a status that are an answer all the same, and so may be the doing of what was sent."""
+"""Names of faults without a status that are answers all the same, and so may be due to the ids sent."""
 
 
 class Attribution(NamedTuple):
     batch: Batch
     failure_number: int | None
-    """The number of the failure, where it is to be charged to the ids if it was no outage's."""
+    """Number of the failure, where it is to be charged to the ids unless it was an outage."""
     ids_at_fault: bool
-    """It is known to be the fault of the ids."""
+    """Whether the failure is known to be the fault of the ids."""
 
 
 def is_answer(verdict: Faulty | Intercepted) -> bool:
-    """Whether it was an answer at all: silence and broken connections are never the ids' fault."""
+    """Whether an answer came at all: silence and broken connections are never the ids' fault."""
     return bool(verdict.reason.status) or verdict.reason.name in _ANSWERED
 
 
 def attribute(
     breaker: Breaker, verdict: Verdict, batch: Batch, now: float, *, breaker_probe: bool
 ) -> Attribution:
-    """What `breaker` learns from the answer to `batch`, and what is known then of whose fault it was."""
+    """Tells `breaker` of the answer to `batch`, and attributes a failure as far as that is known by then."""
     if not isinstance(verdict, Faulty | Intercepted | Unreached):
         breaker.record_success(now)
         return Attribution(batch, None, ids_at_fault=False)
@@ -56,7 +55,7 @@ def attribute(
     since = breaker.has_succeeded_since(batch.successes_at_failure)
     others_succeeded = batch.others_succeeded or since
     known_bad = len(batch.ids) == 1 and batch.errors > 0
-    # Silence too, once patience is over: a job whose last ids are never answered has to end.
+    # Silence too, after the longest silence: a job whose last ids are never answered has to end.
     ids_at_fault = others_succeeded and ((answer and known_bad) or breaker.is_silent_too_long(now))
     asked = verdict.asked if isinstance(verdict, Faulty) else None
     number = breaker.record_failure(
@@ -70,16 +69,16 @@ def attribute(
 
 
 def with_pending_charge(batch: Batch, verdict: Verdict, number: int) -> Batch:
-    """The batch, of whose failure `number` it is to be found out whose it was."""
+    """`batch` with failure `number` noted as pending."""
     if isinstance(verdict, Faulty) and is_answer(verdict):
         return replace(batch, pending_errors=(*batch.pending_errors, number))
     return replace(batch, pending_charges=(*batch.pending_charges, number))
 
 
 def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
-    """The batch with its failures charged or forgiven, as far as that is known; how much was charged.
+    """`batch` with its pending failures charged or dropped, where that is known; and the requests charged.
 
-    A bad answer to several ids is charged to none: it says that one of them is to be found.
+    A bad answer to several ids is charged to none of them: it says that the one at fault has to be found.
     """
     if not batch.pending_charges and not batch.pending_errors:
         return batch, 0
@@ -102,14 +101,14 @@ def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
 
 
 def _judge(breaker: Breaker, numbers: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """How many of these failures were the ids' own, and which are not known yet."""
+    """How many of these failures are chargeable to the ids, and the numbers of those not known yet."""
     known = {number: breaker.is_chargeable(number) for number in numbers}
     own = sum(verdict is True for verdict in known.values())
     return own, tuple(number for number, verdict in known.items() if verdict is None)
 
 
 def needs_scout(breaker: Breaker, batch: Batch) -> bool:
-    """Whether one of these ids alone is to find out whether it is them or the API."""
+    """Whether a single id is to be sent next, to find out whether the ids or the API are at fault."""
     return (
         len(batch.ids) > 1
         and batch.unattributed_errors >= SCOUT_AFTER
