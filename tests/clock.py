@@ -36,8 +36,8 @@ def _move(client: Any, key: bytes, fields: tuple[str, ...], by: float) -> None:
 
 def _move_seen(client: Any, key: bytes, by: float) -> None:
     """Of workers it stands first, of jobs last."""
-    place = 0 if key.endswith(b":workers") else -1
+    position = 0 if key.endswith(b":workers") else -1
     for field, value in client.hgetall(key).items():
         words = value.decode().split(" ")
-        words[place] = f"{float(words[place]) + by:.0f}"
+        words[position] = f"{float(words[position]) + by:.0f}"
         client.hset(key, field, " ".join(words))

@@ -23,7 +23,7 @@ class ForwardProxy:
     silent: bool = False
     inspects: ssl.SSLContext | None = None
     tls: ssl.SSLContext | None = None
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     """The first line of each request, and its login."""
     url: str = ""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -39,7 +39,7 @@ class ForwardProxy:
         head = await reader.readuntil(b"\r\n\r\n")
         line, *fields = head.decode().split("\r\n")
         login = next((f for f in fields if f.lower().startswith("proxy-authorization:")), "")
-        self.asked.append(f"{line} {login}".strip())
+        self.requests.append(f"{line} {login}".strip())
         if self.silent:
             await asyncio.Event().wait()
         elif self.answer is not None:
@@ -49,9 +49,9 @@ class ForwardProxy:
             writer.write(b"Content-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
         else:
             method, target, _ = line.split(" ")
-            place = urlsplit(f"//{target}" if method == "CONNECT" else target)
-            there = await asyncio.open_connection(
-                place.hostname, place.port, ssl=None if self.inspects is None else _blind()
+            address = urlsplit(f"//{target}" if method == "CONNECT" else target)
+            target_streams = await asyncio.open_connection(
+                address.hostname, address.port, ssl=None if self.inspects is None else _unverified()
             )
             try:
                 if method == "CONNECT":
@@ -60,10 +60,10 @@ class ForwardProxy:
                     if self.inspects is not None:
                         await writer.start_tls(self.inspects)
                 else:
-                    there[1].write(head.replace(target.encode(), place.path.encode() or b"/", 1))
-                await _join((reader, writer), there)
+                    target_streams[1].write(head.replace(target.encode(), address.path.encode() or b"/", 1))
+                await _join((reader, writer), target_streams)
             finally:
-                there[1].close()
+                target_streams[1].close()
         await writer.drain()
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,11 +90,11 @@ async def forward_proxy(proxy: ForwardProxy) -> AsyncIterator[ForwardProxy]:
         await server.wait_closed()
 
 
-async def _join(here: Streams, there: Streams) -> None:
+async def _join(client_streams: Streams, target_streams: Streams) -> None:
     """Passes on what comes either way, until one side ends."""
     pumps = [
-        asyncio.create_task(_pump(here[0], there[1])),
-        asyncio.create_task(_pump(there[0], here[1])),
+        asyncio.create_task(_pump(client_streams[0], target_streams[1])),
+        asyncio.create_task(_pump(target_streams[0], client_streams[1])),
     ]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +111,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-def _blind() -> ssl.SSLContext:
+def _unverified() -> ssl.SSLContext:
     """What an inspecting proxy believes is its own affair."""
     tls = ssl.create_default_context()
     tls.check_hostname = False

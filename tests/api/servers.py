@@ -52,7 +52,7 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(int(lengths[0]))
 
 
-def says(answer: bytes) -> Talk:
+def answering(answer: bytes) -> Talk:
     """Writes `answer` as it stands, and closes."""
 
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,7 +63,7 @@ def says(answer: bytes) -> Talk:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenRequest:
     """A request as it came."""
 
     method: str
@@ -77,11 +77,13 @@ class Recorder:
     """Notes each request and answers it by the first answer left, the last one for ever."""
 
     answers: list[web.Response | Callable[[], Awaitable[web.Response]]]
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[SeenRequest] = field(default_factory=list)
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.Response:
-        self.seen.append(Seen(request.method, request.path, dict(request.headers), await request.read()))
+        self.seen.append(
+            SeenRequest(request.method, request.path, dict(request.headers), await request.read())
+        )
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if not isinstance(answer, web.Response):
             return await answer()

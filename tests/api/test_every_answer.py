@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.api.clients import ORG, parts
-from tests.api.servers import Talk, raw, says
+from tests.api.servers import Talk, answering, raw
 from tests.core.made import IDS, a_batch, ok
 from tests.servers import free_port
 from worker.core.answers import answer as documented
@@ -77,11 +77,11 @@ class Case:
 
 
 def said(row: str, form: str, successes: Any, failures: Any, becomes: str) -> Case:
-    return Case(row, form, says(http(ok(successes, failures))), becomes)
+    return Case(row, form, answering(http(ok(successes, failures))), becomes)
 
 
 def sent(row: str, form: str, answer: bytes, becomes: str) -> Case:
-    return Case(row, form, says(answer), becomes)
+    return Case(row, form, answering(answer), becomes)
 
 
 ALL = ok(SENT)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.clients import ORG, parts
-from tests.api.servers import raw, says
+from tests.api.servers import answering, raw
 from worker.core.answers.answer import NoReply
 
 SECRET = "a-secret-that-was-echoed"
@@ -25,7 +25,7 @@ def answer(*lines: str, status: str = "HTTP/1.1 200 OK") -> bytes:
     ],
 )
 async def test_why_an_answer_is_refused_is_told(sent: bytes, told: str) -> None:
-    async with raw(says(sent)) as url, parts(url, access_token="given") as mine:
+    async with raw(answering(sent)) as url, parts(url, access_token="given") as mine:
         reply = await mine.client.activate(ORG, ("a",))
     assert isinstance(reply, NoReply)
     assert reply.message.startswith("the answer cannot be read: ")

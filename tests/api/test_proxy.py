@@ -14,12 +14,12 @@ import pytest_asyncio
 from tests.api.authority import Authority
 from tests.api.clients import ORG, parts
 from tests.api.proxies import ForwardProxy, forward_proxy
-from tests.api.servers import raw, says
+from tests.api.servers import answering, raw
 from worker.api.connector import NotConnectedError
 from worker.api.session import post
 from worker.core.answers.answer import NoReply, Reply
 
-HELLO: Final = says(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+HELLO: Final = answering(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 PASSWORD: Final = "hunter2:p@ss/word"
 ESCAPED: Final = "hunter2%3Ap%40ss%2Fword"
 LOGIN: Final = "Basic " + b64encode(f"me:{PASSWORD}".encode()).decode()
@@ -58,28 +58,28 @@ async def test_the_api_is_reached_through_a_tunnel(api: str, authority: Authorit
     async with forward_proxy(ForwardProxy()) as proxy:
         reply = await asked(api, authority, proxy.url)
     assert isinstance(reply, Reply)
-    assert proxy.asked == [f"CONNECT {urlsplit(api).netloc} HTTP/1.1"]
+    assert proxy.requests == [f"CONNECT {urlsplit(api).netloc} HTTP/1.1"]
 
 
 async def test_user_and_password_are_told_to_the_proxy_alone(api: str, authority: Authority) -> None:
     async with forward_proxy(ForwardProxy(login=LOGIN)) as proxy:
         reply = await asked(api, authority, with_login(proxy.url))
     assert isinstance(reply, Reply)
-    assert proxy.asked == [f"CONNECT {urlsplit(api).netloc} HTTP/1.1 Proxy-Authorization: {LOGIN}"]
+    assert proxy.requests == [f"CONNECT {urlsplit(api).netloc} HTTP/1.1 Proxy-Authorization: {LOGIN}"]
 
 
 async def test_a_proxy_may_be_spoken_to_by_tls(api: str, authority: Authority) -> None:
     async with forward_proxy(ForwardProxy(login=LOGIN, tls=authority.serves())) as proxy:
         reply = await asked(api, authority, with_login(proxy.url))
     assert isinstance(reply, Reply)
-    assert len(proxy.asked) == 1
+    assert len(proxy.requests) == 1
 
 
 async def test_a_plain_request_is_passed_on(authority: Authority) -> None:
     async with raw(HELLO) as url, forward_proxy(ForwardProxy(login=LOGIN)) as proxy:
         reply = await asked(url, authority, with_login(proxy.url))
     assert isinstance(reply, Reply)
-    assert proxy.asked == [f"POST {url}/ HTTP/1.1 Proxy-Authorization: {LOGIN}"]
+    assert proxy.requests == [f"POST {url}/ HTTP/1.1 Proxy-Authorization: {LOGIN}"]
 
 
 async def test_the_environment_names_a_proxy_and_the_setting_wins(
@@ -89,13 +89,13 @@ async def test_the_environment_names_a_proxy_and_the_setting_wins(
         monkeypatch.setenv("HTTPS_PROXY", first.url)
         async with parts(api, ca_file=authority.file) as mine:
             assert isinstance(await post(mine.session, "/", b"{}", {}), Reply)
-        assert len(first.asked) == 1
+        assert len(first.requests) == 1
         assert isinstance(await asked(api, authority, second.url), Reply)
         assert isinstance(await asked(api, authority, "none"), Reply)
         monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
         async with parts(api, ca_file=authority.file) as mine:
             assert isinstance(await post(mine.session, "/", b"{}", {}), Reply)
-    assert (len(first.asked), len(second.asked)) == (1, 1)
+    assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
 @pytest.mark.parametrize("is_tls", [True, False], ids=["tunnel", "plain"])

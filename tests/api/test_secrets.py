@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from tests.api.clients import ORG, SECRET, parts, settings_for
-from tests.api.servers import Recorder, raw, recording, says
+from tests.api.servers import Recorder, answering, raw, recording
 from worker.api.credentials import CredentialRejectedError
 from worker.api.token_exchange import TokenUnavailableError
 from worker.core.answers.answer import NoReply, Reply, classify, request_id
@@ -91,7 +91,7 @@ async def test_an_exchange_that_failed_is_told_without_its_answer(answer: web.Re
     ],
 )
 async def test_a_broken_answer_is_told_without_a_byte_of_it(answer: bytes) -> None:
-    async with raw(says(answer)) as url, parts(url, access_token=ACCESS) as mine:
+    async with raw(answering(answer)) as url, parts(url, access_token=ACCESS) as mine:
         reply = await mine.client.activate(ORG, ("one",))
     assert isinstance(reply, NoReply)
     assert ACCESS not in repr(reply)

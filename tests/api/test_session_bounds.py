@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from tests.api.clients import parts
-from tests.api.servers import Talk, raw, says
+from tests.api.servers import Talk, answering, raw
 from worker.api.session import post
 from worker.core.answers.answer import MAX_BODY, NoReply, Reply
 
@@ -41,7 +41,7 @@ async def asked(url: str) -> Reply | NoReply:
 @pytest.mark.parametrize("status", [200, 500])
 async def test_a_body_of_just_the_bound_is_read_whole(status: int) -> None:
     body = b"x" * MAX_BODY
-    async with raw(says(head(f"Content-Length: {len(body)}", status=status) + body)) as url:
+    async with raw(answering(head(f"Content-Length: {len(body)}", status=status) + body)) as url:
         reply = await asked(url)
     assert isinstance(reply, Reply)
     assert reply.body == body
@@ -49,7 +49,7 @@ async def test_a_body_of_just_the_bound_is_read_whole(status: int) -> None:
 
 async def test_a_body_of_one_byte_more_is_no_answer() -> None:
     body = b"x" * (MAX_BODY + 1)
-    async with raw(says(head(f"Content-Length: {len(body)}") + body)) as url:
+    async with raw(answering(head(f"Content-Length: {len(body)}") + body)) as url:
         assert await asked(url) == too_large()
 
 
@@ -85,7 +85,7 @@ async def test_a_small_body_that_unpacks_to_a_large_one_is_no_answer_and_takes_l
     bomb = gzip.compress(bytes(256 * MEBIBYTE), compresslevel=6)
     assert len(bomb) < MAX_BODY
     answer = head("Content-Encoding: gzip", f"Content-Length: {len(bomb)}") + bomb
-    async with raw(says(answer)) as url:
+    async with raw(answering(answer)) as url:
         tracemalloc.start()
         try:
             reply = await asked(url)
@@ -99,7 +99,7 @@ async def test_a_small_body_that_unpacks_to_a_large_one_is_no_answer_and_takes_l
 
 async def test_a_compressed_answer_of_honest_size_is_read() -> None:
     body = gzip.compress(b'{"successes": ["one"]}')
-    async with raw(says(head("Content-Encoding: gzip", f"Content-Length: {len(body)}") + body)) as url:
+    async with raw(answering(head("Content-Encoding: gzip", f"Content-Length: {len(body)}") + body)) as url:
         reply = await asked(url)
     assert isinstance(reply, Reply)
     assert reply.body == b'{"successes": ["one"]}'

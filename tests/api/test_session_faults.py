@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.clients import parts
-from tests.api.servers import Talk, raw, says
+from tests.api.servers import Talk, answering, raw
 from worker.api.session import post
 from worker.core.answers.answer import NoReply, Reply
 
@@ -62,27 +62,33 @@ async def drip_the_head(_reader: asyncio.StreamReader, writer: asyncio.StreamWri
 @pytest.mark.parametrize(
     ("talk", "name"),
     [
-        pytest.param(says(b""), "CONNECTION_CLOSED", id="closed-without-answer"),
-        pytest.param(says(b"HTTP/1.1 200 OK\r\nConte"), "CONNECTION_CLOSED", id="closed-in-the-head"),
+        pytest.param(answering(b""), "CONNECTION_CLOSED", id="closed-without-answer"),
+        pytest.param(answering(b"HTTP/1.1 200 OK\r\nConte"), "CONNECTION_CLOSED", id="closed-in-the-head"),
         pytest.param(reset, "CONNECTION_RESET", id="reset"),
-        pytest.param(says(OPENING + b"Content-Length: 100\r\n\r\n{"), "ANSWER_CUT_SHORT", id="truncated"),
         pytest.param(
-            says(OPENING + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"),
+            answering(OPENING + b"Content-Length: 100\r\n\r\n{"), "ANSWER_CUT_SHORT", id="truncated"
+        ),
+        pytest.param(
+            answering(OPENING + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"),
             "ANSWER_CUT_SHORT",
             id="cut-in-a-chunk",
         ),
         pytest.param(
-            says(OPENING + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"), "BAD_ANSWER", id="no-chunk"
+            answering(OPENING + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"),
+            "BAD_ANSWER",
+            id="no-chunk",
         ),
         pytest.param(
-            says(OPENING + b"Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip"),
+            answering(OPENING + b"Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip"),
             "ANSWER_CUT_SHORT",
             id="not-gzip",
         ),
-        pytest.param(says(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), "BAD_ANSWER", id="another-protocol"),
-        pytest.param(says(b"HTTP/1.1 nonsense OK\r\n\r\n"), "BAD_ANSWER", id="no-status"),
+        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"), "BAD_ANSWER", id="another-protocol"),
+        pytest.param(answering(b"HTTP/1.1 nonsense OK\r\n\r\n"), "BAD_ANSWER", id="no-status"),
         pytest.param(
-            says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"), "BAD_ANSWER", id="long-header"
+            answering(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"),
+            "BAD_ANSWER",
+            id="long-header",
         ),
     ],
 )
@@ -144,7 +150,7 @@ async def test_a_host_that_does_not_exist_sent_nothing() -> None:
 
 @pytest.mark.parametrize("token", ["a\r\nX-Other: b", "a\nb", "a\x00b", "\u201cab\u201d", "a\udc80b"])
 async def test_a_header_that_cannot_be_built_sent_nothing(token: str) -> None:
-    async with raw(says(b"")) as url, parts(url) as mine:
+    async with raw(answering(b"")) as url, parts(url) as mine:
         reply = await post(mine.session, "/", b"{}", {"Authorization": f"Bearer {token}"})
     assert isinstance(reply, NoReply)
     assert (reply.name, reply.sent) == ("NO_CONNECTION", False)
@@ -153,7 +159,7 @@ async def test_a_header_that_cannot_be_built_sent_nothing(token: str) -> None:
 
 async def test_plain_text_is_an_answer() -> None:
     async with raw(
-        says(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nyes")
+        answering(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nyes")
     ) as url:
         reply = await asked(url)
     assert isinstance(reply, Reply)
@@ -161,7 +167,7 @@ async def test_plain_text_is_an_answer() -> None:
 
 
 async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
-    async with raw(says(b"HTTP/1.0 200 OK\r\n\r\n{}")) as url:
+    async with raw(answering(b"HTTP/1.0 200 OK\r\n\r\n{}")) as url:
         reply = await asked(url)
     assert isinstance(reply, Reply)
     assert reply.body == b"{}"

@@ -12,13 +12,13 @@ import pytest
 from tests.api.authority import Authority
 from tests.api.clients import ORG, parts, settings_for
 from tests.api.proxies import ForwardProxy, forward_proxy
-from tests.api.servers import raw, says
+from tests.api.servers import answering, raw
 from worker.api.network import make_tls
 from worker.api.session import post
 from worker.core.answers.answer import NoReply, Reply
 from worker.core.errors import BadSettingError
 
-HELLO: Final = says(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+HELLO: Final = answering(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ async def test_a_proxy_that_looks_into_tls_is_refused_until_its_authority_is_tru
         assert isinstance(await asked(url, proxy_url=proxy.url, ca_file=inspector.file), Reply)
     assert "issued by 'Acme TLS inspection'" in message
     assert f"through the proxy {proxy.url}" in message
-    assert {line.split(" HTTP")[0] for line in proxy.asked} == {f"CONNECT {urlsplit(url).netloc}"}
+    assert {line.split(" HTTP")[0] for line in proxy.requests} == {f"CONNECT {urlsplit(url).netloc}"}
 
 
 async def test_a_refused_certificate_is_read_once_for_many_requests(authority: Authority) -> None:
@@ -122,7 +122,7 @@ async def test_a_refused_certificate_is_read_once_for_many_requests(authority: A
     ):
         said = {refused(await post(mine.session, "/", b"{}", {})) for _ in range(5)}
     assert len(said) == 1
-    assert len(proxy.asked) == 5 + 2
+    assert len(proxy.requests) == 5 + 2
 
 
 async def test_a_proxy_reached_by_tls_is_told_no_login_before_it_is_verified(authority: Authority) -> None:
@@ -132,7 +132,7 @@ async def test_a_proxy_reached_by_tls_is_told_no_login_before_it_is_verified(aut
     ):
         message = refused(await asked(url, proxy_url=proxy.url.replace("://", "://me:hunter2@")))
     assert "an authority that is not trusted here" in message
-    assert proxy.asked == []
+    assert proxy.requests == []
 
 
 async def test_the_activate_call_tells_it_too(authority: Authority) -> None:
@@ -144,7 +144,7 @@ async def test_the_activate_call_tells_it_too(authority: Authority) -> None:
 
 
 async def test_a_server_that_speaks_no_tls_is_sent_nothing() -> None:
-    async with raw(says(b"")) as url, parts(url.replace("http", "https"), connect_timeout=0.2) as mine:
+    async with raw(answering(b"")) as url, parts(url.replace("http", "https"), connect_timeout=0.2) as mine:
         reply = await mine.client.activate(ORG, ("one",))
     assert isinstance(reply, NoReply)
     assert not reply.sent

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from tests.api.clients import ORG, SECRET, Clock, parts
-from tests.api.servers import raw, recording, says
+from tests.api.servers import answering, raw, recording
 from worker.api.credentials import CredentialRejectedError
 from worker.api.token_exchange import TokenUnavailableError, tag_of
 from worker.core.answers.answer import NoReply, Unauthorized, classify
@@ -78,7 +78,7 @@ async def test_one_who_comes_after_the_pause_asks_anew() -> None:
 
 
 async def test_no_connection_is_tried_again_without_a_pause() -> None:
-    async with raw(says(b"")) as gone:
+    async with raw(answering(b"")) as gone:
         pass
     async with parts(gone) as mine:
         for _ in range(3):
@@ -188,7 +188,7 @@ async def test_an_answer_without_a_usable_token_is_worth_another_try_later(answe
 
 
 async def test_no_connection_is_worth_another_try_later() -> None:
-    async with raw(says(b"")) as gone:
+    async with raw(answering(b"")) as gone:
         pass
     async with parts(gone) as mine:
         with pytest.raises(TokenUnavailableError, match="token exchange: "):
@@ -196,6 +196,6 @@ async def test_no_connection_is_worth_another_try_later() -> None:
 
 
 async def test_an_answer_cut_short_is_worth_another_try_later() -> None:
-    async with raw(says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")) as url, parts(url) as mine:
+    async with raw(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")) as url, parts(url) as mine:
         with pytest.raises(TokenUnavailableError, match="token exchange: "):
             await mine.tokens.get(ORG)

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 DEADLINE: Final = 30.0
 """Seconds after which a test gives up waiting for what should come at once."""
 
-_LOOK: Final = 0.005
+_POLL: Final = 0.005
 """Seconds between two looks."""
 
 _STEADY: Final = 60
@@ -24,16 +24,16 @@ async def until(reached: Callable[[], bool | Awaitable[bool]], deadline: float =
             found = reached()
             if await found if inspect.isawaitable(found) else found:
                 return
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL)
 
 
-async def steady(look: Callable[[], Awaitable[T]]) -> T:
-    """What `look` finds once it changes no more. Raises TimeoutError."""
-    found, since = await look(), 0
+async def steady(read: Callable[[], Awaitable[T]]) -> T:
+    """What `read` finds once it changes no more. Raises TimeoutError."""
+    found, since = await read(), 0
 
     async def unchanged() -> bool:
         nonlocal found, since
-        now = await look()
+        now = await read()
         found, since = now, since + 1 if now == found else 0
         return since >= _STEADY
 

@@ -44,12 +44,12 @@ class Echo:
     url: str
     pid: int
 
-    def seen(self, path: str = STATS) -> dict[str, Any]:
+    def stats(self, path: str = STATS) -> dict[str, Any]:
         with urllib.request.urlopen(self.url + path) as answer:
             return dict(json.load(answer))
 
     def speed(self) -> float:
-        seen = self.seen(RESET)
+        seen = self.stats(RESET)
         return float((seen["requests"] - 1) / (seen["last"] - seen["first"]))
 
 
@@ -62,7 +62,7 @@ def echo(latency: float, module: str = "echo", *options: str) -> Iterator[Echo]:
 def ours(api: Echo, worker: Ours, batches: int) -> Cost:
     """A job, from its launch to its rest, by workers that run already."""
     job_id = worker.put(batches)
-    api.seen(RESET)
+    api.stats(RESET)
     pids = (worker.worker, api.pid, worker.server)
     before = [cpu_seconds(pid) for pid in pids]
     worker.launch(job_id, batches)
@@ -78,7 +78,7 @@ def warm_up(api: Echo, worker: Ours) -> None:
 
 
 def bare(api: Echo, batches: int, concurrency: int) -> Cost:
-    api.seen(RESET)
+    api.stats(RESET)
     before = cpu_seconds(api.pid)
     arguments = ["--url", api.url, "--batches", str(batches), "--concurrency", str(concurrency)]
     done = subprocess.run(

@@ -24,12 +24,12 @@ RESET: Final = "/reset"
 _END: Final = b"\r\n\r\n"
 
 
-class Asked(msgspec.Struct):
+class _Body(msgspec.Struct):
     ids: list[str]
 
 
 @dataclass(slots=True)
-class Seen:
+class RequestCounter:
     """Requests that activate, since the last reset. Times are of the monotonic clock."""
 
     requests: int = 0
@@ -37,7 +37,7 @@ class Seen:
     first: float = 0.0
     last: float = 0.0
 
-    def note(self, ids: int, now: float) -> None:
+    def count(self, ids: int, now: float) -> None:
         if not self.requests:
             self.first = now
         self.last = now
@@ -48,20 +48,20 @@ class Seen:
 class Api:
     def __init__(self, latency: float) -> None:
         self.latency = latency
-        self.seen = Seen()
-        self._asked = msgspec.json.Decoder(Asked).decode
+        self.counter = RequestCounter()
+        self._decode = msgspec.json.Decoder(_Body).decode
         self._encode = msgspec.json.Encoder().encode
 
     def activate(self, body: bytes) -> bytes:
-        ids = self._asked(body).ids
-        self.seen.note(len(ids), time.monotonic())
-        return self._encode(self.said(ids))
+        ids = self._decode(body).ids
+        self.counter.count(len(ids), time.monotonic())
+        return self._encode(self.result_lists(ids))
 
-    def said(self, ids: list[str]) -> dict[str, list[Any]]:
+    def result_lists(self, ids: list[str]) -> dict[str, list[Any]]:
         return {"successes": ids, "failures": []}
 
-    def told(self) -> dict[str, float]:
-        return asdict(self.seen)
+    def stats(self) -> dict[str, float]:
+        return asdict(self.counter)
 
     def answer(self, path: str, body: bytes) -> tuple[bytes, float]:
         """What is answered, and after how many seconds. Raises `msgspec.DecodeError` on bad bodies."""
@@ -69,10 +69,10 @@ class Api:
             return self.activate(body), self.latency
         if path.endswith("/authorize"):
             return self._encode({"access_token": "an-access-token", "expires_in": 1799}), 0.0
-        said = self._encode(self.told())
+        content = self._encode(self.stats())
         if path == RESET:
-            self.seen = Seen()
-        return said, 0.0
+            self.counter = RequestCounter()
+        return content, 0.0
 
 
 class Connection(asyncio.Protocol):

@@ -51,7 +51,7 @@ def main() -> None:
     ):
         job_id = stack.submit(new_ids(given.ids))
         stack.worker(api, "--concurrency", str(given.workers), rate=100_000, **PATIENT)
-        until(lambda: rests(stack, job_id), patience=1800)
+        until(lambda: rests(stack, job_id), timeout=1800)
         report = stack.report(job_id)
         stats = api.stats()
         world = api.world()

@@ -45,7 +45,7 @@ class NumberedApi(Api):
         self._sent = bytearray(count)
         self._strangers = 0
 
-    def said(self, ids: list[str]) -> dict[str, list[Any]]:
+    def result_lists(self, ids: list[str]) -> dict[str, list[Any]]:
         answer: dict[str, list[Any]] = {"successes": [], "failures": []}
         for token_id in ids:
             number = number_of(token_id)
@@ -59,12 +59,12 @@ class NumberedApi(Api):
                 answer["successes"].append(token_id)
         return answer
 
-    def told(self) -> dict[str, float]:
+    def stats(self) -> dict[str, float]:
         """Besides what any tells: ids of its world by what became of them."""
         never = self._sent.count(0)
         refused = len(self._sent[::_EACH]) - self._sent[::_EACH].count(0)
         return {
-            **super().told(),
+            **super().stats(),
             "activated": len(self._sent) - never - refused,
             "failed": refused,
             "never_sent": never,

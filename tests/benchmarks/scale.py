@@ -126,7 +126,7 @@ class Scale:
         with simulator_process("--fail", "0.05") as api:
             job_id, _ = self.submit(ids)
             worker = self._stack.worker(api, "--concurrency", "2", rate=100_000)
-            until(lambda: self._stack.report(job_id)["state"] == "completed", patience=LONG)
+            until(lambda: self._stack.report(job_id)["state"] == "completed", timeout=LONG)
             worker.terminate()
             worker.wait(30)
             self._stack.children.remove(worker)

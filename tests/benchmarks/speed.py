@@ -77,12 +77,12 @@ def speed(found: list[tuple[Cost, Cost]]) -> list[float]:
     return [left.speed / right.speed for left, right in found]
 
 
-def told(found: list[tuple[Cost, Cost]]) -> str:
+def medians(found: list[tuple[Cost, Cost]]) -> str:
     """The medians behind a ratio."""
-    return " | ".join(_told(side) for side in zip(*found, strict=True))
+    return " | ".join(_medians(side) for side in zip(*found, strict=True))
 
 
-def _told(side: Sequence[Cost]) -> str:
+def _medians(side: Sequence[Cost]) -> str:
     of_cpu, of_speed, of_api, of_redis = (
         statistics.median(values)
         for values in zip(*((cost.cpu, cost.speed, cost.api, cost.redis) for cost in side), strict=True)
@@ -97,7 +97,7 @@ def beside_the_bare_loop(given: Given) -> Iterator[Row]:
             right = partial(bare, api, given.batches, given.in_flight)
             found = pairs(partial(ours, api, worker, given.batches), right, given.pairs)
             at = f"at {1000 * latency:.0f} ms"
-            yield Row(f"CPU per batch / bare loop, {at}", cpu(found), "at most 1.15", told(found))
+            yield Row(f"CPU per batch / bare loop, {at}", cpu(found), "at most 1.15", medians(found))
             yield Row(
                 f"throughput / bare loop, {at}", speed(found), "at least 0.95" if latency else "at least 0.85"
             )
@@ -119,7 +119,7 @@ def processes(given: Given) -> Iterator[Row]:
         found = pairs(
             partial(ours, api, two, 2 * given.batches), partial(ours, api, one, given.batches), given.pairs
         )
-        yield Row("two processes / one, at 20 ms", speed(found), "at least 1.8", told(found))
+        yield Row("two processes / one, at 20 ms", speed(found), "at least 1.8", medians(found))
 
 
 def beside_peers(given: Given) -> Iterator[Row]:
@@ -142,7 +142,7 @@ def beside_peers(given: Given) -> Iterator[Row]:
                 for name, right in rights.items():
                     found = pairs(left, right, given.pairs)
                     at = f"{name}, at {1000 * latency:.0f} ms"
-                    yield Row(f"CPU per batch / {at}", cpu(found), "at most 1/6 of a queue's", told(found))
+                    yield Row(f"CPU per batch / {at}", cpu(found), "at most 1/6 of a queue's", medians(found))
                     to_reach = "at least 20" if "chord" in name else ""
                     yield Row(f"throughput / {at}", speed(found), to_reach)
 

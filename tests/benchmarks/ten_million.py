@@ -69,7 +69,7 @@ class Journey:
         before = [peak_megabytes(pid) for pid in pids]
         self._done(lambda: self._worker.rests(job_id))
         after = [peak_megabytes(pid) for pid in pids]
-        seen = self._api.seen()
+        seen = self._api.stats()
         seconds = seen["last"] - seen["first"]
         self._row("first request to last: seconds", f"{seconds:.1f}")
         self._row("requests: all, a second", f"{seen['requests']:,}, {seen['requests'] / seconds:,.0f}")
@@ -85,7 +85,7 @@ class Journey:
 
     def proven(self, job_id: str) -> None:
         """Raises `AssertionError` where the report, the rows and the API's world do not agree."""
-        told = self._api.seen()
+        told = self._api.stats()
         world = {
             name: told[name] for name in ("activated", "failed", "never_sent", "sent_again", "strangers")
         }

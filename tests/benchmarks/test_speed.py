@@ -29,15 +29,15 @@ def test_a_batch_costs_redis_at_most_a_fifth_of_a_command() -> None:
 
 def counted_job(api: Echo, worker: Ours) -> Counter[str]:
     job_id = worker.put(BATCHES)
-    api.seen(RESET)
+    api.stats(RESET)
 
     def work() -> None:
         worker.launch(job_id, BATCHES)
-        until(lambda: int(api.seen()["requests"]) >= BATCHES)
+        until(lambda: int(api.stats()["requests"]) >= BATCHES)
 
     commands = counted(worker.client, work)
     until(lambda: worker.rests(job_id))
-    seen = api.seen()
+    seen = api.stats()
     assert (seen["requests"], seen["ids"]) == (BATCHES, 15 * BATCHES)
     return commands
 

@@ -171,10 +171,10 @@ def new_ids(count: int) -> list[str]:
     return [str(uuid.uuid4()) for _ in range(count)]
 
 
-def until(true: Callable[[], bool], patience: float = TIMEOUT) -> None:
+def until(condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:
     """Waits for an event that can only be seen by looking."""
-    ends = time.monotonic() + patience
-    while not true():
+    ends = time.monotonic() + timeout
+    while not condition():
         assert time.monotonic() < ends, "it never happened"
         time.sleep(0.05)
 

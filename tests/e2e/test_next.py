@@ -42,12 +42,12 @@ def test_after_a_run_the_folder_has_what_is_left() -> None:
     refused = FailureGroup("TOKEN_NOT_FOUND", "no", 1, 200, [], retryable=False)
     report = made(job(State.COMPLETED, total=2, n_failed=1, n_unknown=1))
     folder = Path("the results")
-    told = next_after_run(msgspec.structs.replace(report, failures=[refused]), folder)
-    assert told.startswith(f"Next: bulk-activate run 'the results/failed.csv' --org {report.org_id} ")
+    shown = next_after_run(msgspec.structs.replace(report, failures=[refused]), folder)
+    assert shown.startswith(f"Next: bulk-activate run 'the results/failed.csv' --org {report.org_id} ")
     hopeless = made(job(State.COMPLETED, total=2, n_failed=1, n_activated=1))
-    told = next_after_run(msgspec.structs.replace(hopeless, failures=[refused]), folder)
+    shown = next_after_run(msgspec.structs.replace(hopeless, failures=[refused]), folder)
     assert (
-        told
+        shown
         == "What is not active stands in 'the results/failed.csv'; trying again mends none of the reasons"
     )
 

@@ -29,11 +29,11 @@ _LOCK: Final = threading.Lock()
 
 
 def run(
-    arguments: Sequence[str], env: Mapping[str, str], given: bytes | None, patience: float
+    arguments: Sequence[str], env: Mapping[str, str], given: bytes | None, timeout: float
 ) -> tuple[int, bytes, bytes]:
     """Exit code, stdout and stderr of a command as `subprocess.run` gives them; `given` goes to its stdin.
 
-    Raises `subprocess.TimeoutExpired` after `patience` seconds; the process is killed then.
+    Raises `subprocess.TimeoutExpired` after `timeout` seconds; the process is killed then.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         source, feed = os.pipe() if given is not None else (os.open(os.devnull, os.O_RDONLY), None)
@@ -42,7 +42,7 @@ def run(
         if feed is not None:
             threading.Thread(target=_feed, args=(feed, given)).start()
         try:
-            code = process.wait(patience)
+            code = process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

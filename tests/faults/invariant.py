@@ -21,8 +21,8 @@ def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused
     assert report["counts"]["total"] == len(ids)
     rows = scene.stack.rows(job_id)
     assert [row["id"] for row in rows] == ids
-    told = Counter(row["outcome"] for row in rows)
-    assert {name: count for name, count in report["counts"].items() if count and name != "total"} == told
+    counted = Counter(row["outcome"] for row in rows)
+    assert {name: count for name, count in report["counts"].items() if count and name != "total"} == counted
     verified = scene.stack.cli("verify", job_id)
     assert verified.code == 0, verified.err
     world = scene.api.world()

@@ -102,9 +102,9 @@ class Scene:
         """The states in which the job may come to rest: an order to cancel may meet it complete."""
         return {"completed", "cancelled"} if job_id in self.cancelled else {"completed"}
 
-    def rests(self, job_id: str, patience: float = TIMEOUT) -> None:
+    def rests(self, job_id: str, timeout: float = TIMEOUT) -> None:
         """Waits until the job is at one of its `ends`."""
-        until(lambda: self.state(job_id) in self.ends(job_id), patience)
+        until(lambda: self.state(job_id) in self.ends(job_id), timeout)
 
     def hurry(self) -> None:
         """All that was to happen has happened: the rest of the job may go fast."""

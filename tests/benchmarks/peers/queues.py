@@ -90,11 +90,11 @@ def cookbook(api: Echo, batches: int) -> Cost:
 
 def _second_part(api: Echo, batches: int, pid: int, redis: int | None = None) -> Cost:
     warm = batches // _WARM
-    until(lambda: int(api.seen()["requests"]) >= warm, TOO_LONG)
+    until(lambda: int(api.stats()["requests"]) >= warm, TOO_LONG)
     pids = [pid, api.pid] if redis is None else [pid, api.pid, redis]
     before = [cpu_seconds(one) for one in pids]
-    left = batches - int(api.seen(RESET)["requests"])
-    until(lambda: int(api.seen()["requests"]) >= left, TOO_LONG)
+    left = batches - int(api.stats(RESET)["requests"])
+    until(lambda: int(api.stats()["requests"]) >= left, TOO_LONG)
     used = [1e6 * (cpu_seconds(one) - was) / left for one, was in zip(pids, before, strict=True)]
     return Cost(used[0], api.speed(), used[1], used[2] if redis is not None else 0.0)
 

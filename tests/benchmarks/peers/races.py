@@ -37,7 +37,7 @@ class Scenario:
     """What passes in so many seconds, at best."""
     ours: dict[str, str]
     """Our settings."""
-    told: tuple[float, ...]
+    given_rates: tuple[float, ...]
     """Requests per second that each peer is set to, one race for each."""
     most: float
     """Seconds after which a race is ended."""
@@ -96,7 +96,7 @@ def race(batches: int, latency: float, steps: Schedule) -> Iterator[dict[str, An
             latency,
         )
         for name, peer in PEERS.items():
-            for rate in scenario.told:
+            for rate in scenario.given_rates:
 
                 def contestant(url: str, count: int, rate: float = rate, peer: Any = peer) -> Any:
                     return peer(url, count, rate)
