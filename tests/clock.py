@@ -1,6 +1,6 @@
-"""The clock of a Redis that steps back: what it keeps of times then lies so much further ahead.
+"""Simulates a clock of Redis that steps back, by moving all stored times ahead.
 
-redis-py's types of what these commands answer are of no use, so that `client` has none.
+`client` is untyped, since redis-py's types for the results of these commands do not help.
 """
 
 from typing import Any, Final
@@ -13,7 +13,7 @@ _MILLIS: Final = ("swept_ms", "active_since", "started_ms", "created_ms", "moved
 
 
 def step_back(client: Any, seconds: float = HOUR) -> None:
-    """Moves every time that is kept ahead by `seconds`, which is the same."""
+    """Moves every stored time ahead by `seconds`: the same as a clock that steps back."""
     for pattern in _SCORED:
         for key in client.keys(pattern):
             for member, score in client.zrange(key, 0, -1, withscores=True):
@@ -35,7 +35,7 @@ def _move(client: Any, key: bytes, fields: tuple[str, ...], by: float) -> None:
 
 
 def _move_seen(client: Any, key: bytes, by: float) -> None:
-    """Of workers it stands first, of jobs last."""
+    """Moves the times in a hash, which come first in values of workers and last in those of jobs."""
     position = 0 if key.endswith(b":workers") else -1
     for field, value in client.hgetall(key).items():
         words = value.decode().split(" ")

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Options and fixtures for all tests."""
 
 import os
 import signal
@@ -19,15 +19,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mixes files that wait for processes with those that compute: in the order of folders, the cores would
-    have too much to do at first and little at last.
+    """Sorts files by a hash, which mixes tests that wait for processes with those that compute.
+
+    In the order of folders the cores would be overloaded at first and idle at the end.
     """
     items.sort(key=lambda item: sha256(item.location[0].encode()).digest())
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_caller() -> None:
-    """No test is moved by the settings of whoever runs it, nor by a proxy or an authority of this machine."""
+    """Removes settings, proxies and authorities of this machine from the environment."""
     for name in list(os.environ):
         if name.startswith((PREFIX, "SSL_CERT_")) or name.lower().endswith("_proxy"):
             del os.environ[name]
@@ -35,19 +36,19 @@ def _no_settings_of_the_caller() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _processes_keep_what_they_compiled() -> None:
-    """Hundreds of processes are started: each would compile all of our modules again."""
+    """Lets the hundreds of processes that tests start share compiled modules."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _processes_can_be_interrupted() -> None:
-    """A shell that runs the tests in the background ignores SIGINT, and all that it starts inherits that."""
+    """Restores SIGINT, which a shell ignores for background commands and their children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[RealServer]:
-    """One Valkey 9 for all tests that only put jobs of their own into it."""
+    """One Valkey 9 for all tests that only add jobs of their own."""
     with valkey9() as real:
         yield real

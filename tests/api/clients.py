@@ -1,4 +1,4 @@
-"""The client's parts, put together for a test against the server at some URL."""
+"""The parts of the API client, assembled for a test against a server."""
 
 import secrets
 import time
@@ -24,7 +24,7 @@ SECRET: Final = "AbCdEfGh-0123456789_the-api-token-of-an-owner"
 
 @dataclass(slots=True)
 class Clock:
-    """Stands still until it is told to go on. Seconds."""
+    """A clock in seconds that a test sets."""
 
     at: float = 1000.0
 
@@ -34,19 +34,21 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
+    """Session, tokens and client of a worker process."""
+
     session: aiohttp.ClientSession
     tokens: AccessTokens
     client: ActivationClient
 
 
 def settings_for(url: str, **changed: Any) -> Settings:
-    """Nothing is read from a file; an API token is there unless it is taken away."""
+    """Settings without files, with an API token unless `changed` removes it."""
     given: dict[str, Any] = {"api_url": url, "api_token": SecretStr(SECRET), **changed}
     return Settings(**given)
 
 
 def shared_lock(client: redis.asyncio.Redis) -> SharedExchangeLock:
-    """As a worker process of its own takes them; of all organizations at one host."""
+    """The exchange lock of another worker process, for one API host."""
     return SharedExchangeLock(ExchangeStore(client, "api.test", secrets.token_hex(8)), time.monotonic)
 
 
@@ -54,6 +56,7 @@ def shared_lock(client: redis.asyncio.Redis) -> SharedExchangeLock:
 async def parts(
     url: str, now: Callable[[], float] | None = None, lock: ExchangeLock | None = None, **changed: Any
 ) -> AsyncIterator[Parts]:
+    """The parts of a client of the API at `url`, with `changed` settings."""
     settings = settings_for(url, **changed)
     async with make_session(settings) as session:
         tokens = AccessTokens(settings, session, now or Clock(), lock)

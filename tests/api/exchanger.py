@@ -1,6 +1,6 @@
-"""A process of its own that wants one access token: `python -m tests.api.exchanger API_URL REDIS_URL`.
+"""A process that requests one access token: `python -m tests.api.exchanger API_URL REDIS_URL`.
 
-Says `ready`, waits for a line, and says what came of it: `given TOKEN`, `rejected` or `unavailable`.
+Prints `ready`, waits for a line, and prints the result: `given TOKEN`, `rejected` or `unavailable`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A forward proxy as companies have them: makes tunnels, passes requests on, asks for a login, fails."""
+"""A forward proxy that makes tunnels, forwards requests, requires a login, or fails."""
 
 import asyncio
 import ssl
@@ -12,10 +12,11 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass
 class ForwardProxy:
-    """`login`: the `Proxy-Authorization` that it wants. `answer`: bytes in place of a tunnel; it then closes.
-    `silent`: it never answers.
-    `inspects`: it ends TLS itself, by this certificate, as firewalls that look into it do.
-    `tls`: it is itself spoken to by TLS.
+    """A proxy whose fields choose its behaviour.
+
+    `login`: the required `Proxy-Authorization`. `answer`: bytes sent instead of making a tunnel. `silent`:
+    never answers. `inspects`: terminates TLS with this certificate, as inspecting firewalls do. `tls`: the
+    proxy itself is reached by TLS.
     """
 
     login: str | None = None
@@ -24,7 +25,7 @@ class ForwardProxy:
     inspects: ssl.SSLContext | None = None
     tls: ssl.SSLContext | None = None
     requests: list[str] = field(default_factory=list)
-    """The first line of each request, and its login."""
+    """First line of each request, with its login."""
     url: str = ""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -91,7 +92,7 @@ async def forward_proxy(proxy: ForwardProxy) -> AsyncIterator[ForwardProxy]:
 
 
 async def _join(client_streams: Streams, target_streams: Streams) -> None:
-    """Passes on what comes either way, until one side ends."""
+    """Forwards data in both directions until one side closes."""
     pumps = [
         asyncio.create_task(_pump(client_streams[0], target_streams[1])),
         asyncio.create_task(_pump(target_streams[0], client_streams[1])),
@@ -112,7 +113,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _unverified() -> ssl.SSLContext:
-    """What an inspecting proxy believes is its own affair."""
+    """An inspecting proxy verifies nothing here."""
     tls = ssl.create_default_context()
     tls.check_hostname = False
     tls.verify_mode = ssl.CERT_NONE

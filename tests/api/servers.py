@@ -1,4 +1,4 @@
-"""Servers for the client to meet: one that answers whatever bytes a test likes, one that records requests."""
+"""Servers for the client: one that sends any bytes, and one that records requests."""
 
 import asyncio
 import ssl
@@ -11,14 +11,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-"""What the server does with a connection, once a whole request was read from it."""
+"""What the server does with a connection after it has read a request."""
 
 AUTHORIZE: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
 
 
 @asynccontextmanager
 async def raw(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """The URL of a server that reads a request and then does as `talk` does. Connections end with it."""
+    """The URL of a server that reads a request and then calls `talk`. Its connections close with it."""
     talks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,6 +45,7 @@ async def raw(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[st
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Reads one request with its body."""
     head = await reader.readuntil(b"\r\n\r\n")
     lengths = [
         line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
@@ -53,7 +54,7 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
 
 
 def answering(answer: bytes) -> Talk:
-    """Writes `answer` as it stands, and closes."""
+    """Sends the bytes of `answer` and closes the connection."""
 
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -64,7 +65,7 @@ def answering(answer: bytes) -> Talk:
 
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
-    """A request as it came."""
+    """A request as received."""
 
     method: str
     path: str
@@ -74,7 +75,7 @@ class SeenRequest:
 
 @dataclass(slots=True)
 class Recorder:
-    """Notes each request and answers it by the first answer left, the last one for ever."""
+    """Records each request and answers it with the next of `answers`; the last one repeats."""
 
     answers: list[web.Response | Callable[[], Awaitable[web.Response]]]
     seen: list[SeenRequest] = field(default_factory=list)
@@ -94,6 +95,7 @@ class Recorder:
 async def recording(
     *answers: web.Response | Callable[[], Awaitable[web.Response]],
 ) -> AsyncIterator[Recorder]:
+    """A recorder that listens on loopback."""
     recorder = Recorder(list(answers))
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", recorder.handle)

@@ -1,4 +1,4 @@
-"""The simulator on a socket of this process, asked and steered over HTTP as anyone would."""
+"""The simulator in this process, used and controlled over HTTP."""
 
 import json
 import time
@@ -14,6 +14,8 @@ from worker.simulator.server import make_app
 
 
 class StandIn:
+    """A running simulator."""
+
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self.url = url
@@ -31,7 +33,7 @@ class StandIn:
         return int((await self.stats())["requests"])
 
     async def world(self) -> dict[str, dict[str, Any]]:
-        """What it knows of each id that it ever met."""
+        """The simulator's record of each id, by id."""
         async with self._session.get("/world", raise_for_status=True) as response:
             lines = [json.loads(line) async for line in response.content]
         return {line["id"]: line for line in lines}
@@ -42,7 +44,7 @@ async def stand_in(
     api_token: str | None = None, now: Callable[[], float] = time.monotonic, **options: Any
 ) -> AsyncIterator[StandIn]:
     server = TestServer(make_app(configured(options), api_token, now=now))
-    # What hangs at the end of a test is what the test wanted to hang.
+    # Requests that still hang were meant to hang.
     await server.start_server(shutdown_timeout=0.1)
     try:
         url = str(server.make_url("/")).rstrip("/")

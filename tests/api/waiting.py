@@ -1,4 +1,4 @@
-"""Waiting for an event that nothing announces."""
+"""Waits for a condition by polling."""
 
 import asyncio
 import inspect
@@ -6,19 +6,19 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 DEADLINE: Final = 30.0
-"""Seconds after which a test gives up waiting for what should come at once."""
+"""Seconds until a test gives up. What is waited for should come at once."""
 
 _POLL: Final = 0.005
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 _STEADY: Final = 60
-"""Looks without a change after which there is taken to be no more."""
+"""Polls without a change after which a value counts as final."""
 
 T = TypeVar("T")
 
 
 async def until(reached: Callable[[], bool | Awaitable[bool]], deadline: float = DEADLINE) -> None:
-    """Returns once `reached()` is true, awaited where it has to be. Raises TimeoutError."""
+    """Returns once `reached()`, awaited if necessary, is true. Raises `TimeoutError`."""
     async with asyncio.timeout(deadline):
         while True:
             found = reached()
@@ -28,7 +28,7 @@ async def until(reached: Callable[[], bool | Awaitable[bool]], deadline: float =
 
 
 async def steady(read: Callable[[], Awaitable[T]]) -> T:
-    """What `read` finds once it changes no more. Raises TimeoutError."""
+    """The value of `read()` once it no longer changes. Raises `TimeoutError`."""
     found, since = await read(), 0
 
     async def unchanged() -> bool:

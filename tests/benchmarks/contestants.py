@@ -1,4 +1,4 @@
-"""Ours and the bare loop at full speed, against the fast API: what a run of so many batches costs."""
+"""Measures our worker and a bare aiohttp loop at full speed against the fast API."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ FULL_SPEED: Final = {"RATE": "100000"}
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a run. Speed is by the server's clock, from its first request to its last."""
+    """The cost of a run. Speed is by the server's clock, from its first request to its last."""
 
     cpu: float
     """Microseconds per batch: of the sender's processes, without its Redis."""
@@ -60,7 +60,7 @@ def echo(latency: float, module: str = "echo", *options: str) -> Iterator[Echo]:
 
 
 def ours(api: Echo, worker: Ours, batches: int) -> Cost:
-    """A job, from its launch to its rest, by workers that run already."""
+    """Runs a job from start to rest on workers that are already running."""
     job_id = worker.put(batches)
     api.stats(RESET)
     pids = (worker.worker, api.pid, worker.server)
@@ -73,7 +73,7 @@ def ours(api: Echo, worker: Ours, batches: int) -> Cost:
 
 
 def warm_up(api: Echo, worker: Ours) -> None:
-    """A first job, which nobody measures: its connections are made, its code was run."""
+    """Runs a job that is not measured, to make connections and warm up code."""
     ours(api, worker, _WARM_UP)
 
 

@@ -1,4 +1,4 @@
-"""What processes have cost: CPU seconds of a process and of all that it started, by /proc (Linux)."""
+"""CPU seconds of a process and its descendants, from /proc (Linux)."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ _PARENT, _USER, _SYSTEM, _ENDED_USER, _ENDED_SYSTEM = 4 - 3, 14 - 3, 15 - 3, 16 
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of `pid`, of its children that live and theirs, and of those that ended and were waited for."""
+    """CPU seconds of `pid`, its living descendants, and those that ended and were waited for."""
     stats = _stats()
     return sum(_used(stats[one]) for one in _family(pid, stats) if one in stats) / _TICKS
 

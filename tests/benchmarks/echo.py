@@ -1,10 +1,10 @@
-"""A fast and honest API in a process of its own: every id that it is sent comes back as activated.
+"""A fast API in a process of its own that reports every id as activated.
 
     python -m tests.benchmarks.echo [--latency SECONDS]      # prints its URL; ends when stdin ends
 
-It reads each request for real (head, length, JSON) and answers from one loop, since a framework would cost
-more than the clients that are measured. It tells when the first and the last request came: so the speed of
-all is taken by one clock, without anybody's start or end.
+It parses each request (head, length, JSON) and answers from one event loop, since a framework would cost more
+than the measured clients. It reports when the first and the last request came, so that the speed of every
+client is measured by one clock, without its start and end.
 """
 
 import argparse
@@ -30,7 +30,7 @@ class _Body(msgspec.Struct):
 
 @dataclass(slots=True)
 class RequestCounter:
-    """Requests that activate, since the last reset. Times are of the monotonic clock."""
+    """Counts activate requests since the last reset. Times are monotonic seconds."""
 
     requests: int = 0
     ids: int = 0
@@ -64,7 +64,7 @@ class Api:
         return asdict(self.counter)
 
     def answer(self, path: str, body: bytes) -> tuple[bytes, float]:
-        """What is answered, and after how many seconds. Raises `msgspec.DecodeError` on bad bodies."""
+        """The answer, and the seconds until it is due. Raises `msgspec.DecodeError` for bad bodies."""
         if path.endswith("/activate"):
             return self.activate(body), self.latency
         if path.endswith("/authorize"):
@@ -76,7 +76,7 @@ class Api:
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 as clients here speak it: a length with each body, one request after another."""
+    """The subset of HTTP/1.1 that the clients use: bodies with a length, one request after another."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -125,7 +125,7 @@ def _length(head: str) -> int:
 async def serve(api: Api) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(api), "127.0.0.1", 0, backlog=1024)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201 -- told to who started it.
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201 -- the starter reads it.
     over = asyncio.Event()
     threading.Thread(
         target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(over.set)), daemon=True

@@ -1,4 +1,4 @@
-"""What processes hold in memory, by /proc (Linux)."""
+"""Memory of processes, from /proc (Linux)."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ _PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 def peak_megabytes(pid: int) -> float:
-    """The most that the process ever had resident."""
+    """Peak resident memory of the process."""
     found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
 
 
 def worker_pids(parent: int) -> list[int]:
-    """The processes of `bulk-activate worker` that work on slices: itself, or those that it keeps running."""
+    """Process ids that work on slices: `bulk-activate worker` itself, or the processes it supervises."""
     return [child.pid for child in psutil.Process(parent).children()] or [parent]

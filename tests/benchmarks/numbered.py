@@ -1,4 +1,4 @@
-"""The fast API over ids that have numbers, so that it knows its whole world in a byte an id.
+"""The fast API over numbered ids, of which it remembers one byte each.
 
     python -m tests.benchmarks.numbered --ids N [--latency SECONDS]     # as `echo`; /stats tells the world
 
@@ -18,7 +18,7 @@ _ODD: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835
 _BACK: Final = pow(_ODD, -1, _BITS)
 _EACH: Final = 20
 _MOST: Final = 255
-"""How often an id was sent, as far as a byte tells."""
+"""How often an id was sent, up to what a byte can count."""
 
 
 def named(number: int) -> str:

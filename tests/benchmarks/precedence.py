@@ -1,4 +1,4 @@
-"""Lets the API's stand-in and Redis go before everything else on this machine, where that is permitted.
+"""Gives the API's stand-in and Redis priority over everything else on this machine, if permitted.
 
 In use they have cores of their own. Here they share two with the workers, and a stand-in that gets no core
 for some milliseconds reads what came in time as a burst.
@@ -12,7 +12,7 @@ _NICE: Final = -15
 
 
 def put_first(*pids: int) -> str:
-    """What could be had: real-time scheduling, else a nicer place among the others, else nothing."""
+    """Tries real-time scheduling, then a higher priority. Returns which one was granted, if any."""
     try:
         for pid in pids:
             os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(_REAL_TIME))

@@ -1,4 +1,4 @@
-"""Tools that were made to check files of one kind, run as their users run them."""
+"""Runs checkers of configuration files, as their users do."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from tests.servers import missing
 
 
 def tool(name: str) -> str:
-    """Beside this Python, or on PATH; without it the test is skipped, with CI=true it fails."""
+    """Path of a tool, beside this Python or on PATH. Without it the test is skipped; it fails if CI=true."""
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
@@ -18,7 +18,7 @@ def tool(name: str) -> str:
 
 
 def check(name: str, *arguments: str | Path, given: str | None = None) -> str:
-    """What the tool said, where it is content. Fails with what it said where it is not."""
+    """Output of the tool if it succeeds; otherwise the test fails with the output."""
     done = subprocess.run(
         [tool(name), *arguments], input=given, capture_output=True, text=True, timeout=120, check=False
     )

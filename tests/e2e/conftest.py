@@ -1,4 +1,4 @@
-"""The whole product as its users start it: real processes, a real Redis, a real HTTP server."""
+"""Fixtures for tests of the whole product: real processes, a real Redis, a real HTTP server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.servers import valkey9
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """Redis for a team; workers and simulators are started by the test."""
+    """A Redis; the test starts workers and simulators."""
     with valkey9() as real, Stack(tmp_path, real.server.url) as running:
         yield running
 

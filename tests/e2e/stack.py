@@ -1,4 +1,4 @@
-"""Starts the product's processes, and looks at what they did from outside."""
+"""Starts the product's processes and observes them from outside."""
 
 import json
 import os
@@ -30,14 +30,16 @@ CELERY: Final = str(Path(sys.executable).with_name("celery"))
 ORG: Final = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"
 TOKEN: Final = "an-owners-API-token-that-must-show-up-nowhere"
 TIMEOUT: Final = 90.0
-"""Seconds before a test gives up. Never a measure: what is waited for is an event."""
+"""Seconds until a test gives up. Tests wait for events, not for times."""
 
 Process = subprocess.Popen[bytes] | warm.Forked
-"""One that was started by its program, or forked."""
+"""A process started as a program, or forked."""
 
 
 @dataclass(frozen=True)
 class Done:
+    """Exit code and output of a command."""
+
     code: int
     out: str
     err: str
@@ -47,23 +49,26 @@ class Done:
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment with no settings of ours but `extra`, given without their prefix."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("BULK_ACTIVATE_")}
     return bare | {f"BULK_ACTIVATE_{name}": value for name, value in extra.items()}
 
 
 def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> Done:
-    """Runs `bulk-activate` to its end."""
+    """Runs `bulk-activate` to its end, with `given` as stdin."""
     data = given.encode() if isinstance(given, str) else given
     code, out, err = warm.run(arguments, environment(settings), data, TIMEOUT)
     return Done(code, out.decode(), err.decode())
 
 
 _OF_THE_PROCESS: Final = ("host", "port", "with_parent")
-"""Options of the simulator's command that are about its process, not about what it answers."""
+"""Options of the simulator's command that concern its process, not its answers."""
 
 
 @dataclass
 class Simulator:
+    """A running simulator."""
+
     url: str
 
     def world(self) -> dict[str, dict[str, Any]]:
@@ -82,7 +87,7 @@ class Simulator:
 
 @contextmanager
 def simulator(*options: str) -> Iterator[Simulator]:
-    """The simulator with the options of its command, in a thread of this process."""
+    """Runs the simulator in a thread of this process, with the options of its command."""
     given = command.make_context("simulator", [*options]).params
     config = config_of({name: value for name, value in given.items() if name not in _OF_THE_PROCESS})
     with serving(make_app(config, TOKEN)) as url:
@@ -91,7 +96,7 @@ def simulator(*options: str) -> Iterator[Simulator]:
 
 @contextmanager
 def simulator_process(*options: str) -> Iterator[Simulator]:
-    """The same as a process of its own: where it would share a core with what it measures."""
+    """Runs the simulator as a process of its own, so that it does not share a core with what it measures."""
     process = subprocess.Popen(
         [BULK_ACTIVATE, "simulator", "--with-parent", *options],
         stdin=subprocess.PIPE,
@@ -108,13 +113,13 @@ def simulator_process(*options: str) -> Iterator[Simulator]:
 
 @dataclass
 class Stack:
-    """One Redis, any number of workers."""
+    """One Redis and any number of workers."""
 
     home: Path
     redis_url: str
     children: list[Process] = field(default_factory=list)
     outer: dict[str, str] = field(default_factory=dict)
-    """What its processes find in their environment besides settings of ours."""
+    """Environment of its processes besides our own settings."""
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +163,7 @@ class Stack:
         return self.home / "worker.log"
 
     def report(self, job_id: str) -> dict[str, Any]:
-        """As `status -o json` gives it, without a process for each look."""
+        """The report of a job, as `status -o json` prints it."""
         with sync_client(self.redis_url) as client:
             return dict(msgspec.to_builtins(read_report(JobStore(client), job_id)))
 
@@ -172,7 +177,7 @@ def new_ids(count: int) -> list[str]:
 
 
 def until(condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:
-    """Waits for an event that can only be seen by looking."""
+    """Waits for `condition` by polling. Fails after `timeout` seconds."""
     ends = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < ends, "it never happened"
@@ -180,7 +185,7 @@ def until(condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:
 
 
 def expected(world: Mapping[str, Mapping[str, Any]], token_id: str) -> str:
-    """What the report has to say of an id, by the API's own record."""
+    """The outcome that the report must show for an id, by the API's own record."""
     entry = world[token_id]
     if not entry["active"]:
         return "failed"
@@ -188,10 +193,11 @@ def expected(world: Mapping[str, Mapping[str, Any]], token_id: str) -> str:
 
 
 def agree(rows: Iterable[Mapping[str, Any]], world: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the tokens that the report calls active are those that are active at the API."""
+    """Whether exactly the tokens that the report calls active are active at the API."""
     active = {row["id"] for row in rows if row["outcome"] in {"activated", "already_active"}}
     return active == {token_id for token_id, entry in world.items() if entry["active"]}
 
 
 def interrupt(process: Process) -> None:
+    """Sends SIGINT, as Ctrl-C does."""
     process.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Supervisor processes of the embedded server, started for tests."""
+"""Starts supervisors of the embedded server for tests."""
 
 import socket
 import subprocess
@@ -15,7 +15,7 @@ from worker.embedded.supervisor import Ready
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEADLINE: Final = 60.0
-"""Seconds after which a test gives up waiting for what should come at once."""
+"""Seconds until a test gives up. What is waited for should come at once."""
 
 
 def supervisor(
@@ -45,7 +45,7 @@ def supervisor(
 
 
 def ready_line(process: subprocess.Popen[str]) -> Ready:
-    """What a supervisor prints when its server can be used; fails the test if it ends instead."""
+    """The line that a supervisor prints once its server can be used. Fails if it exits instead."""
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
@@ -55,7 +55,7 @@ def ready_line(process: subprocess.Popen[str]) -> Ready:
 
 @contextmanager
 def started(home: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Ready]]:
-    """A supervisor whose server can be used; stopped at the end."""
+    """A supervisor whose server can be used. It is stopped at the end."""
     process = supervisor(home, *arguments)
     try:
         yield process, ready_line(process)
@@ -70,7 +70,7 @@ def socket_of(ready: Ready) -> Path:
 
 @contextmanager
 def watched(path: Path) -> Iterator[socket.socket]:
-    """A connection to the server at `path`; reading from it ends when the server's process does."""
+    """A connection to the server at `path`, from which reading ends when the server's process exits."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(DEADLINE)
         connection.connect(str(path))

@@ -1,4 +1,4 @@
-"""Faults done for real: signals, a real Redis, real sockets, the product's own processes."""
+"""Tests with real faults: signals, a real Redis, real sockets, the product's own processes."""
 
 import pytest
 

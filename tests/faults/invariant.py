@@ -1,4 +1,4 @@
-"""What has to hold of a job at its end, whatever happened to it on the way."""
+"""Checks what must be true of a job at its end, whatever faults it met."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from tests.faults.scene import Scene
 
 
 def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused: int = 0) -> dict[str, int]:
-    """The job is complete, or cancelled where that was ordered; every id has one outcome; counts sum; the
-    record says what the API says; `verify` agrees.
+    """Asserts that the job is completed, or cancelled if ordered; that every id has one outcome and counts
+    sum; that the record agrees with the API's; and that `verify` succeeds.
 
-    `twice`: repeated sendings of ids that the faults explain. `confused`: ids that may be called already
-    active though this job activated them, since Redis lost what it had recorded of them; active they are
-    all the same. Returns the figures of both.
+    `twice`: repeated sendings of ids that the faults explain. `confused`: ids that may be reported as already
+    active although this job activated them, since Redis lost their records. Returns the actual numbers of
+    both.
     """
     report = scene.stack.report(job_id)
     assert report["state"] in scene.ends(job_id), report["state"]
@@ -27,17 +27,17 @@ def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused
     assert verified.code == 0, verified.err
     world = scene.api.world()
     if report["state"] == "cancelled":
-        # What is called not attempted reached no token.
+        # Ids reported as not attempted reached no token.
         left = {row["id"] for row in rows if row["outcome"] == "not_attempted"}
         assert sum(world[token_id]["admitted"] > 0 for token_id in left & world.keys()) <= confused
-        # Who died with it cannot tell any more, and says so.
+        # Ids whose worker died are reported as unknown.
         rows = [row for row in rows if row["outcome"] not in {"not_attempted", "unknown"}]
         ids = [row["id"] for row in rows]
     contradicted = Counter(filter(None, (contradiction(row, world[row["id"]]) for row in rows)))
     mistaken = contradicted.pop("already active, activated by us", 0)
     assert not contradicted, examples(rows, world)
     assert mistaken <= confused, f"{mistaken} ids are confused, at most {confused} may be"
-    # A request that a 429 turned away reached no token.
+    # A request answered 429 reached no token.
     again = sum(world[token_id]["admitted"] - 1 for token_id in ids)
     assert again <= twice, f"{again} ids were sent again, at most {twice} may be"
     assert all(world[token_id]["activations"] <= 1 for token_id in ids)
@@ -45,12 +45,13 @@ def check(scene: Scene, job_id: str, ids: list[str], *, twice: int = 0, confused
 
 
 def examples(rows: list[dict[str, Any]], world: Mapping[str, Any]) -> list[Any]:
+    """Some rows that contradict the API's record, with that record."""
     found = [(row, world[row["id"]]) for row in rows if contradiction(row, world[row["id"]])]
     return found[:5]
 
 
 def contradiction(row: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
-    """What the API's own record says against a row of the results."""
+    """How the API's record of an id contradicts its row in the results; None if it does not."""
     outcome = row["outcome"]
     if not entry["active"]:
         return None if outcome == "failed" else f"not active, {outcome}"
@@ -58,7 +59,7 @@ def contradiction(row: Mapping[str, Any], entry: Mapping[str, Any]) -> str | Non
         return f"active, {outcome}"
     if outcome == "already_active":
         return None if entry["was_active"] else "already active, activated by us"
-    # Who died may have had it marked and never sent it: nobody can tell, and its reason says as much.
+    # A dead worker may have marked the id without sending it; the reason of the row says so.
     if entry["was_active"] and row["reason"] != "RESOLVED_BY_REPEAT":
         return "was active, activated"
     return None

@@ -1,4 +1,4 @@
-"""Messages that none of ours is, as somebody else could put them into the queue."""
+"""Foreign messages, as another program could put them into the queue."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ UNKNOWN_JOB: Final = "20260101-000000-00000000"
 def message(
     kwargs: Any = None, *, body: str | None = None, headers: Any = None, properties: Any = None, **rest: Any
 ) -> dict[str, Any]:
-    """As ours are, but for what is given. `headers` and `properties` are added; None takes one away."""
+    """Our own message with changes. `headers` and `properties` are merged; None removes one."""
     if kwargs is None:
         kwargs = {"job_id": UNKNOWN_JOB, "slice_no": 0, "size": 15}
     if body is None:
@@ -41,7 +41,7 @@ def message(
 
 
 def junk() -> Iterator[tuple[str, bytes]]:
-    """By name: what has to be dropped."""
+    """Messages that must be dropped, by name."""
     yield "nothing", b""
     yield "no UTF-8", b"\xff\xfe\x00junk"
     yield "no JSON", b"hello"

@@ -1,4 +1,4 @@
-"""What stands between a worker and the API: a proxy that passes everything on, or answers by itself."""
+"""A proxy between workers and the API that forwards requests, or answers itself."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _SESSION: Final = web.AppKey("session", aiohttp.ClientSession)
 
 _HTML: Final = "<html><body>Access is limited to employees. Sign in to go on.</body></html>"
 _OURS: Final = "/csp/"
-"""Under it lies all that workers ask for; the stand-in's own paths are passed on always."""
+"""Prefix of all paths that workers request; other paths of the simulator are always forwarded."""
 
 _HOPS: Final = frozenset(
     {"connection", "content-length", "host", "transfer-encoding", "content-encoding", "accept-encoding"}
@@ -54,7 +54,7 @@ OWN: Final = (
 
 
 class Middlebox(Simulator):
-    """The stand-in for the API as workers reach it through here. `own` is what is answered instead of it."""
+    """Forwards requests to the simulator, or answers them with `own` if set."""
 
     def __init__(self, behind: Simulator) -> None:
         super().__init__("")
@@ -96,7 +96,7 @@ class Middlebox(Simulator):
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """Those that are not of one connection alone."""
+    """Headers that are not specific to one connection."""
     hops = {
         "connection",
         "content-length",
@@ -110,7 +110,7 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def middlebox(behind: Simulator) -> Iterator[Middlebox]:
-    """Runs one before `behind`, in a thread of its own."""
+    """Runs a middlebox in front of `behind`, in a thread."""
     found = Middlebox(behind)
     app = web.Application(client_max_size=1 << 21)
 

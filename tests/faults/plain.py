@@ -1,7 +1,7 @@
-"""A plain Celery app on the same Redis, to show that a trap bites where our cure is not.
+"""A plain Celery app on the same Redis, which shows that a bug of Celery exists without our workaround.
 
-Its settings are Celery's own defaults, but for those in PLAIN_CONF. Each task notes that it began, waits for
-the file `go`, and notes that it ended.
+Its settings are Celery's defaults, except for those in PLAIN_CONF. Each task records that it began, waits for
+the file `go`, and records that it ended.
 """
 
 import json
@@ -46,7 +46,7 @@ def _app(broker: str, conf: dict[str, Any]) -> Celery:
 
 @dataclass
 class Plain:
-    """A queue and the worker on it; `redis_url` is what the worker is told."""
+    """A queue and its worker, which connects to `redis_url`."""
 
     home: Path
     redis_url: str
@@ -63,7 +63,7 @@ class Plain:
 
     @contextmanager
     def worker(self, redis_url: str | None = None) -> Iterator["subprocess.Popen[bytes]"]:
-        """A worker of four threads. It is killed at the end: how it ends by itself is no matter here."""
+        """A worker with four threads, killed at the end."""
         command = [
             *(sys.executable, "-m", "celery", "-A", "tests.faults.plain", "worker"),
             *("--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle"),
@@ -84,11 +84,11 @@ class Plain:
             process.wait(TIMEOUT)
 
     def go(self) -> None:
-        """Tasks may end."""
+        """Lets tasks end."""
         (self.home / "go").touch()
 
     def count(self, words: str) -> int:
-        """Tasks that `began` or `ended`."""
+        """Number of tasks that `began` or `ended`."""
         notes = self.home / "notes"
         return notes.read_text().count(words) if notes.exists() else 0
 

@@ -1,4 +1,4 @@
-"""A unix socket before a real Redis, at which a client can be stopped at an exact point of its work."""
+"""A proxy in front of a real Redis that stops a client at an exact point of its work."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ _CHUNK = 65_536
 
 
 class Proxy:
-    """Passes everything on until `stops_at` is true of what a client sends: that and the rest is kept."""
+    """Forwards data until `stops_at` is true for what a client sends; that and the rest is held back."""
 
     def __init__(self, at: Path, redis_url: str, stops_at: Callable[[bytes], bool]) -> None:
         self.url = f"unix://{at}?db=0"

@@ -1,4 +1,4 @@
-"""The stand-in for the API in this process, with a note of who sent what and when."""
+"""The simulator in this process, with a record of which worker sent what, and when."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Recorded(Simulator):
     under_way: int = 0
 
     def first(self, since: float = 0.0) -> dict[str, float]:
-        """Who sent after `since`, and when first."""
+        """The senders after `since`, each with the time of its first request."""
         moments: dict[str, float] = {}
         for each in list(self.sent):
             if each.at > since:

@@ -1,4 +1,4 @@
-"""What came to a server when, what it was told, and what can be counted from that."""
+"""The requests that a server received, its answers, and figures computed from them."""
 
 from array import array
 from bisect import bisect_right
@@ -36,13 +36,12 @@ class Summary:
 
 
 class Record:
-    """Grows by one arrival at a time; cheap enough for thousands a second.
+    """Records arrivals, cheaply enough for thousands per second.
 
-    A hold: a 429 with a `Retry-After` of s seconds, given at t, is known to the client `latency` seconds
-    later and ends at t + s. What comes between is counted as held, with the time since it was known. What
-    was on its way when it became known is among these; how long that takes on the way is for the reader
-    of the figures to allow for. A further 429 during a hold makes it longer, never shorter, and the time
-    is still counted from the first.
+    A hold begins when the client knows of a 429, `latency` seconds after it was sent at t, and ends at t + s
+    for a `Retry-After` of s seconds. Requests in between count as held, with the time since the hold began.
+    They include requests that were on their way then, for which a reader of the figures has to allow. A
+    further 429 during a hold can lengthen it, and does not change its beginning.
     """
 
     def __init__(self) -> None:
@@ -60,7 +59,7 @@ class Record:
         self.held.append(at - self._known_at if self._known_at < at < self._held_until else 0.0)
 
     def announce(self, at: float, latency: float, seconds: float) -> None:
-        """A 429 given at `at` told to hold for `seconds`."""
+        """Records a 429 sent at `at` with a `Retry-After` of `seconds`."""
         if at >= self._held_until:
             self._known_at = at + latency
         self._held_until = max(self._held_until, at + seconds)

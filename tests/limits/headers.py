@@ -1,4 +1,4 @@
-"""How a limited API says when to come back, in the manners that are met."""
+"""Headers in which an API announces its rate limit, in common styles."""
 
 from math import ceil, floor
 from typing import Final
@@ -7,7 +7,7 @@ from tests.limits.limiters import Limiter
 
 
 def retry_after(manner: str, wait: float) -> tuple[bytes, float]:
-    """The header line for a 429 that may be tried again in `wait` seconds, and the seconds that it tells.
+    """The header line of a 429 whose request may be repeated in `wait` seconds, and the seconds in it.
 
     `none`: no header. `true`: to the millisecond, rounded up. `ceil`: whole seconds, rounded up. Anything
     else stands in the header as it is, and tells what it says if it is a number.
@@ -23,7 +23,7 @@ def retry_after(manner: str, wait: float) -> tuple[bytes, float]:
 
 
 def rate_limit_headers(manner: str, limiter: Limiter, now: float) -> bytes:
-    """The header lines that tell what is left of a limit.
+    """The header lines with the rest of a limit.
 
     `none`: nothing. `ietf`: `RateLimit-Policy` and `RateLimit`, of draft-ietf-httpapi-ratelimit-headers
     from its tenth version on. `fields`: the three `RateLimit-*` fields of its earlier ones. `x`: the same,

@@ -1,4 +1,4 @@
-"""The options of the stand-in, and the limiter that they ask for."""
+"""The options of `limited_api`, and the limiter that they describe."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from tests.limits.schedule import Schedule, Scheduled
 
 
 def make_limiter(given: argparse.Namespace, start: float) -> Limiter:
-    """As the options ask; windows are counted from `start`."""
+    """The limiter for the options; windows are counted from `start`."""
     makers: dict[str, Callable[[float], Limiter]] = {
         "none": lambda _rate: NoLimit(),
         "bucket": lambda rate: TokenBucket(rate, given.burst),

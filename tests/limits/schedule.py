@@ -1,4 +1,4 @@
-"""A limit that moves: what it is when, and how many requests it lets through in all."""
+"""A rate limit that changes over time, and the requests that it admits in total."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own, asked and steered over HTTP."""
+"""Runs `limited_api` as a process of its own, controlled over HTTP."""
 
 import json
 import urllib.request
@@ -10,11 +10,14 @@ from typing import Any, Final
 from tests.child_process import child_process
 from tests.limits.arrivals import Arrival
 
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
+"""Seconds for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
+    """A running `limited_api`."""
+
     url: str
     pid: int
 
@@ -30,16 +33,16 @@ class Api:
 
     def control(self, **orders: float) -> None:
         request = urllib.request.Request(f"{self.url}/control", json.dumps(orders).encode())
-        urllib.request.urlopen(request, timeout=_PATIENCE).close()
+        urllib.request.urlopen(request, timeout=_TIMEOUT).close()
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=_PATIENCE) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=_TIMEOUT) as answer:
             return json.load(answer)
 
 
 @contextmanager
 def limited_api(limiter: str = "none", **options: Any) -> Iterator[Api]:
-    """`options` as the command's, `_` for `-`; True for one that takes no value."""
+    """Starts the API. `options` are those of its command, with `_` for `-`, and True for a flag."""
     arguments = ["--limiter", limiter]
     for name, value in options.items():
         arguments += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]

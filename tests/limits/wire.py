@@ -1,6 +1,6 @@
-"""HTTP/1.1 on a connection, as little of it as a stand-in needs: bytes in, bytes out, cheap.
+"""A minimal HTTP/1.1 server protocol: bytes in, bytes out.
 
-Written for one thing, to cost so little that it is never what limits a measurement. Requests may come in
+It is so cheap that it never limits a measurement. Requests may come in
 pieces, or several at once; they are answered in their order. Bodies need a `Content-Length`.
 """
 
@@ -20,7 +20,7 @@ _END: Final = b"\r\n\r\n"
 
 
 class BadRequestError(Exception):
-    """What came is no request that this server reads. Nothing after it can be understood."""
+    """The data is no request that this server understands, so the rest of the connection is unusable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A collector for traces on loopback, which understands OTLP over HTTP and keeps what it gets."""
+"""A trace collector on loopback, which receives OTLP over HTTP and keeps the spans."""
 
 import threading
 from collections.abc import Iterator

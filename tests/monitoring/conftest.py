@@ -8,7 +8,7 @@ from tests.servers import valkey9
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Redis for a team; workers are started by the test."""
+    """A Redis; the test starts workers."""
     with valkey9() as real, Stack(tmp_path_factory.mktemp("stack"), real.server.url) as running:
         yield running
 

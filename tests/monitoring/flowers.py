@@ -1,4 +1,4 @@
-"""A real Flower, with the settings of `deploy/flowerconfig.py`, asked over HTTP as a browser would."""
+"""Runs a real Flower with the settings of `deploy/flowerconfig.py`, and queries it over HTTP."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ class Flower:
     url: str
 
     def status(self, path: str, *, user: str | None = USER, method: str = "GET") -> int:
-        """The HTTP status of an answer; 0 where there is none."""
+        """The HTTP status of an answer; 0 without an answer."""
         try:
             with self._open(path, user, method) as answer:
                 return int(answer.status)
@@ -65,7 +65,7 @@ class Flower:
 def flower(
     redis_url: str, log: Path, command: Sequence[str] = COMMAND, given: dict[str, str] = PASSWORD
 ) -> Iterator[Flower]:
-    """Answers by the time it is given. `given`: what it finds in its environment."""
+    """A Flower that answers. `given` is added to its environment."""
     port = str(free_port())
     with log.open("ab") as out:
         process = subprocess.Popen(

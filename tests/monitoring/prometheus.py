@@ -1,4 +1,4 @@
-"""A real Prometheus with the configuration of `deploy/prometheus`, asked over HTTP as Grafana asks it."""
+"""Runs a real Prometheus with the configuration of `deploy/prometheus`, and queries it over HTTP."""
 
 import json
 import shutil
@@ -42,7 +42,9 @@ class Prometheus:
 
 @contextmanager
 def prometheus(home: Path, exporter_port: int) -> Iterator[Prometheus]:
-    """Scrapes the exporter every second. Skips the test, or fails it where CI=true, where there is none."""
+    """A Prometheus that scrapes the exporter every second. Without the program the test is skipped; with
+    CI=true it fails.
+    """
     binary = shutil.which("prometheus")
     if binary is None:
         missing("prometheus")

@@ -1,4 +1,4 @@
-"""Prometheus' own checker, of Debian's package `prometheus`."""
+"""Finds promtool, the checker of Prometheus, of Debian's package `prometheus`."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from tests.servers import missing
 
 
 def promtool(*arguments: str | Path, given: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Skips the test, or fails it where CI=true, where there is none."""
+    """Path of promtool. Without it the test is skipped; with CI=true it fails."""
     binary = shutil.which("promtool")
     if binary is None:
         missing("promtool")

@@ -1,4 +1,4 @@
-"""A real exporter, and what it tells, read as Prometheus reads it."""
+"""Runs a real exporter and parses its metrics as Prometheus does."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ class Exporter:
 
 
 def samples(text: str) -> dict[str, dict[Labels, float]]:
-    """By name, then by labels in order."""
+    """Values by name, then by sorted labels."""
     found: dict[str, dict[Labels, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -50,7 +50,7 @@ def samples(text: str) -> dict[str, dict[Labels, float]]:
 
 @contextmanager
 def exporter(redis_url: str) -> Iterator[Exporter]:
-    """`bulk-activate metrics`, which answers by the time it is given."""
+    """`bulk-activate metrics`, ready to answer."""
     running = Exporter(free_port())
     process = subprocess.Popen(
         [BULK_ACTIVATE, "metrics", "--port", str(running.port), "--with-parent"],
@@ -66,7 +66,7 @@ def exporter(redis_url: str) -> Iterator[Exporter]:
 
 
 def legends() -> list[tuple[str, str]]:
-    """Every PromQL expression of the dashboard, with how its lines are named."""
+    """Every PromQL expression of the dashboard, with the legend of its lines."""
     dashboard = json.loads((ROOT / "deploy" / "grafana" / "bulk-activation.json").read_text())
     targets = [target for panel in dashboard["panels"] for target in panel["targets"]]
     return [(target["expr"], target["legendFormat"]) for target in targets]

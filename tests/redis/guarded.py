@@ -1,4 +1,4 @@
-"""Redis servers as other people run them: on TCP, with users, certificates and sentinels. Loopback alone."""
+"""Runs Redis servers with users, certificates and sentinels, on TCP of the loopback."""
 
 import shutil
 import signal
@@ -16,7 +16,7 @@ from tests.e2e.stack import until
 from tests.servers import free_port, missing
 
 PASSWORD: Final = "hunter2@:/%"
-"""With all that has to be escaped in a URL."""
+"""A password with every character that has to be escaped in a URL."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Process:
         self.process.wait()
 
     def admin(self) -> redis.Redis:
-        """Who may do all, by the socket: the default user where no other is named."""
+        """A client with all rights, on the unix socket; the default user unless another is named."""
         return redis.Redis(
             unix_socket_path=str(self.home / "s"),
             username=self.user,
@@ -45,9 +45,9 @@ class Process:
 def redis_server(
     *lines: str, password: str | None = None, user: str | None = None, sentinel: bool = False
 ) -> Iterator[Process]:
-    """A server of its own; `lines` are of its configuration. It is ended with the test.
+    """A server with `lines` in its configuration. It is stopped at the end.
 
-    `password` is the default user's, or that of `user`, who has to be in `lines` then.
+    `password` is that of the default user, or of `user`, which `lines` must define.
     """
     binary = shutil.which("redis-server") or missing("redis7")
     port = free_port()
@@ -81,7 +81,7 @@ def _answers(client: redis.Redis) -> bool:
 
 @dataclass(frozen=True)
 class Certificates:
-    """A made-up authority, and what it signed for the host."""
+    """An authority, and the certificate of the host that it signed."""
 
     authority: Path
     certificate: Path
@@ -104,7 +104,7 @@ def certificates(home: Path, host: str) -> Certificates:
 
 @dataclass
 class Watched:
-    """A master, its replica, and three sentinels that agree by two."""
+    """A master, its replica, and three sentinels with a quorum of two."""
 
     master: Process
     replica: Process

@@ -1,4 +1,4 @@
-"""What each Redis user of `deploy/redis/users.conf` is there for, done with its own rights."""
+"""Performs the work of each Redis user of `deploy/redis/users.conf` with its rights."""
 
 import socket
 import uuid
@@ -23,7 +23,7 @@ DB: Final = 3
 
 
 def users() -> dict[str, str]:
-    """The line of each user, by its role, for the database of these tests."""
+    """The configuration line of each user by role, for the database of these tests."""
     lines = [line for line in CONF.read_text().splitlines() if line.startswith("user ")]
     filled = [line.replace(">CHANGE-ME", f">{PASSWORD}").replace("&/0.", f"&/{DB}.") for line in lines]
     return {line.split()[1].removeprefix("bulk-"): line for line in filled}
@@ -31,7 +31,7 @@ def users() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A Redis on which each part has its own user."""
+    """A Redis with a user per role."""
 
     real: Process
     home: Path
@@ -48,14 +48,14 @@ class Scene:
 
 
 def done(stack: Stack, *words: str, **settings: str) -> str:
-    """What a command wrote. Fails with what it said where it fails."""
+    """Output of a command. Fails with its errors if it fails."""
     ran = stack.cli(*words, **settings)
     assert ran.code == 0, ran.err
     return ran.out.strip()
 
 
 def submits(scene: Scene) -> str:
-    """What is done with jobs before a worker takes them. The job that it leaves waits for one."""
+    """Everything that is done with jobs before a worker takes them. Leaves one waiting job."""
     stack = scene.stack("submitter")
     ids = new_ids(60)
     request = ("--request-id", uuid.uuid4().hex)
@@ -68,7 +68,7 @@ def submits(scene: Scene) -> str:
 
 
 def works(scene: Scene, job: str) -> None:
-    """The job that waits is done, and the worker answers Celery's remote control."""
+    """A worker completes the waiting job and answers Celery's remote control."""
     stack = scene.stack("worker")
     worker = stack.worker(scene.api, "--name", "one")
     until(lambda: any("job ended" in line and job in line for line in stack.log.read_text().splitlines()))
@@ -81,7 +81,7 @@ def works(scene: Scene, job: str) -> None:
 
 
 def takes_up(scene: Scene, job: str) -> str:
-    """What is done with a job that ended. The job that it leaves waits for a worker."""
+    """Everything that is done with a job that has ended. Leaves one waiting job."""
     stack = scene.stack("submitter")
     child = done(stack, "retry", job)
     done(stack, "report", child, "--merged", "--output", str(stack.home / "report.html"))
@@ -93,7 +93,7 @@ def takes_up(scene: Scene, job: str) -> str:
 
 
 def looks_on(scene: Scene, job: str, waits: str) -> None:
-    """What only looks: reports, numbers for Prometheus, and Flower, which draws what it is told."""
+    """Everything that only reads: reports, metrics for Prometheus, and Flower."""
     stack = scene.stack("monitor")
     assert job in done(stack, "list")
     assert '"completed"' in done(stack, "status", job, "-o", "json")
@@ -111,7 +111,7 @@ def looks_on(scene: Scene, job: str, waits: str) -> None:
 
 
 def tells(app: Celery, page: Flower) -> bool:
-    """Whether Flower shows a job by now, of which it is told once more."""
+    """Sends Flower the event of a job again. Returns whether it shows the job."""
     with app.events.default_dispatcher(hostname="told@here") as dispatcher:
         dispatcher.send("task-received", uuid="a-job", name="told", args="()", kwargs="{}")
     return "a-job" in page.tasks()

@@ -1,4 +1,4 @@
-"""Pages for tests, and how they are read."""
+"""Makes and parses report pages for tests."""
 
 from collections import Counter
 from html.parser import HTMLParser
@@ -16,7 +16,7 @@ VOID: Final = frozenset({"meta", "br", "rect", "path", "link", "img"})
 
 
 class Parsed(HTMLParser):
-    """What stands in a page. Fails at a tag that is not closed where it should be."""
+    """The content of a page. Fails at a tag that is not closed properly."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Parsed(HTMLParser):
 
 
 def report(failures: list[FailureGroup] | None = None, changes: int = 2, **fields: object) -> Report:
-    """Of a job that rests unless `fields` say otherwise."""
+    """The report of a job, at rest unless `fields` say otherwise."""
     manifest = {"sha256": "ab" * 32, "lines": 20, "unique": 15, "duplicates": 3, "malformed": 2}
     stored = {
         "state": "completed",

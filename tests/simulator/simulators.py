@@ -1,4 +1,4 @@
-"""The simulator as tests meet it: in this process over a real socket, or as a process of its own."""
+"""Runs the simulator for tests: in this process over a real socket, or as a process."""
 
 import asyncio
 import io
@@ -21,12 +21,12 @@ from worker.simulator.server import make_app
 ROOT: Final = Path(__file__).resolve().parents[2]
 ORG: Final = "0f2c1d6e-0000-4000-8000-000000000001"
 DEADLINE: Final = 60.0
-"""Seconds after which a test gives up waiting for what should come at once."""
+"""Seconds until a test gives up. What is waited for should come at once."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """Stands still until it is told to go on."""
+    """A clock that a test sets."""
 
     at: float = 1000.0
 
@@ -42,7 +42,7 @@ class Reply:
 
 
 class Api:
-    """A client of the simulator that believes nothing and retries nothing."""
+    """A client of the simulator that retries nothing."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -63,14 +63,14 @@ class Api:
         return await self.post(path, data=body, headers={**sent, **headers})
 
     async def raw(self, *ids: str) -> bytes:
-        """The body of an answer that may be no JSON."""
+        """The body of an answer, which may be no JSON."""
         path = f"/csp/gateway/am/api/orgs/{ORG}/api-tokens/activate"
         headers = {"Authorization": f"Bearer {self.token}"}
         async with self._session.post(path, json={"ids": ids}, headers=headers) as response:
             return await response.read()
 
     async def head_of(self, *ids: str) -> tuple[int, dict[str, str]]:
-        """The status and the headers of an answer, whatever they are."""
+        """The status and headers of any answer."""
         path = f"/csp/gateway/am/api/orgs/{ORG}/api-tokens/activate"
         headers = {"Authorization": f"Bearer {self.token}"}
         request = self._session.post(
@@ -103,7 +103,7 @@ class Api:
             return [json.loads(line) async for line in response.content]
 
     async def until(self, reached: Callable[[dict[str, Any]], bool]) -> None:
-        """Returns once the statistics are as they should be."""
+        """Waits until the statistics satisfy a condition."""
         async with asyncio.timeout(DEADLINE):
             while not reached(await self.stats()):
                 pass
@@ -113,7 +113,7 @@ class Api:
 async def simulated(
     *, api_token: str | None = None, now: Callable[[], float] | None = None, **options: Any
 ) -> AsyncIterator[Api]:
-    """A simulator in this process, and a client that is signed in unless sign-in is refused."""
+    """A simulator in this process, and a client with an access token unless exchanges are refused."""
     clock = now or Clock()
     server = TestServer(make_app(configured(options), api_token, now=clock, wall=lambda: 0.0))
     # What hangs at the end of a test is what the test wanted to hang.
@@ -130,7 +130,7 @@ async def simulated(
 
 @contextmanager
 def process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """The simulator's process, ended at the end if it still lives."""
+    """The simulator as a process, stopped at the end if it is still running."""
     started = subprocess.Popen(
         [sys.executable, "-m", "worker.simulator", *arguments],
         stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ from tests.producers.reading.rows import Row, read_rows
 
 @pytest.fixture
 def read() -> Callable[..., list[Row]]:
-    """Reads bytes as if they came by standard input."""
+    """Reads bytes as if from standard input."""
 
     def reading(data: bytes, **options: object) -> list[Row]:
         with Source.open("-", io.BytesIO(data)) as source:
@@ -22,7 +22,7 @@ def read() -> Callable[..., list[Row]]:
 
 @pytest.fixture
 def read_file(tmp_path: Path) -> Callable[..., list[Row]]:
-    """Reads bytes from a file of the given name; packed first if it ends in .gz."""
+    """Reads bytes from a file of the given name, compressed if that ends in .gz."""
 
     def reading(name: str, data: bytes, **options: object) -> list[Row]:
         path = tmp_path / name

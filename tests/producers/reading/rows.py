@@ -1,4 +1,4 @@
-"""A list row by row, as tests look at it; what reads one gets it in stretches."""
+"""Reads a list row by row for tests; the product reads it in spans of rows."""
 
 from collections.abc import Iterator
 from dataclasses import replace

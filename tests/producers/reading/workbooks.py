@@ -1,4 +1,4 @@
-"""Workbooks as Excel writes them, by hand: what a library would not write stands in them too."""
+"""Writes Excel workbooks by hand, with content that a library would not write."""
 
 import io
 import zipfile
@@ -15,7 +15,7 @@ _KIND: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 HIDDEN: Final = ' hidden="1"'
 STATE: Final = ' state="hidden"'
 DATE: Final = 1
-"""The style of a cell that is shown as a date."""
+"""Style of a cell that Excel shows as a date."""
 
 
 def text(value: str) -> str:
@@ -27,7 +27,7 @@ def number(digits: str, style: int = 0) -> str:
 
 
 def formula(source: str, value: str | None) -> str:
-    """`value`: what the program that wrote the file found; None where it never calculated."""
+    """A formula with its last `value`; None if it was never calculated."""
     kept = "" if value is None else f"<v>{escape(value)}</v>"
     return f't="str"><f>{escape(source)}</f>{kept}</c>'
 
@@ -40,7 +40,7 @@ class Sheet:
     def __init__(
         self, rows: Mapping[int, Mapping[str, str]], *, hidden: Iterable[int] = (), visible: bool = True
     ) -> None:
-        """`rows`: by their number, the cells by their column's letter."""
+        """`rows` by number, each with its cells by column letter."""
         self.visible = visible
         inner = (
             f'<row r="{at}"{HIDDEN if at in hidden else ""}>'
