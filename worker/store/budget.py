@@ -1,6 +1,6 @@
-"""The rate budget that all workers of an organization share: reserve send times, hold everyone, learn.
+"""The rate budget that all workers of an organization share: reserve send times, hold, hand over evidence.
 
-Calls on the worker's event loop. What is decided from the evidence is decided in `worker.core.rate`.
+Asynchronous, for the worker's event loop. Decisions on the evidence are made in `worker.core.rate`.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from worker.store.steps import BudgetScript, source
 
 
 class Demand(msgspec.Struct, frozen=True, array_like=True):
-    """A job that asks for slots."""
+    """The slots that a job can use."""
 
     job: str
     weight: float
@@ -26,31 +26,31 @@ class Demand(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AnswerStats(msgspec.Struct, array_like=True):
-    """What was heard since it was last told, of requests sent in epoch `epoch`."""
+    """Answers since the last report to the budget, to requests sent in epoch `epoch`."""
 
     epoch: int = 0
     passed: int = 0
-    """Answers that were no 429."""
+    """Answers other than 429."""
     latency_us: int = 0
-    """Summed over them."""
+    """Sum of their latencies, in microseconds."""
     late: int = 0
-    """Such answers to requests of the epoch before: something passed, if at another rate."""
+    """Answers other than 429 to requests of the epoch before: something passed, if at another rate."""
 
 
 class RateDecision(msgspec.Struct, frozen=True, array_like=True):
-    """A decision on evidence of `version`; void where another was made meanwhile."""
+    """A decision on the evidence of `version`; without effect if another was made meanwhile."""
 
     version: int
     rate: float
     learned: str
     next_decision_in: float
-    """Seconds."""
+    """Seconds until the next decision is due."""
     new_epoch: bool
     strikes: int
 
 
 class DecisionRequest(msgspec.Struct, frozen=True):
-    """The evidence for a decision, handed to one worker."""
+    """The evidence for a decision that is due, handed to one worker."""
 
     learned: str
     ceiling: float
@@ -64,10 +64,10 @@ class DecisionRequest(msgspec.Struct, frozen=True):
 
 
 class ReserveReply(msgspec.Struct, frozen=True):
-    """A run of send times, in seconds from the moment the store answered; see `reserve.lua`."""
+    """A reservation; times in seconds from the moment in which the store answered. See `reserve.lua`."""
 
     at_us: int
-    """That moment, on the store's clock."""
+    """That moment on the store's clock, in microseconds."""
     first: float
     gap: float
     again: float
@@ -92,12 +92,12 @@ class ThrottleReply(msgspec.Struct, frozen=True):
 
 
 MOST_RESERVED_SLOTS: Final = 10_000
-"""Slots: what a run holds at the highest rate that can be set."""
+"""Slots of a reservation at the highest rate that can be set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReserveRequest:
-    """What a worker tells the budget, and asks of it."""
+    """What a worker reports to the budget, and asks of it."""
 
     rate_config: RateConfig
     demands: list[Demand]
@@ -105,21 +105,21 @@ class ReserveRequest:
     stats: AnswerStats
     decision: RateDecision | None = None
     advice: tuple[float, float] | None = None
-    """Requests per second, and for how many seconds."""
+    """Requests per second that the API's headers advise, and for how many seconds."""
     max_slots: int = MOST_RESERVED_SLOTS
-    """Slots that it can use in the time of a run."""
+    """Slots that the worker can use in the time of the reservation."""
     seconds: float = RESERVATION_SECONDS
-    """Seconds that the run is to be long."""
+    """Seconds that the reservation has to last."""
     answer_delay: float = 0.0
-    """Seconds until the answer is there: no slot before that is of use."""
+    """Seconds until the answer arrives: slots before that are of no use."""
 
 
 HOLDS: Final = "bulk:holds"
-"""The channel on which `throttle.lua` tells of each hold."""
+"""The channel on which `throttle.lua` publishes each hold."""
 
 
 def read_hold(message: bytes) -> tuple[str, float] | None:
-    """The key of the budget that is held, and the seconds left; None where no hold can be as it tells."""
+    """The key of the held budget and the seconds left; None for a message that cannot be of a hold."""
     try:
         key, micros = message.decode().rsplit(" ", 1)
         seconds = float(micros) / 1e6
@@ -152,7 +152,7 @@ class BudgetStore:
         return await self._scripts[script](keys=keys_, args=args)
 
     async def _load(self) -> None:
-        """Has Redis know the scripts: else the first hold would take three round trips."""
+        """Loads the scripts into Redis: else the first hold would take three round trips."""
         async with self._client.pipeline(transaction=False) as pipe:
             for script in (BudgetScript.RESERVE, BudgetScript.THROTTLE, BudgetScript.ADOPT_RATE):
                 pipe.script_load(self._scripts[script].script)
@@ -181,8 +181,10 @@ class BudgetStore:
     async def throttle(
         self, epoch: int, asked: float | None, hold: float, stats: AnswerStats
     ) -> ThrottleReply:
-        """A 429 to a request of `epoch`: holds everyone for the seconds `asked`, at least for `hold` if it is
-        the epoch's first. `stats`: what came before it, and was not told yet.
+        """Reports a 429 to a request of `epoch`: all workers hold for the seconds `asked`.
+
+        They hold for at least `hold` seconds if it is the epoch's first. `stats`: answers before it that were
+        not reported yet.
         """
         args = [epoch, "" if asked is None else round(1e6 * asked), round(1e6 * hold), _encode(stats)]
         return _throttle_reply.decode(await self._call(BudgetScript.THROTTLE, self._keys[:1], args))
@@ -196,7 +198,7 @@ def pack_learned(learned: Learned) -> str:
 
 
 def unpack_learned(blob: str) -> Learned | None:
-    """None where nothing was learned, or by a version that this one does not understand."""
+    """None where nothing was learned, or by a version whose state this one cannot read."""
     try:
         return _learned.decode(blob) if blob else None
     except msgspec.DecodeError:

@@ -1,6 +1,6 @@
-"""What a worker does with the record: claim slices, commit what became of them.
+"""The record as workers use it: claim slices, commit the outcomes of their ids, sweep.
 
-Calls on the worker's event loop. Each may be sent twice by the client and counts once.
+Asynchronous, for the worker's event loop. The client may send each call twice; it counts once.
 """
 
 import math
@@ -25,11 +25,11 @@ from worker.store.jobs import ABANDONED_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 LEASE_MS: Final = 6000
-"""How long a claim holds without a sign of life. Short, so that others go on soon after a death; several
+"""Milliseconds that a claim holds without a renewal. Short, so that others go on soon after a death; several
 times the interval of renewal, so that a stall of the loop or of Redis does not cost the claim."""
 
 LONG_HOLD_MS: Final = 5000
-"""A hold of the budget that lasts longer is not waited for in a claim."""
+"""Milliseconds of a hold from which on slices are given back instead of waiting for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +37,27 @@ class Claim:
     job_id: str
     slice_no: int
     number: int
-    """Goes with each commit: a worker whose claim was passed on changes nothing any more."""
+    """Fencing token of each commit: a worker that lost its claim changes nothing any more."""
     org_id: str
     weight: float
-    """The job's share of its organization's rate, against that of other jobs."""
+    """The job's share of its organization's rate, relative to other jobs."""
     part: Slice
     stored: Stored
-    """What is recorded of its ids, without reasons."""
+    """The record of its ids, without reasons."""
 
 
 class ClaimEnd(StrEnum):
-    """What a commit does with its claim."""
+    """What a commit does with the claim."""
 
     KEEP = "keep"
     RELEASE = "release"
-    """Nothing is in flight: the slice is done, or anyone may have it."""
+    """Gives the slice back, with nothing in flight: it is done, or any worker may claim it."""
     HAND_OVER = "hand over"
-    """As `RELEASE`, by a worker that stops: a message that it sent would come back to itself."""
+    """As `RELEASE`, by a worker that stops: it sends no message, which could come back to itself."""
     BREAK = "break"
-    """As `RELEASE` after a defect of ours: it counts as a death of the slice's worker."""
+    """As `RELEASE`, after a defect of ours: counts as a death of the slice's worker."""
     SNOOZE = "snooze"
-    """As `RELEASE`, until a long hold of the budget is over: then a sweep sends the message."""
+    """As `RELEASE`, until a long hold is over: then a sweep sends the message."""
 
 
 @dataclass(slots=True)
@@ -92,9 +92,9 @@ class CommitReply:
     go_on: bool
     """False: the job is paused, ending or at rest, or the claim is lost: send nothing more."""
     probes_left: int
-    """Of the job's budget for taking refused requests apart."""
+    """Probes that the job may still make to find ids at fault."""
     accepted: bool
-    """The API has accepted an id of the job, or refused one for itself, wherever that was heard."""
+    """Whether the API has settled an id of the job in a readable answer, to whichever process."""
     queue: list[Ticket]
     """Slices of the job for which messages are to be sent."""
 
@@ -121,9 +121,10 @@ class ClaimStore:
     async def claim(
         self, job_id: str, slice_no: int, *, nonce: str, worker: str, isolated_process: bool = False
     ) -> tuple[Claim | Code, list[Ticket]]:
-        """The claim, or why there is none; and the slices to send messages for. Raises `DamagedRecordError`.
+        """The claim, or the code that says why there is none; and the slices to send messages for.
 
-        `isolated_process`: this process does nothing else.
+        `nonce` names this try, so that its repetition finds its own claim. `isolated_process`: this process
+        works on nothing else. Raises `DamagedRecordError`.
         """
         mode = "isolated" if isolated_process else ""
         api_url, orgs = self._serves
@@ -154,8 +155,9 @@ class ClaimStore:
     async def commit(
         self, claim: Claim, seq: int, mark: int, payload: CommitPayload, end: ClaimEnd, snooze: float = 0.0
     ) -> CommitReply:
-        """Records what `payload` carries. `mark`: ids below it may be sent once this returns; `snooze`:
-        seconds that `ClaimEnd.SNOOZE` is to last.
+        """Records `payload`. `seq` counts the claim's commits from 1, so that a repetition changes nothing.
+
+        Ids below `mark` may be sent once this returns. `snooze`: seconds that `ClaimEnd.SNOOZE` lasts.
         """
         args = [
             claim.slice_no,
@@ -175,11 +177,11 @@ class ClaimStore:
         return CommitReply(code, bool(go_on), int(probes_left), bool(accepted), tickets(queue))
 
     async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
-        """A fault of the whole job. A job that is past it already is left as it is."""
+        """Acts on a fault of the whole job; a job in a state that does not allow it is left as it is."""
         await self._call(Script.CONTROL, job_id, control_args(control, code, message, "worker"))
 
     async def set_aside(self, job_id: str, slice_no: int, nonce: str) -> tuple[Code, list[Ticket]]:
-        """The process of the claim `nonce`, which did nothing else, died: see `set_aside.lua`."""
+        """Acts on the death of the isolated process of the claim `nonce`; see `set_aside.lua`."""
         code, queue = await self._call(Script.SET_ASIDE, job_id, [slice_no, nonce, WINDOW])
         return code, tickets(queue)
 
@@ -194,7 +196,7 @@ class ClaimStore:
         return SweepReply(SliceCounts(waiting, claimed, oldest_waiting, waited_ms), tickets(queue))
 
     async def live_jobs(self) -> list[str]:
-        """Those that are to be looked after here."""
+        """Jobs not at rest, as far as this process is for them."""
         members = keys.job_ids(cast("set[bytes]", await self._redis.smembers(keys.LIVE)))
         return [job_id for job_id in members if self._scope.is_for(job_id)]
 
@@ -214,7 +216,7 @@ class ClaimStore:
         return code is Code.PURGED
 
     async def beat(self, worker: str, forget_ms: int) -> None:
-        """A sign of life of this process; those silent for `forget_ms` are forgotten."""
+        """Shows that this process lives, and forgets those that were silent for `forget_ms`."""
         seconds, micros = await self._redis.time()
         now = seconds * 1000 + micros // 1000
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -222,7 +224,7 @@ class ClaimStore:
             pipe.zadd(keys.SCOPES, {self._scope.text(): now})
             for key in (keys.WORKERS, keys.SCOPES):
                 pipe.zremrangebyscore(key, "-inf", now - forget_ms)
-                # Nobody beat in the future: the clock was set back. Who lives beats again.
+                # A beat in the future: the clock was set back. Live processes beat again.
                 pipe.zremrangebyscore(key, now + forget_ms, "+inf")
             await pipe.execute()
 

@@ -14,16 +14,16 @@ from worker.store import keys
 from worker.store.steps import ExchangeScript, source
 
 TURN_SECONDS: Final = 5.0
-"""How long a worker that died blocks the others. A turn is renewed while it is used."""
+"""Seconds for which a worker that died blocks the others. A turn is renewed while it is used."""
 LONGEST_PAUSE: Final = LONGEST + 60.0
-"""Seconds. A pause that lies further ahead is none of ours."""
+"""Maximum seconds of a pause. One that lies further ahead was not written by us."""
 
 
 class ExchangeKind(StrEnum):
     UNKNOWN = ""
     GRANTED = "granted"
     SERVED = "served"
-    """The API let a request with a token granted in."""
+    """The API has accepted a request with a token granted."""
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
 
@@ -32,13 +32,13 @@ class ExchangeTurn(msgspec.Struct, frozen=True):
     """What stands between a worker and its exchange: nothing, where `pause` and `busy` are 0."""
 
     pause: float = 0.0
-    """Seconds that nobody is to ask, since the last exchange failed."""
+    """Seconds for which nobody exchanges, since the last exchange failed."""
     busy: float = 0.0
-    """Seconds that another worker's turn lasts unless it is renewed."""
+    """Seconds that another worker's turn still lasts, unless it is renewed."""
     kind: str = ExchangeKind.UNKNOWN
     failures: int = 0
     tag: str = ""
-    """Of the credential that was refused."""
+    """Tag of the credential that was rejected."""
     message: str = ""
 
 
@@ -67,12 +67,12 @@ class ExchangeStore:
         self._scripts = {script: client.register_script(source(script)) for script in ExchangeScript}
 
     async def begin(self, org_id: str, *, mended: bool) -> ExchangeTurn:
-        """`mended`: the credential is another than that which was refused."""
+        """Asks for the turn. `mended`: the credential is not the one that was rejected."""
         limits = (round(1e6 * TURN_SECONDS), round(1e6 * LONGEST_PAUSE))
         return _decode(await self._call(ExchangeScript.BEGIN, org_id, *limits, int(mended)))
 
     async def end(self, org_id: str, ended: ExchangeResult, unshared: int) -> None:
-        """`unshared`: exchanges made without a turn, to be counted."""
+        """Gives the turn back. `unshared`: exchanges made without a turn, to be counted."""
         await self._call(
             ExchangeScript.END,
             org_id,

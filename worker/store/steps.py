@@ -1,6 +1,6 @@
-"""The Lua steps, loaded once, and their answers as values.
+"""The Lua scripts by name, and their replies as values.
 
-Every code that a script returns stands in `Code`; a test holds the two to each other.
+Every code that a script returns is a member of `Code`; a test compares the two.
 """
 
 import re
@@ -76,7 +76,7 @@ class Code(StrEnum):
 class ScriptReply(NamedTuple):
     code: Code
     values: list[Any]
-    """As Redis gave it: integers and bytes."""
+    """As Redis returned them: integers and bytes."""
 
 
 class Ticket(NamedTuple):

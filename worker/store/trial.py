@@ -1,4 +1,4 @@
-"""Tries on Redis what jobs need of it: scripts that write, and a message to who listens."""
+"""Tries what jobs need of Redis: scripts that write, and messages to subscribers."""
 
 import time
 from typing import Final
@@ -14,7 +14,7 @@ from worker.store.trouble import explain_redis_error
 
 _SCRIPT: Final = "redis.call('SET', KEYS[1], ARGV[1], 'EX', 60) return redis.call('GET', KEYS[1])"
 _PATIENCE: Final = 2.0
-"""Seconds until a message is there."""
+"""Maximum seconds until a message arrives."""
 
 
 def try_server(client: redis.Redis, url: str) -> None:
@@ -31,7 +31,7 @@ def try_server(client: redis.Redis, url: str) -> None:
 
 
 def check_worker(client: redis.Redis, url: str) -> None:
-    """Raises `RedisUnreachableError` for what no waiting mends; a worker waits for the rest."""
+    """Raises `RedisUnreachableError` for what does not pass by itself; a worker waits for the rest."""
     try:
         try_scripts(client)
     except RedisError as error:

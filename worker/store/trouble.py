@@ -1,4 +1,4 @@
-"""What is said where Redis does not do what is needed: one line, with what to do next."""
+"""Errors of Redis in one line for a person, with what to do next."""
 
 import re
 import ssl
@@ -43,9 +43,9 @@ _CURES: Final = (
 
 
 def explain_redis_error(error: RedisError, url: str, *, mendable: bool) -> BulkActivateError:
-    """What to say of what Redis at `url` answered, without the URL's password.
+    """The error to raise for `error` of Redis at `url`, without the URL's password.
 
-    `mendable`: the server can be mended; otherwise it may be that what stands in it was not written by us.
+    `mendable`: the fault may pass, or the server can be mended; otherwise the data may not be ours.
     """
     where = f"Redis at {shown_address(url)}"
     match error:

@@ -24,24 +24,26 @@ from typing import Final
 from worker.core.backoff import backoff
 
 FRESH: Final = 60.0
-"""Seconds: the age under which a token that nobody was served with yet may be unknown to some nodes."""
+"""Age in seconds below which a token that was never accepted may still be unknown to some nodes of the
+API."""
 LONGEST: Final = 60.0
-"""Seconds that nobody is served before a person is asked."""
+"""Seconds without an accepted request after which the job pauses for a person."""
 READY_LONGEST: Final = 2.0
-"""The same for a ready access token that served nobody yet: it is old, for all we know."""
+"""The same for a ready access token that was never accepted: it may be old."""
 MANY: Final = 8
-"""Refusals in a row, after which a token that served others is taken to serve nobody any more."""
+"""401s in a row after which a token that was accepted before is taken to be invalid."""
 _UNSERVED: Final = 2.0
 _BETWEEN: Final = 10.0
-"""Seconds that nobody was served for, and between renewals, for another one of a token that served others."""
+"""Minimum seconds without an accepted request, and between renewals, to renew a token that was accepted
+once."""
 _CALM: Final = 300.0
-"""Seconds without a refusal after which all is forgotten."""
+"""Seconds without a 401 after which earlier ones are forgotten."""
 _STALE: Final = 60.0
-"""Seconds without a refusal after which the next begins a row of its own: nobody asked meanwhile."""
+"""Seconds without a 401 after which the next begins a new row: no request was made meanwhile."""
 _TRY_BASE: Final = 0.25
 _TRY_CAP: Final = 3.0
 _OUT: Final = 1.0
-"""Seconds that a try is waited for before there is another."""
+"""Seconds to wait for the answer to a try before the next."""
 
 
 class TokenAction(Enum):
@@ -52,24 +54,24 @@ class TokenAction(Enum):
 
 @dataclass(slots=True)
 class TokenTrust:
-    """In the access tokens of one organization, in one process."""
+    """How far the access tokens of one organization are trusted, in one process."""
 
     renewable: bool = True
     proven: bool = False
-    """The API let a request with the present token in."""
+    """Whether the API has accepted a request with the present token."""
     _got_at: float = -math.inf
     _since: float | None = None
-    """When the first refusal came after which nobody was served."""
+    """Time of the first 401 after which no request was accepted."""
     _last: float = -math.inf
     _renewals: int = 0
     _row: int = 0
-    """Refusals since then."""
+    """401s since then."""
     _tries: int = 0
     _trying: bool = False
     _next: float = 0.0
 
     def record_grant(self, now: float) -> None:
-        """There is a new token, which was asked for at `now`."""
+        """Notes a new token, which was asked for at `now`."""
         self.proven = False
         self._got_at = now
         self._next = now
@@ -81,9 +83,10 @@ class TokenTrust:
         self._trying = False
 
     def mark_rejected(self, now: float, roll: float, *, by_api: bool = True) -> TokenAction:
-        """The present token got a 401. `roll` in [0, 1) is the caller's chance, for jitter.
+        """What to do after a 401 to the present token. `roll` in [0, 1) is the caller's chance, for jitter.
 
-        Unless it is said `by_api`, in its own words, no person is asked: a proxy may want another login.
+        `by_api`: the API itself said so, with a JSON object. Otherwise the job never pauses for it: a proxy
+        may want another login.
         """
         if now - self._last > _CALM:
             self._renewals = 0
@@ -94,7 +97,7 @@ class TokenTrust:
         self._row += 1
         unserved = now - self._since
         if unserved >= (LONGEST if self.renewable or self.proven else READY_LONGEST):
-            # Once a person has seen to it, all begins anew.
+            # After a person has seen to it, all begins anew.
             self._since, self._renewals = None, 0
             return TokenAction.GIVE_UP if by_api else TokenAction.REPEAT
         if self.renewable and self._is_worth_renewing(self._since, now):
@@ -107,11 +110,11 @@ class TokenTrust:
         return TokenAction.REPEAT
 
     def seconds_to_wait(self, now: float) -> float:
-        """Seconds until a request may go out: 0 while somebody is served."""
+        """Seconds until a request may go out: 0 while requests are accepted."""
         return max(0.0, self._next - now) if self._is_closed() else 0.0
 
     def record_sent(self, now: float) -> None:
-        """A request goes out: where nobody is served, it is the one that tries."""
+        """Notes that a request goes out: while none is accepted, it is the one that tries the token."""
         if self._is_closed():
             self._trying = True
             self._next = now + _OUT
@@ -124,5 +127,5 @@ class TokenTrust:
         )
 
     def _is_closed(self) -> bool:
-        """Whether nobody is served, so that requests go out one at a time."""
+        """Whether no request is accepted, so that they go out one at a time."""
         return self._since is not None and (not self.proven or self._row >= MANY)

@@ -1,7 +1,7 @@
-"""Which ids travel together: how a slice is cut into requests, and how ids to be sent again are packed.
+"""Which ids share a request: how a slice is cut into batches, and how ids to be sent again are packed.
 
-Suspects (ids whose answer was lost) go with suspects, in full requests; healthy ids go first and never wait
-for them.
+Suspects (ids whose answer was lost) are packed with suspects, into full requests; healthy ids are sent first
+and never wait for them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,10 +23,10 @@ _NEVER: Final = (0,) * MAX_BATCH
 
 
 def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list[Batch]]:
-    """What is left of a slice, as requests: those of healthy ids, then those of suspects.
+    """The unsettled ids of a slice as batches: those of healthy ids, and those of suspects.
 
-    A slice's fixed batch is the ids at 15k to 15k + 14. Healthy ids keep to it, so that one settled whole
-    has one place in the record; suspects do where a whole fixed batch is suspect.
+    The fixed batches of a slice are the ids at 15k to 15k + 14. Healthy ids stay in theirs, so that a batch
+    that is settled whole has one entry in the record; suspects do where a whole fixed batch is suspect.
     """
     healthy: list[Batch] = []
     suspects: list[Batch] = []
@@ -54,12 +54,12 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
 
 def _is_untouched(entries: Sequence[Entry]) -> bool:
     first = entries[0]
-    # Ids of which the record says the same share one entry: comparing them is a look at names.
+    # Ids with the same record share one entry object: comparing them is comparing identities.
     return first.outcome is _PENDING and first.last_attempt is None and entries.count(first) == len(entries)
 
 
 def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
-    """As `_batch` has it, of what nearly every fixed batch is: all of it, never sent."""
+    """As `_batch`, for what nearly every fixed batch is: whole, and never sent."""
     indices = tuple(range(first, first + size))
     return Batch(tuple(ids[first : first + size]), indices, _SOUND[:size], _NEVER[:size])
 
@@ -75,7 +75,7 @@ def _batch(ids: Sequence[str], known: Sequence[Entry], indices: Sequence[int], *
 
 
 def joined(pieces: Sequence[Batch]) -> Batch:
-    """One batch of all ids in `pieces`, for which nothing is owed. What one met, all are said to have met."""
+    """One batch of all ids in `pieces`, none with pending charges; a failure of one piece counts for all."""
     successes_at_failure = [
         piece.successes_at_failure for piece in pieces if piece.successes_at_failure is not None
     ]
@@ -95,8 +95,8 @@ def joined(pieces: Sequence[Batch]) -> Batch:
 def may_be_packed(batch: Batch) -> bool:
     """Whether its ids may share a request with other suspects.
 
-    A whole request gains nothing by it; what was taken apart, is still owed for, or repeats a request whose
-    access token was refused, goes on its own.
+    Not a full request, which gains nothing; nor ids that were split off, have pending charges, or repeat a
+    request whose access token was rejected.
     """
     return (
         len(batch.ids) < MAX_BATCH
@@ -115,14 +115,14 @@ class Pool:
         self.pieces.append(piece)
 
     def full(self) -> list[Batch]:
-        """Takes out what fills requests, in the order that it came. A piece may end up in two of them."""
+        """Removes and returns full batches, in order of arrival. A piece may be divided between two."""
         batches = []
         while sum(len(piece.ids) for piece in self.pieces) >= MAX_BATCH:
             batches.append(self._take())
         return batches
 
     def rest(self) -> list[Batch]:
-        """Takes out what is left, which fills no request."""
+        """Removes and returns what is left, less than a full batch."""
         return [self._take()] if self.pieces else []
 
     def _take(self) -> Batch:

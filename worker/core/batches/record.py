@@ -34,7 +34,7 @@ _NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
 
 
 class LastAttempt(msgspec.Struct, frozen=True):
-    """How often, with which HTTP status and when an id or a batch was last settled."""
+    """Attempts, HTTP status and time of the last settlement of an id or a batch."""
 
     attempts: int
     status: int
@@ -69,25 +69,25 @@ def check_stored(stored: Stored, count: int) -> Stored:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What the record says of one id."""
+    """The record of one id."""
 
     outcome: Outcome
     last_attempt: LastAttempt | None
     reason: int | None
-    """Number of an interned reason of the job."""
+    """Number of the reason in the job's table of reasons; None without one."""
 
 
 def outcomes_of(stored: bytes, count: int, *, at_rest: bool) -> Iterator[Outcome]:
-    """The outcome of each of `count` ids. At rest, what still moves is read as what it came to."""
+    """The outcome of each of `count` ids. `at_rest`: pending and ambiguous ids have their final outcome."""
     return map(_outcomes(at_rest=at_rest).__getitem__, _codes(stored, count))
 
 
 def spans_of(
     stored: Stored, count: int, *, at_rest: bool, cuts: Iterable[int] = ()
 ) -> Iterator[tuple[int, int, Entry]]:
-    """Which of the slice's `count` ids, from the first to before the second, have one entry; all, in order.
+    """(start, end, entry) of stretches of the slice's `count` ids with equal entries, in order, without gaps.
 
-    An id with a reason stands alone; none of the stretches crosses one of `cuts`.
+    An id with a reason has a stretch of its own; no stretch crosses one of `cuts`.
     """
     reasons = dict(_REASON.iter_unpack(stored.reasons))
     apart = {
@@ -125,7 +125,7 @@ def _outcomes(*, at_rest: bool) -> dict[str, Outcome]:
 
 
 def _later(exception: LastAttempt | None, whole: LastAttempt | None) -> LastAttempt | None:
-    """The last trial of an id. Ids sent apart can have come together again."""
+    """The later of an id's own settlement and its batch's: ids sent apart may be packed together again."""
     if exception is None or (whole is not None and whole.settled_ms > exception.settled_ms):
         return whole
     return exception

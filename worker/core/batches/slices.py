@@ -22,28 +22,27 @@ from worker.core.ids import MAX_ID_LENGTH, malformed
 
 BATCHES: Final = 192
 IDS: Final = BATCHES * MAX_BATCH
-"""Ids in a slice. 2,880 GUIDs pack into 55.6 KB, just under an allocator class of 56 KiB (jemalloc's
-classes there are 48, 56 and 64 KiB); smaller slices pay more per key, larger ones rest longer with one
-worker."""
+"""Ids in a slice. 2,880 GUIDs pack into 55.6 KB, just under an allocator class of 56 KiB (jemalloc's classes
+there are 48, 56 and 64 KiB); smaller slices cost more per key, larger ones stay longer with one worker."""
 
 _FORMAT: Final = b"1"
 
 _MOST_BYTES: Final = IDS * (4 * MAX_ID_LENGTH + 1) + 64 * IDS
-"""Of a slice unpacked: its ids at their longest, each on a line of its own run."""
+"""Maximum bytes of an unpacked slice: ids of the greatest length, each with a line range of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
     ids: tuple[str, ...]
     line_ranges: tuple[tuple[int, int], ...]
-    """(first line, count): the ids' lines in the input, as runs of consecutive lines."""
+    """(first line, count): the lines of the ids in the input, as ranges of consecutive lines."""
 
     def lines(self) -> Iterator[int]:
         return chain.from_iterable(range(first, first + count) for first, count in self.line_ranges)
 
 
 def line_ranges_of(lines: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """`lines`, ascending, as runs of consecutive numbers."""
+    """`lines`, ascending, as (first, count) ranges of consecutive numbers."""
     if lines and lines[-1] - lines[0] == len(lines) - 1:
         return ((lines[0], len(lines)),)
     line_ranges: list[tuple[int, int]] = []
@@ -91,7 +90,7 @@ def unpack(blob: bytes, expected: int | None = None) -> Slice:
 
 
 def check_ids(part: Slice) -> None:
-    """To be asked before ids are sent. Raises `DamagedRecordError` where one of them can be none."""
+    """To be called before ids are sent. Raises `DamagedRecordError` for one that cannot be an id."""
     for position, token_id in enumerate(part.ids):
         if (why := malformed(token_id)) is not None:
             raise _not_whole(f"its id {position + 1} is none ({why})")

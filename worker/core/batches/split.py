@@ -1,4 +1,4 @@
-"""How a refused request is taken apart until each id at fault stands alone.
+"""How a rejected request is split until each id at fault is sent alone.
 
 Halves find one culprit in 15 with 9 requests and two with 15. From the third on, halving costs more than
 it saves (29 requests for 15 culprits), so the rest goes one by one.
@@ -14,12 +14,12 @@ from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
 
 HALVED: Final = 2
-"""Culprits of a request that are looked for by halves."""
+"""Ids at fault in a request that are looked for by halving; the others are by single ids."""
 
 FREE_PROBES: Final = 500
-"""Requests that a job may make only to find the ids at fault; one more for each id that it activates. An API
-that refuses everything is then asked little more than once a batch; one that works pays for ten culprits
-in a hundred ids."""
+"""Requests (probes) that a job may make only to find ids at fault; one more for each id that it activates. An
+API that rejects everything then gets little more than one request per batch; one that works, enough probes
+for ten ids at fault in a hundred."""
 
 
 _UNSAID: Final = Reason("REFUSED")
@@ -30,31 +30,31 @@ _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
 
 @dataclass(slots=True)
 class Parts:
-    """A batch and what it is taken into, in the order in which they are to be sent."""
+    """The parts of a batch that wait to be sent, in that order."""
 
     waiting: list[Batch]
     culprits: int = 0
     why: Reason = _UNSAID
-    """Of the last refusal."""
+    """Reason of the last rejection."""
     _halves: tuple[Batch, ...] = ()
-    """Of what was taken apart last."""
+    """The two halves of the last split, until the first is answered."""
 
     def take(self) -> Batch | None:
         return self.waiting.pop(0) if self.waiting else None
 
     def take_scout(self, part: Batch) -> Batch:
-        """The first id of `part`, to go alone; the others wait for what becomes of it."""
+        """The first id of `part`, to be sent alone; the others wait for the answer."""
         self.waiting.insert(0, part.part(range(1, len(part.ids))))
         return part.part([0])
 
     def split(self, part: Batch, why: Reason) -> None:
-        """`part`, of several ids, holds one at fault."""
+        """Splits `part`, of which one id is at fault: in halves first, then into single ids."""
         self.why = why
         one_by_one = self.culprits >= HALVED
         if one_by_one:
             self.waiting = [single for waiting in self.waiting for single in waiting.singles()]
         pieces = part.singles() if one_by_one else part.halves()
-        # Each begins anew: what the whole met says that one of them is at fault, and not which.
+        # Each begins anew: the failures of the whole do not say which id is at fault.
         new = [
             replace(
                 piece,
@@ -72,22 +72,22 @@ class Parts:
         self.waiting = [*new, *self.waiting]
 
     def has_split_probes(self) -> bool:
-        """Whether something waits that is sent only because of a split."""
+        """Whether a part waits that is sent only because of a split."""
         return any(part.split_probe for part in self.waiting)
 
     def record(self, settlement: Settlement) -> None:
-        """What an answer made of a part: an id that was refused alone is a culprit."""
+        """Notes the settlement of a part: a single id that was rejected is at fault."""
         alone = len(settlement.batch.ids) == 1
         self.culprits += alone and settlement.status >= _NO_SUCCESS
         if self._halves and settlement.batch.indices == self._halves[0].indices:
             first, second = self._halves
             self._halves = ()
             if settlement.codes == _ACTIVATED * len(first.ids) and self.waiting[:1] == [second]:
-                # Then it can only be in the other half.
+                # Then the id at fault can only be in the other half.
                 self.waiting[0] = replace(second, errors=1, others_succeeded=True)
 
     def give_up_probes(self) -> list[Settlement]:
-        """No probe is left: what still waits may hold an id at fault, and is `unknown`."""
+        """Settles the probes that wait as `unknown`, since no probe is left to find the id at fault."""
         probes = [part for part in self.waiting if part.split_probe]
         self.waiting = [part for part in self.waiting if not part.split_probe]
         return [_unsplit(part, self.why) for part in probes]

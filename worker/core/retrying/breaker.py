@@ -1,15 +1,15 @@
-"""Circuit breaker: when an API is away, and when to look whether it is back.
+"""Circuit breaker: when an API is away, and when to probe whether it is back.
 
 The pattern is M. Nygard's ('Release It!', 2007): closed, open, half-open with one request as its probe.
-What opens it is a run of failures that say the API is away: no connection, no answer in time, 5xx, what
-cannot be read, what something else answered; or one 5xx that asks to be left alone. Any other answer, a 429
-or a 4xx of the API's own too, shows that it is there.
+It opens after a row of failures that suggest an outage: no connection, no answer in time, 5xx, an unreadable
+answer, an answer of something else than the API; or after one 5xx with `Retry-After`. Any other answer of the
+API, 429s and 4xx too, shows that it is there.
 
-An id of which a 5xx comes again and again is no sign of an outage: once the API has answered well between
+An id that gets a 5xx again and again is no sign of an outage: once the API has answered others well between
 two of its failures, they do not count (see `blame` beside this). Times are in seconds, on any clock that only
 goes forward.
 
-    CLOSED     everything is sent                    a run long enough          -> OPEN
+    CLOSED     everything is sent                    a row long enough          -> OPEN
     CLOSED     everything is sent                    a 5xx with `Retry-After`   -> OPEN
     OPEN       nothing is sent                       its time is over           -> HALF_OPEN
     HALF_OPEN  one real batch is out, as the probe   a good answer, of any      -> CLOSED
@@ -25,22 +25,22 @@ from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
 MANY: Final = 10
 """Failures in a row that open it at once."""
 FEW: Final = 3
+"""Failures in a row that open it once the row has lasted `LONG` seconds: a small job makes no more."""
 LONG: Final = 5.0
-"""Seconds: so long a run opens it from `FEW` failures on, since a small job makes no more."""
 
 STALE: Final = 15.0
-"""Seconds after which a run that was too short to open it says nothing any more."""
+"""Seconds after which a row too short to open it no longer counts."""
 
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 15.0
-"""Seconds between two probes; doubles from `FIRST_WAIT`."""
+"""Maximum seconds between two probes; they double from `FIRST_WAIT`."""
 
 LONGEST_SILENCE: Final = 3600.0
-"""Seconds without one good answer after which what is left to send is taken for the cause itself, if the API
-has answered others well after a failure of it. Long: an outage is to cost no id an attempt."""
+"""Seconds without a good answer after which the ids left to send are taken for the cause, if the API has
+answered others well after a failure of theirs. Long, since an outage must not cost an id an attempt."""
 
 _REMEMBERED: Final = 64
-"""Outages back that a failure is still charged to nobody for."""
+"""Outages that are remembered: a failure in one of them is charged to nobody."""
 
 
 class BreakerState(Enum):
@@ -50,17 +50,17 @@ class BreakerState(Enum):
 
 
 def is_away(verdict: Verdict) -> bool:
-    """Whether the answer, or its absence, may say that the API is not there to answer."""
+    """Whether the answer, or its absence, may mean that the API is away."""
     return isinstance(verdict, Faulty | Intercepted | Unreached)
 
 
 @dataclass(slots=True)
 class Breaker:
-    """One per API host and process. Failures are numbered; by its number one can ask later what it was."""
+    """One per API host and process. Failures are numbered, so that `is_chargeable` can be asked later."""
 
     state: BreakerState = BreakerState.CLOSED
     problem: str = ""
-    """What the last failure was."""
+    """The last failure, in words."""
     successes: int = 0
     _failures: int = 0
     _run: int = 0
@@ -70,20 +70,20 @@ class Breaker:
     _run_since: float = 0.0
     _run_last: float = 0.0
     _openings: int = 0
-    """In a row."""
+    """Times that it opened in a row, without a good answer between."""
     _until: float = 0.0
     _last_success: float | None = None
     _outages: list[range] = field(default_factory=list)
 
     def admits(self, now: float) -> bool:
-        """Whether a request may go out. In HALF_OPEN after this: it is the probe."""
+        """Whether a request may go out. It is the probe if the state is HALF_OPEN after this call."""
         if self.state is BreakerState.OPEN and now >= self._until:
             self.state = BreakerState.HALF_OPEN
             return True
         return self.state is BreakerState.CLOSED
 
     def wait(self, now: float) -> float:
-        """Seconds until `admits` may say something else of its own."""
+        """Seconds until `admits` may change by the passing of time."""
         return max(0.0, self._until - now) if self.state is BreakerState.OPEN else LONGEST_WAIT
 
     def record_success(self, now: float) -> None:
@@ -94,16 +94,18 @@ class Breaker:
     def record_failure(
         self, now: float, problem: str, *, breaker_probe: bool, ids_at_fault: bool, asked: float | None = None
     ) -> int:
-        """The number of this failure. `ids_at_fault`: its ids, rather than the API, are the cause; `asked`:
-        seconds that the answer asks to be left alone.
+        """Notes a failure, and returns its number.
+
+        `ids_at_fault`: the ids sent are the cause, not the API. `asked`: seconds of the answer's
+        `Retry-After`.
         """
         if ids_at_fault and breaker_probe and self.is_silent_too_long(now):
-            # Nothing but what fails by itself is left that could find out whether the API is back.
+            # Only ids that fail by themselves are left to probe with.
             self._close()
         self._failures += 1
         self.problem = problem
         if ids_at_fault and self._run and self.state is BreakerState.CLOSED and now - self._run_last > STALE:
-            # Neither a good answer nor a further failure came: what was owed for the run is forgiven.
+            # Neither a good answer nor a further failure came: the failures of the row are dropped uncharged.
             self._outages = [*self._outages, range(self._run_first, self._failures)][-_REMEMBERED:]
             self._run = 0
         if ids_at_fault and not self._run:
@@ -122,19 +124,19 @@ class Breaker:
         return self._failures
 
     def withdraw_probe(self, now: float) -> None:
-        """The probe was not sent after all."""
+        """Notes that the probe was not sent after all."""
         self.state = BreakerState.OPEN
         self._until = now
 
     def has_succeeded_since(self, successes_at_failure: int | None) -> bool:
-        """Whether the API has answered well since it had given `successes_at_failure` good answers."""
+        """Whether good answers came since their count was `successes_at_failure`; False for None."""
         return successes_at_failure is not None and self.successes > successes_at_failure
 
     def is_silent_too_long(self, now: float) -> bool:
         return self._last_success is not None and now - self._last_success >= LONGEST_SILENCE
 
     def is_chargeable(self, number: int) -> bool | None:
-        """Whether failure `number` is to be charged: not in an outage; None while that is open."""
+        """Whether failure `number` is charged to its ids: not if it fell in an outage; None if unknown."""
         if number < self._run_first:
             return not any(number in outage for outage in self._outages)
         return None if self.state is BreakerState.CLOSED else False

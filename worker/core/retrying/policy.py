@@ -1,7 +1,7 @@
-"""What to do next with the ids of a request, given what its answer meant.
+"""The next action for the ids of a request, given the verdict on its answer.
 
-Faults that are the job's stop the job; faults that are an id's stay with the id. A 429, an API that cannot be
-reached and what something else answers say nothing about an id, and are charged to none.
+Faults of the job stop the job; faults of an id stay with the id. A 429, an API that cannot be reached and an
+answer of something else say nothing about an id, and are charged to none.
 """
 
 import re
@@ -36,21 +36,22 @@ from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, 
 RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0
 SPLIT_ERRORS: Final = 2
-"""5xx or unreadable answers to the same ids, from which on one of them is taken for the cause."""
+"""5xx or unreadable answers to the same ids after which one of them is taken for the cause."""
 MOST_INTERCEPTED: Final = 20
-"""Times that something else answers for the same ids, while others get through, before one of them is taken
-for the cause: what filters requests may never let it pass."""
+"""Answers of something else than the API to the same ids, while other requests get through, after which one
+of the ids is taken for the cause: a filter may never let it pass."""
 MOST_FORBIDDEN: Final = 3
-"""403s or 404s to the same ids, while others are accepted, before one of them is taken for the cause."""
+"""403s or 404s to the same ids, while others are accepted, after which one of them is taken for the cause."""
 MOST_REFUSALS: Final = 3
-"""Times that an id is refused alone before nothing more is expected of sending it again."""
+"""Rejections of a single ambiguous id after which it is not sent again."""
 MOST_RENEWALS: Final = 30
-"""401s to a batch in a row, over some minutes, after which a person is asked even where others are served."""
+"""401s to a batch in a row, over some minutes, after which the job pauses even if other requests are
+answered."""
 RENEWAL_BASE: Final = 0.25
 RENEWAL_CAP: Final = 5.0
-"""Seconds between tries of an access token that is refused."""
+"""Maximum seconds between tries of an access token that is rejected."""
 UNREACHED_CAP: Final = 5.0
-"""Seconds between tries to reach an API that is away: short, since such a try costs it nothing."""
+"""Maximum seconds between tries to reach an API that is away: short, since a try costs it nothing."""
 
 _SUCCESS: Final = Plain.SUCCESS
 _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
@@ -75,10 +76,10 @@ def decide(
     ids_at_fault: bool = True,
     confirmed: bool = True,
 ) -> Action:
-    """The next step for `batch`; `roll` in [0, 1) is the caller's chance, for jitter.
+    """The next action for `batch`; `roll` in [0, 1) is the caller's chance, for jitter.
 
-    `ids_at_fault`: a failure is known to be the fault of the ids (see `blame`); `confirmed`: a refusal of the
-    organization is (see `refusals`).
+    `ids_at_fault`: a failure is known to be the fault of the ids (see `blame`). `confirmed`: a 403 or 404 is
+    confirmed to be a fault of the whole job (see `refusals`).
     """
     match verdict:
         case Reconciled():
@@ -119,8 +120,8 @@ def _unauthorized(again: Batch, reason: Reason, token_action: TokenAction, roll:
 def is_charged_at_once(verdict: Verdict, step: Action, batch: Batch) -> bool:
     """Whether the request of `batch` counts as charged at once.
 
-    A failure that may be an outage's is charged later, if at all (see `charge`). One that splits its batch
-    never is, nor a probe, but to the id at fault once it stands alone.
+    A failure that may be due to an outage is charged later, if at all (see `blame`). A failure that splits
+    its batch is never charged, nor is a probe, but to the id at fault once it is sent alone.
     """
     if isinstance(verdict, Reconciled):
         return not batch.split_probe
@@ -131,7 +132,7 @@ def is_charged_at_once(verdict: Verdict, step: Action, batch: Batch) -> bool:
 
 
 def split_exhausted(policy: Policy, batch: Batch, fault: Reason) -> tuple[Settlement | None, Batch | None]:
-    """What of a batch that waited may still be sent, and what has no attempt left and is `unknown`."""
+    """Splits off the ids of `batch` without an attempt left, which become `unknown`; and what may be sent."""
     spent = [position for position, count in enumerate(batch.attempts) if count >= policy.max_attempts]
     if not spent:
         return None, batch
@@ -140,7 +141,7 @@ def split_exhausted(policy: Policy, batch: Batch, fault: Reason) -> tuple[Settle
 
 
 def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -> Action:
-    """The record counts the request that settled an id as an attempt, even where nobody is charged."""
+    """The record counts the request that settled an id as an attempt, even if it was not charged."""
     tried = batch.with_charges()
     if answer.said.count(_SUCCESS) == len(answer.said):
         return Settle(Settlement(tried, _ACTIVATED * len(tried.ids), HTTPStatus.OK))
@@ -170,25 +171,25 @@ def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -
 
 
 def needs_split(batch: Batch) -> bool:
-    """Whether enough failures of these ids are known to be their own."""
+    """Whether so many failures are known to be these ids' own that one of them has to be found."""
     return len(batch.ids) > 1 and batch.errors >= (1 if batch.isolated else SPLIT_ERRORS)
 
 
 def _faulty(lost: Batch, verdict: Faulty, roll: float, *, ids_at_fault: bool) -> Action:
-    """In doubt. Where the API gives such answers to these ids again and again, one of them is at fault."""
+    """The ids are ambiguous. Where such answers come again and again, one of the ids is at fault."""
     reason, answered = verdict.reason, is_answer(verdict)
     if answered:
         lost = lost.with_error(ids_at_fault=ids_at_fault)
     known = Settlement(lost, _AMBIGUOUS * len(lost.ids), reason.status)
     if ids_at_fault and needs_split(lost):
         return Split(replace(lost, pending_charges=(), pending_errors=()), reason, known)
-    # This failure is not among those that are charged or owed yet.
+    # This failure is not yet among those charged or pending.
     delay = max(_pause(lost, roll, more=1), verdict.asked or 0.0)
     return Retry(replace(lost, split_probe=False), delay, known, reason)
 
 
 def _intercepted(batch: Batch, reason: Reason, roll: float, *, ids_at_fault: bool) -> Action:
-    """Not processed, and nobody's fault; but where others get through again and again, one of these is."""
+    """Not processed, and nobody's fault; unless others get through again and again, and these ids do not."""
     if reason.status == HTTPStatus.UNAUTHORIZED and not batch.renewals:
         # The access token may be at fault after all, though the API would say so itself.
         return Renew(batch.with_renewal(), reason)
@@ -198,24 +199,24 @@ def _intercepted(batch: Batch, reason: Reason, roll: float, *, ids_at_fault: boo
         return Retry(replace(batch, split_probe=False), _unreached_pause(batch, roll))
     if len(batch.ids) > 1:
         return Split(replace(batch, pending_charges=(), pending_errors=()), reason)
-    # It was never refused: only the API can do that.
+    # Not `failed`: only the API can say that.
     return Settle(_alike(batch.with_charges(), Outcome.UNKNOWN, reason))
 
 
 def _forbidden(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Action:
-    """Uncharged, for some seconds: a second answer is to say whether it is the job that is refused."""
+    """Sends again, uncharged, after some seconds: a second answer shows whether the job is at fault."""
     if batch.forbidden >= MOST_FORBIDDEN:
         return _rejected(policy, batch, reason, roll)
     return Retry(replace(batch, unreached=0), CONFIRM_AFTER * (1 + roll / 2))
 
 
 def _again(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Action:
-    """Another try for what may be active by now; `unknown` where no attempt is left."""
+    """Sends ids again that may be active by now; those without an attempt left become `unknown`."""
     settlement, left = split_exhausted(policy, lost, reason)
     if left is None:
         assert settlement is not None
         return Settle(settlement)
-    # What the answer was is of no interest while another try is to come.
+    # The reason is recorded only where no further attempt follows.
     codes = [_UNKNOWN if count >= policy.max_attempts else _AMBIGUOUS for count in lost.attempts]
     given = tuple((position, reason) for position, code in enumerate(codes) if code == _UNKNOWN)
     known = Settlement(lost, "".join(codes), reason.status, given)
@@ -223,16 +224,16 @@ def _again(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Action:
 
 
 def _rejected(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Action:
-    """Apart, until the id at fault stands alone: it alone is charged, and fails."""
+    """Splits until the id at fault is sent alone: it alone is charged, and fails."""
     if reason.status == HTTPStatus.CONFLICT and not batch.conflicts:
-        # It may be in conflict with our own twin in flight, and not with anything that lasts.
+        # The conflict may be with a repetition of ours in flight, which passes.
         return Retry(batch.with_conflict(), _pause(batch, roll))
     if len(batch.ids) > 1:
         return Split(replace(batch, pending_charges=(), pending_errors=()), reason)
     batch = batch.with_charges().with_refusal()
     if not batch.ambiguous[0]:
         return Settle(_alike(batch, Outcome.FAILED, reason))
-    # An earlier request whose answer was lost may have activated it: a refusal cannot say.
+    # An earlier request whose answer was lost may have activated it: a rejection does not show that.
     if batch.refusals >= MOST_REFUSALS:
         return Settle(_alike(batch, Outcome.UNKNOWN, reason))
     return _again(policy, batch, reason, roll)

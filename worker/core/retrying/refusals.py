@@ -1,14 +1,14 @@
-"""Whether a 403 or 404 of the API is believed to be the whole job's.
+"""Whether a 403 or 404 of the API is confirmed to be a fault of the whole job.
 
-Where the API has accepted nothing of the job yet it is, at once. Where it has, one such answer may come of a
-node that is behind, and a second one some seconds later, with no good answer between them, is believed.
+It is confirmed at once where the API has accepted nothing of the job yet. Where it has, one such answer may
+come from a node that is behind; a second one some seconds later, with no good answer between, confirms it.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 CONFIRM_AFTER: Final = 3.0
-"""Seconds after which a request that was refused so is sent again, and a second refusal counts."""
+"""Seconds after which the request is sent again, and a second such answer confirms the first."""
 
 
 @dataclass(slots=True)
@@ -19,11 +19,11 @@ class Refusals:
     _since: float | None = None
 
     def mark_accepted(self) -> None:
-        """The API has accepted something of the job, here or elsewhere, at some time."""
+        """Notes that the API accepted something of the job at some time, in whichever process."""
         self.accepted = True
 
     def record_success(self) -> None:
-        """The API has just accepted something of the job."""
+        """Notes that the API has just accepted something of the job."""
         self.accepted = True
         self._since = None
 

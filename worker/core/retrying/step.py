@@ -1,4 +1,4 @@
-"""What may be done next with a batch; `policy` decides which."""
+"""The actions that may follow an answer to a batch; `policy` decides which."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,21 @@ from worker.core.reason import Reason
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Send the batch again after `delay` seconds."""
+    """Send `batch` again after `delay` seconds."""
 
     batch: Batch
     delay: float
     settlement: Settlement | None = None
     """What is known by now, to be recorded meanwhile."""
     fault: Reason | None = None
-    """Why its ids are in doubt, if they are; see `charge`."""
+    """Why its ids are ambiguous, if they are; see `policy.split_exhausted`."""
     went_out: bool = True
-    """False: it did not reach the API, so that it will be no repeat of itself."""
+    """False where the request did not reach the API: sending it again is then no repetition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The API limits the rate: nobody sends for a while, then the batch goes again, uncharged."""
+    """The API answered 429: nobody sends for a while, then `batch` is sent again, uncharged."""
 
     batch: Batch
     asked: float | None
@@ -37,7 +37,7 @@ class Settle(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One of these ids is at fault for all: the batch is taken apart, see `worker.core.batches.split`."""
+    """One of the ids is at fault for all: split `batch`, see `worker.core.batches.split`."""
 
     batch: Batch
     reason: Reason
@@ -47,7 +47,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """The access token was refused: renew it, then send the batch again, uncharged."""
+    """The access token was rejected: renew it, then send `batch` again, uncharged."""
 
     batch: Batch
     reason: Reason
@@ -55,7 +55,7 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A fault of the whole job; the batch was not processed."""
+    """A fault of the whole job, which stops; the batch was not processed."""
 
     code: ReasonCode
     reason: Reason
