@@ -1,4 +1,4 @@
-"""What producers and reports do with the record: make jobs, steer them, read them. Blocking calls."""
+"""The record as producers and reports use it: make jobs, steer them, read them. Blocking calls."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,33 +35,34 @@ from worker.store.connect import is_mendable
 from worker.store.steps import BudgetScript, Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 WINDOW: Final = 8
-"""Slices of a job that wait in the queue besides those claimed: enough that any free worker finds one,
-few enough that a small job does not stand behind a large one."""
+"""Maximum slices of a job that wait in the queue, besides those claimed: enough that any free worker finds
+one, few enough that a small job does not wait behind a large one."""
 
 REDELIVER_AFTER_MS: Final = 15_000
-"""A slice that waits longer is queued again. A second message for a slice is harmless: it finds it
-claimed or done."""
+"""Milliseconds after which the message for a slice that still waits counts as lost, and is sent again. A
+second message is harmless: its slice is claimed or done."""
 
 ABANDONED_MS: Final = 600_000
-"""An upload that gave no sign of life for so long is removed; its submitter, should it wake, is told so."""
+"""Milliseconds of silence after which an upload is removed; its submitter gets an error, should it wake."""
 
 WORKERS_WITHIN_MS: Final = 10_000
-"""A worker process beats each second; one that was silent for longer is not counted as alive."""
+"""Milliseconds of silence after which a worker process is not counted as alive; it beats each second."""
 
 DROPPED: Final = "dropped_messages"
-"""The field of `bulk:totals` that counts what came off the queue and was no message of ours."""
+"""The field of `bulk:totals` that counts messages in the queue that were not ours."""
 
 PURGED_AT_ONCE: Final = 100
-"""Slices whose keys one step removes: 600 keys, about 2 ms. A job of 10 million ids has 3,473 slices."""
+"""Slices whose keys one script call removes: 600 keys, about 2 ms. A job of 10 million ids has 3,473
+slices."""
 
 _NEVER_MS: Final = 2**53
-"""Longer than anything rests."""
+"""Milliseconds: longer than any job rests."""
 
 _READ_AHEAD: Final = 8
 """Slices fetched in one round trip when results are streamed."""
 
 _NAMED: Final = 10
-"""Slices that a message names."""
+"""Maximum slices that an error message lists."""
 
 _LOOKED_THROUGH: Final = 64
 """Slices fetched in one round trip when an id is looked for, about 4 MB."""
@@ -69,7 +70,7 @@ _LOOKED_THROUGH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class RawJob:
-    """A job's values as stored, for `worker.core.reporting.report` to make sense of."""
+    """A job's values as stored, for `worker.core.reporting.report` to read."""
 
     fields: Mapping[str, str]
     history: Sequence[str]
@@ -89,7 +90,7 @@ class StoredSlice:
 
 @dataclass(frozen=True, slots=True)
 class RawBudget:
-    """What is known of an organization's rate; nothing before its first request."""
+    """The stored rate of an organization; without values before its first request."""
 
     configured: str | None
     rate: float | None
@@ -98,17 +99,17 @@ class RawBudget:
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """Which Redis a store is in, for messages that say what to do next."""
+    """Which Redis a store is in, for messages that name the next command."""
 
     name: str = "this Redis"
     flag: str = ""
-    """What leads a command there."""
+    """The option that leads a command there."""
     at_work: bool = True
-    """Whether a job in it can move: False where only a command keeps it running."""
+    """Whether jobs in it are worked on; False where only a command keeps it running."""
 
     @property
     def no_job(self) -> str:
-        """What to do where a job is not there."""
+        """What to do where a job is not found."""
         other = "" if self.flag else "; a job of `run` is reached with --local"
         return f"`bulk-activate list{self.flag}` shows those that are there{other}"
 
@@ -120,7 +121,7 @@ def raw_budget(values: Sequence[bytes | None]) -> RawBudget:
     """`values`: those of `BUDGET_FIELDS`."""
     override, label, ceiling, rate, hold_us = (None if value is None else value.decode() for value in values)
     current = min(float(rate), float(ceiling)) if rate and ceiling else None
-    # An order stands as soon as it is given, though no worker has asked since.
+    # An order is in force as soon as it is given, even before a worker asks.
     return RawBudget(override or label, current, float(hold_us or 0) / 1000)
 
 
@@ -244,14 +245,14 @@ class JobStore:
         return tickets(self._call(Script.SWEEP, job_id, args).values[4:])
 
     def expire_if_due(self, job_id: str) -> None:
-        """Expires the job if its deadline passed, for the case that no worker is there to do it."""
+        """Expires the job if its deadline has passed, in case no worker is there to do it."""
         with damage(job_id):
             deadline = self.field(job_id, "deadline_ms")
             if deadline is not None and self.now_ms() >= int(deadline):
                 self._sweep_if_it_can_be(job_id)
 
     def _sweep_if_it_can_be(self, job_id: str) -> None:
-        """Where Redis takes no writes, a worker does so once it does."""
+        """Does nothing where Redis takes no writes: a worker sweeps once it does."""
         try:
             self.sweep(job_id)
         except ResponseError as error:
@@ -259,12 +260,12 @@ class JobStore:
                 raise
 
     def now_ms(self) -> int:
-        """The store's clock; no other clock counts."""
+        """The store's clock, in milliseconds; no other clock counts."""
         seconds, micros = self._redis.time()
         return seconds * 1000 + micros // 1000
 
     def discard(self, job_id: str) -> None:
-        """Removes a job whose upload went wrong; one that was launched stays."""
+        """Removes a job whose upload failed; one that was started stays."""
         code = Code.PURGING
         while code is Code.PURGING:
             code, _ = self._call(Script.PURGE, job_id, purge_args(_NEVER_MS, 0))
@@ -285,12 +286,12 @@ class JobStore:
             code, _ = self._call(Script.PURGE, job_id, purge_args(0))
 
     def lease_notifications(self, most: int, again_ms: int) -> list[str]:
-        """Jobs that the caller is to tell of; each is handed out again after `again_ms`."""
+        """Up to `most` jobs with changes for the caller to show and log, each leased for `again_ms`."""
         script = self._scripts[Script.LEASE_NOTIFICATIONS]
         return keys.job_ids(read_reply(script(keys=[keys.NOTIFY], args=[most, again_ms])).values)
 
     def clear_notification(self, job_id: str) -> None:
-        """There is nothing more to tell of a job: it rests, or is gone."""
+        """Ends the notifications of a job: it is at rest, or gone."""
         self._redis.zrem(keys.NOTIFY, job_id)
 
     def family(self, root_job_id: str) -> list[str]:
@@ -328,7 +329,7 @@ class JobStore:
         )
 
     def refuses_writes(self) -> tuple[ReasonCode, str] | None:
-        """Why nothing can be recorded at present: a store that refuses writes cannot hold that itself."""
+        """Why nothing can be recorded at present, which the store cannot note itself; None where it can."""
         memory, replication = self._redis.info("memory"), self._redis.info("replication")
         if replication.get("role") == "slave" and replication.get("slave_read_only", 1):
             return ReasonCode.STORE_READ_ONLY, (
@@ -366,7 +367,7 @@ class JobStore:
         return None if value is None else value.decode()
 
     def summaries(self) -> Iterator[dict[str, str]]:
-        """The hash of every job, newest first. Of one that is damaged, as little as can be read."""
+        """The hash of every job, newest first; only the id of a damaged one."""
         for job_id in keys.job_ids(cast("list[bytes]", self._redis.zrevrange(keys.JOBS, 0, -1))):
             try:
                 with damage(job_id):
@@ -383,7 +384,7 @@ class JobStore:
             numbers = range(start, min(count, start + _LOOKED_THROUGH))
             blobs = self._redis.mget([keys.of_slice(job_id, "ids", number) for number in numbers])
             for number, blob in zip(numbers, cast("list[bytes | None]", blobs), strict=True):
-                # One that is gone is read too, which says so.
+                # A slice that is gone is read too, so that it is reported.
                 if blob is None or holds_any(blob, ids):
                     yield from self.slices(job_id, number + 1, number)
 
@@ -469,7 +470,7 @@ def _listed(words: frozenset[str] | frozenset[Any]) -> str:
 
 
 def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | int]:
-    """For a job that has rested for `rested_ms`, or an upload that was silent for `abandoned_ms`."""
+    """Arguments to purge a job at rest for `rested_ms`, or an upload silent for `abandoned_ms`."""
     parts = (" ".join(keys.PER_JOB), " ".join(keys.PER_SLICE))
     return [rested_ms, PURGED_AT_ONCE, *parts, abandoned_ms, _listed(READABLE_VERSIONS)]
 

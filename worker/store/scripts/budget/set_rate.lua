@@ -1,4 +1,4 @@
--- Orders another rate. It holds for every worker from its next run of slots on, and wins over the settings.
+-- Orders another rate. It is in force for each worker from its next reservation on, and wins over the settings.
 --
 -- KEYS  1 the budget
 -- ARGV  1 requests per second, 'auto' to learn it, or 'default' to go by the settings again
@@ -11,9 +11,9 @@ if order == 'default' then
 else
   set_budget('override', order)
 end
--- A rate set by hand is believed: what was learned before says nothing of it.
+-- A rate set by hand is used as it is: what was learned before says nothing about it.
 if tonumber(order) then redis.call('HDEL', key, 'learned', 'rate') end
--- Slots reserved at the old rate are void, and so is what is being decided on old evidence.
+-- Slots reserved at the old rate are void, as are decisions on old evidence.
 set_budget('version', budget_number('version') + 1)
 set_budget('epoch', budget_number('epoch') + 1)
 set_budget('late', 0)

@@ -1,4 +1,5 @@
--- Removes a job that rests, or an upload that was abandoned: the job itself at once, its slices some at a time, so that no call is long.
+-- Removes a job that rests, or an upload that was abandoned: the job itself at once, its slices some at a time, so
+-- that no call is long.
 -- A repetition, by anyone, goes on where the last call stopped. Nothing of the job can come back
 -- meanwhile: every other step finds no job.
 --

@@ -1,22 +1,24 @@
 -- The budget of an organization: what its hash holds, and how it is read.
 --
 -- KEYS[1]  bulk:budget:HOST:ORG, a hash. Times are microseconds of the store's clock:
---   tat_us            the first send time that is not taken (theoretical arrival time of GCRA, ITU-T I.371);
---   gap_us            how far apart those are that were taken last
---   hold_us           nobody sends before; hold_len_us, how long that hold was
---   rate, learned     what was decided last: requests per second, and the state of worker/core/rate/learning.py
---   version           moves with each decision, so that one made of old evidence changes nothing
---   epoch               moves with each refusal acted on and each order: slots and answers of older epochs do not count
+--   tat_us            the first send time that is not reserved (theoretical arrival time of GCRA, ITU-T I.371)
+--   gap_us            distance between the send times reserved last
+--   hold_us           end of the hold: no request is sent before; hold_len_us: its length
+--   rate, learned     the last decision: requests per second, and the state of worker/core/rate/learning.py
+--   version           grows with each decision, so that one on old evidence changes nothing
+--   epoch             grows with each 429 acted on and each order: slots and answers of older epochs do not count
 --   decided_epoch, decided_us     the last epoch of which a 429 was handed to a worker to decide on, and when
 --   due_us            when the next decision is due; from_us, where its evidence begins
---   passed, refused, latency_us     evidence since then
---   late                            answers to requests of the epoch before that were no 429, in this epoch
---   handed_us, handed_passed...         how much of it was handed to the worker that decides
---   strikes           refusals in a row, as decided last
---   ceiling, start, label                    the terms in force, of all live workers; see `terms`
+--   passed, refused, latency_us     evidence since then: answers other than 429, 429s, sum of latencies
+--   late              answers other than 429 in this epoch to requests of the epoch before
+--   handed_us, handed_passed...     how much of the evidence was handed to the worker that decides
+--   strikes           429s in a row, by the last decision
+--   ceiling, start, label           the settings in force, of all live workers; see reserve.lua
 --   override          what `set-rate` ordered: 'auto', or requests per second
 --   advice, advice_us requests per second that the API's headers advise, and until when
 --   credit            slots that were reserved and not used
+-- Workers of record version 1 use the same hash; only epoch, decided_epoch, decided_us and handed_* have other names
+-- there. So the two share send times, holds and evidence, but may decide twice on one 429.
 
 local key = KEYS[1]
 local DAY_MS = 86400000
@@ -58,13 +60,13 @@ clamp('from_us', math.max(now, budget_number('hold_us')))
 -- A decision that comes early does no harm.
 clamp('due_us', math.max(now, budget_number('hold_us')) + math.max(60e6, 4e6 / math.max(0.001, budget_number('rate', 1))), now)
 
--- Whether who was seen at `seen`, a text, was seen within `micros`. Nobody was seen in the future.
+-- Whether the time `seen`, a text, lies within `micros` of now.
 local function is_recent(seen, micros)
   local ago = now - (tonumber(seen) or 0)
   return ago <= micros and ago >= -micros
 end
 
--- What was learned is of use to the next job too. An order lasts until another.
+-- What was learned serves the next job too. An order lasts until the next order.
 local function keep_for_a_day()
   if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end

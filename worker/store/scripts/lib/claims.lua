@@ -44,8 +44,8 @@ local function expire_claim(now, n)
   wait_until(now + REDELIVER_AFTER, n)
 end
 
--- Sweeps come each second. After a silence the store was out of reach for everyone, and whoever holds a
--- claim gets time to record what it holds.
+-- Sweeps come each second. After a silence the store was out of reach for all workers, and holders of claims get time
+-- to record their outcomes.
 local SILENCE = 3000
 local function store_was_away(now)
   local swept = job_number('swept_ms')

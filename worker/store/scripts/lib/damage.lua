@@ -1,4 +1,4 @@
--- What becomes of a job of whose record somebody deleted something.
+-- The end of a job of whose record keys were deleted.
 -- include: job outcomes state lengths claims
 
 -- Counts the job anew from what is left of its record.
@@ -19,7 +19,7 @@ local function recount()
   for code, field in pairs(COUNTER) do redis.call('HSET', job, field, sums[code] or 0) end
 end
 
--- Somebody deleted keys of slice `n`: the job ends, and what is not known any more is called unknown.
+-- Keys of slice `n` were deleted: the job ends, and ids whose outcome is not known any more are `unknown`.
 local function end_as_lost(n)
   local out, slice = base .. 'out:' .. n, base .. 'slice:' .. n
   local kept = redis.call('GET', out) or ''
@@ -45,7 +45,7 @@ local function end_as_lost(n)
     'keys of slice ' .. n .. ' were deleted from Redis: look for who did it, and submit the list again', 'store')
 end
 
--- Which slices are claimed or waiting is lost: those that are not done end as they stand.
+-- The sets of claimed and waiting slices were deleted: slices that are not done end as they are.
 local function end_untracked()
   for n = 0, job_number('slices') - 1 do
     if not redis.call('HGET', base .. 'slice:' .. n, 'done') then
@@ -54,7 +54,7 @@ local function end_untracked()
   end
 end
 
--- Slices of a job that would complete of which something is gone.
+-- Ends slices with missing keys of a job that would complete otherwise.
 local function end_damaged()
   for n = 0, job_number('slices') - 1 do
     if redis.call('EXISTS', base .. 'ids:' .. n) == 0

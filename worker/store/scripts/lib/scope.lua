@@ -1,4 +1,4 @@
--- Whom a job is for.
+-- Which workers a job is for: by API host and organization.
 -- include: job
 
 local function host_of(api_url)
