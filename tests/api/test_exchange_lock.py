@@ -1,4 +1,4 @@
-"""One exchange at a time over all workers of an organization, and refusals that all of them hear of."""
+"""One exchange at a time over all workers of an organization; they share refusals."""
 
 import asyncio
 import sys
@@ -147,7 +147,7 @@ async def test_a_process_that_dies_with_the_turn_does_not_block_the_others(
         assert await result(heir) == "given given"
 
 
-async def test_who_comes_after_a_refusal_does_not_ask_again(shared: redis.asyncio.Redis) -> None:
+async def test_a_request_after_a_refusal_makes_no_exchange(shared: redis.asyncio.Redis) -> None:
     async with recording(refusal()) as api:
         for _ in range(5):
             # As processes that were started anew, and jobs that were resumed.
@@ -223,7 +223,7 @@ async def test_without_redis_exchanges_go_on_and_are_counted_later(
     assert store.hget("bulk:totals", "x_unshared") == b"1"
 
 
-async def test_what_others_wrote_in_our_place_stops_nobody(
+async def test_foreign_data_in_its_keys_stops_no_exchange(
     shared: redis.asyncio.Redis, store: redis.Redis
 ) -> None:
     store.set(KEY, "no hash")

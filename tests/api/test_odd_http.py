@@ -1,4 +1,4 @@
-"""What the HTTP library refuses is told in words that quote nothing of the answer."""
+"""Answers that the HTTP library rejects are described without quoting them."""
 
 import pytest
 

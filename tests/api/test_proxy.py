@@ -61,7 +61,7 @@ async def test_the_api_is_reached_through_a_tunnel(api: str, authority: Authorit
     assert proxy.requests == [f"CONNECT {urlsplit(api).netloc} HTTP/1.1"]
 
 
-async def test_user_and_password_are_told_to_the_proxy_alone(api: str, authority: Authority) -> None:
+async def test_user_and_password_go_to_the_proxy_alone(api: str, authority: Authority) -> None:
     async with forward_proxy(ForwardProxy(login=LOGIN)) as proxy:
         reply = await asked(api, authority, with_login(proxy.url))
     assert isinstance(reply, Reply)
@@ -125,7 +125,7 @@ async def test_a_proxy_that_wants_a_login_says_so(authority: Authority, is_tls: 
     ],
     ids=["403", "502", "302", "HTML with 200", "no HTTP", "cut in the head", "cut"],
 )
-async def test_what_answers_in_place_of_a_tunnel_reached_nobody(
+async def test_an_answer_in_place_of_a_tunnel_means_that_nothing_was_sent(
     api: str, authority: Authority, answer: bytes, says_: str
 ) -> None:
     async with forward_proxy(ForwardProxy(answer=answer)) as proxy:

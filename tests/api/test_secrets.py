@@ -31,7 +31,7 @@ def whole(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize("document", [ECHO, TAIL, HALF], ids=["whole", "tail", "half-and-base64"])
-async def test_a_refusal_that_echoes_the_secret_is_told_without_it(document: dict[str, str]) -> None:
+async def test_a_refusal_that_echoes_the_secret_is_reported_without_it(document: dict[str, str]) -> None:
     with structlog.testing.capture_logs() as lines:
         async with recording(web.json_response(document, status=400)) as api, parts(api.url) as mine:
             with pytest.raises(CredentialRejectedError) as caught:
@@ -70,7 +70,7 @@ def test_the_settings_do_not_show_their_secrets() -> None:
         pytest.param(web.json_response({"access_token": f"{ACCESS}\t", "message": SECRET}), id="message"),
     ],
 )
-async def test_an_exchange_that_failed_is_told_without_its_answer(answer: web.Response) -> None:
+async def test_a_failed_exchange_is_reported_without_its_answer(answer: web.Response) -> None:
     async with recording(answer) as api, parts(api.url) as mine:
         with pytest.raises(TokenUnavailableError) as caught:
             await mine.tokens.get(ORG)
@@ -90,7 +90,7 @@ async def test_an_exchange_that_failed_is_told_without_its_answer(answer: web.Re
         pytest.param(f"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{ACCESS}".encode(), id="cut-short"),
     ],
 )
-async def test_a_broken_answer_is_told_without_a_byte_of_it(answer: bytes) -> None:
+async def test_a_broken_answer_is_reported_without_a_byte_of_it(answer: bytes) -> None:
     async with raw(answering(answer)) as url, parts(url, access_token=ACCESS) as mine:
         reply = await mine.client.activate(ORG, ("one",))
     assert isinstance(reply, NoReply)

@@ -1,4 +1,4 @@
-"""However long an answer is, a little more than a mebibyte of it is all that is read."""
+"""At most a little more than a mebibyte of an answer is read."""
 
 import asyncio
 import gzip

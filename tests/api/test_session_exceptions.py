@@ -62,7 +62,7 @@ def test_each_exception_of_the_library_after_a_connection_has_a_name_and_may_hav
 
 @pytest.mark.parametrize("proxy", [None, parse_proxy(PROXY, "https_proxy")], ids=["directly", "by proxy"])
 @pytest.mark.parametrize("kind", [*KINDS, TimeoutError, ValueError], ids=lambda kind: kind.__name__)
-def test_each_exception_of_the_library_before_a_connection_is_told_in_our_words(
+def test_each_exception_of_the_library_before_a_connection_is_translated(
     kind: type[Exception], proxy: Proxy | None
 ) -> None:
     message = connect_fault(made(kind), proxy)
@@ -87,6 +87,6 @@ def assert_tells_no_secret(message: str) -> None:
         (ValueError("a header of the answer"), "BAD_ANSWER"),
     ],
 )
-def test_what_is_raised_on_the_way_may_have_been_acted_upon(error: Exception, name: str) -> None:
+def test_after_an_exception_in_flight_the_request_may_have_arrived(error: Exception, name: str) -> None:
     reply = no_reply(error)
     assert (reply.name, reply.sent) == (name, True)

@@ -1,4 +1,4 @@
-"""What the network can do to a request, in our words; nothing of it is raised."""
+"""Faults of the network become `NoReply`; none raises."""
 
 import asyncio
 import socket
@@ -173,7 +173,7 @@ async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
     assert reply.body == b"{}"
 
 
-async def test_a_kept_connection_that_was_closed_meanwhile_is_told_from_one_never_made() -> None:
+async def test_a_kept_connection_closed_meanwhile_differs_from_one_never_made() -> None:
     closed = asyncio.Event()
 
     async def once(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -125,7 +125,7 @@ async def test_a_refused_certificate_is_read_once_for_many_requests(authority: A
     assert len(proxy.requests) == 5 + 2
 
 
-async def test_a_proxy_reached_by_tls_is_told_no_login_before_it_is_verified(authority: Authority) -> None:
+async def test_a_proxy_reached_by_tls_gets_no_login_before_it_is_verified(authority: Authority) -> None:
     async with (
         raw(HELLO, authority.serves()) as url,
         forward_proxy(ForwardProxy(tls=authority.serves())) as proxy,

@@ -207,7 +207,7 @@ async def test_a_folder_that_is_a_link_itself_is_where_it_leads(tmp_path: Path) 
 @pytest.mark.parametrize(
     "content", ["\ufeffits-own-token\r\n".encode("utf-16-le"), b'"its-own-token"\n'], ids=["UTF-16", "quotes"]
 )
-async def test_what_stands_around_a_token_in_a_file_is_taken_off(tmp_path: Path, content: bytes) -> None:
+async def test_text_around_a_token_in_a_file_is_removed(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ORG).write_bytes(content)
     async with recording(grant()) as api, parts(api.url, credentials_dir=tmp_path) as mine:
         await mine.tokens.get(ORG)

@@ -1,4 +1,4 @@
-"""Exchanges that fail: a refusal is believed when it was said twice, anything else is tried again later."""
+"""Failed exchanges: a second refusal in a row counts; anything else is tried again later."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ async def test_a_credential_refused_twice_is_rejected(status: int) -> None:
     assert len(api.seen) == 2
 
 
-async def test_of_a_refused_token_its_shape_is_told_and_nothing_else() -> None:
+async def test_only_the_shape_of_a_refused_token_is_reported() -> None:
     odd = SecretStr(f"{SECRET}'")
     async with recording(refusal()) as api, parts(api.url, api_token=odd) as mine:
         with pytest.raises(CredentialRejectedError, match="; it ends with a quote: put a valid") as caught:
@@ -68,7 +68,7 @@ async def test_a_service_that_is_away_is_asked_once_however_many_wait() -> None:
     assert len(api.seen) == 1
 
 
-async def test_one_who_comes_after_the_pause_asks_anew() -> None:
+async def test_a_request_after_the_pause_makes_a_new_exchange() -> None:
     clock = Clock()
     async with recording(web.Response(status=503), grant("given")) as api, parts(api.url, clock) as mine:
         with pytest.raises(TokenUnavailableError):
@@ -144,7 +144,7 @@ async def test_a_refused_credential_is_not_asked_about_at_each_resume() -> None:
         (web.Response(status=407), "proxy"),
     ],
 )
-async def test_who_answered_instead_of_the_api_is_told(answer: web.Response, told: str) -> None:
+async def test_the_sender_of_an_answer_instead_of_the_api_is_named(answer: web.Response, told: str) -> None:
     async with recording(answer) as api, parts(api.url) as mine:
         reply = await mine.client.activate(ORG, ("one",))
     assert isinstance(reply, NoReply)

@@ -1,4 +1,4 @@
-"""Access tokens: exchanged once for all who wait, renewed early, and anew where one was refused."""
+"""Access tokens: exchanged once for all requests, renewed early, and again after a refusal."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ async def test_the_exchange_is_as_documented() -> None:
     assert parse_qs(asked.body.decode()) == {"api_token": [SECRET]}
 
 
-async def test_fifty_who_wait_at_once_cost_one_exchange() -> None:
+async def test_fifty_waiting_requests_cost_one_exchange() -> None:
     async with recording(grant("given")) as api, parts(api.url) as mine:
         tokens = await asyncio.gather(*(mine.tokens.get(ORG) for _ in range(50)))
     assert tokens == ["given"] * 50
@@ -84,7 +84,7 @@ async def test_the_life_of_a_token_counts_from_when_it_was_asked_for() -> None:
         assert await mine.tokens.get(ORG) == "second"
 
 
-async def test_while_one_renews_the_others_go_on_with_what_is_good_still() -> None:
+async def test_during_a_renewal_requests_use_the_token_that_is_still_valid() -> None:
     asked, answer, clock = asyncio.Event(), asyncio.Event(), Clock()
 
     async def when_told() -> web.Response:
@@ -119,7 +119,7 @@ async def test_a_renewal_that_fails_costs_nothing_while_the_token_is_good() -> N
         assert await mine.tokens.get(ORG) == "second"
 
 
-async def test_what_was_ready_is_not_where_the_token_was_refused_since() -> None:
+async def test_a_refusal_after_ready_makes_it_not_ready() -> None:
     async with recording(grant("first"), grant("second")) as api, parts(api.url) as mine:
         assert not mine.client.is_ready(ORG)
         assert await mine.client.ready(ORG) is None
@@ -132,7 +132,7 @@ async def test_what_was_ready_is_not_where_the_token_was_refused_since() -> None
         assert not mine.client.is_ready(ORG)
 
 
-async def test_a_token_that_ended_during_the_wait_is_renewed_by_the_first_who_comes() -> None:
+async def test_a_token_that_expired_during_the_wait_is_renewed_by_the_next_request() -> None:
     """Or one that lives for less than a wait for a send time would never be used."""
     clock = Clock()
     async with recording(grant("first", 3), grant("second", 3)) as api, parts(api.url, clock) as mine:
@@ -246,7 +246,7 @@ async def test_a_refusal_for_one_organization_leaves_the_other() -> None:
         assert [await mine.tokens.get(ORG), await mine.tokens.get(OTHER_ORG)] == ["first", "second"]
 
 
-async def test_one_who_gives_up_waiting_leaves_the_exchange_to_the_others() -> None:
+async def test_a_cancelled_waiter_leaves_the_exchange_to_the_others() -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
     async def when_told() -> web.Response:

@@ -1,4 +1,4 @@
-"""A worker process that ends without having been told to never says that all was well."""
+"""A worker process that ends without having been stopped never exits with 0."""
 
 import subprocess
 import sys

@@ -78,7 +78,7 @@ def test_secrets_are_files_and_no_setting_is_unknown(
     ("name", "secret"),
     [("worker", "bulk-activate"), ("commands", "submitter"), ("flower", "monitor"), ("metrics", "monitor")],
 )
-def test_each_goes_to_redis_as_who_it_is(
+def test_each_service_has_its_own_redis_user(
     parts: list[dict[str, Any]], settings: dict[str, str], name: str, secret: str
 ) -> None:
     pod = named(parts, "Deployment", name)["spec"]["template"]["spec"]

@@ -1,4 +1,4 @@
-"""Everything that a job needs is looked at from where it is asked, and nothing is activated."""
+"""`doctor` checks everything that a job needs, and activates nothing."""
 
 from typing import Any
 
@@ -72,13 +72,13 @@ def test_each_thing_stands_for_itself(
     assert {"redis": "ok", "api": "ok"}.items() <= all_checks.items()
 
 
-def test_one_who_is_no_owner_is_told(stack: Stack) -> None:
+def test_a_credential_of_no_owner_is_reported(stack: Stack) -> None:
     with simulator("--perm", "csp:org_member") as api:
         code, checks = examine(stack, api, API_TOKEN=TOKEN)
     assert (code, checks["organization"]) == (1, "failed")
 
 
-def test_what_is_out_of_reach_is_exit_7(stack: Stack, owned: Simulator) -> None:
+def test_an_unreachable_server_is_exit_7(stack: Stack, owned: Simulator) -> None:
     gone = Simulator("http://127.0.0.1:1")
     code, checks = examine(stack, gone, API_TOKEN=TOKEN)
     assert code == 7

@@ -1,4 +1,4 @@
-"""Whoever may write into the folder where a command is started must not get it to run their code."""
+"""Code in the folder where a command is started is never run."""
 
 import ast
 import subprocess
@@ -82,7 +82,7 @@ def test_a_run_imports_nothing_of_the_current_folder(folder: Path, api: Simulato
     assert imported(folder) == []
 
 
-def test_celery_itself_is_told_not_to_look_where_it_was_started(folder: Path) -> None:
+def test_celery_does_not_import_from_the_current_folder(folder: Path) -> None:
     def celery(*options: str) -> Done:
         done = subprocess.run(
             [CELERY, *options, "-A", "worker", "report"],
@@ -100,7 +100,7 @@ def test_celery_itself_is_told_not_to_look_where_it_was_started(folder: Path) ->
     assert imported(folder) == ["worker"]
 
 
-def test_every_python_that_is_started_is_told_not_to_look_in_the_current_folder() -> None:
+def test_no_started_python_imports_from_the_current_folder() -> None:
     started = 0
     for file in (*(ROOT / "worker").rglob("*.py"), *(ROOT / "producers").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):

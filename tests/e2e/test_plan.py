@@ -62,7 +62,7 @@ def test_a_plan_of_a_list_malformed_for_the_most_part_is_refused_unless_allowed(
     assert f"submit {path} --allow-malformed --plan " in allowed.err
 
 
-def test_what_looks_like_a_mistake_is_told(tmp_path: Path) -> None:
+def test_a_likely_mistake_is_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "jq.txt"
     path.write_text("\n".join(f'"{id_}"' for id_ in new_ids(3)))
     done = plan(str(path))

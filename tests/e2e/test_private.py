@@ -1,4 +1,4 @@
-"""What a process leaves on its machine is nobody else's to read."""
+"""Files that processes leave on a machine are private to their owner."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A proxy that does not let anybody through: who looks sees which one, and nobody sees its password."""
+"""A proxy that refuses connections is named in messages, without its password."""
 
 import socket
 from collections.abc import Iterator

@@ -154,7 +154,7 @@ def test_a_folder_with_other_files_is_refused_before_anything_is_sent(
     assert api.stats()["requests"] == 0
 
 
-def test_a_second_run_in_the_same_state_folder_says_who_has_it(
+def test_a_second_run_in_the_same_state_folder_names_the_process_that_holds_it(
     api: Simulator, tmp_path: Path, listed: tuple[Path, list[str]]
 ) -> None:
     command = [BULK_ACTIVATE, "run", str(listed[0]), "--org", ORG]

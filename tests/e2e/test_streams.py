@@ -111,7 +111,7 @@ def test_all_streams_may_be_closed_and_stderr_may_be_full(job: Job) -> None:
 @pytest.mark.parametrize(
     ("stdout", "code"), [(">&-", 0), (">/dev/full", 2), ("| head -c 0", 0)], ids=["closed", "full", "left"]
 )
-def test_the_id_of_a_job_is_told_on_stderr_where_stdout_is_gone(job: Job, stdout: str, code: int) -> None:
+def test_the_job_id_goes_to_stderr_where_stdout_is_gone(job: Job, stdout: str, code: int) -> None:
     submit = f"submit {{list}} --org {ORG}"
     if stdout.startswith("|"):
         with left_pipe() as pipe:
@@ -141,7 +141,7 @@ def test_a_locale_without_letters_stops_nothing(job: Job, outer: dict[str, str])
         assert (command, done.code) == (command, 5 if "nö" in command else 0)
 
 
-def test_a_job_is_watched_to_its_end_whoever_reads_of_it(job: Job, api: Simulator) -> None:
+def test_a_job_is_watched_to_its_end_although_the_reader_left(job: Job, api: Simulator) -> None:
     job.stack.worker(api)
     with left_pipe() as pipe:
         done = job.run("status {job} --watch", "2>&1", stdout=pipe)
@@ -151,7 +151,7 @@ def test_a_job_is_watched_to_its_end_whoever_reads_of_it(job: Job, api: Simulato
     assert done.code == 3
 
 
-def test_a_run_goes_to_its_end_whoever_reads_of_it(tmp_path: Path) -> None:
+def test_a_run_goes_to_its_end_although_the_reader_left(tmp_path: Path) -> None:
     with left_pipe() as pipe:
         done = subprocess.run(
             [BULK_ACTIVATE, "demo", "--ids", "300", "--output", tmp_path / "results"],

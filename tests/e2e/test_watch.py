@@ -1,4 +1,4 @@
-"""A watch outlives what the job outlives."""
+"""A watch survives every fault that the job survives."""
 
 import subprocess
 from collections.abc import Iterator

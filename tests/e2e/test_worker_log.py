@@ -1,4 +1,4 @@
-"""What worker processes say, from their start to their end, is a line of JSON each."""
+"""Worker processes log JSON lines from their start to their end."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
-def test_a_worker_whose_process_is_killed_tells_of_it_in_json(stack: Stack, api: Simulator) -> None:
+def test_a_killed_worker_process_is_logged_as_json(stack: Stack, api: Simulator) -> None:
     # What others may read is warned of.
     secrets = stack.home / "secrets"
     secrets.mkdir(mode=0o700)
@@ -128,7 +128,7 @@ def test_warnings_and_uncaught_errors_are_events() -> None:
         (b"", "it said nothing"),
     ],
 )
-def test_the_last_words_of_a_child_are_told_to_a_person(tmp_path: Path, line: bytes, said: str) -> None:
+def test_the_last_log_line_of_a_child_is_shown_as_text(tmp_path: Path, line: bytes, said: str) -> None:
     log = tmp_path / "log"
     log.write_bytes(line + b"\n")
     assert last_log_line(log) == said

@@ -1,4 +1,4 @@
-"""A command that only looks uses the server that is there, and starts one where there is none."""
+"""A command that only reads uses a running server, and starts one if there is none."""
 
 from pathlib import Path
 

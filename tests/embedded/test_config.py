@@ -1,4 +1,4 @@
-"""What the server is told, and which program is started: no process here."""
+"""The configuration of the server and the choice of its program, without a process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How the embedded server and its supervisor end, whoever ends first."""
+"""How the embedded server and its supervisor end, in either order."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Speed hangs on no events of Celery: a worker takes the next slice when one ends, not when it looks next."""
+"""Speed does not depend on Celery's events: a worker takes the next slice as soon as one ends."""
 
 from pathlib import Path
 

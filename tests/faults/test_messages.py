@@ -42,7 +42,7 @@ def works(made: Scene) -> None:
     assert made.terminate(worker) == 0
 
 
-def test_what_is_none_of_ours_is_dropped_logged_and_counted(tmp_path: Path) -> None:
+def test_foreign_messages_are_dropped_logged_and_counted(tmp_path: Path) -> None:
     with at_work(tmp_path) as (made, client):
         bad = [data for _, data in junk()]
         for place, data in enumerate(bad):
@@ -56,7 +56,7 @@ def test_what_is_none_of_ours_is_dropped_logged_and_counted(tmp_path: Path) -> N
         assert dropped(client) == len(bad)
 
 
-def test_what_was_left_in_the_keys_of_celery_does_nothing(tmp_path: Path) -> None:
+def test_leftovers_in_the_keys_of_celery_do_nothing(tmp_path: Path) -> None:
     with at_work(tmp_path) as (made, client):
         for tag in (b"\xff", b"tag", b"again"):
             client.zadd("unacked_index", {tag: 1})
@@ -145,7 +145,7 @@ def test_a_message_for_a_slice_that_a_job_has_not_changes_nothing(tmp_path: Path
         works(made)
 
 
-def test_where_a_worker_stands_is_told_and_not_what_it_holds(tmp_path: Path) -> None:
+def test_a_stack_dump_shows_stacks_and_no_values(tmp_path: Path) -> None:
     with scene(tmp_path, "--latency", "200") as made:
         job_id, ids = made.begin(200)
         (worker,) = made.workers

@@ -1,4 +1,4 @@
-"""Work that kills whoever touches it: tried alone, then set aside, and the job goes on."""
+"""Slices that kill workers: tried in a process of their own, then set aside, while the job goes on."""
 
 import os
 import signal

@@ -62,7 +62,7 @@ def test_killed_in_the_middle_of_the_upload(tmp_path: Path) -> None:
         assert made.stack.cli("verify", job_id).code == 0
 
 
-def test_what_a_killed_submitter_left_goes_by_itself(tmp_path: Path) -> None:
+def test_the_upload_of_a_killed_submitter_is_removed(tmp_path: Path) -> None:
     with scene(tmp_path, rate=1000) as made:
         made.work()
         made.ready(1)

@@ -161,7 +161,7 @@ def test_a_message_that_died_with_a_worker_of_ours_is_sent_again(tmp_path: Path)
         check(made, job_id, ids)
 
 
-def test_a_worker_that_is_told_to_end_gives_back_at_once(tmp_path: Path) -> None:
+def test_a_worker_gives_its_slices_back_at_once_on_sigterm(tmp_path: Path) -> None:
     """Fails with the prefork pool, whose processes are not told and work on until their slices are done."""
     with scene(tmp_path, *MIXED, rate=SLOW) as made:
         ids = new_ids(2 * THREADS * IDS)

@@ -48,7 +48,7 @@ def test_a_second_429_makes_a_hold_longer_and_never_shorter() -> None:
     assert list(record.held) == pytest.approx([1.5, 3.9, 0])
 
 
-def test_a_429_that_tells_no_time_holds_nobody() -> None:
+def test_a_429_without_retry_after_starts_no_hold() -> None:
     record = Record()
     record.announce(10.0, 0.0, 0.0)
     record.note(10.5, 200)

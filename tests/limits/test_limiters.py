@@ -101,7 +101,7 @@ def test_a_new_rate_holds_from_then_on(name: str) -> None:
 
 @made
 @given(times=times_of_calls)
-def test_who_waits_as_told_is_admitted(name: str, times: list[float]) -> None:
+def test_a_client_that_waits_as_announced_is_admitted(name: str, times: list[float]) -> None:
     limiter = MAKERS[name]()
     now = 0.0
     for time in times:

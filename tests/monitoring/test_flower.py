@@ -1,4 +1,4 @@
-"""What Flower shows while a job runs and once it rests, by its own HTTP API; and what it lets nobody do."""
+"""What Flower shows of running and finished jobs, by its HTTP API; and that it controls nothing."""
 
 import runpy
 import subprocess

@@ -1,4 +1,4 @@
-"""Who tells of jobs goes on whatever is wrong with one of them, or with those it tells."""
+"""The job notifier goes on although a job is damaged, or Flower fails."""
 
 import pytest
 import redis

@@ -1,4 +1,4 @@
-"""What Prometheus is told is what the reports say, whoever lives, and however many jobs there were."""
+"""Metrics agree with the reports, whichever workers live, and however many jobs there were."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A worker's signals show nothing that it holds, whoever set them before."""
+"""Signals to a worker reveal no values, although Celery installs handlers that do."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A Redis that others could read or break is told of, where somebody looks."""
+"""A Redis that others could read or break causes warnings."""
 
 from tests.redis.guarded import redis_server
 from worker.core.vulnerable import warning

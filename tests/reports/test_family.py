@@ -1,4 +1,4 @@
-"""Merging is streamed: what is held at once does not grow with the list."""
+"""Merging is streamed in constant memory."""
 
 import gc
 import tracemalloc

@@ -1,4 +1,4 @@
-"""What cannot be read is named, and what a command does not need is not asked for."""
+"""Unreadable files are named, and files that a command does not need are not read."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""API_TOKEN and ACCESS_TOKEN, from the environment and from files, with what stands around them."""
+"""API_TOKEN and ACCESS_TOKEN from the environment and from files, with text around them."""
 
 from pathlib import Path
 
