@@ -19,11 +19,11 @@ class State(StrEnum):
 
 
 RECORD_VERSION: Final = "2"
-"""Of the layout of a job in the store; `worker/store/scripts/lib/job.lua` has the same. A record of another
+"""Version of the layout of a job in the store, as in `worker/store/scripts/lib/job.lua`. A record of another
 version is left as it is: what steers and moves it has other names there."""
 
 FIRST_VERSION: Final = "1"
-"""Of records that do not say which they are of."""
+"""Version of records that do not name one."""
 
 READABLE_VERSIONS: Final = frozenset({FIRST_VERSION, RECORD_VERSION})
 """Those whose reports this program reads, and whose jobs at rest it removes: what a report is made of has had
@@ -45,13 +45,13 @@ class ReasonCode(StrEnum):
     STORE_CANNOT_SAVE = "store_cannot_save"
     RECORD_LOST = "record_lost"
     OTHER_API_HOST = "other_api_host"
-    """It was sent to another API before than those that the live workers have."""
+    """It was sent to another API before than those of the live workers."""
     ORGANIZATION_NOT_SERVED = "organization_not_served"
     """The `ORGS` of the live workers leave its organization out."""
     OTHER_RECORD_VERSION = "other_record_version"
     """Another version of this program stored it, in a way that this one does not know."""
     MALFORMED_ORGANIZATION = "malformed_organization"
-    """What its record names is no organization: somebody wrote to Redis."""
+    """Its record names something that cannot be an organization: somebody wrote to Redis."""
 
 
 class JobOutcome(StrEnum):

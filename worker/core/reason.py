@@ -21,7 +21,7 @@ _SHORTEST_REPLACED: Final = 6
 
 _BEFORE: Final = re.compile(r"""[\s'"\[\](){}<>,;:=]""")
 _AFTER: Final = re.compile(r"""[.!?]*(?:[\s'"\[\](){}<>,;:]|$)""")
-"""What parts words of a sentence and no letters of a secret."""
+"""Separators of words in a sentence that do not occur within a secret."""
 
 _NOT_A_WORD: Final = re.compile(r"[^A-Za-z]+")
 _LOOSE: Final = re.compile(rf"\S*\d\S*|\[redacted\]|{ID_PLACEHOLDER}")

@@ -19,7 +19,7 @@ Product = Literal["redis", "valkey"]
 class Advisory:
     name: str
     harm: str
-    """Who can do what where it is not mended."""
+    """Who can do what to a server without the fix."""
     fixed: Mapping[Product, Sequence[Version]]
     """The first mended release of each branch. A newer branch never had the hole, another keeps it."""
     since: Mapping[Product, Version] = field(default_factory=dict)
@@ -105,7 +105,7 @@ ADVISORIES: Final = (
 
 
 def holes(product: Product, version: Version, *, tls: bool) -> list[Advisory]:
-    """What is known of a server of this version. `tls`: whether it is spoken to by TLS."""
+    """Advisories that hold for this version of the server. `tls`: whether the connection uses TLS."""
     return [each for each in ADVISORIES if each.holds(product, version) and (tls or not each.tls)]
 
 
@@ -116,7 +116,7 @@ def mended_by(product: Product, version: Version) -> Version:
 
 
 def warning(product: Product, version: Version, *, tls: bool) -> str | None:
-    """What to tell of a server of this version; None where nothing is known."""
+    """The warning about a server of this version; None where no advisory holds."""
     found = holes(product, version, tls=tls)
     if not found:
         return None

@@ -36,7 +36,7 @@ class Address:
     hosts: tuple[tuple[str, int | None], ...]
     """More than one are sentinels'; none is a socket's."""
     path: str
-    """Of the socket; empty for a host."""
+    """Path of the unix socket; empty for a host."""
     db: int
     options: Mapping[str, str]
 
@@ -95,7 +95,7 @@ def sentinels_of(address: Address) -> list[tuple[str, int]]:
 
 
 def unprotected(address: Address) -> tuple[str, ...]:
-    """What a server on another machine should be reached with and is not; nothing is asked of one on this."""
+    """Protections that the connection to a server on another machine lacks; none are needed here."""
     if all(_is_loopback(host) for host, _ in address.hosts):
         return ()
     known = address.password is not None or "ssl_certfile" in address.options

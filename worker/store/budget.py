@@ -97,7 +97,7 @@ MOST_RESERVED_SLOTS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ReserveRequest:
-    """What a worker reports to the budget, and asks of it."""
+    """A worker's report to the budget, and the slots that it asks for."""
 
     rate_config: RateConfig
     demands: list[Demand]

@@ -68,7 +68,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _server(address: Address) -> dict[str, Any]:
-    """What sentinels do not tell of the server."""
+    """Options of the server that sentinels do not provide."""
     return {"username": address.user, "password": address.password, "db": address.db}
 
 

@@ -29,7 +29,7 @@ class ExchangeKind(StrEnum):
 
 
 class ExchangeTurn(msgspec.Struct, frozen=True):
-    """What stands between a worker and its exchange: nothing, where `pause` and `busy` are 0."""
+    """The reply to a worker that asks for the turn: it has it where `pause` and `busy` are 0."""
 
     pause: float = 0.0
     """Seconds for which nobody exchanges, since the last exchange failed."""
@@ -56,7 +56,7 @@ _decode: Final = msgspec.json.Decoder(ExchangeTurn, strict=False).decode
 
 
 class ExchangeStore:
-    """As the worker process `worker` sees it.
+    """The turns to exchange API tokens, for the worker process `worker`.
 
     Raises `RedisError`, and `ValueError` for a record that others spoilt.
     """

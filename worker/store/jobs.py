@@ -430,7 +430,7 @@ class JobStore:
                 yield from rows
 
     def live_scopes(self, within_ms: int) -> list[Scope]:
-        """What the worker processes serve that gave a sign of life within the last `within_ms`.
+        """The scopes of worker processes that showed life within the last `within_ms`.
 
         Nothing where somebody put something else in its place: that damages no job.
         """
@@ -465,7 +465,7 @@ def control_args(control: Control, code: str, message: str, actor: str) -> list[
 
 
 def _listed(words: frozenset[str] | frozenset[Any]) -> str:
-    """As Lua looks a word up without a pattern: with a space before and after each."""
+    """The words with a space before and after each, so that Lua finds one without a pattern."""
     return f" {' '.join(sorted(words))} "
 
 

@@ -1,4 +1,4 @@
-"""What the metrics tell, read from Redis in three round trips, however much is stored.
+"""The values behind the metrics, read from Redis in three round trips, however much is stored.
 
 Sums over all jobs come from one hash that every commit adds to (`bulk:totals`): they survive workers, and a
 job that is removed does not make them fall. What stands now is read from the jobs that are not at rest.
@@ -55,7 +55,7 @@ class Org:
     allowed: float | None
     """Requests per second, over all workers; None before its first request."""
     held_seconds: float
-    """That a hold in force still lasts."""
+    """Seconds left of the hold in force; 0 without one."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class MetricsSnapshot:
     jobs: Counter[str] = field(default_factory=Counter)
     """Not at rest, by state."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Of these, by why they stand as they do, as `status` tells it."""
+    """Jobs not at rest by the code of their reason, as in `status`."""
     jobs_live: int = 0
     oldest_seconds: float = 0.0
     idle_seconds: float = 0.0
@@ -81,7 +81,7 @@ class MetricsSnapshot:
     most_bytes: int = 0
     writes_fail: bool = False
     spoilt: Counter[str] = field(default_factory=Counter)
-    """What was not written by us, by where it stands: a key that all share, 'job', 'budget' or 'queue'."""
+    """Count of values not written by us, by place: a shared key, 'job', 'budget' or 'queue'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> Metrics
 
 
 def _answers(pipe: "redis.client.Pipeline") -> list[Any]:
-    """Of each command; an error in place of one where a key is not of the kind that it should be."""
+    """The reply to each command; an error in its place where a key is of the wrong type."""
     found = pipe.execute(raise_on_error=False)
     for one in found:
         if isinstance(one, Exception) and not str(one).startswith("WRONGTYPE"):
@@ -149,7 +149,7 @@ def _answers(pipe: "redis.client.Pipeline") -> list[Any]:
 
 
 def _value_or(instead: T, found: T | Exception, where: str, spoilt: Counter[str]) -> T:
-    """What was found; `instead` for an error, which is counted."""
+    """`found`, or `instead` of an error, which is counted in `spoilt`."""
     if isinstance(found, Exception):
         spoilt[where] += 1
         return instead

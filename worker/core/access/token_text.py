@@ -68,7 +68,7 @@ def oddity(token: str) -> str:
 
 
 def access_oddity(token: str) -> str:
-    """The same of a ready access token."""
+    """What tells a rejected access token from those in published examples; empty for nothing."""
     if _JWT.fullmatch(token):
         return ""
     if _PUBLISHED.fullmatch(token) and len(token) == _LENGTH:

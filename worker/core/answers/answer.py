@@ -78,9 +78,9 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     token_action: TokenAction = TokenAction.RENEW
-    """What is to be done about the access token of this request, where that was refused."""
+    """What to do about the access token of this request, if it was rejected."""
     hint: str = ""
-    """What is odd about that token."""
+    """What looks wrong about that token, for the message; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import re
 from typing import Any, Final, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
-"""As `json` reads it, but for numbers, which stay the text that they are: they may be ids, or of any size."""
+"""A JSON object as `json` reads it, but numbers stay text: they may be ids, or of any size."""
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE | re.ASCII)
 _KNOWN: Final = re.compile(

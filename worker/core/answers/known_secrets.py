@@ -21,7 +21,7 @@ _PIECE: Final = SHORTEST // 2
 """Characters. Of `SHORTEST` in a row, so many are a whole piece, wherever a text is cut into pieces."""
 
 _BETWEEN: Final = rf"[{UNSEEN}\ufe00-\ufe0f]"
-"""What a secret can be taken apart with, and still reads the same: variants of a character too."""
+"""Characters without width that can stand within a secret and do not show; variation selectors too."""
 
 _SEEN: Final = re.compile(f"(?P<unseen>{_BETWEEN}+)")
 _PLAIN: Final = re.compile(

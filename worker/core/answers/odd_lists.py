@@ -17,7 +17,7 @@ from worker.core.answers.document import Document, plain
 
 
 class Lists(NamedTuple):
-    """What the two lists name, and what of them could not be read, by kind."""
+    """The ids that the two lists name, and (kind, count) of what could not be read."""
 
     successes: list[str]
     failures: list[tuple[str, str]]

@@ -22,23 +22,23 @@ from worker.core.reason import Reason, refusal
 
 
 class Plain(Enum):
-    """What an answer can say of an id without giving a reason."""
+    """A statement about an id that comes without a reason."""
 
     SUCCESS = auto()
     CONTRADICTION = auto()
 
 
 Said = Plain | Reason
-"""What a readable answer says of one id; a `Reason` is a refusal."""
+"""A statement of a readable answer about one id; a `Reason` is a failure."""
 
 
 class Reconciled(msgspec.Struct, frozen=True):
-    """What a readable 200 says: per id sent, in the order sent; None for an id in neither list."""
+    """A readable 200: one statement per id sent, in that order; None for an id in neither list."""
 
     said: tuple[Said | None, ...]
     intruders: int = 0
     odd: tuple[tuple[str, int], ...] = ()
-    """What of it was not as documented, by kind."""
+    """(kind, count) of what was not as documented."""
 
 
 class _Failure(msgspec.Struct):

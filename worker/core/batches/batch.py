@@ -62,7 +62,7 @@ class Batch(msgspec.Struct, frozen=True):
     split_probe: bool = False
     """Whether the next request is made only because another was rejected, to find the id at fault."""
     kind: RequestKind = RequestKind.FIRST
-    """Of the next request."""
+    """Why the next request is made."""
     isolated: bool = False
     """Whether these ids were taken out of a rejected request: one of them may spoil what it is sent with."""
 

@@ -36,7 +36,7 @@ def _line(row: Row) -> int:
 
 
 def _later(known: Row, row: Row) -> Row:
-    """What holds of an id, by an earlier and a later job of the family.
+    """The row of an id that counts, of an earlier and a later job of the family.
 
     A later job that ended before it sent the id says nothing about it: an earlier 'unknown' must not turn
     into 'not attempted'. Jobs of one parent may run at the same time; then the later answer counts.

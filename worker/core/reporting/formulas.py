@@ -25,6 +25,6 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """What `guarded` was given."""
+    """The text that `guarded` was given: its inverse."""
     text = _LATER_GUARDED.sub(r"\1", text)
     return text[1:] if _FIRST_GUARDED.match(text) else text

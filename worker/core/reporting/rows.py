@@ -24,7 +24,7 @@ _UNKNOWN: Final = Outcome.UNKNOWN
 
 
 class Row(msgspec.Struct, frozen=True):
-    """In the order of `COLUMNS`. `id` is None for a malformed line, which is described, not quoted."""
+    """A row of the results, its fields in the order of `COLUMNS`. `id` is None for a malformed line."""
 
     line: int
     id: str | None
@@ -42,7 +42,7 @@ class RowSpan(msgspec.Struct, frozen=True):
     lines: Sequence[int]
     ids: Sequence[str | None]
     like: Row
-    """What all of them say. Its own line and id mean nothing."""
+    """A row with the values that all rows share; its line and id mean nothing."""
 
     def rows(self) -> Iterator[Row]:
         _, _, *alike = msgspec.structs.astuple(self.like)

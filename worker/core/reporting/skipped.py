@@ -15,7 +15,8 @@ CHUNK: Final = 4096
 """Rows in a chunk."""
 
 _MOST_BYTES: Final = CHUNK * 4096
-"""Of a chunk unpacked; a row is an id of 256 characters at its longest, or a sentence, and two numbers."""
+"""Maximum bytes of an unpacked chunk; a row is an id of at most 256 characters, or a sentence, and two
+numbers."""
 
 
 MALFORMED: Final = "MALFORMED"

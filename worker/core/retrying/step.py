@@ -15,7 +15,7 @@ class Retry(msgspec.Struct, frozen=True):
     batch: Batch
     delay: float
     settlement: Settlement | None = None
-    """What is known by now, to be recorded meanwhile."""
+    """Outcomes known by now, recorded at once; None without any."""
     fault: Reason | None = None
     """Why its ids are ambiguous, if they are; see `policy.split_exhausted`."""
     went_out: bool = True
@@ -42,7 +42,7 @@ class Split:
     batch: Batch
     reason: Reason
     settlement: Settlement | None = None
-    """What is known by now, to be recorded meanwhile."""
+    """Outcomes known by now, recorded at once; None without any."""
 
 
 @dataclass(frozen=True, slots=True)
