@@ -1,4 +1,8 @@
-"""Code in the folder where a command is started is never run."""
+"""Code in the folder where a command is started is never run.
+
+What is tested is how Python starts, so each process here is started by its program: one that is forked off
+another has imported everything already, elsewhere.
+"""
 
 import ast
 import subprocess
@@ -8,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import CELERY, ORG, TIMEOUT, TOKEN, Done, Simulator, Stack, cli, environment, until
+from tests.e2e.stack import (
+    BULK_ACTIVATE,
+    CELERY,
+    ORG,
+    TIMEOUT,
+    TOKEN,
+    Done,
+    Simulator,
+    Stack,
+    environment,
+    until,
+)
 
 ROOT = Path(__file__).parents[2]
 OPTIONAL = ("brotli", "celeryconfig", "gevent", "eventlet", "orjson", "simplejson", "uvloop", "usercustomize")
@@ -40,20 +55,39 @@ def imported(folder: Path) -> list[str]:
     return trace.read_text().split() if trace.exists() else []
 
 
+def program(*command: str, given: str = "", **settings: str) -> Done:
+    """Runs a program to its end."""
+    done = subprocess.run(
+        command,
+        input=given,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def bulk_activate(*arguments: str, given: str = "", **settings: str) -> Done:
+    return program(BULK_ACTIVATE, *arguments, given=given, **settings)
+
+
 def test_the_trap_works(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", "import click, redis"], env=environment({}), check=True)
     assert {"click", "redis"} <= set(imported(folder))
 
 
-@pytest.mark.parametrize("command", ["", "run", "worker", "metrics", "simulator", "doctor", "submit"])
+# `run`, `worker`, `doctor` and `submit` do their work below.
+@pytest.mark.parametrize("command", ["", "metrics", "simulator"])
 def test_help_imports_nothing_of_the_current_folder(folder: Path, command: str) -> None:
-    done = cli(*command.split(), "--help")
+    done = bulk_activate(*command.split(), "--help")
     assert (done.code, imported(folder)) == (0, []), done.err
 
 
 def test_a_demo_imports_nothing_of_the_current_folder(folder: Path) -> None:
     # With the embedded Redis, a worker and the simulator, each a process.
-    done = cli("demo", "--ids", "60", "-o", "json", STATE_DIR=str(folder.parent / "state"))
+    done = bulk_activate("demo", "--ids", "60", "-o", "json", STATE_DIR=str(folder.parent / "state"))
     assert done.json()["state"] == "completed", done.err
     assert imported(folder) == []
 
@@ -61,12 +95,15 @@ def test_a_demo_imports_nothing_of_the_current_folder(folder: Path) -> None:
 def test_a_team_s_commands_import_nothing_of_the_current_folder(
     folder: Path, stack: Stack, api: Simulator
 ) -> None:
-    job_id = stack.submit(["one", "two", "three"])
-    worker = stack.worker(api, "--concurrency", "2")
+    own = {"REDIS_URL": stack.redis_url}
+    reached = {"API_URL": api.url, "API_TOKEN": TOKEN}
+    submitted = bulk_activate("submit", "-", "--org", ORG, given="one\ntwo\nthree\n", **own)
+    job_id = submitted.out.strip()
+    worker = stack.start([BULK_ACTIVATE, "worker", "--concurrency", "2"], **reached)
     until(lambda: stack.report(job_id)["state"] == "completed")
-    looked = stack.cli("doctor", API_URL=api.url, API_TOKEN=TOKEN)
+    looked = bulk_activate("doctor", **own, **reached)
     assert looked.code == 0, looked.out
-    assert len(stack.rows(job_id)) == 3
+    assert len(bulk_activate("results", job_id, "-o", "ndjson", **own).out.splitlines()) == 3
     worker.terminate()
     worker.wait(TIMEOUT)
     assert imported(folder) == []
@@ -75,23 +112,15 @@ def test_a_team_s_commands_import_nothing_of_the_current_folder(
 def test_a_run_imports_nothing_of_the_current_folder(folder: Path, api: Simulator) -> None:
     (folder / "ids.txt").write_text("one\ntwo\n")
     state = str(folder.parent / "state")
-    done = cli(
-        *("run", "ids.txt", "--org", ORG, "-o", "json"), API_URL=api.url, API_TOKEN=TOKEN, STATE_DIR=state
-    )
+    command = ("run", "ids.txt", "--org", ORG, "-o", "json")
+    done = bulk_activate(*command, API_URL=api.url, API_TOKEN=TOKEN, STATE_DIR=state)
     assert done.json()["state"] == "completed", done.err
     assert imported(folder) == []
 
 
 def test_celery_does_not_import_from_the_current_folder(folder: Path) -> None:
     def celery(*options: str) -> Done:
-        done = subprocess.run(
-            [CELERY, *options, "-A", "worker", "report"],
-            env=environment({"API_TOKEN": TOKEN}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return program(CELERY, *options, "-A", "worker", "report", API_TOKEN=TOKEN)
 
     # As the README and the units start it. Without, the folder's `worker` would be the app.
     assert celery("--workdir", "/").code == 0
