@@ -1,4 +1,8 @@
-"""Zstandard within bounds: a few bytes that somebody else put into Redis must not fill the memory."""
+"""Zstandard within bounds: a few bytes that somebody else put into Redis must not fill the memory.
+
+Frames end with a checksum of their content (XXH64, 4 bytes), so that a byte that changed in Redis makes a
+damaged value and not another id. Frames of older versions have none, and are read.
+"""
 
 from typing import Final
 
@@ -11,8 +15,16 @@ _MOST_WINDOW: Final = 2**23
 """Bytes that decompression may look back over, which it reserves; at our level it is a sixteenth of that."""
 
 
+def compressed(content: bytes) -> bytes:
+    """One frame, with the size and the checksum of `content`."""
+    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(content)
+
+
 def decompressed(blob: bytes, most: int) -> bytes:
-    """At most `most` bytes. Raises `DamagedRecordError` for more, and for what is no whole frame."""
+    """At most `most` bytes.
+
+    Raises `DamagedRecordError` for more, for what is no whole frame, and for content of another checksum.
+    """
     try:
         size = zstandard.frame_content_size(blob)
         # A size that the frame itself tells is reserved at once, whatever bound is given.

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-import zstandard
-
 from worker.core.batches.batch import MAX_BATCH
-from worker.core.bounded import decompressed
+from worker.core.bounded import compressed, decompressed
 from worker.core.errors import DamagedRecordError
 from worker.core.ids import MAX_ID_LENGTH, malformed
 
@@ -61,7 +59,7 @@ def line_ranges_of(lines: Sequence[int]) -> tuple[tuple[int, int], ...]:
 def pack(part: Slice) -> bytes:
     head = ",".join(f"{first}+{count}" for first, count in part.line_ranges)
     text = "\n".join((head, *part.ids)).encode()
-    return _FORMAT + zstandard.ZstdCompressor(level=1).compress(text)
+    return _FORMAT + compressed(text)
 
 
 def holds_any(blob: bytes, ids: Iterable[str]) -> bool:

@@ -6,9 +6,8 @@ Chunks of MessagePack rows, compressed. They come back among the results, each a
 from typing import Final
 
 import msgspec
-import zstandard
 
-from worker.core.bounded import decompressed
+from worker.core.bounded import compressed, decompressed
 from worker.core.errors import DamagedRecordError
 
 CHUNK: Final = 4096
@@ -44,7 +43,7 @@ _decoder = msgspec.msgpack.Decoder(list[SkippedLine])
 
 
 def pack_skipped(rows: list[SkippedLine]) -> bytes:
-    return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(rows))
+    return compressed(_encoder.encode(rows))
 
 
 def unpack_skipped(blob: bytes) -> list[SkippedLine]:
