@@ -17,10 +17,6 @@ _HTML: Final = "<html><body>Access is limited to employees. Sign in to go on.</b
 _OURS: Final = "/csp/"
 """Prefix of all paths that workers request; other paths of the simulator are always forwarded."""
 
-_HOPS: Final = frozenset(
-    {"connection", "content-length", "host", "transfer-encoding", "content-encoding", "accept-encoding"}
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Own:
