@@ -2,10 +2,10 @@
 
 import click
 
-from producers.connection import wake_workers
 from producers.display.next_step import next_command
 from producers.display.watch import watch
 from producers.submission.submit import Submission
+from producers.submission.wake import wake_workers
 from worker.core.job import exit_code
 from worker.process.streams import stdout_failure
 from worker.settings import Settings

@@ -6,7 +6,7 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
-from producers.connection import open_store
+from producers.submission.connection import open_store
 from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
 from worker.settings import load

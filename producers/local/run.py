@@ -7,15 +7,16 @@ from typing import Final
 
 import click
 
-from producers.connection import open_store, wake_workers
 from producers.display.watch import watch
 from producers.local.children import Child
 from producers.local.embedded_redis import embedded_redis
 from producers.local.others import report_other_jobs
 from producers.reading import Source
+from producers.submission.connection import open_store
 from producers.submission.planned import show_survey
 from producers.submission.submit import JobRequest, fingerprint, submit, whoami
 from producers.submission.tracing import submission_tracing
+from producers.submission.wake import wake_workers
 from worker.core.errors import BadInputError, StateChangeError
 from worker.core.job import AT_REST, Control, ReasonCode, State
 from worker.core.reporting.report import Report

@@ -32,7 +32,7 @@ TOO_LONG: Final = 3600.0
 FOLDER: Final = """
 import sys
 from pathlib import Path
-from producers.connection import opened
+
 from worker.reports.folder import write_folder
 from worker.settings import load
 

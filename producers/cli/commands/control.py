@@ -5,9 +5,10 @@ from typing import Final
 
 import click
 
+from producers.cli.connection import open_local_or_shared
 from producers.cli.options import job_argument, local_option
-from producers.connection import open_store, wake_workers
 from producers.submission.submit import whoami
+from producers.submission.wake import wake_workers
 from worker.core.job import Control, ReasonCode, State
 from worker.settings import Settings, load
 from worker.store.jobs import JobStore
@@ -22,7 +23,7 @@ def _command(control: Control, help_text: str) -> click.Command:
     @click.option("--reason", default="", metavar="TEXT", help="Recorded with the change.")
     def command(job_id: str, reason: str, *, local: bool = False) -> int:
         settings = load()
-        with open_store(settings, local=local) as store:
+        with open_local_or_shared(settings, local=local) as store:
             state, changed = _steer(control, store, settings, job_id, reason)
         click.echo(f"job {job_id} is {state}" + ("" if changed else " already"), err=True)
         return 0

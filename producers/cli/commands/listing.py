@@ -8,8 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from producers.cli.connection import open_local_or_shared
 from producers.cli.options import local_option, output_option
-from producers.connection import open_store
 from producers.display.table import as_json, printable
 from producers.local.embedded_redis import NoLocalJobsError
 from worker.core.job import State
@@ -32,7 +32,7 @@ def command(state: str | None, output_format: str, local: bool) -> int:
     Example: bulk-activate list --state running
     """
     try:
-        with open_store(load(), local=local) as store:
+        with open_local_or_shared(load(), local=local) as store:
             jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
     except NoLocalJobsError as error:
         # Treated as an empty Redis: nothing to list is no error.

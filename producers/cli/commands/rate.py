@@ -3,7 +3,7 @@
 import click
 
 from producers.cli.options import org_of
-from producers.connection import open_store
+from producers.submission.connection import open_store
 from worker.core.errors import BadInputError
 from worker.core.rate.rate_config import AUTO
 from worker.settings import MAX_RATE, PREFIX, load

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from producers.cli.connection import open_local_or_shared
 from producers.cli.options import job_argument, local_option
-from producers.connection import open_store
 from worker.reports.family import read_family
 from worker.reports.files import whole_file
 from worker.reports.html.page import page
@@ -25,7 +25,7 @@ def command(job_id: str, output: Path, merged: bool, local: bool) -> int:
 
     Example: bulk-activate report 20261124-093000-1a2b3c4d --output report.html
     """
-    with open_store(load(), local=local) as store:
+    with open_local_or_shared(load(), local=local) as store:
         if merged:
             text = page(*read_family(store, job_id))
         else:

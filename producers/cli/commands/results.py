@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
+from producers.cli.connection import open_local_or_shared
 from producers.cli.options import job_argument, local_option, output_option
-from producers.connection import open_store
 from worker.core.errors import BadInputError
 from worker.core.reporting.rows import RowSpan
 from worker.core.visible import visible
@@ -57,7 +57,7 @@ def command(
         require_parquet()
         if output is None and sys.stdout.isatty():
             raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
-    with open_store(load(), local=local) as store:
+    with open_local_or_shared(load(), local=local) as store:
         rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
         missing = set(ids)
         if ids:

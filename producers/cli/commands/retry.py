@@ -6,7 +6,7 @@ import click
 
 from producers.cli.after_submit import after_submit
 from producers.cli.options import job_argument, job_options, limits_of
-from producers.connection import open_store
+from producers.submission.connection import open_store
 from producers.submission.retry import retry, retryable
 from producers.submission.submit import JobRequest
 from producers.submission.tracing import submission_tracing

@@ -2,8 +2,8 @@
 
 import click
 
+from producers.cli.connection import open_local_or_shared
 from producers.cli.options import job_argument, local_option, output_option, seconds_of
-from producers.connection import open_store
 from producers.display import table
 from producers.display.next_step import next_command
 from producers.display.watch import watch
@@ -28,7 +28,7 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None,
     limit = seconds_of("--timeout", timeout)
     if limit is not None and not watched:
         raise BadInputError("--timeout: it ends a watch: give --watch too")
-    with open_store(load(), local=local) as store:
+    with open_local_or_shared(load(), local=local) as store:
         if watched:
             _require_worker(store, job_id)
             report = watch(store, job_id, timeout=limit)

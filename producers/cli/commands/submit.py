@@ -6,7 +6,7 @@ import click
 
 from producers.cli.after_submit import after_submit
 from producers.cli.options import job_options, open_source, org_option, reading_options, request_of
-from producers.connection import open_store
+from producers.submission.connection import open_store
 from producers.submission.planned import check_plan, show_survey
 from producers.submission.submit import submit
 from producers.submission.tracing import submission_tracing

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from producers.cli.connection import open_local_or_shared
 from producers.cli.options import job_argument, local_option
-from producers.connection import open_store
 from worker.core.errors import BadInputError, UnbalancedError
 from worker.core.outcome import COUNTED
 from worker.core.visible import visible
@@ -35,7 +35,7 @@ def command(job_id: str | None, folder: Path | None, local: bool) -> int:
     if folder is not None:
         return _folder(folder)
     assert job_id is not None
-    with open_store(load(), local=local) as store:
+    with open_local_or_shared(load(), local=local) as store:
         found = recount(store, job_id)
     if found.differences:
         raise UnbalancedError(f"job {job_id} does not balance: {'; '.join(found.differences)}")
