@@ -12,7 +12,7 @@ from typing import Final, cast
 import pytest
 import redis
 
-from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Process, environment, new_ids, until
+from tests.e2e.stack import ORG, TOKEN, Process, environment, new_ids, until
 from tests.faults.invariant import check
 from tests.faults.scene import MIXED, Scene, scene
 from worker.core.batches.slices import BATCHES
@@ -43,7 +43,7 @@ def previous(home: Path) -> Path:
 
 def submit(made: Scene, package: Path, ids: list[str]) -> str:
     done = subprocess.run(
-        [BULK_ACTIVATE, "submit", "-", "--org", ORG],
+        [sys.executable, "-P", "-c", "from producers import cli; cli.main()", "submit", "-", "--org", ORG],
         input="\n".join(ids).encode(),
         env=environment({"REDIS_URL": made.stack.redis_url}) | {"PYTHONPATH": str(package)},
         capture_output=True,
