@@ -9,6 +9,7 @@ send workers nothing: what Flower would ask them (a worker's own page) stays emp
 """
 
 import os
+import sys
 from typing import Final
 
 from worker.celery import app
@@ -23,10 +24,12 @@ def _users(text: str) -> list[str]:
     for number, entry in enumerate(entries, start=1):
         user, _, password = entry.partition(":")
         if not user or not password or entry != entry.strip() or not _PRINTABLE.issuperset(entry):
-            raise SystemExit(
+            sys.stderr.write(
                 f"Flower needs a password: entry {number} of FLOWER_BASIC_AUTH is not user:password in"
-                " printable ASCII; set FLOWER_BASIC_AUTH to user:password, then start it again"
+                " printable ASCII; set FLOWER_BASIC_AUTH to user:password, then start it again\n"
             )
+            # As the commands: what another start does not mend, for the unit's RestartPreventExitStatus.
+            raise SystemExit(2)
     return entries
 
 

@@ -19,7 +19,7 @@ from worker import settings
 from worker.core.batches.slices import IDS
 from worker.engine.account import Account
 from worker.engine.runtime import Runtime, StoppingError
-from worker.monitoring.flower import send_job_row, slice_event
+from worker.monitoring.flower import drop_service_link, send_job_row, slice_event
 from worker.monitoring.job_notifier import JobNotifier
 from worker.process import streams
 from worker.process.signal_handlers import install_signal_handlers
@@ -46,6 +46,8 @@ app.conf.update(
 )
 
 refused_options.install(app)
+# Flower imports this module before it reads its variables.
+drop_service_link(os.environ)
 
 _GC_THRESHOLD: Final = 50_000
 """Threshold of the garbage collector's first generation, in container objects. At Python's default of 700 it

@@ -142,6 +142,13 @@ def test_units_leave_nothing_of_memory_or_for_others(deploy: Path, name: str) ->
     assert {"LimitCORE=0", "UMask=0077"} <= set(lines)
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_started_again_but_for_what_no_start_mends(deploy: Path, name: str) -> None:
+    """2 is how the worker and Flower end for a bad setting or password."""
+    lines = (deploy / "systemd" / name).read_text().splitlines()
+    assert {"Restart=always", "RestartPreventExitStatus=2"} <= set(lines)
+
+
 def scripts(deploy: Path) -> dict[str, str]:
     """Every shell script in `deploy/`, wherever it stands."""
     compose: dict[str, Any] = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.stack import ORG, TOKEN, Simulator, Stack, environment, new_ids, until
 from tests.monitoring.flowers import COMMAND, CONFIG, Flower, flower
-from worker.monitoring.flower import JOB
+from worker.monitoring.flower import JOB, drop_service_link
 from worker.queue.messages import TASK
 
 SLOW = 30.0
@@ -80,9 +80,16 @@ def test_nothing_can_be_done_even_with_it(shown: Flower, path: str) -> None:
 
 def test_without_a_password_it_does_not_start(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*COMMAND, "--port=1"], capture_output=True, text=True, cwd=tmp_path, env=environment({}), check=False
+        [*COMMAND, "--port=1"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        # As Kubernetes sets it for a service named flower.
+        env=environment({}) | {"FLOWER_PORT": "tcp://10.0.0.1:5555"},
+        check=False,
     )
-    assert done.returncode != 0
+    # By which its unit does not start it again.
+    assert done.returncode == 2
     assert "set FLOWER_BASIC_AUTH to user:password" in done.stderr
 
 
@@ -94,12 +101,24 @@ def test_without_a_password_it_does_not_start(tmp_path: Path) -> None:
     ],
 )
 def test_an_entry_without_a_user_or_password_leaves_it_closed(
-    given: str, monkeypatch: pytest.MonkeyPatch
+    given: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FLOWER_BASIC_AUTH", given)
-    with pytest.raises(SystemExit, match="set FLOWER_BASIC_AUTH to user:password") as ended:
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(CONFIG))
-    assert "secret" not in str(ended.value)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "set FLOWER_BASIC_AUTH to user:password" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "left"), [("tcp://10.0.0.1:5555", {}), ("8888", {"FLOWER_PORT": "8888"}), (None, {})]
+)
+def test_a_port_that_kubernetes_set_is_none(given: str | None, left: dict[str, str]) -> None:
+    variables = {} if given is None else {"FLOWER_PORT": given}
+    drop_service_link(variables)
+    assert variables == left
 
 
 def test_several_users_and_passwords_with_colons_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ under the job's id. Flower shows the fields `result`, `exception` and `kwargs` o
 token id, and ignores fields that it does not know.
 """
 
+from collections.abc import MutableMapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -44,6 +45,15 @@ class SilentControl(Control):  # type: ignore[misc] # Celery has no types.
 
     def broadcast(self, *_args: Any, **_options: Any) -> list[Any]:
         return []
+
+
+def drop_service_link(environment: MutableMapping[str, str]) -> None:
+    """Removes a FLOWER_PORT that Kubernetes set for a service named flower (`tcp://10.0.0.1:5555`).
+
+    Flower takes it for its own port before it reads any other setting, and ends with a traceback.
+    """
+    if environment.get("FLOWER_PORT", "").startswith("tcp://"):
+        del environment["FLOWER_PORT"]
 
 
 def slice_event(account: Account) -> dict[str, Any]:
