@@ -17,13 +17,13 @@ def after_submit(
 ) -> int:
     """Prints the job id alone on stdout and wakes workers; returns the exit code, if `watched` at the end."""
     click.echo(job.job_id)
+    if job.survey is None and job.new and not job.tickets:
+        click.echo("Warning: this job holds no id: there is nothing to do", err=True)
+    wake_workers(settings, job.job_id, job.tickets, traceparent)
     if (failure := stdout_failure()) is not None:
         click.echo(
             f"Job {job.job_id} is stored and goes on; stdout did not take its id ({failure})", err=True
         )
-    if job.survey is None and job.new and not job.tickets:
-        click.echo("Warning: this job holds no id: there is nothing to do", err=True)
-    wake_workers(settings, job.job_id, job.tickets, traceparent)
     if not watched:
         click.echo(f"Next: bulk-activate status {job.job_id} --watch", err=True)
         return 0

@@ -11,6 +11,8 @@ from types import MappingProxyType
 import pytest
 
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TIMEOUT, Done, Simulator, Stack, environment, new_ids
+from worker.queue.messages import QUEUE_NAMES, queue_of
+from worker.store.connect import sync_client
 
 COMMANDS = (
     "--version",
@@ -113,6 +115,8 @@ def test_all_streams_may_be_closed_and_stderr_may_be_full(job: Job) -> None:
 )
 def test_the_job_id_goes_to_stderr_where_stdout_is_gone(job: Job, stdout: str, code: int) -> None:
     submit = f"submit {{list}} --org {ORG}"
+    with sync_client(job.stack.redis_url) as client:
+        client.delete(*QUEUE_NAMES)
     if stdout.startswith("|"):
         with left_pipe() as pipe:
             done = job.run(submit, stdout=pipe)
@@ -121,6 +125,8 @@ def test_the_job_id_goes_to_stderr_where_stdout_is_gone(job: Job, stdout: str, c
     assert_calm(done)
     (made,) = job.others()
     assert f"Job {made} is stored" in done.err
+    with sync_client(job.stack.redis_url) as client:
+        assert client.llen(queue_of(made)) == 1, "nobody was woken"
     assert done.code == code
 
 
