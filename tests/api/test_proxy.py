@@ -5,16 +5,18 @@ import socket
 import traceback
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from tests.api.authority import Authority
 from tests.api.clients import ORG, parts
 from tests.api.proxies import ForwardProxy, forward_proxy
-from tests.api.servers import answering, raw
+from tests.api.servers import answering, raw, recording
 from worker.api.connector import NotConnectedError
 from worker.api.session import post
 from worker.core.answers.answer import NoReply, Reply
@@ -22,6 +24,7 @@ from worker.core.answers.answer import NoReply, Reply
 HELLO: Final = answering(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 PASSWORD: Final = "hunter2:p@ss/word"
 ESCAPED: Final = "hunter2%3Ap%40ss%2Fword"
+BEARER: Final = {"Authorization": "Bearer of-the-api"}
 LOGIN: Final = "Basic " + b64encode(f"me:{PASSWORD}".encode()).decode()
 
 
@@ -38,7 +41,7 @@ async def api(authority: Authority) -> AsyncIterator[str]:
 
 async def asked(url: str, authority: Authority, proxy_url: str, **more: Any) -> Reply | NoReply:
     async with parts(url, ca_file=authority.file, proxy_url=proxy_url, **more) as mine:
-        return await post(mine.session, "/", b"{}", {"Authorization": "Bearer of-the-api"})
+        return await post(mine.session, "/", b"{}", BEARER)
 
 
 def not_sent(reply: Reply | NoReply) -> str:
@@ -80,6 +83,22 @@ async def test_a_plain_request_is_passed_on(authority: Authority) -> None:
         reply = await asked(url, authority, with_login(proxy.url))
     assert isinstance(reply, Reply)
     assert proxy.requests == [f"POST {url}/ HTTP/1.1 Proxy-Authorization: {LOGIN}"]
+
+
+async def test_no_login_is_taken_from_a_netrc(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password of-somebody-else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with recording(web.json_response({})) as api, forward_proxy(ForwardProxy()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        async with parts(api.url) as mine:
+            assert isinstance(await post(mine.session, "/", b"{}", BEARER), Reply)
+        assert isinstance(await asked(api.url, authority, "none"), Reply)
+    assert proxy.requests == [f"POST {api.url} HTTP/1.1"]
+    assert [seen.headers["Authorization"] for seen in api.seen] == [BEARER["Authorization"]] * 2
 
 
 async def test_the_environment_names_a_proxy_and_the_setting_wins(

@@ -1,6 +1,7 @@
 """A Redis that others could read or break causes warnings."""
 
 from tests.redis.guarded import redis_server
+from tests.servers import valkey9
 from worker.core.vulnerable import warning
 from worker.doctor.store import check_store
 from worker.settings import load
@@ -32,3 +33,12 @@ def test_the_doctor_names_known_holes_of_the_server() -> None:
         assert known is not None
         assert "CVE-2025-49844 'RediShell'" in known
     assert (known in warned) is (known is not None)
+
+
+def test_valkey_is_named_by_its_own_version() -> None:
+    """As `redis_version` it tells that of the Redis that it stems from."""
+    with valkey9() as real:
+        server = next(
+            check for check in check_store(load(redis_url=real.server.url)) if check.name == "redis"
+        )
+    assert server.message.startswith("Valkey 9.")
