@@ -15,7 +15,7 @@ from worker.core.duration import show_duration
 from worker.core.job import ReasonCode, State
 from worker.core.outcome import Outcome
 from worker.core.reason import MAX_NAME
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.core.visible import visible
 
 _COLOURS: Final = (

@@ -4,9 +4,9 @@ import shlex
 from pathlib import Path
 
 from worker.core.job import AT_REST, State
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.folder import FAILED
-from worker.store.jobs import StoreLocation
+from worker.store.job_reader import StoreLocation
 
 
 def next_command(

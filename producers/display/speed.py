@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final, NamedTuple
 
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 
 WINDOW: Final = 5.0
 """Seconds. Long enough for a rate of one request a second, short enough to show a hold."""

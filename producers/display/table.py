@@ -12,7 +12,7 @@ from rich.table import Table
 from worker.core.job import ReasonCode
 from worker.core.outcome import COUNTED
 from worker.core.reporting.bottleneck import bottleneck
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.core.visible import visible
 from worker.reports.verdict import verdict
 

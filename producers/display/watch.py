@@ -14,10 +14,11 @@ from producers.display.live_view import LiveView, as_line, as_lines
 from producers.display.speed import SpeedMeter
 from worker.core.errors import BulkActivateError
 from worker.core.job import AT_REST, State
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.status import read_report
 from worker.store.connect import is_mendable
-from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
+from worker.store.job_reader import WORKERS_WITHIN_MS
+from worker.store.jobs import JobStore
 
 _POLL: Final = 0.25
 """Seconds between two reports."""

@@ -19,7 +19,7 @@ from producers.submission.tracing import submission_tracing
 from producers.submission.wake import wake_workers
 from worker.core.errors import BadInputError, StateChangeError
 from worker.core.job import AT_REST, Control, ReasonCode, State
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.folder import check_folder, write_folder
 from worker.reports.status import read_report
 from worker.settings import PREFIX, Settings

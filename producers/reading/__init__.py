@@ -17,7 +17,7 @@ from producers.reading.reader import check_no_secrets, read_list
 from producers.reading.rows import Duplicate, IdSpan, Malformed, Parsed, Piece, Wellformed, grouped
 from producers.reading.source import Source
 from producers.reading.survey import Survey, survey
-from worker.core.reporting.report import Manifest
+from worker.core.reporting.schema import Manifest
 
 __all__ = [
     "Duplicate",

@@ -1,7 +1,7 @@
 """Counts what a list holds."""
 
 from producers.reading.rows import Duplicate, IdSpan, Piece
-from worker.core.reporting.report import Manifest
+from worker.core.reporting.schema import Manifest
 
 
 class ManifestCounter:

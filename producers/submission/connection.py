@@ -8,7 +8,8 @@ import click
 from worker.core.visible import visible
 from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
-from worker.store.jobs import JobStore, StoreLocation
+from worker.store.job_reader import StoreLocation
+from worker.store.jobs import JobStore
 
 
 @contextmanager

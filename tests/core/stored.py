@@ -1,7 +1,8 @@
 """Makes reports from a job's hash as the store gives it."""
 
 from worker.core.job import State
-from worker.core.reporting.report import Rate, Report, make_report
+from worker.core.reporting.report import make_report
+from worker.core.reporting.schema import Rate, Report
 
 T0 = 1_795_471_200_000
 """2026-11-23T22:00:00.000Z in milliseconds."""

@@ -14,8 +14,8 @@ from tests.core.stored import job, made
 from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
 from tests.servers import missing
 from worker.core.job import State
-from worker.core.reporting.report import FailureGroup
-from worker.store.jobs import StoreLocation
+from worker.core.reporting.schema import FailureGroup
+from worker.store.job_reader import StoreLocation
 
 
 @pytest.mark.parametrize(

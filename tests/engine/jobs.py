@@ -7,8 +7,9 @@ from typing import cast
 from tests.api.clients import ORG
 from worker.core.batches.slices import IDS, Slice
 from worker.core.job import AT_REST, Control
-from worker.core.reporting.report import Report, balances
+from worker.core.reporting.report import balances
 from worker.core.reporting.rows import Row, rows_of
+from worker.core.reporting.schema import Report
 from worker.reports.results import job_results
 from worker.reports.status import read_report
 from worker.store import keys

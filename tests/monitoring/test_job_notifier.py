@@ -7,7 +7,7 @@ from tests.e2e.stack import until
 from tests.servers import RealServer
 from tests.store.steps import put_job
 from worker.core.job import Control
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.monitoring.job_notifier import JobNotifier
 from worker.store import keys
 from worker.store.connect import sync_client

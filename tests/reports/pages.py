@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from tests.core.stored import T0
-from worker.core.reporting.report import FailureGroup, Rate, Report, make_report
+from worker.core.reporting.report import make_report
+from worker.core.reporting.schema import FailureGroup, Rate, Report
 from worker.core.reporting.timeline import Timeline, read_timeline
 from worker.reports.html.page import page
 from worker.reports.status import ReportSnapshot

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.core.stored import T0
 from tests.reports.pages import Parsed, page_of, report, timeline
 from worker.core.outcome import Outcome
-from worker.core.reporting.report import FailureGroup
+from worker.core.reporting.schema import FailureGroup
 from worker.reports.html.markup import share, text
 from worker.reports.html.page import MAX_PAGE, page
 from worker.reports.html.plots import axis_top, tick_interval

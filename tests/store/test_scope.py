@@ -11,7 +11,8 @@ from worker.core.fairness import SliceCounts
 from worker.core.scope import Scope
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
-from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
+from worker.store.job_reader import WORKERS_WITHIN_MS
+from worker.store.jobs import JobStore
 from worker.store.steps import Code
 
 OTHER = Scope("https://staging.example")

@@ -13,7 +13,8 @@ from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 from worker.store.address import shown_address
 from worker.store.connect import check_server, product_of, reachable, sync_client
-from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
+from worker.store.job_reader import WORKERS_WITHIN_MS
+from worker.store.jobs import JobStore
 from worker.store.trial import try_server
 
 _NEARLY_FULL: Final = 0.8

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any, Final
 
 from worker.core.outcome import BY_CODE, CODES, Outcome
-from worker.core.reporting.report import SECONDS
+from worker.core.reporting.schema import SECONDS
 from worker.store.claims import Claim, CommitPayload
 
 _OPEN: Final = CODES[Outcome.PENDING] + CODES[Outcome.AMBIGUOUS]

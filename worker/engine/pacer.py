@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from worker.core.backoff import hold_for
 from worker.core.rate.advice import Quota
-from worker.core.rate.hold import hold_for
 from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.learning import apply_config, begin, next_decision_in, on_success, on_throttle
 from worker.core.rate.rate_config import RateConfig

@@ -14,7 +14,7 @@ from celery.app.control import Control
 
 from worker.core.job import State
 from worker.core.outcome import COUNTED, FINAL
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.engine.account import Account
 
 JOB: Final = "bulk_activation.job"

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from worker.core.errors import NoSuchJobError
 from worker.core.job import AT_REST
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.status import read_report
 from worker.store.jobs import JobStore
 from worker.telemetry.warn_once import WarnOnce

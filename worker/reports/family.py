@@ -6,8 +6,8 @@ from typing import Final
 from worker.core.errors import NoSuchJobError
 from worker.core.outcome import Outcome
 from worker.core.reporting.family import FamilyCount, family_report, latest_rows
-from worker.core.reporting.report import Report
 from worker.core.reporting.rows import RowSpan, rows_of, single_row
+from worker.core.reporting.schema import Report
 from worker.reports.results import filtered, job_results
 from worker.reports.status import ReportSnapshot, read_snapshot
 from worker.store.jobs import JobStore

@@ -11,7 +11,7 @@ import msgspec
 
 from worker.core.errors import BadInputError
 from worker.core.outcome import UNSUCCESSFUL
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.files import whole_file
 from worker.reports.html.page import page
 from worker.reports.parquet import write_parquet

@@ -16,8 +16,8 @@ import msgspec
 
 from worker.core.errors import BadInputError
 from worker.core.outcome import COUNTED, UNSUCCESSFUL, Outcome
-from worker.core.reporting.report import Manifest
 from worker.core.reporting.rows import COLUMNS
+from worker.core.reporting.schema import Manifest
 from worker.core.reporting.skipped import MALFORMED as MALFORMED_REASON
 from worker.reports.folder import FAILED, MALFORMED, MANIFEST, RESULTS
 from worker.reports.results import MALFORMED_COLUMNS

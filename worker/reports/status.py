@@ -5,11 +5,14 @@ from typing import NamedTuple
 
 from worker.core.job import WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
-from worker.core.reporting.report import FailureGroup, Rate, Report, group_failures, make_report, timestamp
+from worker.core.reporting.report import group_failures, make_report
 from worker.core.reporting.rows import job_end_reason
+from worker.core.reporting.schema import FailureGroup, Rate, Report
 from worker.core.reporting.timeline import Timeline, read_timeline
+from worker.core.timestamp import timestamp
 from worker.core.unserved import left_alone
-from worker.store.jobs import WORKERS_WITHIN_MS, JobStore, RawBudget, RawJob, damage
+from worker.store.job_reader import WORKERS_WITHIN_MS, RawBudget, RawJob, damage
+from worker.store.jobs import JobStore
 
 
 class ReportSnapshot(NamedTuple):

@@ -2,7 +2,7 @@
 
 from worker.core.job import State
 from worker.core.outcome import SUCCEEDED, Outcome
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 
 
 def verdict(report: Report) -> str:

@@ -77,7 +77,7 @@ class CommitPayload:
     support: list[tuple[int, str]] = field(default_factory=list)
     """Statuses of exceptional answers, and the names that the API gave to these requests."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Where the time went, by the names of `worker.core.reporting.report.SECONDS`, summed over batches."""
+    """Where the time went, by the names of `worker.core.reporting.schema.SECONDS`, summed over batches."""
 
     def counters(self) -> dict[str, int]:
         """What is added to the job's counters; times in milliseconds, rounded once for all requests."""

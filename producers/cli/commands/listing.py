@@ -14,7 +14,8 @@ from producers.display.table import as_json, printable
 from producers.local.embedded_redis import NoLocalJobsError
 from worker.core.job import State
 from worker.core.outcome import SUCCEEDED
-from worker.core.reporting.report import counts_of, timestamp
+from worker.core.reporting.report import counts_of
+from worker.core.timestamp import timestamp
 from worker.settings import load
 from worker.store.jobs import JobStore
 

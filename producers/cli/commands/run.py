@@ -22,7 +22,7 @@ from producers.display.next_step import next_after_run
 from producers.local.run import RunPaths, UnwrittenError, make_home, resume, run
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State, exit_code
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.folder import MANIFEST
 from worker.reports.parquet import require_parquet
 from worker.settings import Settings, load

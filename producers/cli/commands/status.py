@@ -11,7 +11,8 @@ from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State, exit_code
 from worker.reports.status import read_report
 from worker.settings import load
-from worker.store.jobs import WORKERS_WITHIN_MS, JobStore
+from worker.store.job_reader import WORKERS_WITHIN_MS
+from worker.store.jobs import JobStore
 
 
 @click.command()

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.reason import ID_PLACEHOLDER, Reason
-from worker.core.reporting.report import MOST_FAILURES, FailureGroup, group_failures, parse_reason
+from worker.core.reporting.report import MOST_FAILURES, group_failures, parse_reason
+from worker.core.reporting.schema import FailureGroup
 
 
 def interned(name: str, status: int = 200, message: str = "") -> str:

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.limits.limiters import FixedWindow, Limiter, Penalty, SlidingLog, TokenBucket
-from worker.core.rate.hold import hold_for
+from worker.core.backoff import hold_for
 from worker.core.rate.learned import Evidence
 from worker.core.rate.learning import begin, next_decision_in, on_success, on_throttle
 from worker.core.rate.rate_config import RateConfig

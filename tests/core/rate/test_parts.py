@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.core.backoff import HOLD_BASE, HOLD_CAP, hold_for
 from worker.core.concurrency import LEAST, WINDOW, AdaptiveConcurrencyLimit
-from worker.core.rate.hold import BASE, CAP, hold_for
 from worker.core.rate.slots import (
     LATE,
     LEAST_USABLE,
@@ -21,12 +21,12 @@ from worker.core.rate.slots import (
     [
         (7.0, 0, 0.0, 7.0),
         (7.0, 0, 0.5, 7.05),
-        (0.0, 0, 0.0, BASE),
-        (0.0, 3, 0.0, 8 * BASE),
-        (None, 0, 0.0, BASE),
-        (None, 0, 0.5, 1.25 * BASE),
-        (None, 2, 0.0, 4 * BASE),
-        (None, 10**6, 0.0, CAP),
+        (0.0, 0, 0.0, HOLD_BASE),
+        (0.0, 3, 0.0, 8 * HOLD_BASE),
+        (None, 0, 0.0, HOLD_BASE),
+        (None, 0, 0.5, 1.25 * HOLD_BASE),
+        (None, 2, 0.0, 4 * HOLD_BASE),
+        (None, 10**6, 0.0, HOLD_CAP),
     ],
 )
 def test_a_hold(asked: float | None, strikes: int, roll: float, seconds: float) -> None:

@@ -9,8 +9,8 @@ from tests.core.stored import job, made
 from worker.core.job import State
 from worker.core.outcome import COUNTED, Outcome
 from worker.core.reporting.family import FamilyCount, family_report, latest_rows
-from worker.core.reporting.report import Report
 from worker.core.reporting.rows import Row
+from worker.core.reporting.schema import Report
 
 EARLY, LATE = "2026-11-23T22:00:00.000Z", "2026-11-24T08:00:00.000Z"
 

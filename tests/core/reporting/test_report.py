@@ -6,10 +6,7 @@ import pytest
 from tests.core.stored import T0, job, made
 from worker.core.job import AT_REST, State
 from worker.core.outcome import COUNTED
-from worker.core.reporting.report import (
-    Manifest,
-    StateReason,
-)
+from worker.core.reporting.schema import Manifest, StateReason
 
 
 def test_a_job_being_prepared_has_a_report_already() -> None:

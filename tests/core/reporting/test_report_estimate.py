@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 
 from tests.core.stored import T0, job, made
 from worker.core.job import State
-from worker.core.reporting.report import (
-    LONGEST_ETA,
-    timestamp,
-)
+from worker.core.reporting.report import LONGEST_ETA
+from worker.core.timestamp import timestamp
 
 
 def running(**counts: int) -> dict[str, str]:

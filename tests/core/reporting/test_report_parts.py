@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 
 from tests.core.stored import RATE, T0, job, made
 from worker.core.outcome import COUNTED
-from worker.core.reporting.report import (
-    FailureGroup,
-    balances,
-    counts_of,
-    make_report,
-    timestamp,
-)
+from worker.core.reporting.report import balances, counts_of, make_report
+from worker.core.reporting.schema import FailureGroup
+from worker.core.timestamp import timestamp
 
 
 @pytest.mark.parametrize(

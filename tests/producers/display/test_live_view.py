@@ -11,7 +11,8 @@ from producers.display.live_view import LiveView, as_line, as_lines
 from producers.display.speed import WINDOW, CurrentSpeed, SpeedMeter
 from tests.core.stored import T0, job, made
 from worker.core.job import State
-from worker.core.reporting.report import FailureGroup, Rate, Report, timestamp
+from worker.core.reporting.schema import FailureGroup, Rate, Report
+from worker.core.timestamp import timestamp
 
 HELD = Rate(75.0, 20.0, timestamp(T0 + 12_400))
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from producers.display.table import _failures
 from tests.reports.pages import report
 from worker.core.reason import MAX_NAME
-from worker.core.reporting.report import FailureGroup
+from worker.core.reporting.schema import FailureGroup
 
 LONGEST = "N" * MAX_NAME
 

@@ -16,7 +16,7 @@ from producers.display.live_view import LiveView, as_line, as_lines
 from tests.core.stored import T0, job, made
 from tests.e2e.stack import cli, environment
 from tests.reports.pages import report
-from worker.core.reporting.report import FailureGroup, Report, StateReason
+from worker.core.reporting.schema import FailureGroup, Report, StateReason
 from worker.core.visible import visible
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\u2028\nline two\ud83d"

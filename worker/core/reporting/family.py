@@ -18,8 +18,9 @@ import msgspec
 from worker.core.job import AT_REST, job_outcome
 from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
 from worker.core.reason import Reason
-from worker.core.reporting.report import REQUESTS, SECONDS, FailureGroup, Progress, Report, ranked
+from worker.core.reporting.report import ranked
 from worker.core.reporting.rows import Row
+from worker.core.reporting.schema import REQUESTS, SECONDS, FailureGroup, Progress, Report
 from worker.core.retrying.retryable import is_retryable
 
 _SAMPLES: Final = 5

@@ -1,123 +1,33 @@
-"""The report of a job: what `status -o json` prints, computed from the job's stored values.
-
-The field names are the contract of the public interface; see the README. Pure: clocks are arguments.
-"""
+"""Computes the report of a job from its stored values. Pure: clocks are arguments."""
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from worker.core.job import AT_REST, State, job_outcome
-from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
+from worker.core.outcome import COUNTED, SUCCEEDED, Outcome
 from worker.core.reason import ID_PLACEHOLDER, Reason
+from worker.core.reporting.schema import (
+    REQUESTS,
+    SCHEMA_VERSION,
+    SECONDS,
+    FailureGroup,
+    Manifest,
+    Progress,
+    Rate,
+    Report,
+    StateChange,
+    StateReason,
+)
 from worker.core.retrying.retryable import is_retryable
+from worker.core.timestamp import timestamp
 
-SCHEMA_VERSION: Final = 1
-REQUESTS: Final = ("sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged")
-SECONDS: Final = ("waiting_for_rate", "held_by_429", "waiting_for_place", "in_flight", "backing_off")
 LONGEST_ETA: Final = 10 * 365 * 86400.0
 """Seconds. A job that hardly moves would end centuries away, past what a date can say: then none is given."""
 MOST_FAILURES: Final = 50
 """Groups of failures in a report, most ids first; the rest are summed as one."""
-
-
-class StateReason(msgspec.Struct, frozen=True):
-    code: str | None = None
-    message: str | None = None
-    actor: str | None = None
-
-
-class StateChange(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    at: str
-    from_: str
-    to: str
-    code: str | None
-    message: str | None
-    actor: str | None
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    sha256: str | None
-    lines: int
-    unique: int
-    duplicates: int
-    malformed: int
-
-
-class Rate(msgspec.Struct, frozen=True):
-    configured: str | float | None
-    current: float | None
-    held_until: str | None
-
-
-class Progress(msgspec.Struct, frozen=True):
-    percent: float
-    ids_per_second: float
-    eta_at: str | None
-    seconds: dict[str, float]
-
-
-class FailureGroup(msgspec.Struct, frozen=True):
-    reason: str
-    message: str
-    count: int
-    status: int
-    sample_ids: list[str]
-    retryable: bool
-    """Whether `retry` may do better for these ids."""
-
-
-class Report(msgspec.Struct, frozen=True):
-    schema_version: int
-    job_id: str
-    request_id: str | None
-    parent_job_id: str | None
-    root_job_id: str | None
-    org_id: str
-    api_url: str | None
-    """Scheme and host of the API that it is sent to; None before its first claim."""
-    labels: dict[str, str]
-    created_by: str
-    state: State
-    outcome: str | None
-    state_reason: StateReason
-    history: list[StateChange]
-    created_at: str | None
-    started_at: str | None
-    ended_at: str | None
-    deadline_at: str | None
-    manifest: Manifest
-    counts: dict[str, int]
-    balanced: bool
-    requests: dict[str, Any]
-    rate: Rate
-    progress: Progress
-    failures: list[FailureGroup]
-
-    def unsuccessful(self) -> int:
-        return sum(self.counts[outcome] for outcome in UNSUCCESSFUL)
-
-    def settled(self) -> int:
-        return self.counts["total"] - self.counts[Outcome.PENDING] - self.counts[Outcome.AMBIGUOUS]
-
-
-def timestamp(ms: float | None) -> str | None:
-    """Milliseconds since the epoch as `2026-11-23T22:00:00.000Z`."""
-    if ms is None:
-        return None
-    # Whole milliseconds first: a fraction that rounds the seconds up would leave .999 behind.
-    seconds, thousandths = divmod(int(ms), 1000)
-    return f"{_second(seconds)}.{thousandths:03d}Z"
-
-
-@lru_cache(maxsize=1024)
-def _second(seconds: int) -> str:
-    """Since the epoch, as `2026-11-23T22:00:00`. Kept: many rows of a list fall into one."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_reason(text: str) -> Reason:

@@ -15,9 +15,10 @@ from worker.core.ids import is_org_id
 from worker.core.job import AT_REST, ReasonCode, State
 from worker.core.outcome import COUNTED, FINAL
 from worker.core.reporting.latency import BOUNDS, BUCKETS
-from worker.core.reporting.report import SECONDS
+from worker.core.reporting.schema import SECONDS
 from worker.store import keys
-from worker.store.jobs import DROPPED, WORKERS_WITHIN_MS
+from worker.store.job_reader import WORKERS_WITHIN_MS
+from worker.store.jobs import DROPPED
 from worker.store.metrics_snapshot import MOST_ORGS, MetricsSnapshot
 
 PREFIX: Final = "bulk_activate_"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
-from worker.core.reporting.report import Report
+from worker.core.reporting.schema import Report
 from worker.reports.html import page_numbers, page_story
 from worker.reports.html.markup import text
 from worker.reports.status import ReportSnapshot

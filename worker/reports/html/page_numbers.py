@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from worker.core.outcome import COUNTED, SUCCEEDED, Outcome
-from worker.core.reporting.report import SECONDS, FailureGroup, Report
+from worker.core.reporting.schema import SECONDS, FailureGroup, Report
 from worker.reports.html.markup import MAX_ID, Figure, Html, seconds, share, table, text
 from worker.reports.html.plots import Part, bar
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from worker.core.outcome import SUCCEEDED
-from worker.core.reporting.report import Manifest, Report
+from worker.core.reporting.schema import Manifest, Report
 from worker.reports.html.markup import MAX_ID, Cell, Html, table, text
 from worker.reports.html.plots import over_time
 from worker.reports.status import ReportSnapshot
