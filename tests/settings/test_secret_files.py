@@ -76,11 +76,12 @@ def test_the_doctor_and_a_worker_say_so(tmp_path: Path) -> None:
     (check,) = [check for check in done.json()["checks"] if check["name"] == "secrets"]
     assert check["status"] == "warning"
     assert str(file) in check["message"]
-    started = cli("worker", SECRETS_DIR=str(file.parent), REDIS_URL=nowhere)
-    (warning,) = [
-        line for line in map(json.loads, started.err.splitlines()[:-1]) if line["level"] == "warning"
-    ]
-    assert warning["event"].startswith(f"{file} holds secrets")
+    for processes in ("1", "2"):
+        started = cli("worker", "--concurrency", processes, SECRETS_DIR=str(file.parent), REDIS_URL=nowhere)
+        first, warning, _error = started.err.splitlines()
+        assert (json.loads(first)["event"], json.loads(first)["way"]) == ("calling the API", "no proxy")
+        assert json.loads(warning)["level"] == "warning"
+        assert json.loads(warning)["event"].startswith(f"{file} holds secrets")
 
 
 def test_what_is_shown_of_the_settings_holds_no_secret(tmp_path: Path) -> None:

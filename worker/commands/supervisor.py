@@ -66,6 +66,8 @@ def command(
         check_tracing(loaded)
         logs.configure(loaded)
         logs.log_uncaught()
+        # Before any warning: the first line says where requests go, and by which way.
+        log.info("calling the API", api_url=loaded.api_url, way=describe_route(loaded))
         install_signal_handlers()
         if loaded.heartbeat_file is not None:
             heartbeat.prepare(loaded.heartbeat_file)
@@ -80,7 +82,6 @@ def command(
         end_with_parent()
     serves_metrics = metrics and loaded.metrics_port is not None
     if concurrency == 1 and not serves_metrics:
-        log.info("calling the API", api_url=loaded.api_url, way=describe_route(loaded))
         work(name or f"w{secrets.token_hex(3)}", only_job)
     else:
         # Metrics have a process of their own, so that a scrape takes no time from sending.
