@@ -1,6 +1,7 @@
 """Serves aiohttp applications from threads of this process, which saves starting processes."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,17 +15,17 @@ _BACKLOG: Final = 1024
 
 
 @contextmanager
-def serving(app: web.Application) -> Iterator[str]:
-    """Serves `app` on loopback inside the block. Yields its URL."""
+def serving(app: web.Application, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Serves `app` on loopback inside the block, by HTTPS with `tls`. Yields its URL."""
     listens: Future[str] = Future()
     loop, over = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, backlog=_BACKLOG).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=_BACKLOG, ssl_context=tls).start()
         host, port = runner.addresses[0][:2]
-        listens.set_result(f"http://{host}:{port}")
+        listens.set_result(f"{'http' if tls is None else 'https'}://{host}:{port}")
         await over.wait()
         await runner.cleanup()
 

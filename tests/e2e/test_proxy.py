@@ -1,12 +1,22 @@
 """A proxy that refuses connections is named in messages, without its password."""
 
+import json
+import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.stack import ORG, TOKEN, Stack, cli, new_ids, simulator, until
+from tests.api.authority import Authority
+from tests.e2e.stack import ORG, TOKEN, Simulator, Stack, cli, new_ids, simulator, until
+from tests.servers import free_port, missing
+from tests.serving import serving
+from worker.simulator.config import Config
+from worker.simulator.server import make_app
 
 PASSWORD = "hunter2-of-the-proxy"
 
@@ -35,10 +45,54 @@ def test_a_proxy_that_is_away_is_named_by_worker_status_and_doctor(stack: Stack,
     assert examined.code == 7
     assert f"through the proxy {named}" in examined.out
     log = stack.log.read_text()
-    first = next(line for line in log.splitlines() if "calling the API" in line)
-    assert named in first
+    first = json.loads(log.splitlines()[0])
+    assert (first["event"], first["way"]) == ("calling the API", f"the proxy {named}")
     for shown in (log, examined.out + examined.err, str(report)):
         assert PASSWORD not in shown
+
+
+@contextmanager
+def tinyproxy(home: Path, connects_to: int) -> Iterator[str]:
+    """HOST:PORT of Debian's tinyproxy, which asks for a login and makes tunnels to that port alone."""
+    program = shutil.which("tinyproxy") or missing("tinyproxy")
+    port = free_port()
+    config = home / "tinyproxy.conf"
+    config.write_text(
+        f"Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\n"
+        f'LogFile "{home}/tinyproxy.log"\nLogLevel Connect\n'
+        f"BasicAuth me {PASSWORD}\nConnectPort {connects_to}\n"
+    )
+    process = subprocess.Popen([program, "-d", "-c", config], stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: process.poll() is not None or listens(port))
+        assert process.poll() is None
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_job_is_done_through_a_proxy_with_a_login_to_an_api_of_a_private_authority(
+    stack: Stack, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority", "A made-up authority")
+    with serving(make_app(Config(), TOKEN), authority.serves()) as url:
+        port = urlsplit(url).port
+        assert port is not None
+        with tinyproxy(tmp_path, port) as address:
+            proxy = f"http://me:{PASSWORD}@{address}"
+            stack.worker(Simulator(url), PROXY_URL=proxy, CA_FILE=str(authority.file))
+            job_id = stack.submit(new_ids(60))
+            until(lambda: stack.report(job_id)["state"] == "completed")
+    assert stack.report(job_id)["counts"]["activated"] == 60
+    tunnels = (tmp_path / "tinyproxy.log").read_text()
+    assert f"CONNECT 127.0.0.1:{port} HTTP/1.1" in tunnels
+    assert PASSWORD not in stack.log.read_text()
 
 
 @pytest.mark.parametrize("command", ["worker", "doctor"])
