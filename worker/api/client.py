@@ -1,5 +1,6 @@
 """The activate request: token ids in, the raw answer out. `worker.core` decides what it means."""
 
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -8,8 +9,9 @@ import aiohttp
 import msgspec
 from msgspec.structs import replace
 from multidict import CIMultiDict
+from yarl import URL
 
-from worker.api.session import post
+from worker.api.session import absolute_url, can_be_sent, post_ready, unsendable
 from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens, NotOwnerError
 from worker.core.answers.answer import NoReply, Reply, document_of, is_token_rejected
@@ -17,6 +19,15 @@ from worker.core.answers.known_secrets import KnownSecrets
 from worker.core.ids import is_org_id
 
 _encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What all requests for an organization share."""
+
+    token: str = field(repr=False)
+    url: URL
+    headers: CIMultiDict[str] = field(repr=False)
 
 
 class ActivationClient:
@@ -27,6 +38,8 @@ class ActivationClient:
         self._tokens = tokens
         self._hiders: dict[str, tuple[tuple[bytes, ...], KnownSecrets]] = {}
         """By organization: its secrets, and what hides them. Made on first use."""
+        self._prepared: dict[str, _Prepared] = {}
+        """By organization."""
 
     async def ready(self, org_id: str) -> NoReply | None:
         """Waits until `activate` can send at once. Returns a `NoReply` if no access token is available now.
@@ -50,24 +63,41 @@ class ActivationClient:
         Sends nothing and raises `CredentialRejectedError` if a person has to mend the credential, or
         `NotOwnerError` if the token's claims say that it will be refused, or if `org_id` is no GUID.
         """
-        _require_org_id(org_id)
+        if org_id not in self._prepared:
+            _require_org_id(org_id)
         try:
             token = self._tokens.take(org_id) or await self._tokens.get(org_id)
         except TokenUnavailableError as error:
             return _no_token(error)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        path = f"/csp/gateway/am/api/orgs/{quote(org_id, safe='')}/api-tokens/activate"
-        reply = await post(self._session, path, _encode({"ids": ids}), headers)
+        if (prepared := self._prepare(org_id, token)) is None:
+            return unsendable()
+        reply = await post_ready(self._session, prepared.url, _encode({"ids": ids}), prepared.headers)
         if isinstance(reply, NoReply):
             return reply
         if is_token_rejected(reply):
             by_api = document_of(reply.body) is not None
             token_action = await self._tokens.mark_rejected(org_id, token, by_api=by_api)
             reply = replace(reply, token_action=token_action, hint=self._tokens.oddity())
-        elif reply.status == HTTPStatus.OK and reply.body.lstrip().startswith(b"{"):
+        elif (
+            not self._tokens.is_accepted(org_id, token)
+            and reply.status == HTTPStatus.OK
+            and reply.body.lstrip().startswith(b"{")
+        ):
             # Any other answer may come from a gateway, which did not check the token.
             await self._tokens.mark_accepted(org_id, token)
         return reply if _is_never_quoted(reply) else self._without_secrets(org_id, token, ids, reply)
+
+    def _prepare(self, org_id: str, token: str) -> "_Prepared | None":
+        """Made once for each token; None if it cannot stand in a header."""
+        prepared = self._prepared.get(org_id)
+        if prepared is None or prepared.token != token:
+            headers = CIMultiDict({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+            if not can_be_sent(headers):
+                return None
+            path = f"/csp/gateway/am/api/orgs/{quote(org_id, safe='')}/api-tokens/activate"
+            prepared = _Prepared(token, absolute_url(self._session, path), headers)
+            self._prepared[org_id] = prepared
+        return prepared
 
     def _without_secrets(self, org_id: str, token: str, ids: tuple[str, ...], reply: Reply) -> Reply:
         """Hides secrets that the answer echoes. Only here are they known; elsewhere patterns find them."""

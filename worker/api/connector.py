@@ -15,8 +15,10 @@ from typing import Final
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from yarl import URL
 
 from worker.api.certificate import Handshake, read_certificate
+from worker.api.deadlines import Deadlines
 from worker.core.access.certificate import certificate_fault
 from worker.core.access.proxy import Proxy
 from worker.settings import PROXY_URL
@@ -50,10 +52,17 @@ _attempt: ContextVar[ConnectAttempt] = ContextVar("_attempt")
 class ApiConnector(aiohttp.TCPConnector):
     """The connection pool of a session, with one `proxy` or none."""
 
-    def __init__(self, proxy: Proxy | None, tls: ssl.SSLContext, *, forwards: bool) -> None:
-        """`forwards`: the proxy forwards plain http requests instead of making a tunnel."""
+    def __init__(
+        self, proxy: Proxy | None, tls: ssl.SSLContext, *, forwards: bool, url: str, timeout: float
+    ) -> None:
+        """`forwards`: the proxy forwards plain http requests instead of making a tunnel.
+
+        `url` is the API's, `timeout` the seconds that a whole request may take.
+        """
         # Senders bound the requests in flight; a second bound here would hide waiting time.
         super().__init__(ssl=tls, limit=0, keepalive_timeout=_KEEP_ALIVE)
+        self.url = URL(url)
+        self.deadlines = Deadlines(timeout)
         self.proxy = proxy
         self.forwarder = proxy if forwards else None
         """The proxy that may answer a request itself, if it forwards requests."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from worker.api.connector import ApiConnector, ConnectAttempt, NotConnectedError, connect_fault, login_refused
 from worker.api.network import make_tls, proxy_for
@@ -22,6 +23,9 @@ _MAX_HEADER: Final = 16 << 10
 """Bytes of a header at most. Some gateways send 9 kB; aiohttp's default limit is 8,190."""
 _MAX_HEADERS: Final = 400
 
+_UNSENDABLE: Final = re.compile(r"[^\x01-\x09\x0b\x0c\x0e-\x7f]")
+"""What aiohttp refuses in the value of a header."""
+
 _FIRST_SENTENCE: Final = re.compile(r"[^'\"\n:]*")
 """The part of aiohttp's message about an unreadable answer that does not quote the answer."""
 
@@ -30,7 +34,9 @@ def make_session(settings: Settings) -> aiohttp.ClientSession:
     """Makes the session. Call it on the worker's event loop, and close the session there."""
     proxy = proxy_for(settings)
     forwards = settings.api_url.startswith("http:")
-    connector = ApiConnector(proxy, make_tls(settings), forwards=forwards)
+    connector = ApiConnector(
+        proxy, make_tls(settings), forwards=forwards, url=settings.api_url, timeout=settings.request_timeout
+    )
     headers = {"User-Agent": f"bulk-activation-worker/{_version()}", "Accept": "application/json"}
     if forwards and connector.proxy_headers is not None:
         # Without a tunnel the proxy reads the headers of the request itself.
@@ -39,7 +45,8 @@ def make_session(settings: Settings) -> aiohttp.ClientSession:
         base_url=settings.api_url,
         connector=connector,
         proxy=None if proxy is None else proxy.url,
-        timeout=aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=settings.connect_timeout),
+        # The whole request is timed by `Deadlines`.
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
         headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),
         raise_for_status=False,
@@ -51,46 +58,56 @@ def make_session(settings: Settings) -> aiohttp.ClientSession:
     )
 
 
+def absolute_url(session: aiohttp.ClientSession, path: str) -> URL:
+    """The URL of `path`, an absolute path that needs no further encoding, at the API of `session`."""
+    return _connector_of(session).url.join(URL(path, encoded=True))
+
+
+def can_be_sent(headers: Mapping[str, str]) -> bool:
+    """Whether aiohttp accepts the values of `headers`. aiohttp itself checks only after it has connected."""
+    return not any(_UNSENDABLE.search(value) for value in headers.values())
+
+
 async def post(
     session: aiohttp.ClientSession, path: str, body: bytes, headers: Mapping[str, str]
 ) -> Reply | NoReply:
     """Posts `body` and reads at most `MAX_BODY` bytes of the answer. Network errors become `NoReply`."""
-    return await _request(session, "POST", path, body, headers)
+    if not can_be_sent(headers):
+        return unsendable()
+    return await post_ready(session, absolute_url(session, path), body, headers)
+
+
+async def post_ready(
+    session: aiohttp.ClientSession, url: URL, body: bytes, headers: Mapping[str, str]
+) -> Reply | NoReply:
+    """Posts `body` as `post` does; `url` and `headers` were made and checked once for many requests."""
+    return await _request(session, "POST", url, body, headers)
 
 
 async def get(session: aiohttp.ClientSession, path: str) -> Reply | NoReply:
     """Gets `path`, with the same bounds."""
-    return await _request(session, "GET", path, None, {})
+    return await _request(session, "GET", absolute_url(session, path), None, {})
 
 
-async def _request(
-    session: aiohttp.ClientSession, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-) -> Reply | NoReply:
-    if not all(map(_can_be_sent, headers.values())):
-        return NoReply("NO_CONNECTION", "a header of the request cannot be what it is to be", sent=False)
+def unsendable() -> NoReply:
+    return NoReply("NO_CONNECTION", "a header of the request cannot be what it is to be", sent=False)
+
+
+def _connector_of(session: aiohttp.ClientSession) -> ApiConnector:
     connector = session.connector
     if not isinstance(connector, ApiConnector):
         raise TypeError("expected a session of `make_session`")
+    return connector
+
+
+async def _request(
+    session: aiohttp.ClientSession, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]
+) -> Reply | NoReply:
+    connector = _connector_of(session)
     attempt = ConnectAttempt()
     try:
-        async with session.request(
-            method,
-            path,
-            data=body,
-            headers=headers,
-            allow_redirects=False,
-            proxy_headers=connector.proxy_headers,
-        ) as response:
-            content = await _read_bounded(response)
-            if (
-                response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-                and connector.forwarder is not None
-            ):
-                return NoReply("NO_CONNECTION", login_refused(connector.forwarder), sent=False)
-            if len(content) > MAX_BODY and response.status == HTTPStatus.OK:
-                response.close()
-                return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
-            return Reply(response.status, response.headers, content[:MAX_BODY])
+        with connector.deadlines:
+            return await _exchange(session, connector, method, url, body, headers)
     except NotConnectedError as error:
         return NoReply("NO_CONNECTION", str(error), sent=False)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -99,9 +116,30 @@ async def _request(
         return no_reply(error)
 
 
-def _can_be_sent(value: str) -> bool:
-    """Whether aiohttp accepts `value` in a header. aiohttp itself checks only after it has connected."""
-    return value.isascii() and "\r" not in value and "\n" not in value and "\0" not in value
+async def _exchange(
+    session: aiohttp.ClientSession,
+    connector: ApiConnector,
+    method: str,
+    url: URL,
+    body: bytes | None,
+    headers: Mapping[str, str],
+) -> Reply | NoReply:
+    async with session.request(
+        method,
+        url,
+        data=body,
+        headers=headers,
+        allow_redirects=False,
+        proxy_headers=connector.proxy_headers,
+    ) as response:
+        content = await _read_bounded(response)
+        status = response.status
+        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and connector.forwarder is not None:
+            return NoReply("NO_CONNECTION", login_refused(connector.forwarder), sent=False)
+        if len(content) > MAX_BODY and status == HTTPStatus.OK:
+            response.close()
+            return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
+        return Reply(status, response.headers, content[:MAX_BODY])
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

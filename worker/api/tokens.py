@@ -121,7 +121,7 @@ class AccessTokens:
         lifetime is shorter than that wait would never be used.
         """
         entry, now = self._entries.get(org_id), self._now()
-        if entry is None or entry.token is None or entry.trust.seconds_to_wait(now):
+        if entry is None or entry.token is None or entry.objection or entry.trust.seconds_to_wait(now):
             return False
         return entry.is_good(now) or not entry.lock.locked()
 
@@ -173,6 +173,11 @@ class AccessTokens:
         if token_action is TokenAction.GIVE_UP and entry.api_token is not None:
             await self._exchange.record_refused_tokens(org_id, entry.api_token)
         return token_action
+
+    def is_accepted(self, org_id: str, token: str) -> bool:
+        """Whether the API accepted requests with `token`, and refused none since: nothing is to be noted."""
+        entry = self._entries.get(org_id)
+        return entry is not None and entry.trust.is_unquestioned and entry.is_present(token)
 
     async def mark_accepted(self, org_id: str, token: str) -> None:
         """Records that the API accepted a request with `token`."""

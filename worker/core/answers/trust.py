@@ -82,6 +82,11 @@ class TokenTrust:
         self._row = self._tries = 0
         self._trying = False
 
+    @property
+    def is_unquestioned(self) -> bool:
+        """Whether the present token was accepted, and no refusal came since."""
+        return self.proven and self._since is None
+
     def mark_rejected(self, now: float, roll: float, *, by_api: bool = True) -> TokenAction:
         """What to do after a 401 to the present token. `roll` in [0, 1) is the caller's chance, for jitter.
 
