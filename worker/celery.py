@@ -5,7 +5,6 @@ import gc
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -17,8 +16,9 @@ from redis.exceptions import RedisError
 
 from worker import settings
 from worker.core.batches.slices import IDS
-from worker.engine.account import Account
-from worker.engine.runtime import Runtime, StoppingError
+from worker.engine.runtime import Runtime
+from worker.engine.slice_progress import TaskProgress
+from worker.engine.slice_work import StoppingError
 from worker.monitoring.flower import drop_service_link, send_job_row, slice_event
 from worker.monitoring.job_notifier import JobNotifier
 from worker.process import streams
@@ -120,25 +120,23 @@ def _traceparent(job_id: str) -> str | None:
 
 
 @app.task(name=messages.TASK, ignore_result=True, bind=True)
-def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:
-    """Works on one slice of a job until it is settled or given back.
+def run_slice(self: Any, *, job_id: str, slice_no: int, size: int = IDS) -> str:  # noqa: ARG001 -- for Flower.
+    """Works on a slice of a job until it is settled or given back, then on some of those that follow.
 
     The returned summary and the argument `size` (ids) are for Flower.
     """
 
-    def show(account: Account) -> None:
+    def show(task: TaskProgress) -> None:
         # Only a display: if the event cannot be sent, the work goes on.
         with contextlib.suppress(OperationalError, OSError):
-            self.send_event("task-progress", retry=False, **slice_event(account))
+            self.send_event("task-progress", retry=False, **slice_event(task))
 
     process = _this_process()
-    span: AbstractContextManager[None] = nullcontext()
+    traceparent = None
     if process.tracing is not None:
-        parent = getattr(self.request, TRACEPARENT, None) or _parent_of(job_id)
-        span = process.tracing.slice_span(parent, job_id, slice_no, size)
+        traceparent = getattr(self.request, TRACEPARENT, None) or _parent_of(job_id)
     try:
-        with span:
-            return process.runtime.run_slice(job_id, slice_no, show).words()
+        return process.runtime.run_slice(job_id, slice_no, show, traceparent).words()
     except StoppingError:
         log.info("stopping: the slice is left to a sweep of another worker", job_id=job_id, slice=slice_no)
         return "left to another worker"

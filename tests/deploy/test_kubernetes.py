@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from worker.core.duration import parse_duration
-from worker.engine.patience import LAST_TRIES
+from worker.engine.redis_retry import LAST_TRIES
 from worker.queue.messages import QUEUE, QUEUES
 from worker.settings import PREFIX, Settings
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from tests.api.clients import settings_for
 from tests.engine.jobs import Job
-from worker.engine.runtime import Engine, StoppingError
+from worker.engine.engine import Engine
+from worker.engine.slice_work import StoppingError
 from worker.store.steps import Ticket
 
 SLICES_IN_FLIGHT: Final = 4

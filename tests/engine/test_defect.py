@@ -7,22 +7,23 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.exceptions import ResponseError
 
-from tests.api.clients import ORG, Parts, parts
+from tests.api.clients import ORG, Parts, parts, settings_for
 from tests.api.standin import stand_in
 from tests.api.waiting import until
 from tests.engine.fleet import FAST, fleet
 from tests.engine.jobs import Job, Jobs
 from worker.api.client import ActivationClient
 from worker.core.answers.answer import NoReply, Reply
-from worker.core.rate.rate_config import RateConfig
 from worker.core.retrying.policy import Policy
 from worker.core.scope import Scope
-from worker.engine.lane import Lane
-from worker.engine.ledger import Ledger
-from worker.engine.patience import Patience
-from worker.engine.slice_run import SliceRun
+from worker.engine.circuit_gate import CircuitGate
+from worker.engine.dispatchers import Dispatchers
+from worker.engine.job_view import JobView
+from worker.engine.redis_retry import RedisRetry
+from worker.engine.services import Services
+from worker.engine.slice_progress import SliceProgress
+from worker.engine.slice_runner import SliceRunner
 from worker.store import keys
-from worker.store.budget import BudgetStore
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
 from worker.store.steps import Ticket
@@ -51,7 +52,7 @@ class Broken(ActivationClient):
 @asynccontextmanager
 async def slice_run(
     redis_url: str, api_url: str, job: Job, api: ActivationClient, queued: list[Ticket]
-) -> AsyncIterator[SliceRun]:
+) -> AsyncIterator[SliceRunner]:
     """Slice 0 of `job`, claimed, with parts of its own."""
 
     async def queue(_job_id: str, tickets: object) -> None:
@@ -61,13 +62,13 @@ async def slice_run(
         store = ClaimStore(client, Scope(api_url))
         claim, _ = await store.claim(job.job_id, 0, nonce="n", worker="w")
         assert isinstance(claim, Claim)
-        patience = Patience()
-        budget = BudgetStore(client, "api.test", ORG, "w")
-        lane = Lane(budget, RateConfig(FAST, FAST, FAST), 4, patience)
+        services = Services(store, api, Policy(), queue, RedisRetry(), CircuitGate())
+        settings = settings_for(api_url, redis_url=redis_url, rate=FAST, concurrency=4)
+        dispatchers = Dispatchers(settings, client, services, "w")
         try:
-            yield SliceRun(store, claim, Ledger(store, claim, queue, patience), lane, api, Policy(), patience)
+            yield SliceRunner(services, dispatchers.of(ORG), claim, JobView(), SliceProgress(claim))
         finally:
-            await lane.close()
+            await dispatchers.close()
 
 
 async def test_a_defect_gives_the_slice_back_and_surfaces(jobs: Jobs, redis_url: str) -> None:

@@ -13,7 +13,8 @@ from tests.engine.jobs import Job, Jobs
 from worker.core.outcome import Outcome
 from worker.core.scope import Scope
 from worker.store import keys
-from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
+from worker.store.commit_payload import CommitPayload
 from worker.store.connect import async_client
 
 RATE = 100.0
@@ -52,7 +53,7 @@ async def test_a_worker_that_lost_its_claim_stops_and_the_job_ends_well(jobs: Jo
         outcomes = jobs.outcomes(job)
         assert all(outcomes[name] != Outcome.PENDING for name in world)
         assert jobs.balances(job)
-        await store.commit(claim, 1, 0, CommitPayload([], {}), ClaimEnd.HAND_OVER)
+        await store.commit(claim, 1, 0, CommitPayload(), ClaimEnd.HAND_OVER)
         workers.start()
         await until(lambda: jobs.rests(job))
         assert jobs.report(job).counts["activated"] == len(job.ids)

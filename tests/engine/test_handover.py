@@ -9,7 +9,7 @@ from tests.api.waiting import until
 from tests.engine.agreement import agrees
 from tests.engine.fleet import fleet
 from tests.engine.jobs import Jobs
-from worker.engine.runtime import StoppingError
+from worker.engine.slice_work import StoppingError
 from worker.store import keys
 
 

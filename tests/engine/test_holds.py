@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.api.waiting import until
-from worker.engine.holds import Holds
+from worker.engine.limiter.holds import Holds
 from worker.store.connect import async_client
 
 

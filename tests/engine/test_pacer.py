@@ -10,14 +10,12 @@ import structlog
 
 from tests.api.waiting import until
 from tests.engine.jobs import Jobs
+from tests.engine.takers import Pacer, context_of
 from worker.core.batches.batch import Batch
 from worker.core.rate.advice import Quota
 from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.slots import Slot, slots_per_reservation
-from worker.engine.holds import Holds
-from worker.engine.pacer import Pacer
-from worker.engine.patience import Patience
-from worker.engine.places import Places
+from worker.engine.limiter.holds import Holds
 from worker.store.budget import BudgetStore, Demand, ReserveReply, ReserveRequest
 from worker.store.connect import async_client
 from worker.telemetry import log_context
@@ -47,7 +45,7 @@ async def pacer(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
         ) -> Pacer:
             store = BudgetStore(client, "api.test", "an-organization", f"worker-{len(made)}")
             rate_config = RateConfig(rate, rate, rate)
-            made.append(Pacer(store, rate_config, Places(places), Patience(), demands, **options))  # type: ignore[arg-type]
+            made.append(Pacer(store, rate_config, places, demands, **options))
             return made[-1]
 
         def hold(budget: str, seconds: float) -> None:
@@ -207,11 +205,12 @@ async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(jobs: 
     assert 20 <= float(jobs.client.hget(KEY, "rate") or 0) < 100
 
 
-async def test_holds_are_told_of(pacer: Make) -> None:
-    told: list[float] = []
-    await refuse(pacer(100.0, on_hold=told.append), 20.0)
-    assert told
-    assert min(told) > 10
+async def test_a_long_hold_gives_the_slices_back(pacer: Make) -> None:
+    mine = pacer(100.0)
+    context = context_of(JOB, always)
+    with mine.dispatcher.registered(context):
+        await refuse(mine, 20.0)
+    assert context.commit.snooze > 10
 
 
 async def test_a_slot_that_lost_its_purpose_while_it_was_waited_for_is_not_given(
@@ -231,22 +230,20 @@ async def test_no_more_are_given_than_there_are_places(pacer: Make) -> None:
     mine = pacer(1000.0, places=3)
     asked = [asyncio.create_task(mine.slot(JOB, always)) for _ in range(5)]
     await until(lambda: sum(task.done() for task in asked) == 3)
-    assert mine._places.taken == 3
-    mine._places.leave()
-    mine.poke()
+    assert mine.concurrency.in_flight == 3
+    mine.leave()
     await until(lambda: sum(task.done() for task in asked) == 4)
-    mine._places.leave()
-    mine.poke()
+    mine.leave()
     await asyncio.gather(*asked)
 
 
 async def test_who_gives_up_waiting_leaves_no_place_taken(pacer: Make) -> None:
     mine = pacer(1000.0)
     given = asyncio.create_task(mine.slot(JOB, always))
-    await until(lambda: mine._places.taken == 1)
+    await until(lambda: mine.concurrency.in_flight == 1)
     given.cancel()
     await asyncio.gather(given, return_exceptions=True)
-    assert mine._places.taken == 0 or given.done()
+    assert mine.concurrency.in_flight == 0 or given.done()
 
 
 async def test_what_the_api_advises_reaches_every_process(pacer: Make) -> None:
@@ -278,16 +275,14 @@ async def test_of_a_rate_that_is_more_than_it_can_use_a_process_takes_little_mor
     rate, requests = 100_000.0, 2000
     async with async_client(redis_url) as client:
         store = Counting(client, "api.test", "an-organization", "one")
-        places = Places(4)
-        mine = Pacer(store, RateConfig(rate, rate, rate), places, Patience(), plenty)
+        mine = Pacer(store, RateConfig(rate, rate, rate), 4, plenty)
         left = iter(range(requests))
 
         async def send() -> None:
             for _ in left:
                 assert await mine.slot(JOB, always) is not None
                 await client.echo("as long as a request takes")
-                places.leave()
-                mine.poke()
+                mine.leave()
 
         await asyncio.gather(*(send() for _ in range(8)))
         assert store.reserved <= 5 * requests
@@ -317,7 +312,7 @@ async def test_an_answer_that_is_read_late_moves_no_slot(jobs: Jobs, redis_url: 
         late = Unheard(client, "api.test", "an-organization", "late")
         stores = late, BudgetStore(client, "api.test", "an-organization", "other")
         rate_config = RateConfig(1 / gap, 1 / gap, 1 / gap)
-        pacers = [Pacer(store, rate_config, Places(PLACES), Patience(), plenty) for store in stores]
+        pacers = [Pacer(store, rate_config, PLACES, plenty) for store in stores]
         times: list[float] = []
 
         async def send(mine: Pacer) -> None:
@@ -337,7 +332,7 @@ async def test_a_rate_is_learned_and_shared(jobs: Jobs, redis_url: str) -> None:
     async with async_client(redis_url) as client:
         rate_config = RateConfig(None, 10.0, 80.0)
         stores = [BudgetStore(client, "api.test", "an-organization", name) for name in ("one", "two")]
-        mine, other = (Pacer(store, rate_config, Places(PLACES), Patience(), plenty) for store in stores)
+        mine, other = (Pacer(store, rate_config, PLACES, plenty) for store in stores)
         while mine.rate < 80.0:
             slot = await mine.slot(JOB, always)
             assert slot is not None

@@ -11,7 +11,8 @@ from tests.api.waiting import until
 from tests.engine.agreement import agrees
 from tests.engine.fleet import FAST
 from tests.engine.jobs import Jobs
-from worker.engine.runtime import Runtime, StoppingError
+from worker.engine.runtime import Runtime
+from worker.engine.slice_work import StoppingError
 
 
 async def started(redis_url: str, api_url: str, **changed: Any) -> Runtime:

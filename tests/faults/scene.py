@@ -17,7 +17,7 @@ from tests.e2e.stack import ORG, TIMEOUT, Process, Simulator, Stack, new_ids, si
 from tests.servers import RealServer, valkey9
 from worker.core.batches.batch import MAX_BATCH
 from worker.core.reporting.rows import rows_of
-from worker.engine.ledger import GROUP_SECONDS
+from worker.engine.commit_buffer import GROUP_SECONDS
 from worker.reports.results import job_results
 from worker.store import keys
 from worker.store.connect import sync_client

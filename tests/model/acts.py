@@ -15,7 +15,8 @@ from worker.core.batches.slices import Slice
 from worker.core.errors import NoSuchJobError, RequestIdTakenError, StateChangeError
 from worker.core.job import Control
 from worker.core.reason import Reason
-from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload
+from worker.store.claims import Claim, ClaimEnd, ClaimStore
+from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import JobStore, purge_args
 from worker.store.steps import Code, Script, Ticket
 

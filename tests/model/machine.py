@@ -162,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
         job = self.world.jobs[job_id]
         dead = [number for number, lease in job.claimed.items() if lease is RAN_OUT]
         waiting = sorted(job.waiting) if chance.random() > RARELY else []
-        number = chance.choice(dead or waiting or range(max(1, job.next)))
+        number = chance.choice(dead or waiting or range(job.next + 1))
         known = [act.nonce for act in self.done if isinstance(act, Take)][-3:]
         return Take(job_id, number, chance.choice([f"n{next(self.new)}", *known]), chance.random() < RARELY)
 

@@ -185,6 +185,8 @@ class World:
             return ("TAKEN",)
         if lease is not None and not mine:
             job.lose(number)
+        # By a worker that was done with another slice: no message was sent for it.
+        job.next += number == job.next
         if not mine and part.deaths >= MOST_DEATHS and not isolated_process:
             job.waiting[number] = FRESH
             return ("NEEDS_ISOLATION",)

@@ -8,7 +8,8 @@ from worker.core.batches.slices import Slice
 from worker.core.reason import Reason
 from worker.core.reporting.report import counts_of
 from worker.core.scope import Scope
-from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitPayload, CommitReply
+from worker.store.claims import Claim, ClaimEnd, ClaimStore, CommitReply
+from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import JobStore
 
 ORG = "6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f"

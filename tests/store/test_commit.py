@@ -7,6 +7,7 @@ from tests.store.steps import commit, counts, put_job, settled, state, take
 from worker.core.batches.record import entries_of
 from worker.core.outcome import Outcome
 from worker.store.claims import ClaimEnd, ClaimStore
+from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import JobStore
 from worker.store.steps import Code
 
@@ -47,6 +48,32 @@ async def test_a_final_outcome_is_never_changed(jobs: JobStore, claims: ClaimSto
     await commit(claims, claim, 2, [settled(0, "F" * 15), settled(3, "U")], mark=15)
     assert counts(jobs, job_id) == {"pending": 25, "activated": 15}
     assert jobs.read(job_id).reason_counts == {}
+
+
+async def test_a_run_of_batches_settles_what_is_open_of_it(jobs: JobStore, claims: ClaimStore) -> None:
+    job_id = put_job(jobs, 70)
+    claim = await take(claims, job_id)
+    await commit(claims, claim, 1, [settled(15, "F" * 14 + "?"), settled(45, "F" * 3)], mark=70)
+    batches = [tuple(range(first, min(first + 15, 70))) for first in (60, 15, 30, 0)]
+    payload = CommitPayload(activated=batches, sent=4)
+    assert (await claims.commit(claim, 2, 70, payload, ClaimEnd.KEEP)).code is Code.COMMITTED
+    (item,) = jobs.slices(job_id, 1)
+    expected = "A" * 15 + "F" * 14 + "A" + "A" * 15 + "FFF" + "." * 12 + "A" * 10
+    assert item.stored.outcomes.decode() == expected
+    assert counts(jobs, job_id) == {"activated": 41, "failed": 17, "pending": 12}
+    entries = list(entries_of(item.stored, 70, at_rest=False))
+    assert [
+        entry.last_attempt and (entry.last_attempt.attempts, entry.last_attempt.status)
+        for entry in entries[::15]
+    ] == [
+        (1, 200),
+        (1, 200),
+        (1, 200),
+        (1, 200),
+        (1, 200),
+    ]
+    fields = jobs.read(job_id).fields
+    assert {fields[f"r_{name}"] for name in ("sent", "ok", "200", "charged")} == {"4"}
 
 
 async def test_an_ambiguous_id_can_still_become_anything(jobs: JobStore, claims: ClaimStore) -> None:

@@ -14,7 +14,8 @@ import click
 from worker import settings
 from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
-from worker.engine.runtime import Engine, StoppingError
+from worker.engine.engine import Engine
+from worker.engine.slice_work import StoppingError
 from worker.process.lifeline import end_with_parent
 from worker.process.signal_handlers import install_signal_handlers
 from worker.queue import messages

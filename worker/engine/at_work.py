@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from worker.core.fairness import SliceCounts, Yield, slices_to_yield
-from worker.engine.slice_run import SliceRun
+from worker.engine.slice_runner import SliceRunner
 
-Begin = Callable[[str, int], Awaitable[Coroutine[Any, Any, None] | None]]
+Begin = Callable[[str, int], Awaitable[Coroutine[Any, Any, object] | None]]
 """Claims a slice of a job: the work that is to be done now, None where it is not to be had."""
 
 log = structlog.get_logger(__name__)
@@ -26,20 +26,22 @@ class AtWork:
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
         self._stopping = False
-        self._runs: list[SliceRun] = []
-        self._instead: dict[SliceRun, asyncio.Task[None]] = {}
+        self._waiting: set[str] = set()
+        """Jobs of which slices waited at the last look."""
+        self._runs: list[SliceRunner] = []
+        self._instead: dict[SliceRunner, asyncio.Task[None]] = {}
         """By the slice that was given back for it."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @contextmanager
-    def noted(self, run: SliceRun) -> Iterator[None]:
+    def noted(self, run: SliceRunner) -> Iterator[None]:
         self._runs.append(run)
         try:
             yield
         finally:
             self._runs.remove(run)
 
-    async def done_instead(self, run: SliceRun) -> None:
+    async def done_instead(self, run: SliceRunner) -> None:
         """Returns once what was begun in place of `run` is done: a place is free only then."""
         if (work := self._instead.pop(run, None)) is not None:
             await asyncio.wait([work])
@@ -58,8 +60,13 @@ class AtWork:
 
     def share(self, jobs: Mapping[str, SliceCounts]) -> None:
         """Begins slices of jobs that have less than their share, each in place of one of ours."""
+        self._waiting = {job_id for job_id, counts in jobs.items() if counts.waiting}
         for yielded in slices_to_yield([run.job_id for run in self._runs if run.going_on], jobs):
             self._start(self._make_way(yielded), yielded)
+
+    def others_wait(self, job_id: str) -> bool:
+        """Whether slices of other jobs waited at the last look."""
+        return bool(self._waiting - {job_id})
 
     async def close(self) -> None:
         """To be called after `stop`."""
@@ -81,14 +88,14 @@ class AtWork:
             run.give_back()
             self._instead[run] = task
 
-    def _start(self, work: Coroutine[Any, Any, None], yielded: Yield) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, object], yielded: Yield) -> asyncio.Task[None]:
         task = asyncio.create_task(_told(work, yielded))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
 
-async def _told(work: Coroutine[Any, Any, None], yielded: Yield) -> None:
+async def _told(work: Coroutine[Any, Any, object], yielded: Yield) -> None:
     try:
         await work
     except Exception:

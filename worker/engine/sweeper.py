@@ -12,7 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from worker.core.fairness import SliceCounts
-from worker.engine.ledger import Queue
+from worker.engine.services import Queue
 from worker.process.periodic import PeriodicTask
 from worker.store.claims import ClaimStore
 from worker.store.connect import is_mendable

@@ -15,7 +15,7 @@ from celery.app.control import Control
 from worker.core.job import State
 from worker.core.outcome import COUNTED, FINAL
 from worker.core.reporting.schema import Report
-from worker.engine.account import Account
+from worker.engine.slice_progress import TaskProgress
 
 JOB: Final = "bulk_activation.job"
 
@@ -56,13 +56,13 @@ def drop_service_link(environment: MutableMapping[str, str]) -> None:
         del environment["FLOWER_PORT"]
 
 
-def slice_event(account: Account) -> dict[str, Any]:
+def slice_event(task: TaskProgress) -> dict[str, Any]:
     """The fields of the event `task-progress` of a slice."""
     return {
-        "result": account.words(),
-        "ids_done": account.settled,
-        "ids": account.ids,
-        "ids_per_second": round(account.ids_per_second, 1),
+        "result": task.words(),
+        "ids_done": task.settled,
+        "ids": task.ids,
+        "ids_per_second": round(task.ids_per_second, 1),
     }
 
 

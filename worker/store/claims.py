@@ -4,15 +4,13 @@ Asynchronous, for the worker's event loop. The client may send each call twice; 
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
-import msgspec
 import redis.asyncio
 
-from worker.core.batches.batch import MAX_BATCH, Settlement
 from worker.core.batches.record import Stored, check_stored
 from worker.core.batches.slices import Slice, check_ids, unpack
 from worker.core.batches.split import FREE_PROBES
@@ -21,6 +19,7 @@ from worker.core.fairness import SliceCounts
 from worker.core.job import Control
 from worker.core.scope import Scope
 from worker.store import keys
+from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import ABANDONED_MS, WINDOW, control_args, purge_args
 from worker.store.steps import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
@@ -60,32 +59,6 @@ class ClaimEnd(StrEnum):
     """As `RELEASE`, until a long hold is over: then a sweep sends the message."""
 
 
-@dataclass(slots=True)
-class CommitPayload:
-    """What one commit carries. Not more than about 100 ms of work, so little is lost with a process."""
-
-    settlements: list[Settlement]
-    requests: dict[str, int]
-    """What is added to the counters of the job's report, but for those below."""
-    sent: int = 0
-    throttled: int = 0
-    held_ms: int = 0
-    allowed: float = 0.0
-    """The allowed requests per second at each request that was sent, added up over them."""
-    api_problem: str = ""
-    """Why the API cannot be reached, while it cannot."""
-    support: list[tuple[int, str]] = field(default_factory=list)
-    """Statuses of exceptional answers, and the names that the API gave to these requests."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Where the time went, by the names of `worker.core.reporting.schema.SECONDS`, summed over batches."""
-
-    def counters(self) -> dict[str, int]:
-        """What is added to the job's counters; times in milliseconds, rounded once for all requests."""
-        times = {f"ms_{name}": round(1000 * seconds) for name, seconds in self.seconds.items()}
-        added = {"sent": self.sent, **self.requests, **times}
-        return {name: count for name, count in added.items() if count}
-
-
 @dataclass(frozen=True, slots=True)
 class CommitReply:
     code: Code
@@ -95,6 +68,8 @@ class CommitReply:
     """Probes that the job may still make to find ids at fault."""
     accepted: bool
     """Whether the API has settled an id of the job in a readable answer, to whichever process."""
+    next_slice: int | None
+    """A slice of the job for which no message was sent yet, and that may be claimed at once; or None."""
     queue: list[Ticket]
     """Slices of the job for which messages are to be sent."""
 
@@ -167,14 +142,15 @@ class ClaimStore:
             WINDOW,
             mark,
             end,
-            encode(payload, len(claim.part.ids)),
+            payload.encode(len(claim.part.ids)),
             len(claim.part.ids),
             FREE_PROBES,
             round(1000 * snooze),
         ]
         code, values = await self._call(Script.COMMIT, claim.job_id, args)
-        _, go_on, probes_left, accepted, *queue = values
-        return CommitReply(code, bool(go_on), int(probes_left), bool(accepted), tickets(queue))
+        _, go_on, probes_left, accepted, upcoming, *queue = values
+        next_slice = int(upcoming) if int(upcoming) >= 0 else None
+        return CommitReply(code, bool(go_on), int(probes_left), bool(accepted), next_slice, tickets(queue))
 
     async def control(self, job_id: str, control: Control, *, code: str, message: str) -> None:
         """Acts on a fault of the whole job; a job in a state that does not allow it is left as it is."""
@@ -237,50 +213,3 @@ def _weight(stored: bytes) -> float:
     if not 0 < weight < math.inf:
         raise ValueError("the weight of the job is no number that can be")
     return weight
-
-
-def encode(payload: CommitPayload, ids_in_slice: int) -> bytes:
-    """The commit's JSON, as `commit.lua` describes it."""
-    settled: list[tuple[int, str, int, int]] = []
-    apart: list[tuple[int, str, int, int]] = []
-    reasons: list[tuple[int, str, str, str]] = []
-    for settlement in payload.settlements:
-        batch, codes, status = settlement.batch, settlement.codes, settlement.status
-        alike = batch.attempts.count(batch.attempts[0]) == len(batch.attempts)
-        if alike and _is_whole(batch.indices, ids_in_slice):
-            settled.append((batch.indices[0], codes, min(batch.attempts[0], _MOST_RECORDED), status))
-        else:
-            apart.extend(
-                (index, code, min(count, _MOST_RECORDED), status)
-                for index, code, count in zip(batch.indices, codes, batch.attempts, strict=True)
-            )
-        for position, reason in settlement.reasons:
-            label = f"{reason.name}\0{reason.status}\0{reason.message}"
-            reasons.append((batch.indices[position], codes[position], label, batch.ids[position]))
-    timeline = {
-        "sent": payload.sent,
-        "throttled": payload.throttled,
-        "held_ms": payload.held_ms,
-        "allowed": round(payload.allowed, 2),
-    }
-    document: Mapping[str, Any] = {
-        "settled": settled,
-        "apart": apart,
-        "reasons": reasons,
-        "requests": payload.counters(),
-        "timeline": timeline,
-        "api_problem": payload.api_problem,
-        "support": payload.support,
-    }
-    return msgspec.json.encode(document)
-
-
-_MOST_RECORDED: Final = 255
-"""Attempts: what a byte holds."""
-
-
-def _is_whole(indices: tuple[int, ...], ids_in_slice: int) -> bool:
-    """Whether these ids are all of one of the slice's fixed batches."""
-    first = indices[0]
-    size = min(MAX_BATCH, ids_in_slice - first)
-    return first % MAX_BATCH == 0 and indices == tuple(range(first, first + size))

@@ -54,6 +54,15 @@ class _Body(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Body).decode
 
 
+def names_all(body: bytes, sent: tuple[str, ...]) -> bool:
+    """Whether `body` says, as documented, of each id in `sent` that it is activated, and nothing more."""
+    try:
+        answer = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return not answer.failures and answer.successes is not None and tuple(answer.successes) == sent
+
+
 def reconcile(body: bytes, sent: tuple[str, ...], content_type: str = "") -> Reconciled | Document | None:
     """What `body` says of the ids `sent`; the JSON object that it is instead; None where it is none."""
     try:

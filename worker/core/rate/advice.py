@@ -51,6 +51,11 @@ class Quota:
         return max(self.remaining, 1.0) / self.reset
 
 
+def has_quota(headers: Mapping[str, str]) -> bool:
+    """Whether `quota_of` may find one; cheap, for the answers that name none."""
+    return "RateLimit" in headers or any(name in headers for name, _, _ in _NAMES)
+
+
 def quota_of(headers: Mapping[str, str], now: float) -> Quota | None:
     """The scarcest quota that the headers of an answer tell of; None where they tell of none.
 

@@ -69,6 +69,8 @@ if not is_intact(n) then
   return {'RESTING'}
 end
 if ends and not mine then expire_claim(now, n) end
+-- A worker that was done with another slice asks for it: no message is to be sent for it.
+if tonumber(n) == job_number('next_slice') then redis.call('HINCRBY', job, 'next_slice', 1) end
 if not is_isolated and not mine and tonumber(redis.call('HGET', slice, 'deaths') or 0) >= MOST_DEATHS then
   -- As if a message had been sent: it takes a while until that process is there.
   wait_until(now + REDELIVER_AFTER, n)

@@ -8,7 +8,8 @@
 --         'hand over', the same by a worker that stops: the next sweep of another sends the message;
 --         'break', as 'release' after a defect of ours, which counts as a death;
 --         'snooze', the same until a long hold is over: then a sweep sends the message
---       8 JSON: {settled: [[first index, codes, attempts, status]...]          a whole batch
+--       8 JSON: {runs:    [[first index, ids, code, attempts, status]...]      whole batches side by side
+--                settled: [[first index, codes, attempts, status]...]          a whole batch
 --                apart:   [[index, code, attempts, status]...]                 one id of a batch
 --                reasons: [[index, code, reason's text, id]...]
 --                requests: {name: count}, timeline: {sent, throttled, held_ms, allowed: its sum over sent},
@@ -18,7 +19,8 @@
 --       11 ms for which a snoozed slice is left alone
 -- An id that has a final outcome is never changed; a reason counts only with the change of its id.
 -- Returns {code, state, 1 if the worker should go on else 0, probes left,
---          1 if the API has settled an id of the job else 0, ticket ...}
+--          1 if the API has settled an id of the job else 0,
+--          a slice for which no message was sent yet, or -1, ticket ...}
 --   COMMITTED, or REPEATED for a seq seen before
 --   FENCED    the claim is another's by now, or keys of the slice are gone: nothing was recorded
 --   NO_JOB
@@ -33,22 +35,26 @@ local MAX_BATCH, BATCH_BYTES = 15, 8
 
 local slice = base .. 'slice:' .. n
 local state = job_field('state')
-if not state then return {'NO_JOB', '', 0, 0, 0} end
-if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0, 0} end
+if not state then return {'NO_JOB', '', 0, 0, 0, -1} end
+if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0, 0, -1} end
 local function probes_left()
   return free_probes + job_number('n_activated') - job_number('r_probes')
 end
 local function accepted()
   return job_number('n_activated') + job_number('n_already_active') + job_number('n_failed') > 0 and 1 or 0
 end
+local function upcoming()
+  local next = job_number('next_slice')
+  return is_workable() and next < job_number('slices') and next or -1
+end
 local seen = tonumber(redis.call('HGET', slice, 'seq'))
-if seq <= seen then return {'REPEATED', state, is_workable() and 1 or 0, probes_left(), accepted()} end
-if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0, 0} end
+if seq <= seen then return {'REPEATED', state, is_workable() and 1 or 0, probes_left(), accepted(), upcoming()} end
+if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0, 0, -1} end
 local now = now_ms()
 if not is_intact(n) then
   end_as_lost(n)
   finish_if_done(now)
-  return {'FENCED', job_field('state'), 0, 0, 0}
+  return {'FENCED', job_field('state'), 0, 0, 0, -1}
 end
 doc = cjson.decode(doc)
 -- Not before its creation, though the store's clock may have been set back.
@@ -89,13 +95,37 @@ local function write_outcomes(first, codes)
   return true
 end
 
-for _, entry in ipairs(doc.settled) do
-  local first, codes, attempts, status = entry[1], entry[2], entry[3], entry[4]
+local function settle(first, codes, attempts, status)
   if write_outcomes(first, codes) then
     redis.call('SETRANGE', base .. 'bat:' .. n, first / MAX_BATCH * BATCH_BYTES,
       pack(attempts, 1) .. pack(status, 2) .. pack(age, 5))
   end
 end
+
+-- At once, where all of these ids were pending. False where that is not so: then nothing was changed.
+local function settle_run(first, ids, code, attempts, status)
+  local key = base .. 'out:' .. n
+  if string.find(redis.call('GETRANGE', key, first, first + ids - 1), '[^.]') then return false end
+  local length = redis.call('STRLEN', key)
+  if length < first then redis.call('APPEND', key, string.rep('.', first - length)) end
+  redis.call('SETRANGE', key, first, string.rep(code, ids))
+  redis.call('SETRANGE', base .. 'bat:' .. n, first / MAX_BATCH * BATCH_BYTES,
+    string.rep(pack(attempts, 1) .. pack(status, 2) .. pack(age, 5), math.ceil(ids / MAX_BATCH)))
+  moved['.'] = (moved['.'] or 0) - ids
+  moved[code] = (moved[code] or 0) + ids
+  settled_now = settled_now + ids
+  return true
+end
+
+for _, run in ipairs(doc.runs) do
+  local first, ids, code, attempts, status = unpack(run)
+  if not settle_run(first, ids, code, attempts, status) then
+    for at = first, first + ids - 1, MAX_BATCH do
+      settle(at, string.rep(code, math.min(MAX_BATCH, first + ids - at)), attempts, status)
+    end
+  end
+end
+for _, entry in ipairs(doc.settled) do settle(unpack(entry)) end
 for _, entry in ipairs(doc.apart) do
   local index, code, attempts, status = entry[1], entry[2], entry[3], entry[4]
   if write_outcomes(index, code) then
@@ -210,4 +240,4 @@ local rests = finish_if_done(now)
 if not rests and not hands_over then
   for _, next in ipairs(fill_window(now, window)) do queued[#queued + 1] = next end
 end
-return {'COMMITTED', job_field('state'), is_workable() and 1 or 0, probes_left(), accepted(), unpack(queued)}
+return {'COMMITTED', job_field('state'), is_workable() and 1 or 0, probes_left(), accepted(), upcoming(), unpack(queued)}

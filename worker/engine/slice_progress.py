@@ -1,4 +1,4 @@
-"""What one claim of a slice came to, as far as it is recorded: for its line in the log, and for Flower."""
+"""What claims of slices came to, as far as it is recorded: for the lines of the log, and for Flower."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,46 +7,38 @@ from typing import Any, Final
 
 from worker.core.outcome import BY_CODE, CODES, Outcome
 from worker.core.reporting.schema import SECONDS
-from worker.store.claims import Claim, CommitPayload
+from worker.store.claims import Claim
+from worker.store.commit_payload import CommitPayload
 
 _OPEN: Final = CODES[Outcome.PENDING] + CODES[Outcome.AMBIGUOUS]
 
 
-class Account:
-    """Written on the engine's loop, read from any thread."""
+class SliceProgress:
+    """Of one claim. Written on the engine's loop, read from any thread."""
 
-    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, claim: Claim, now: Callable[[], float] = monotonic) -> None:
         """`now` is a clock in seconds."""
+        known = claim.stored.outcomes.decode("ascii")
+        self.ids = len(claim.part.ids)
+        self._settled_before = len(known) - sum(map(known.count, _OPEN))
         self._now = now
         self._began = now()
         self._codes: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
-        self._settled_before = 0
-        self.ids = 0
-        """Ids in the slice; 0 where it could not be claimed."""
-
-    def begin(self, claim: Claim) -> None:
-        known = claim.stored.outcomes.decode("ascii")
-        self.ids = len(claim.part.ids)
-        self._settled_before = len(known) - sum(map(known.count, _OPEN))
-        self._began = self._now()
 
     def add(self, payload: CommitPayload) -> None:
         """What a commit carried, once it is in the record."""
-        self._codes.update("".join([settlement.codes for settlement in payload.settlements]))
+        self._codes.update(payload.codes())
         self._requests.update(payload.counters())
 
     @property
     def settled(self) -> int:
         """Ids of the slice with a final outcome."""
-        return self._settled_before + self._settled_here
+        return self._settled_before + self.settled_here
 
     @property
-    def ids_per_second(self) -> float:
-        return self._settled_here / max(0.001, self._now() - self._began)
-
-    @property
-    def _settled_here(self) -> int:
+    def settled_here(self) -> int:
+        """Of these, those that were settled under this claim."""
         return sum(count for code, count in list(self._codes.items()) if code not in _OPEN)
 
     def line(self) -> dict[str, Any]:
@@ -65,6 +57,41 @@ class Account:
             "seconds": round(self._now() - self._began, 3),
             "batch_seconds": took,
         }
+
+
+class TaskProgress:
+    """Of the slices, one after the other, that one message woke a worker for."""
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._began = now()
+        self._slices: list[SliceProgress] = []
+
+    def begin(self, claim: Claim) -> SliceProgress:
+        if not self._slices:
+            self._began = self._now()
+        made = SliceProgress(claim, self._now)
+        self._slices.append(made)
+        return made
+
+    @property
+    def ids(self) -> int:
+        """Ids in the slices; 0 where none could be claimed."""
+        return sum(part.ids for part in self._slices)
+
+    @property
+    def ids_at_once(self) -> int:
+        """Ids in the first slice, and so in each but the last of the job; 0 where none could be claimed."""
+        return self._slices[0].ids if self._slices else 0
+
+    @property
+    def settled(self) -> int:
+        return sum(part.settled for part in self._slices)
+
+    @property
+    def ids_per_second(self) -> float:
+        here = sum(part.settled_here for part in self._slices)
+        return here / max(0.001, self._now() - self._began)
 
     def words(self) -> str:
         """One line for a person; no id in it."""

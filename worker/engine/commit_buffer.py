@@ -6,100 +6,114 @@ the record cannot be written nothing is marked, so nothing is sent beyond what w
 
 import asyncio
 import contextlib
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
 
-from worker.core.batches.batch import Settlement
+from worker.core.batches.batch import Batch, Settlement
 from worker.core.outcome import CODES, Outcome
-from worker.engine.account import Account
-from worker.engine.patience import Patience
-from worker.engine.probes import Probes
-from worker.store.claims import LEASE_MS, Claim, ClaimEnd, ClaimStore, CommitPayload
-from worker.store.steps import Code, Ticket
+from worker.core.reporting.latency import BOUNDS, BUCKETS
+from worker.engine.job_view import JobView
+from worker.engine.services import Services
+from worker.engine.slice_progress import SliceProgress
+from worker.store.claims import LEASE_MS, Claim, ClaimEnd
+from worker.store.commit_payload import CommitPayload, is_whole
+from worker.store.steps import Code
 
 GROUP_SECONDS: Final = 0.1
 RENEW_SECONDS: Final = LEASE_MS / 1000 / 4
 """How often the lease is renewed where there is nothing to record."""
 
-MOST_TOLD: Final = 3
-"""Exceptional answers of each status that a claim tells of: an API in trouble is not to fill the log too."""
+MOST_LOGGED: Final = 3
+"""Exceptional answers of each status that a claim logs: an API in trouble is not to fill the log too."""
 
+_ACTIVATED: Final = CODES[Outcome.ACTIVATED]
+_AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
 _OF_THE_API: Final = frozenset(
     CODES[outcome] for outcome in (Outcome.ACTIVATED, Outcome.ALREADY_ACTIVE, Outcome.FAILED)
 )
-
-Queue = Callable[[str, Sequence[Ticket]], Awaitable[None]]
-"""Sends the messages for slices of a job."""
+_URGENCY: Final = (ClaimEnd.KEEP, ClaimEnd.RELEASE, ClaimEnd.SNOOZE, ClaimEnd.HAND_OVER, ClaimEnd.BREAK)
+"""Which end a claim takes where several reasons came together: the last of these."""
 
 log = structlog.get_logger(__name__)
 
 
-class Ledger:
-    """One per claim. `keep` runs beside the work from its beginning to its end."""
+class CommitBuffer:
+    """One per claim. `run` goes on beside the work from its beginning to its end."""
 
-    def __init__(
-        self,
-        store: ClaimStore,
-        claim: Claim,
-        queue: Queue,
-        patience: Patience,
-        probes: Probes | None = None,
-        account: Account | None = None,
-    ) -> None:
-        self._store = store
+    def __init__(self, services: Services, claim: Claim, job: JobView, progress: SliceProgress) -> None:
+        self._services = services
         self._claim = claim
-        self._queue = queue
-        self._patiently = patience
-        self._payload = CommitPayload([], {})
-        self.probes = probes or Probes()
-        self._account = account or Account()
-        self._account.begin(claim)
+        self._job = job
+        self._progress = progress
+        self._ids = len(claim.part.ids)
         if not _OF_THE_API.isdisjoint(claim.stored.outcomes.decode("ascii")):
-            self.probes.refusals.mark_accepted()
+            job.refusals.mark_accepted()
+        self._payload = CommitPayload()
         self._exceptional: Counter[int] = Counter()
         self._odd: Counter[str] = Counter()
         self._seq = 0
         self._mark = 0
         self._marks_wanted: list[asyncio.Future[None]] = []
+        self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._end = ClaimEnd.KEEP
+        self._is_closing = False
+        self._end = ClaimEnd.RELEASE
         self.snooze = 0.0
         """Seconds that a slice given back for a long hold is left alone."""
         self.going_on = True
         """False once nothing more is to be sent: the job rests, the claim is another's, or we stop."""
-        self._stopped = asyncio.Event()
+        self.news = asyncio.Event()
+        """Set where whoever works on the slice has to look again: nothing is under way, or it is to stop."""
+        self.next_slice: int | None = None
+        """A slice of the job for which no message was sent yet, as of the last commit."""
 
-    def stop(self) -> None:
+    def give_back(self, end: ClaimEnd = ClaimEnd.RELEASE) -> None:
+        """Nothing more of the slice is sent here; it ends so, or in a more urgent way."""
+        self._end = max(self._end, end, key=_URGENCY.index)
         self._send_no_more()
         self._wake.set()
 
-    async def back_off(self, seconds: float) -> None:
-        """Waits, but not past the moment when nothing more is to be sent."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
+    def activated(self, batch: Batch) -> None:
+        """The first request of `batch`, none of whose ids was sent before, activated all of them."""
+        payload = self._payload
+        payload.api_problem = ""
+        if is_whole(batch, self._ids):
+            payload.activated.append(batch.indices)
+        else:
+            for name in ("ok", "200", "charged"):
+                self.count(name)
+            payload.settlements.append(Settlement(batch.with_charges(), _ACTIVATED * len(batch.ids), 200))
+        if self._timer is None:
+            self._soon()
 
-    def settle(self, settlement: Settlement) -> None:
+    def record(self, settlement: Settlement) -> None:
         self._payload.settlements.append(settlement)
-        if settlement.codes.strip(CODES[Outcome.AMBIGUOUS]):
+        if settlement.codes.strip(_AMBIGUOUS):
             self._payload.api_problem = ""
         self._soon()
 
     def count(self, name: str, amount: int = 1) -> None:
         """Adds to the job's `requests`."""
         if amount:
-            self._payload.requests[name] = self._payload.requests.get(name, 0) + amount
+            requests = self._payload.requests
+            requests[name] = requests.get(name, 0) + amount
 
-    def spent(self, name: str, seconds: float) -> None:
+    def add_seconds(self, name: str, seconds: float) -> None:
         """Adds to where a batch's time went; `name` is one of `SECONDS`."""
-        took = self._payload.seconds
-        took[name] = took.get(name, 0.0) + seconds
+        self._payload.seconds[name] += seconds
+
+    def add_latency(self, seconds: float) -> None:
+        """An answer came, or was given up, after so many seconds."""
+        self._payload.seconds["in_flight"] += seconds
+        self.count(BUCKETS[bisect_left(BOUNDS, seconds)])
 
     def sent(self, allowed: float) -> None:
-        """One more request. `allowed`: the rate that the organization was allowed then."""
+        """One more request. `allowed`: requests per second that the organization was allowed then."""
         self._payload.sent += 1
         self._payload.allowed += allowed
         self._soon()
@@ -112,7 +126,7 @@ class Ledger:
     def exceptional(self, status: int, request_id: str | None) -> bool:
         """Notes an exceptional answer; whether it is one of the first of its status, to be logged."""
         self._exceptional[status] += 1
-        first = self._exceptional[status] <= MOST_TOLD
+        first = self._exceptional[status] <= MOST_LOGGED
         if first and request_id is not None:
             self._payload.support.append((status, request_id))
         return first
@@ -129,7 +143,7 @@ class Ledger:
     def odd_by_kind(self) -> dict[str, int]:
         return dict(self._odd)
 
-    def trouble(self, message: str) -> None:
+    def set_api_problem(self, message: str) -> None:
         """The API cannot be reached; the job's report shows it until an answer comes."""
         self._payload.api_problem = message
         self._soon()
@@ -139,33 +153,33 @@ class Ledger:
         if not self.going_on:
             return False
         self._mark = max(self._mark, mark)
-        raised: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        raised: asyncio.Future[None] = self._loop.create_future()
         self._marks_wanted.append(raised)
         self._wake.set()
         await raised
         return self.going_on
 
-    def close(self, end: ClaimEnd) -> None:
-        """No work is left or under way: `keep` commits once more, gives the slice back, and returns."""
-        self._end = end
+    def close(self) -> None:
+        """No work is left or under way: `run` commits once more, gives the slice back, and returns."""
+        self._is_closing = True
         self._wake.set()
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Commits whenever there is a reason to, until `close`. Raises what waiting does not mend."""
         while True:
             await self._reason()
-            end = self._end
-            await self._commit(end)
-            if end is not ClaimEnd.KEEP:
+            closing = self._is_closing
+            await self._commit(self._end if closing else ClaimEnd.KEEP)
+            if closing:
                 return
 
     def _send_no_more(self) -> None:
         self.going_on = False
-        self._stopped.set()
+        self.news.set()
 
     def _soon(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GROUP_SECONDS, self._wake.set)
+            self._timer = self._loop.call_later(GROUP_SECONDS, self._wake.set)
 
     async def _reason(self) -> None:
         # With nothing to record, the commit only renews the lease.
@@ -177,13 +191,13 @@ class Ledger:
             self._timer = None
 
     async def _commit(self, end: ClaimEnd) -> None:
-        payload, self._payload = self._payload, CommitPayload([], {})
+        payload, self._payload = self._payload, CommitPayload()
         raised, self._marks_wanted = self._marks_wanted, []
         self._seq += 1
-        seq, mark = self._seq, self._mark
+        seq, mark, store = self._seq, self._mark, self._services.store
         try:
-            done = await self._patiently(
-                lambda: self._store.commit(self._claim, seq, mark, payload, end, self.snooze)
+            done = await self._services.redis_retry(
+                lambda: store.commit(self._claim, seq, mark, payload, end, self.snooze)
             )
         except BaseException:
             # The record cannot be written: those who wait for the mark must not send, nor wait for ever.
@@ -191,30 +205,32 @@ class Ledger:
             _let_go([*raised, *self._marks_wanted])
             raise
         if done.code in {Code.COMMITTED, Code.REPEATED}:
-            self._account.add(payload)
+            self._progress.add(payload)
         if done.code is Code.NO_JOB:
             self._is_gone(payload)
         if done.code is Code.FENCED and end is ClaimEnd.KEEP:
             log.warning("claim lost: another worker goes on with the slice", code=done.code)
         if not done.go_on:
             self._send_no_more()
-        self.probes.committed(payload.requests.get("probes", 0), done.probes_left)
+        self._job.committed(payload.requests.get("probes", 0), done.probes_left)
         if done.accepted:
-            self.probes.refusals.mark_accepted()
+            self._job.refusals.mark_accepted()
+        self.next_slice = done.next_slice
         _let_go(raised)
         if done.queue:
-            await self._queue(self._claim.job_id, done.queue)
+            await self._services.queue(self._claim.job_id, done.queue)
 
     def _is_gone(self, payload: CommitPayload) -> None:
         """Nobody goes on with it, and what this log tells is all that is left."""
-        self._account.add(payload)
-        if self.going_on or payload.settlements:
+        self._progress.add(payload)
+        codes = payload.codes()
+        if self.going_on or codes:
             log.error(
                 "the job is gone from Redis, which was emptied or restarted without its data:"
                 " look for its append-only file, or submit the list again",
                 org_id=self._claim.org_id,
-                not_recorded=sum(len(settlement.codes) for settlement in payload.settlements),
-                **self._account.line(),
+                not_recorded=len(codes),
+                **self._progress.line(),
             )
 
 

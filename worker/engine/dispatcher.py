@@ -1,0 +1,421 @@
+"""What one organization has to send in this process, and whose turn it is.
+
+Batches of several slices of several jobs wait here. A fixed set of senders takes them, one request each, when
+all of these hold: the circuit is closed (or it is the breaker's probe), an access token is there, one more
+may be in flight, and a send time of the shared budget is due.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from typing import Any, Final
+
+import structlog
+
+from worker.api.credentials import CredentialRejectedError
+from worker.api.tokens import NotOwnerError
+from worker.core.answers.answer import NoReply
+from worker.core.job import Control, ReasonCode
+from worker.core.reason import Reason
+from worker.core.retrying.step import Halt
+from worker.engine.job_queues import JobQueues
+from worker.engine.limiter.concurrency import ConcurrencyLimiter
+from worker.engine.limiter.rate_limiter import RateLimiter
+from worker.engine.mark_window import MarkWindow
+from worker.engine.request import Request, SendContext
+from worker.engine.retries import resume_request
+from worker.engine.services import Services
+from worker.engine.stopwatch import Stopwatch
+from worker.store.budget import Demand
+from worker.store.claims import LONG_HOLD_MS
+
+_LOOK_UP: Final = 0.5
+"""Seconds: how often those who wait look around, and whether the access token is to be renewed."""
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """One per organization and process. Jobs share the send times in the budget's order."""
+
+    def __init__(
+        self, org_id: str, services: Services, limiter: RateLimiter, concurrency: ConcurrencyLimiter
+    ) -> None:
+        self.services = services
+        self.limiter = limiter
+        self.window = MarkWindow(limiter)
+        self._org_id = org_id
+        self._concurrency = concurrency
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
+        """The clock of slots, holds and requests, in seconds."""
+        self._queues = JobQueues()
+        self._unsendable: deque[Request] = deque()
+        """There was no access token for them: a sender takes them to see what is to become of them."""
+        self._later: dict[Request, asyncio.TimerHandle] = {}
+        self._idle: list[asyncio.Future[Request]] = []
+        """Senders that wait for a request."""
+        self._contexts: set[SendContext] = set()
+        self._tokenless = Stopwatch()
+        self._token_look_at = 0.0
+        self._is_looking_for_token = False
+        self._is_reserving = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._senders: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # The slices' side.
+
+    @contextmanager
+    def registered(self, context: SendContext) -> Iterator[None]:
+        """For as long as this lasts its demand counts, and a long hold or a fault of its job stops it."""
+        self._contexts.add(context)
+        try:
+            yield
+        finally:
+            self._contexts.discard(context)
+
+    def offer(self, *requests: Request) -> None:
+        """They wait for their turn, behind those of their job."""
+        for request in requests:
+            request.context.opened()
+            self._stamp(request)
+            if request.context.going_on:
+                self._queues.put(request)
+            else:
+                self._drop(request)
+        self._tick()
+
+    def put_first(self, request: Request) -> None:
+        """It is sent again as soon as its job has a turn."""
+        self._stamp(request)
+        if request.context.going_on:
+            self._queues.put_first(request)
+        else:
+            self._drop(request)
+        self._tick()
+
+    def put_later(self, request: Request, seconds: float) -> None:
+        """It comes back after so many seconds. Meanwhile it takes up no sender."""
+        if not request.context.going_on:
+            return
+        request.context.opened()
+        request.context.commit.add_seconds("backing_off", seconds)
+        self._later[request] = self._loop.call_later(seconds, self._come_back, request)
+
+    def withdraw(self, context: SendContext) -> None:
+        """Takes back all that waits here for a slice that does not go on."""
+        for request in [one for one in self._later if one.context is context]:
+            self._later.pop(request).cancel()
+            context.closed()
+        for request in self._queues.remove(context):
+            self._drop(request)
+
+    # The senders' side.
+
+    def take(self) -> Request | None:
+        """The request whose turn it is at this moment; None where nothing may be sent."""
+        if self._unsendable:
+            return self._unsendable.popleft()
+        if not self._queues:
+            return None
+        now = self.now()
+        if not self._may_send(now):
+            return None
+        self._reserve_if_low(now)
+        if not self._concurrency.has_room(now):
+            return None
+        slot = self.limiter.due(now, at_first=self._concurrency.is_slow_start(now))
+        if slot is None or (request := self._pop(slot.job)) is None:
+            return None
+        self.limiter.take()
+        self._concurrency.acquire(now)
+        request.slot = slot
+        request.breaker_probe = self.services.gate.enter(now)
+        return request
+
+    async def turn(self) -> Request:
+        """Waits for the next request."""
+        while True:
+            given: asyncio.Future[Request] = self._loop.create_future()
+            self._idle.append(given)
+            self._tick()
+            request = await given
+            if self._is_good(request):
+                return request
+            self._put_back(request)
+
+    def begin(self, request: Request) -> float:
+        """It is sent now, at the time returned. Its slice is told where the time went that it waited."""
+        self._leave_window(request)
+        now, commit = self.now(), request.context.commit
+        left = now - request.offered_at
+        for name, seconds in (
+            ("backing_off", self.services.gate.shut_seconds(now) - request.shut_before),
+            ("in_flight", self._tokenless.seconds(now) - request.tokenless_before),
+            ("held_by_429", self.limiter.held_between(request.offered_at, now)),
+            ("waiting_for_place", self._concurrency.full_seconds(now) - request.full_before),
+        ):
+            if seconds > 0:
+                spent = min(left, seconds)
+                commit.add_seconds(name, spent)
+                left -= spent
+        commit.add_seconds("waiting_for_rate", left)
+        return now
+
+    def release(self) -> float:
+        """One fewer is in flight, at the time returned."""
+        now = self.now()
+        self._concurrency.release(now)
+        return now
+
+    def record_answer(self, request: Request, latency: float, now: float) -> None:
+        """It was answered by something else than a 429, after `latency` seconds."""
+        assert request.slot is not None
+        self.limiter.session.record_success(request.slot, latency)
+        if self._concurrency.record_answer(latency, now) and self._idle:
+            # There is room for more than the sender that is free now.
+            self._tick()
+
+    async def throttled(self, request: Request, asked: float | None) -> float:
+        """It was answered by a 429: see `RateLimiter.throttled`."""
+        assert request.slot is not None
+        held = await self.limiter.throttled(request.slot, asked)
+        self._snooze_if_long()
+        return held
+
+    async def halt(self, job_id: str, fault: Halt) -> None:
+        """Stops the whole job: a refused credential pauses it, a refused organization fails it."""
+        control = Control.PAUSE if fault.code is ReasonCode.CREDENTIAL_REJECTED else Control.FAIL
+        message = fault.reason.message or fault.reason.name
+        log.error("job stopped", job_id=job_id, code=fault.code, status=fault.reason.status, message=message)
+        for context in self._contexts:
+            if context.job_id == job_id:
+                context.commit.give_back()
+        services = self.services
+        await services.redis_retry(
+            lambda: services.store.control(job_id, control, code=fault.code, message=message)
+        )
+
+    # The engine's side.
+
+    def start_sender(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work` until the dispatcher is closed. What it logs is about no slice but those it names."""
+        task = self._loop.create_task(work, context=Context())
+        self._senders.add(task)
+
+    def hear_of_hold(self, seconds: float) -> None:
+        """Another process met a 429: nobody sends for so long."""
+        self.limiter.hear_of_hold(seconds)
+        self._snooze_if_long()
+
+    async def close(self) -> None:
+        """To be called when no work is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._senders:
+            task.cancel()
+        await asyncio.gather(*self._senders, *self._tasks, return_exceptions=True)
+
+    # Whose turn it is.
+
+    def _tick(self) -> None:
+        """Hands out what may be sent now, and comes again when there is a reason to."""
+        while self._idle and (request := self.take()) is not None:
+            given = self._idle.pop()
+            if given.done():
+                # Its sender was cancelled.
+                self._put_back(request)
+            else:
+                given.set_result(request)
+        if not self._queues:
+            return
+        now = self.now()
+        if self._may_send(now):
+            self._reserve_if_low(now)
+            if now >= self._token_look_at:
+                self._look_for_token()
+        self._look_again_at(self._next_look(now))
+
+    def _may_send(self, now: float) -> bool:
+        gate = self.services.gate
+        if not gate.may_send(now):
+            for request in self._queues:
+                if request.opening_told != gate.openings:
+                    request.opening_told = gate.openings
+                    request.context.commit.set_api_problem(gate.problem())
+            return False
+        if not self.services.api.is_ready(self._org_id):
+            self._tokenless.run(now, on=True)
+            self._look_for_token()
+            return False
+        return True
+
+    def _next_look(self, now: float) -> float:
+        gate = self.services.gate
+        if not gate.may_send(now):
+            return gate.next_try(now)
+        wakes = [now + _LOOK_UP]
+        # Without room nothing comes of a slot: whoever gives it back takes the next request.
+        if self._concurrency.has_room(now) and (coming := self.limiter.next_due(now)) is not None:
+            wakes.append(coming)
+        elif self._concurrency.is_slow_start(now):
+            wakes.append(self._concurrency.slow_start_ends)
+        if not self._is_reserving and not self._tokenless.is_running:
+            wakes.append(self.limiter.low_at(now))
+        return min(wakes)
+
+    def _look_again_at(self, when: float) -> None:
+        """A look too many is harmless, and cheaper than a new timer at each."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._tick()
+
+    def _pop(self, job_id: str) -> Request | None:
+        """The next request of a slice that goes on: of the job that a slot was meant for, if it has any."""
+        while (request := self._queues.pop(job_id)) is not None:
+            if request.context.going_on:
+                return request
+            self._drop(request)
+        return None
+
+    def _drop(self, request: Request) -> None:
+        """It is sent no more; what is known of it is recorded already."""
+        waited = self.services.gate.shut_seconds(self.now()) - request.shut_before
+        request.context.commit.add_seconds("backing_off", waited)
+        self._leave_window(request)
+        request.context.closed()
+
+    def _leave_window(self, request: Request) -> None:
+        if request.is_ahead:
+            request.is_ahead = False
+            self.window.release(request.context.job_id)
+
+    def _stamp(self, request: Request) -> None:
+        now = self.now()
+        request.slot, request.breaker_probe = None, False
+        request.offered_at = now
+        request.shut_before = self.services.gate.shut_seconds(now)
+        request.tokenless_before = self._tokenless.seconds(now)
+        request.full_before = self._concurrency.full_seconds(now)
+
+    def _is_good(self, request: Request) -> bool:
+        """Whether what was handed out a moment ago can still be sent."""
+        if request.slot is None:
+            return True
+        fresh = not self.limiter.is_stale(request.slot, self.now())
+        gate, api = self.services.gate, self.services.api
+        return fresh and (gate.is_open or request.breaker_probe) and api.is_ready(self._org_id)
+
+    def _put_back(self, request: Request) -> None:
+        """It was handed out, and cannot be sent now: the loop was busy, or the circuit shut meanwhile."""
+        if request.slot is None:
+            self._unsendable.append(request)
+            return
+        now = self.now()
+        self.services.gate.leave(now, breaker_probe=request.breaker_probe)
+        self.limiter.give_up()
+        self._concurrency.release(now)
+        request.slot, request.breaker_probe = None, False
+        self._queues.put_back(request)
+
+    def _come_back(self, request: Request) -> None:
+        del self._later[request]
+        context = request.context
+        try:
+            self.offer(*resume_request(request, self.services.gate.breaker))
+        except Exception as error:  # noqa: BLE001 -- it is raised again where the slice ends.
+            context.broken(error)
+        context.closed()
+
+    # What it waits for.
+
+    def _reserve_if_low(self, now: float) -> None:
+        if not self._is_reserving and now >= self.limiter.low_at(now):
+            self._is_reserving = True
+            self._start(self._reserve())
+
+    async def _reserve(self) -> None:
+        try:
+            await self.limiter.reserve(self._demands())
+            self._is_reserving = False
+            self._snooze_if_long()
+            self._tick()
+            await self.limiter.session.hand_in()
+        except Exception as error:  # noqa: BLE001 -- it is raised again where the slices end.
+            self._is_reserving = False
+            self._fail(error)
+
+    def _demands(self) -> list[Demand]:
+        slots: dict[str, int] = {}
+        weights: dict[str, float] = {}
+        for context in self._contexts:
+            job_id = context.job_id
+            slots[job_id] = slots.get(job_id, self._queues.waiting(job_id)) + context.unfed
+            weights[job_id] = context.weight
+        return [Demand(job_id, weights[job_id], count) for job_id, count in slots.items()]
+
+    def _look_for_token(self) -> None:
+        self._token_look_at = self.now() + _LOOK_UP
+        if not self._is_looking_for_token:
+            self._is_looking_for_token = True
+            self._start(self._get_token())
+
+    async def _get_token(self) -> None:
+        """Waits until there is an access token; has it renewed in time, too."""
+        try:
+            no_token = await self.services.api.ready(self._org_id)
+            if no_token is not None:
+                self._cannot_send(no_token)
+        except CredentialRejectedError as error:
+            await self._halt_all(ReasonCode.CREDENTIAL_REJECTED, Reason("CREDENTIAL_REJECTED", str(error)))
+        except NotOwnerError as error:
+            await self._halt_all(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("NOT_OWNER", str(error)))
+        except Exception as error:  # noqa: BLE001 -- it is raised again where the slices end.
+            self._fail(error)
+        finally:
+            self._is_looking_for_token = False
+            self._tokenless.run(self.now(), on=False)
+        self._tick()
+
+    def _cannot_send(self, no_token: NoReply) -> None:
+        """All that wait have waited for the same token; while the circuit is open, only its probe has."""
+        gate = self.services.gate
+        is_open = gate.is_open
+        while (request := self._pop("")) is not None:
+            request.no_token = no_token
+            request.breaker_probe = gate.enter(self.now())
+            self._unsendable.append(request)
+            if not is_open:
+                break
+
+    async def _halt_all(self, code: ReasonCode, reason: Reason) -> None:
+        for job_id in {request.context.job_id for request in self._queues}:
+            await self.halt(job_id, Halt(code, reason))
+
+    def _snooze_if_long(self) -> None:
+        """A hold too long to be waited for: the slices go back to the queue until it ends."""
+        seconds = self.limiter.held_seconds(self.now())
+        if 1000 * seconds > LONG_HOLD_MS:
+            for context in self._contexts:
+                context.snooze(seconds)
+
+    def _fail(self, error: Exception) -> None:
+        """The store refuses for good: whoever waits for it is given back, and its task fails."""
+        while (request := self._queues.pop()) is not None:
+            request.context.broken(error)
+            self._drop(request)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        # No part of the request that happened to need it: what it logs is about all of them.
+        task = self._loop.create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
