@@ -19,7 +19,8 @@ from tests.servers import valkey9
 from worker.simulator.faults import FAULTS
 
 _READ_ALL_THE_SAME: Final = (
-    "odd_message objects null_entries letters mark bytes charset big_header many_headers"
+    "odd_message cut_message odd_bytes objects null_entries letters mark bytes charset big_header"
+    " many_headers"
 )
 HARMLESS: Final = frozenset(
     {"drip", "chunked", "gzip", "twice", "intruder", "nulls", "both", *_READ_ALL_THE_SAME.split()}

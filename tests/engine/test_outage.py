@@ -193,6 +193,8 @@ async def test_what_waits_to_be_sent_again_keeps_no_healthy_id_waiting(jobs: Job
     [
         ("redirect", "the API redirects (HTTP 302) to the path /login"),
         ("login", "the API redirects to login.example: set BULK_ACTIVATE_API_URL"),
+        ("moved_301", "the API redirects to console.moved.example: set BULK_ACTIVATE_API_URL"),
+        ("moved_307", "the API redirects to console.moved.example: set BULK_ACTIVATE_API_URL"),
         ("moved", "the API redirects to console.moved.example: set BULK_ACTIVATE_API_URL"),
         ("html_403", "something between here and the API answered 403 as text, not the API"),
         ("empty_400", "something between here and the API answered 400 with nothing, not the API"),
@@ -273,3 +275,12 @@ async def test_a_refused_organization_is_believed_at_once_or_when_it_is_refused_
         await api.control(forbid=False)
         await until(lambda: jobs.rests(second))
         assert (jobs.state(second), jobs.report(second).counts["activated"]) == ("completed", 6000)
+        third = jobs.put(15 * 400)
+        workers.submit(third)
+        await until(lambda: jobs.report(third).counts["activated"] > 0)
+        await api.control(forbid=True)
+        await until(lambda: jobs.rests(third))
+        report = jobs.report(third)
+        assert (report.state, report.state_reason.code) == ("failed", "organization_forbidden")
+        assert report.counts["activated"] > 0
+        assert report.requests["by_status"]["403"] >= 2

@@ -1,6 +1,7 @@
 """Faults over HTTP: what the client sees, and what was done nevertheless."""
 
 import asyncio
+import re
 from typing import Any
 
 import aiohttp
@@ -174,6 +175,8 @@ async def test_a_fault_can_be_switched_on_and_off() -> None:
     [
         ("redirect", 302, {"Location": "/login?from=activate"}),
         ("login", 302, {"Location": "https://login.example/sign-in"}),
+        ("moved_301", 301, {"Location": "https://console.moved.example/csp/gateway"}),
+        ("moved_307", 307, {"Location": "https://console.moved.example/csp/gateway"}),
         ("moved", 308, {"Location": "https://console.moved.example/csp/gateway"}),
         ("empty_400", 400, {"Content-Type": "text/plain"}),
         ("html_403", 403, {"Content-Type": "text/html; charset=utf-8"}),
@@ -225,3 +228,11 @@ async def test_headers_go_with_the_answer(fault: str, header: str) -> None:
     assert header in headers
     if fault == "charset":
         assert headers[header] == "application/json; charset=windows-1252"
+
+
+@pytest.mark.parametrize(("fault", "ending"), [("cut_message", rb" \ud83d"), ("odd_bytes", b" caf\xe9")])
+async def test_a_message_is_cut_in_an_emoji_or_no_utf8(fault: str, ending: bytes) -> None:
+    async with simulated(fail=1, faults={fault: 1}) as api:
+        body = await api.raw("a")
+    (message,) = re.findall(rb'"message":"([^"]*)"', body)
+    assert message.endswith(ending)

@@ -6,7 +6,17 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from worker.simulator.bodies import Spoiling, html, huge, intact, other_shape, windows_1252, with_bom
+from worker.simulator.bodies import (
+    Spoiling,
+    cut_messages,
+    html,
+    huge,
+    intact,
+    other_shape,
+    windows_1252,
+    windows_1252_messages,
+    with_bom,
+)
 from worker.simulator.lists import (
     Distortion,
     honest,
@@ -104,6 +114,8 @@ FAULTS: Final = (
     Fault("intruder", "Done; ids that were never sent are in the lists.", done=True, distort=intruders),
     Fault("redirect", "302 to a path; nothing is done.", done=False, status=302, page=LOGIN),
     Fault("login", "302 to a login page elsewhere.", done=False, status=302, page=LOGIN_ELSEWHERE),
+    Fault("moved_301", "301 to another host; nothing is done.", done=False, status=301, page=MOVED),
+    Fault("moved_307", "307 to another host; nothing is done.", done=False, status=307, page=MOVED),
     Fault("moved", "308 to another host; nothing is done.", done=False, status=308, page=MOVED),
     Fault("empty_400", "400 with nothing; nothing is done.", done=False, status=400, page=EMPTY),
     Fault("html_403", "403 as HTML; nothing is done.", done=False, status=403, page=BLOCKED),
@@ -116,6 +128,8 @@ FAULTS: Final = (
     Fault("error_200", "200 that says 503; nothing is done.", done=False, page=ERROR_DOCUMENT),
     Fault("busy", "503 with Retry-After; nothing is done.", done=False, status=503, page=BUSY),
     Fault("odd_message", "Done; messages are no text.", done=True, distort=odd_messages),
+    Fault("cut_message", "Done; messages end in half an emoji.", done=True, spoil=cut_messages),
+    Fault("odd_bytes", "Done; messages are in windows-1252.", done=True, spoil=windows_1252_messages),
     Fault("objects", "Done; successes are objects.", done=True, distort=objects),
     Fault("null_entries", "Done; nulls among the entries.", done=True, distort=null_entries),
     Fault("letters", "Done; ids in upper case, or spaces around.", done=True, distort=other_letters),
