@@ -151,3 +151,20 @@ async def test_an_id_that_was_not_sent_is_logged_and_nothing_else(jobs: Jobs, re
             await until(lambda: jobs.rests(job))
         assert jobs.report(job).counts["activated"] == 30
         assert [entry["intruders"] for entry in logs if "intruders" in entry] == [1, 1]
+
+
+async def test_unreadable_entries_are_counted_by_kind_in_the_log(jobs: Jobs, redis_url: str) -> None:
+    async def with_odd_entries(ids: list[str]) -> web.Response:
+        return web.json_response({"successes": [*ids, None], "failures": [7, {"message": "of nobody"}]})
+
+    async with gateway(with_odd_entries) as url, fleet(redis_url, url) as workers:
+        with capture_logs() as logs:
+            workers.start()
+            job = jobs.put(45)
+            workers.submit(job)
+            await until(lambda: jobs.rests(job))
+            await until(lambda: any(entry["event"].startswith("slice ended") for entry in logs))
+    assert jobs.report(job).counts["activated"] == 45
+    # Told at the first of a kind, and all together at the end of the slice.
+    *_, told = [entry["odd"] for entry in logs if "odd" in entry]
+    assert told == {"successes: no id": 3, "failures: no object": 3, "failures: no id": 3}

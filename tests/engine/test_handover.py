@@ -90,3 +90,24 @@ async def test_a_slice_claimed_in_the_moment_of_the_stop_is_given_back_unsent(
         assert queued.is_set()
         assert await api.requests() == 0
         assert jobs.waiting(job)[0] == 0.0
+
+
+async def test_a_worker_stops_at_once_also_at_a_rate_of_three_requests_a_minute(
+    jobs: Jobs, redis_url: str
+) -> None:
+    async with stand_in() as api, fleet(redis_url, api.url) as workers:
+        job = jobs.put(15 * 10)
+        ending = workers.engine(rate=0.05)
+        now = asyncio.get_running_loop().time
+        try:
+            work = asyncio.create_task(ending.run_slice(job.job_id, 0))
+            await until(lambda: jobs.settled(job) == 15)
+            told = now()
+            ending.stop_soon()
+            await work
+        finally:
+            await ending.close()
+        # The next request would be due after twenty.
+        assert now() - told < 15
+        assert jobs.waiting(job) == {0: 0.0}
+        assert jobs.store.live_workers(10_000) == 0

@@ -1,5 +1,6 @@
 """The heartbeat file is young while a worker works, and grows old when its loop or a process of it hangs."""
 
+import asyncio
 import os
 import re
 import signal
@@ -7,14 +8,18 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.waiting import until
 from tests.e2e.stack import Stack, simulator
 from tests.e2e.stack import until as until_seen
+from tests.engine.fleet import fleet
+from tests.engine.jobs import Jobs
 from tests.servers import RealServer
 from worker.core.errors import BadSettingError
 from worker.process import heartbeat
-from worker.process.heartbeat import FRESH_SECONDS, Health, Heartbeat, all_fresh
+from worker.process.heartbeat import BEAT_SECONDS, FRESH_SECONDS, Health, Heartbeat, all_fresh
+from worker.store import keys
 
 
 def make_old(*files: Path) -> None:
@@ -45,6 +50,30 @@ async def test_nothing_is_written_while_the_process_is_not_well(tmp_path: Path) 
     await until(lambda: len(looks) > 1)
     assert not file.exists()
     await beat.close()
+
+
+async def test_a_task_that_fails_is_named_and_one_that_ended_stops_the_heartbeat(
+    tmp_path: Path, jobs: Jobs, redis_url: str
+) -> None:
+    file = tmp_path / "heartbeat"
+    async with fleet(redis_url, "http://127.0.0.1:1") as workers:
+        with capture_logs() as logs:
+            workers.start(heartbeat_file=file)
+            await until(file.exists)
+            jobs.client.set(keys.LIVE, "of another type")
+            await until(lambda: "; the sweep fails (" in file.read_text())
+            make_old(file)
+            await until(lambda: file.stat().st_mtime > 0)
+            jobs.client.delete(keys.LIVE)
+            await until(lambda: "the sweep" not in file.read_text())
+            (sweep,) = [task for task in asyncio.all_tasks() if task.get_name() == "the sweep"]
+            sweep.cancel()
+            await until(lambda: any("no heartbeat" in entry["event"] for entry in logs))
+            make_old(file)
+            await asyncio.sleep(1.5 * BEAT_SECONDS)
+        assert file.stat().st_mtime == 0
+        (said,) = [entry for entry in logs if "no heartbeat" in entry["event"]]
+        assert said["why"].endswith("; the sweep stopped")
 
 
 def test_a_worker_hears_its_consumer_and_says_that_redis_is_away(tmp_path: Path, real: RealServer) -> None:

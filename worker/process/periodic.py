@@ -22,7 +22,7 @@ class PeriodicTask:
         self._seconds = seconds
         self._closing = asyncio.Event()
         self._trouble: str | None = None
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run(), name=name)
 
     @property
     def trouble(self) -> str | None:
