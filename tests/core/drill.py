@@ -7,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from msgspec.structs import replace
-
 from tests.core.made import all_well
-from worker.core.answers.answer import Faulty, Intercepted, JobFault, Unreached, Verdict
-from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
 from worker.core.batches.batch import MAX_BATCH, Batch, Settlement
 from worker.core.batches.packing import Pool, may_be_packed
 from worker.core.batches.split import FREE_PROBES, Parts
 from worker.core.outcome import BY_CODE, FINAL, Outcome
 from worker.core.reason import Reason
-from worker.core.retrying.blame import attribute, needs_scout, resolve_charges, with_pending_charge
-from worker.core.retrying.breaker import Breaker, BreakerState, is_away
-from worker.core.retrying.policy import Policy, decide, is_charged_at_once, needs_split, split_exhausted
+from worker.core.retrying.blame import needs_scout
+from worker.core.retrying.breaker import Breaker, BreakerState
+from worker.core.retrying.judgement import judge, resume
+from worker.core.retrying.policy import Policy, needs_split
 from worker.core.retrying.refusals import Refusals
 from worker.core.retrying.step import Halt, Hold, Renew, Retry, Split
 
@@ -116,21 +114,18 @@ class Drill:
         self, parts: Parts, part: Batch, repeat: str, verdict: Verdict, *, breaker_probe: bool
     ) -> None:
         assert all(BY_CODE[self.codes.get(index, ".")] not in FINAL for index in part.indices)
-        part, charged_now = resolve_charges(self.breaker, part)
-        part, failure_number, ids_at_fault = attribute(
-            self.breaker, verdict, part, self.now, breaker_probe=breaker_probe
+        step, charged, may_be_outage = judge(
+            self.policy,
+            self.breaker,
+            self.refusals,
+            verdict,
+            part,
+            self.now,
+            self.chance.random(),
+            breaker_probe=breaker_probe,
         )
-        part, more = resolve_charges(self.breaker, part)
-        self.charged += charged_now + more
-        spared = is_away(verdict) and not ids_at_fault
-        self.probes += repeat == "probes" and not spared
-        if isinstance(verdict, Reconciled):
-            self.refusals.record_success()
-        confirmed = isinstance(verdict, JobFault) and self.refusals.is_confirmed(self.now)
-        step = decide(
-            self.policy, verdict, part, self.chance.random(), ids_at_fault=ids_at_fault, confirmed=confirmed
-        )
-        self.charged += is_charged_at_once(verdict, step, part)
+        self.charged += charged
+        self.probes += repeat == "probes" and not may_be_outage
         if isinstance(step, Halt):
             self.halted = step
             return
@@ -141,15 +136,7 @@ class Drill:
             parts.record(step.settlement)
             self._record(step.settlement)
         if isinstance(step, Retry):
-            batch = step.batch
-            if failure_number is not None:
-                batch = (
-                    batch.with_charges()
-                    if ids_at_fault
-                    else with_pending_charge(batch, verdict, failure_number)
-                )
-                self.charged += ids_at_fault
-            self._later(replace(step, batch=batch))
+            self._later(step)
         elif isinstance(step, Split):
             parts.split(step.batch, step.reason)
         if parts.has_split_probes() and self.probes >= FREE_PROBES + self.outcomes().count("A"):
@@ -163,13 +150,10 @@ class Drill:
 
     def _again(self, step: Retry) -> None:
         self._under_way -= 1
-        left: Batch | None = step.batch
-        if step.fault is not None:
-            with_pending_charge, charged_now = resolve_charges(self.breaker, step.batch)
-            self.charged += charged_now
-            spent, left = split_exhausted(self.policy, with_pending_charge, step.fault)
-            if spent is not None:
-                self._record(spent)
+        exhausted, left, charged = resume(self.policy, self.breaker, step.batch, step.fault)
+        self.charged += charged
+        if exhausted is not None:
+            self._record(exhausted)
         if left is None:
             return
         if not may_be_packed(left):

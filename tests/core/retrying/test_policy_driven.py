@@ -30,7 +30,8 @@ from worker.core.job import ReasonCode
 from worker.core.outcome import BY_CODE, FINAL, Outcome
 from worker.core.reason import Reason
 from worker.core.retrying.breaker import is_away
-from worker.core.retrying.policy import Policy, decide, is_charged_at_once, split_exhausted
+from worker.core.retrying.charging import is_charged_at_once, split_exhausted
+from worker.core.retrying.policy import Policy, decide
 from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 
 BAD = Reason("HTTP_503", "later", 503)
@@ -118,7 +119,7 @@ class Drive:
                 self._record(settlement, parts)
                 assert list(batch.indices) == self._moving(sent)
                 assert all(batch.ambiguous)
-                spent, left = split_exhausted(self.policy, batch, fault)
+                spent, left = split_exhausted(self.policy.max_attempts, batch, fault)
                 if spent is not None:
                     self._record(spent, Parts([]))
                 if left is not None:

@@ -9,7 +9,8 @@ from worker.core.answers.answer import Faulty, Rejected
 from worker.core.answers.reconcile import Plain, Reconciled
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.reason import Reason
-from worker.core.retrying.policy import Policy, decide, is_charged_at_once, split_exhausted
+from worker.core.retrying.charging import is_charged_at_once, split_exhausted
+from worker.core.retrying.policy import Policy, decide
 from worker.core.retrying.step import Retry, Settle, Split
 
 POLICY = Policy(max_attempts=5)
@@ -108,16 +109,16 @@ def test_a_second_5xx_to_an_id_alone_is_tried_again() -> None:
 
 def test_what_is_charged_when_a_batch_goes_again() -> None:
     batch = a_batch(3, ambiguous=[0, 1, 2], attempts=[4, 5, 0])
-    spent, left = split_exhausted(POLICY, batch, BAD)
+    spent, left = split_exhausted(POLICY.max_attempts, batch, BAD)
     assert spent == Settlement(batch.part([1]), "U", 503, ((0, BAD),))
     assert left == batch.part([0, 2])
-    assert split_exhausted(POLICY, a_batch(2, attempts=4), BAD) == (None, a_batch(2, attempts=4))
+    assert split_exhausted(POLICY.max_attempts, a_batch(2, attempts=4), BAD) == (None, a_batch(2, attempts=4))
 
 
 def test_an_attempt_that_is_still_owed_is_none_yet() -> None:
     batch = a_batch(2, ambiguous=[0, 1], attempts=[4, 1], pending_charges=(9,))
-    assert split_exhausted(POLICY, batch, BAD) == (None, batch)
-    assert split_exhausted(POLICY, a_batch(1, attempts=5), BAD)[1] is None
+    assert split_exhausted(POLICY.max_attempts, batch, BAD) == (None, batch)
+    assert split_exhausted(POLICY.max_attempts, a_batch(1, attempts=5), BAD)[1] is None
 
 
 def test_a_probe_of_several_ids_charges_none_of_them() -> None:
@@ -138,7 +139,7 @@ def test_the_schedule_of_retries_attempt_by_attempt() -> None:
         step = decide(policy, Faulty(GARBLED), left, 0.0)
         assert isinstance(step, Retry)
         waits.append(step.delay)
-        spent, left = split_exhausted(policy, step.batch.with_charges(), GARBLED)
+        spent, left = split_exhausted(policy.max_attempts, step.batch.with_charges(), GARBLED)
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0, 20.0]
     assert spent is not None
     assert (spent.codes, spent.batch.attempts) == ("U", (9,))
@@ -151,7 +152,7 @@ def test_jitter_makes_a_wait_longer_by_half_at_most() -> None:
 
 
 def test_one_attempt_alone_leaves_no_second() -> None:
-    assert split_exhausted(Policy(max_attempts=1), a_batch(attempts=1), BAD)[1] is None
+    assert split_exhausted(1, a_batch(attempts=1), BAD)[1] is None
 
 
 def test_what_is_no_verdict_is_refused_loudly() -> None:

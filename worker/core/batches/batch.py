@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
 
 MAX_BATCH: Final = 15
@@ -140,3 +141,10 @@ class Settlement(msgspec.Struct, frozen=True):
     """HTTP status of the answer; 0 where there was none."""
     reasons: tuple[tuple[int, Reason], ...] = ()
     """(position in the batch, reason) of each id with more to say than its outcome."""
+
+
+def settle_alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
+    """All ids of `batch` with one outcome, for one reason."""
+    positions = range(len(batch.ids))
+    given = tuple((position, reason) for position in positions)
+    return Settlement(batch, CODES[outcome] * len(positions), reason.status, given)

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from worker.core.batches.batch import Batch, Settlement
+from worker.core.batches.batch import Batch, Settlement, settle_alike
 from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
 
@@ -96,10 +96,4 @@ class Parts:
 def _unsplit(batch: Batch, why: Reason) -> Settlement:
     text = "A request with this id was refused; no probe was left to find the id at fault."
     reason = Reason("PROBES_SPENT", f"{text} {why.message}".strip(), why.status)
-    positions = range(len(batch.ids))
-    return Settlement(
-        batch,
-        CODES[Outcome.UNKNOWN] * len(positions),
-        why.status,
-        tuple((position, reason) for position in positions),
-    )
+    return settle_alike(batch, Outcome.UNKNOWN, reason)

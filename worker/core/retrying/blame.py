@@ -68,45 +68,6 @@ def attribute(
     return Attribution(batch, None, ids_at_fault=since)
 
 
-def with_pending_charge(batch: Batch, verdict: Verdict, number: int) -> Batch:
-    """`batch` with failure `number` noted as pending."""
-    if isinstance(verdict, Faulty) and is_answer(verdict):
-        return replace(batch, pending_errors=(*batch.pending_errors, number))
-    return replace(batch, pending_charges=(*batch.pending_charges, number))
-
-
-def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
-    """`batch` with its pending failures charged or dropped, where that is known; and the requests charged.
-
-    A bad answer to several ids is charged to none of them: it says that the one at fault has to be found.
-    """
-    if not batch.pending_charges and not batch.pending_errors:
-        return batch, 0
-    lost, pending_charges = _judge(breaker, batch.pending_charges)
-    bad, pending_errors = _judge(breaker, batch.pending_errors)
-    if (pending_charges, pending_errors) == (batch.pending_charges, batch.pending_errors):
-        return batch, 0
-    batch = replace(
-        batch,
-        pending_charges=pending_charges,
-        pending_errors=pending_errors,
-        others_succeeded=True,
-        errors=batch.errors + bad,
-    )
-    alone = len(batch.ids) == 1
-    charged = lost + bad if alone else lost
-    return replace(
-        batch.with_charges(charged) if charged else batch, isolated=batch.isolated or (alone and bad > 0)
-    ), charged
-
-
-def _judge(breaker: Breaker, numbers: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """How many of these failures are chargeable to the ids, and the numbers of those not known yet."""
-    known = {number: breaker.is_chargeable(number) for number in numbers}
-    own = sum(verdict is True for verdict in known.values())
-    return own, tuple(number for number, verdict in known.items() if verdict is None)
-
-
 def needs_scout(breaker: Breaker, batch: Batch) -> bool:
     """Whether a single id is to be sent next, to find out whether the ids or the API are at fault."""
     return (

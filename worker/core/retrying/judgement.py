@@ -12,9 +12,10 @@ from worker.core.answers.answer import JobFault, Verdict
 from worker.core.answers.reconcile import Reconciled
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.reason import Reason
-from worker.core.retrying.blame import attribute, resolve_charges, with_pending_charge
+from worker.core.retrying.blame import attribute
 from worker.core.retrying.breaker import Breaker, is_away
-from worker.core.retrying.policy import Policy, decide, is_charged_at_once, split_exhausted
+from worker.core.retrying.charging import charge_failure, is_charged_at_once, resolve_charges, split_exhausted
+from worker.core.retrying.policy import Policy, decide
 from worker.core.retrying.refusals import Refusals
 from worker.core.retrying.step import Action, Retry
 
@@ -63,8 +64,7 @@ def judge(
     at_once = is_charged_at_once(verdict, action, batch)
     if isinstance(action, Retry) and failure_number is not None:
         at_once = ids_at_fault
-        again = action.batch
-        again = again.with_charges() if at_once else with_pending_charge(again, verdict, failure_number)
+        again = charge_failure(action.batch, verdict, failure_number, ids_at_fault=ids_at_fault)
         action = replace(action, batch=again)
     return Judgement(action, before + after + at_once, is_away(verdict) and not ids_at_fault)
 
@@ -74,7 +74,7 @@ def resume(policy: Policy, breaker: Breaker, batch: Batch, fault: Reason | None)
     if fault is None:
         return Resumed(None, batch, 0)
     batch, charged = resolve_charges(breaker, batch)
-    exhausted, left = split_exhausted(policy, batch, fault)
+    exhausted, left = split_exhausted(policy.max_attempts, batch, fault)
     if exhausted is not None:
         charged += len(batch.pending_charges)
     return Resumed(exhausted, left, charged)

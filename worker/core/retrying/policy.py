@@ -25,11 +25,12 @@ from worker.core.answers.meaning import DEFAULT_ALREADY_ACTIVE, MISSING, compile
 from worker.core.answers.reconcile import Plain, Reconciled
 from worker.core.answers.trust import TokenAction
 from worker.core.backoff import backoff
-from worker.core.batches.batch import Batch, Settlement
+from worker.core.batches.batch import Batch, Settlement, settle_alike
 from worker.core.job import ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
 from worker.core.retrying.blame import is_answer
+from worker.core.retrying.charging import split_exhausted
 from worker.core.retrying.refusals import CONFIRM_AFTER
 from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 
@@ -117,29 +118,6 @@ def _unauthorized(again: Batch, reason: Reason, token_action: TokenAction, roll:
     return Retry(again, backoff(again.renewals, base=RENEWAL_BASE, cap=RENEWAL_CAP, roll=roll))
 
 
-def is_charged_at_once(verdict: Verdict, step: Action, batch: Batch) -> bool:
-    """Whether the request of `batch` counts as charged at once.
-
-    A failure that may be due to an outage is charged later, if at all (see `blame`). A failure that splits
-    its batch is never charged, nor is a probe, but to the id at fault once it is sent alone.
-    """
-    if isinstance(verdict, Reconciled):
-        return not batch.split_probe
-    if isinstance(step, Split) or not isinstance(verdict, Rejected | JobFault):
-        return False
-    uncharged = isinstance(step, Halt) or (isinstance(step, Retry) and step.settlement is None)
-    return not (uncharged or batch.is_uncharged_probe)
-
-
-def split_exhausted(policy: Policy, batch: Batch, fault: Reason) -> tuple[Settlement | None, Batch | None]:
-    """Splits off the ids of `batch` without an attempt left, which become `unknown`; and what may be sent."""
-    spent = [position for position, count in enumerate(batch.attempts) if count >= policy.max_attempts]
-    if not spent:
-        return None, batch
-    left = [position for position in range(len(batch.ids)) if position not in spent]
-    return _alike(batch.part(spent), Outcome.UNKNOWN, fault), batch.part(left) if left else None
-
-
 def _reconciled(policy: Policy, answer: Reconciled, batch: Batch, roll: float) -> Action:
     """The record counts the request that settled an id as an attempt, even if it was not charged."""
     tried = batch.with_charges()
@@ -200,7 +178,7 @@ def _intercepted(batch: Batch, reason: Reason, roll: float, *, ids_at_fault: boo
     if len(batch.ids) > 1:
         return Split(replace(batch, pending_charges=(), pending_errors=()), reason)
     # Not `failed`: only the API can say that.
-    return Settle(_alike(batch.with_charges(), Outcome.UNKNOWN, reason))
+    return Settle(settle_alike(batch.with_charges(), Outcome.UNKNOWN, reason))
 
 
 def _forbidden(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Action:
@@ -212,7 +190,7 @@ def _forbidden(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Act
 
 def _again(policy: Policy, lost: Batch, reason: Reason, roll: float) -> Action:
     """Sends ids again that may be active by now; those without an attempt left become `unknown`."""
-    settlement, left = split_exhausted(policy, lost, reason)
+    settlement, left = split_exhausted(policy.max_attempts, lost, reason)
     if left is None:
         assert settlement is not None
         return Settle(settlement)
@@ -232,18 +210,11 @@ def _rejected(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Acti
         return Split(replace(batch, pending_charges=(), pending_errors=()), reason)
     batch = batch.with_charges().with_refusal()
     if not batch.ambiguous[0]:
-        return Settle(_alike(batch, Outcome.FAILED, reason))
+        return Settle(settle_alike(batch, Outcome.FAILED, reason))
     # An earlier request whose answer was lost may have activated it: a rejection does not show that.
     if batch.refusals >= MOST_REFUSALS:
-        return Settle(_alike(batch, Outcome.UNKNOWN, reason))
+        return Settle(settle_alike(batch, Outcome.UNKNOWN, reason))
     return _again(policy, batch, reason, roll)
-
-
-def _alike(batch: Batch, outcome: Outcome, reason: Reason) -> Settlement:
-    positions = range(len(batch.ids))
-    return Settlement(
-        batch, CODES[outcome] * len(positions), reason.status, tuple((at, reason) for at in positions)
-    )
 
 
 def _unreached_pause(batch: Batch, roll: float) -> float:
