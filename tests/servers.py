@@ -101,6 +101,11 @@ class RealServer:
         os.kill(self.server.pid, signal.SIGKILL)
         self.stop()
 
+    def lose_data(self) -> None:
+        """Removes what it stored. Only after its end."""
+        shutil.rmtree(self.home / "appendonlydir", ignore_errors=True)
+        (self.home / "dump.rdb").unlink(missing_ok=True)
+
     def written(self) -> dict[Path, int]:
         """Sizes of its data files now."""
         return {path: path.stat().st_size for path in (self.home / "appendonlydir").glob("*.incr.aof")}

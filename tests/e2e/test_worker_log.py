@@ -34,8 +34,11 @@ def test_a_killed_worker_process_is_logged_as_json(stack: Stack, api: Simulator)
     victim = psutil.Process(worker.pid).children()[0]
     victim.send_signal(signal.SIGKILL)
     until(lambda: "starting another" in stack.log.read_text())
-    worker.send_signal(signal.SIGTERM)
+    until(lambda: len(psutil.Process(worker.pid).children()) == 2)
+    processes = psutil.Process(worker.pid).children()
+    worker.send_signal(signal.SIGHUP)
     assert worker.wait(TIMEOUT) == 0
+    assert not any(process.is_running() for process in processes)
     told = events(stack.log)
     warnings = [event for event in told if event["level"] == "warning"]
     (restarted,) = [event for event in warnings if event["event"] == "a process ended; starting another"]

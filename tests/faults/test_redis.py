@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.stack import ORG, new_ids, until
 from tests.faults.faults import busy
 from tests.faults.invariant import check
-from tests.faults.scene import MIXED, Scene, scene
+from tests.faults.scene import IN_FLIGHT, MIXED, Scene, scene
 from tests.monitoring.scrapes import exporter
 from worker.core.batches.batch import MAX_BATCH
 
@@ -156,6 +156,33 @@ def test_a_power_loss_of_redis_confuses_the_last_second_and_loses_no_id(tmp_path
         found = check(made, job_id, ids, twice=forgotten, confused=forgotten)
         # The loss was real.
         assert found["sent_again"] > 0
+
+
+def test_a_redis_that_comes_back_empty_is_said_and_the_next_job_is_done(tmp_path: Path) -> None:
+    with scene(tmp_path, "--latency", "20", rate=RATE) as made:
+        made.begin(150)
+        made.real.kill()
+        made.real.lose_data()
+        made.real.start()
+
+        def errors() -> list[str]:
+            """Ours; Celery has some of its own while it cannot connect."""
+            lines = map(json.loads, made.stack.log.read_text().splitlines())
+            return [
+                line["event"]
+                for line in lines
+                if line["level"] == "error" and not line["event"].startswith("consumer: ")
+            ]
+
+        until(lambda: errors() != [])
+        following = made.stack.submit(new_ids(45))
+        made.rests(following)
+        assert made.stack.report(following)["counts"]["activated"] == 45
+        assert made.workers[0].poll() is None
+        # Said at the first commit, and of answers that came after it.
+        (said,) = {*errors()}
+        assert said.startswith("the job is gone from Redis")
+        assert len(errors()) <= IN_FLIGHT
 
 
 @pytest.mark.parametrize(
