@@ -1,25 +1,25 @@
-"""How long to wait before the next try: exponential, clamped, with full-range jitter added.
+"""Exponential backoff, capped, with jitter.
 
-Jitter is added and never subtracted, so that a wait is never shorter than was asked for; the scheme is
-'exponential backoff and jitter' (M. Brooker, AWS Architecture Blog, 2015) with its lower half kept.
+After 'Exponential Backoff And Jitter' (M. Brooker, AWS Architecture Blog, 2015), but jitter is only added,
+never subtracted, so that a wait is never shorter than requested.
 """
 
 from typing import Final
 
 HOLD_BASE: Final = 0.05
-"""Seconds held after a first 429 without `Retry-After`. Short, since the rate is lowered as well."""
+"""Hold in seconds after a first 429 without `Retry-After`. Short, since the rate is lowered as well."""
 HOLD_CAP: Final = 60.0
-"""Seconds that our own backoff after 429s never exceeds, but for its jitter."""
+"""Maximum hold in seconds, before jitter, unless the API asks for a longer one."""
 
 _MAX_EXPONENT: Final = 32
-"""2**32 times any base is past every cap; a larger exponent could overflow a float."""
+"""2**32 times any base exceeds every cap; a larger exponent could overflow a float."""
 
 
 def backoff(attempt: int, *, base: float, cap: float, roll: float) -> float:
     """Seconds to wait after failed attempt number `attempt` (the first is 1).
 
-    `roll` in [0, 1) is the caller's chance. The result lies in [w, 1.5 w), where w doubles with each
-    attempt from `base` and stops at `cap`.
+    `roll`: random number in [0, 1). The result lies in [w, 1.5 w), where w starts at `base`, doubles with
+    each attempt, and is at most `cap` (seconds).
     """
     wait = min(cap, base * 2.0 ** min(attempt - 1, _MAX_EXPONENT))
     return wait * (1.0 + 0.5 * roll)
@@ -28,10 +28,10 @@ def backoff(attempt: int, *, base: float, cap: float, roll: float) -> float:
 def hold_for(asked: float | None, strikes: int, roll: float) -> float:
     """Seconds that all workers stop sending after a 429.
 
-    They are what the API `asked` for, but at least a backoff that grows with each 429 in a row. `strikes`
-    counts the 429s in a row before this one, with hardly a request passed after each; they outweigh an API
-    that asks for 0 seconds each time. `roll` in [0, 1) is the caller's chance. Jitter is only added: a
-    shorter hold would disobey the API, and a fleet that comes back within a millisecond would be a burst.
+    `asked`: seconds that the API asks for, or None. The hold is never shorter than that, nor than a backoff
+    that grows with `strikes`, the number of 429s in a row before this one, so that an API that always asks
+    for 0 seconds is not flooded. `roll`: random number in [0, 1), for jitter, which spreads the return of the
+    workers.
     """
     own = backoff(strikes + 1, base=HOLD_BASE, cap=HOLD_CAP, roll=roll)
     return own if asked is None else max(own, asked + min(0.1, 0.05 * asked) * roll)

@@ -1,7 +1,7 @@
-"""Zstandard within bounds: a few bytes that somebody else put into Redis must not fill the memory.
+"""Zstandard with a bound on the unpacked size: a few forged bytes in Redis must not exhaust the memory.
 
-Frames end with a checksum of their content (XXH64, 4 bytes), so that a byte that changed in Redis makes a
-damaged value and not another id. Frames of older versions have none, and are read.
+Frames end with a checksum of their content (XXH64, 4 bytes), so that a changed byte is detected and does not
+become another id. Frames of older versions have none, and are read without the check.
 """
 
 from typing import Final
@@ -12,22 +12,22 @@ from worker.core.errors import DamagedRecordError
 
 _UNTOLD: Final = -1
 _MOST_WINDOW: Final = 2**23
-"""Bytes that decompression may look back over, which it reserves; at our level it is a sixteenth of that."""
+"""Maximum window in bytes, which decompression allocates; the window of level 1 is a sixteenth of that."""
 
 
 def compressed(content: bytes) -> bytes:
-    """One frame, with the size and the checksum of `content`."""
+    """Compresses `content` into one frame, with its size and checksum."""
     return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(content)
 
 
 def decompressed(blob: bytes, most: int) -> bytes:
-    """At most `most` bytes.
+    """Unpacks one frame of at most `most` bytes of content.
 
-    Raises `DamagedRecordError` for more, for what is no whole frame, and for content of another checksum.
+    Raises `DamagedRecordError` for more content, an incomplete frame or a wrong checksum.
     """
     try:
         size = zstandard.frame_content_size(blob)
-        # A size that the frame itself tells is reserved at once, whatever bound is given.
+        # The library allocates the size stated in the frame at once, whatever `max_output_size` is.
         if size <= most:
             room = most if size == _UNTOLD else 0
             return zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).decompress(

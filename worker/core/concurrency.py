@@ -1,25 +1,25 @@
-"""How many requests may be in flight, by the latency of the answers: an API that slows down gets fewer.
+"""Adaptive limit of requests in flight: it falls when the latency of the API rises.
 
-Gradient of latency, after Netflix' concurrency-limits (`Gradient2Limit`) and TCP Vegas: where answers take
-much longer than at their best, more requests are in flight than the API works on at once, and fewer would do
-as well. Pure: the clock is an argument.
+Gradient of latency, after Netflix' concurrency-limits (`Gradient2Limit`) and TCP Vegas: a latency far above
+the best one means that the API queues requests, so that fewer in flight give the same throughput. The clock
+is an argument.
 """
 
 from typing import Final
 
 TOLERANCE: Final = 2.0
-"""Ratio to the best latency up to which the limit is not lowered."""
+"""Ratio of the mean latency to the best one, up to which the limit is not lowered."""
 SLACK: Final = 0.1
-"""Seconds on top of that: with a fast API, a stall of this machine must not pass for one of the API."""
+"""Seconds of latency allowed on top, so that with a fast API a stall of this machine does not count."""
 WINDOW: Final = 30
-"""Answers between two changes of the limit."""
+"""Maximum number of answers between two changes of the limit."""
 MEMORY: Final = 60.0
-"""Seconds after which the best latency is forgotten, in two halves."""
+"""Seconds for which the best latency is remembered, in two halves."""
 LEAST: Final = 2
 
 
 class AdaptiveConcurrencyLimit:
-    """One per organization and process. `most` is the upper bound, and where it starts."""
+    """The limit of one organization in one process. It starts at its maximum, `most`."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -32,7 +32,7 @@ class AdaptiveConcurrencyLimit:
         self._note()
 
     def answered(self, latency: float, in_flight: int, now: float) -> None:
-        """Learns from an answer after `latency` seconds, with `in_flight` requests in flight."""
+        """Records an answer at `now` after `latency` seconds, with `in_flight` requests in flight."""
         self._sum += latency
         self._count += 1
         self._busiest = max(self._busiest, in_flight)

@@ -1,4 +1,4 @@
-"""Durations as people type them: `30s`, `15m`, `6h`, `30d`, or a bare number of seconds."""
+"""Parses and formats durations: `30s`, `15m`, `6h`, `30d`, or a number of seconds."""
 
 import re
 from typing import Final
@@ -7,12 +7,12 @@ from worker.core.errors import BadInputError
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST: Final = 36500 * 86400.0
-"""Seconds: a hundred years. A moment much further away has no date, so that no report could show it."""
+"""Maximum duration in seconds, a hundred years: `datetime` cannot represent much later moments."""
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds, more than 0 and at most `LONGEST`. Raises `BadInputError`."""
+    """The seconds in `text`, more than 0 and at most `LONGEST`. Raises `BadInputError` for anything else."""
     found = _PART.fullmatch(text.strip().lower())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if not 0 < seconds <= LONGEST:
@@ -23,7 +23,7 @@ def parse_duration(text: str) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """`seconds` in at most two units, as in `1h 04m`."""
+    """Formats `seconds` in at most two units, as in `1h 04m`."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)

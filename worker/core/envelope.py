@@ -1,13 +1,13 @@
-"""What is believed of a message from the queue: which slice of which job, and nothing else.
+"""Parses messages from the queue strictly, and rebuilds them from the parsed fields.
 
-Whoever can write to Redis can put anything there. So a message is read strictly and made anew from what was
-read: a forged `eta`, `expires`, `reply_to`, chain or callback is not there any more when Celery looks.
+Messages are untrusted, since anyone who can write to Redis can forge them. Only the fields below are used, so
+a forged `eta`, `expires`, `reply_to`, chain or callback never reaches Celery.
 
     {"headers": {"task": TASK, "id": UUID, "traceparent": W3C?}, "properties": {"body_encoding": "base64"},
      "content-type": "application/json", "content-encoding": "utf-8",
      "body": base64 of [[], {"job_id": ..., "slice_no": ..., "size": ...}, {...}]}
 
-Source: Celery's message protocol 2, kombu's envelope for virtual transports.
+Sources: Celery's message protocol 2, and kombu's envelope for virtual transports.
 """
 
 import base64
@@ -26,7 +26,7 @@ _UUID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
 
 
 class BadMessageError(Exception):
-    """No message of ours; says why, and quotes nothing of it."""
+    """The message does not have the expected form. The text quotes nothing of the message."""
 
 
 class _Headers(msgspec.Struct):
@@ -59,7 +59,7 @@ _body = msgspec.json.Decoder(tuple[tuple[()], _Arguments, Any])
 
 
 class Wake(msgspec.Struct, frozen=True):
-    """There may be work on this slice of this job."""
+    """A message that wakes a worker: there may be work on this slice of this job."""
 
     message_id: str
     job_id: str
@@ -69,12 +69,12 @@ class Wake(msgspec.Struct, frozen=True):
 
 
 def read_envelope(raw: object) -> Wake:
-    """What the decoded JSON `raw` says. Raises `BadMessageError`."""
+    """Parses a message, given as decoded JSON. Raises `BadMessageError`."""
     try:
         envelope = msgspec.convert(raw, _Envelope)
         _, told, _ = _body.decode(base64.b64decode(envelope.body, validate=True))
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
-        # Its own words can quote what was found.
+        # Only the path is shown: the rest of the error's text can quote the message.
         where = _WHERE.search(str(error))
         raise BadMessageError(f"not as ours are{f' at {where[1]}' if where else ''}") from error
     headers = envelope.headers
@@ -82,13 +82,13 @@ def read_envelope(raw: object) -> Wake:
 
 
 def _traceparent(found: object) -> str | None:
-    """A trace is worth no message."""
+    """The trace header; None if it is malformed, which is no reason to drop the message."""
     return found if isinstance(found, str) and _TRACEPARENT.match(found) else None
 
 
 def write_envelope(wake: Wake, queue: str, tag: str) -> dict[str, Any]:
-    """The message as kombu has it when it took one off `queue`. `tag`: names the delivery."""
-    # Flower cuts what is long: the slice's number first, which no other column tells.
+    """Builds the message in the form in which kombu takes it off `queue`. `tag`: the delivery tag."""
+    # Flower truncates long text: the slice's number comes first, since no other column has it.
     kwargs = {"slice_no": wake.slice_no, "job_id": wake.job_id, "size": wake.size}
     headers: dict[str, Any] = {
         "lang": "py",
@@ -113,7 +113,7 @@ def write_envelope(wake: Wake, queue: str, tag: str) -> dict[str, Any]:
             "delivery_tag": tag,
             "correlation_id": wake.message_id,
             "priority": 0,
-            # The default exchange: a message that is put back needs no table of bindings.
+            # The default exchange, so that returning a message to its queue needs no bindings.
             "delivery_info": {"exchange": "", "routing_key": queue},
         },
     }

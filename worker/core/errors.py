@@ -1,19 +1,19 @@
-"""Every error that a user can meet, on one page.
+"""Every error that a user can see, on one page.
 
     BulkActivateError            1  unexpected
-    ├── BadInputError            2  a file, an option or an id that cannot be used
+    ├── BadInputError            2  an unusable file, option or id
     │   ├── BadSettingError      2  an environment variable, a line of ENV_FILE or a secrets file
     │   ├── StateChangeError     2  the job's state does not allow the change
-    │   └── RequestIdTakenError  2  the same request id with another list
-    ├── DamagedRecordError       1  what stands in Redis was not written by us, or was cut
+    │   └── RequestIdTakenError  2  the request id was used for another list
+    ├── DamagedRecordError       1  data in Redis was forged, damaged or truncated
     ├── NoSuchJobError           5
-    ├── UnbalancedError          6  the record and the counters differ
+    ├── UnbalancedError          6  the outcomes and the counters differ
     └── UnreachableError         7
         ├── RedisUnreachableError
         └── ApiUnreachableError
 
-The number is the exit code of the command that ends by it. A message says what was expected, what was
-found and what to do next, on one line, and never holds a secret.
+The number is the exit code of a command that ends with the error. A message says on one line what was
+expected, what was found and what to do next, and never contains a secret.
 """
 
 from typing import ClassVar

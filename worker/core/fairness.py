@@ -1,8 +1,8 @@
-"""Which slices a worker process yields, so that slices of other jobs are worked on at once.
+"""Decides which slices a worker process gives back in favour of jobs that no worker works on.
 
-A process works on a few slices at a time, and its jobs share the rate by their weights, however many slices
-of each are claimed. So one claimed slice is enough for a job's share; but where all processes are full of
-slices of another job, nobody takes the message for it until one of these ends.
+A process works on a few slices at a time. Its jobs share the rate by their weights, however many slices of
+each are claimed, so one claimed slice is enough for a job to get its share. But if all processes are busy
+with slices of another job, a message for this job waits until one of those slices is done.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,36 +10,36 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 STARVED_AFTER_MS: Final = 250
-"""Milliseconds in the queue after which no worker has a free thread for a message: one would have taken
-it."""
+"""Milliseconds in the queue after which a message counts as starved: a worker with a free thread would have
+taken it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceCounts:
-    """The slices of a job, over all workers; none waits where the job is not to be worked on now."""
+    """Numbers of a job's slices over all workers; none waits while the job is paused or at rest."""
 
     waiting: int
     claimed: int
     oldest_waiting: int = 0
-    """Number of the slice that has waited longest, if any waits."""
+    """Number of the slice that has waited longest; meaningless if none waits."""
     waited_ms: int = 0
-    """Milliseconds since its message was sent."""
+    """Milliseconds since the message for that slice was sent."""
 
 
 class Yield(NamedTuple):
     from_job: str
-    """Job of which a slice is given back."""
+    """The job that gives back a slice."""
     to_job: str
     slice_no: int
     """Slice of `to_job` that is claimed instead."""
 
 
 def slices_to_yield(mine: Sequence[str], jobs: Mapping[str, SliceCounts]) -> list[Yield]:
-    """The slices that this process yields now. `mine`: the job of each of its slices, the oldest claim first.
+    """The slices that this process gives back now. `mine`: job of each of its slices, the oldest claim first.
 
-    The job with most claimed slices yields to the one with fewest, where that makes the two more even. A job
-    without any gets one from the job that has held one longest, once per call: where there are more jobs than
-    slices in work, they take turns.
+    The job with the most claimed slices yields to the one with the fewest, if that makes the two more even.
+    Otherwise a job without a claimed slice gets one from the oldest claim, once per call, so that jobs take
+    turns if there are more of them than slices in work.
     """
     claimed = {job: counts.claimed for job, counts in jobs.items()}
     left = list(mine)

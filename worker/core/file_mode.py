@@ -1,4 +1,4 @@
-"""Who besides its user may write or read a file, by what the file system tells of it. POSIX modes."""
+"""Whether other users can read or write a file, judged by its POSIX mode and owner."""
 
 import stat
 from typing import Final
@@ -8,7 +8,7 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def written_by_others(mode: int, owner: int, user: int) -> str | None:
-    """How somebody besides `user` and root could write a file; None where nobody could."""
+    """Why users other than `user` and root can write the file; None if they cannot."""
     if owner not in {ROOT, user}:
         return f"belongs to another user (uid {owner})"
     if mode & _OTHERS_WRITE:
@@ -17,5 +17,5 @@ def written_by_others(mode: int, owner: int, user: int) -> str | None:
 
 
 def read_by_others(mode: int) -> str | None:
-    """How anybody could read a file; None where they could not. A group may be there just for that."""
+    """Why any user can read the file; None if not. Access by the group is allowed, as it may be intended."""
     return f"anybody may read it (mode {stat.S_IMODE(mode):04o})" if mode & stat.S_IROTH else None

@@ -1,4 +1,4 @@
-"""The states of a job, which change may follow which, and why a job can end early."""
+"""The states of a job, the transitions between them, and the reasons for ending early."""
 
 from enum import StrEnum
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 
 class State(StrEnum):
     PREPARING = "preparing"
-    """Its list is being stored; no worker touches it."""
+    """The list is being stored; workers leave the job alone."""
     QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
     CANCELLING = "cancelling"
-    """No new request; answers on their way are still recorded."""
+    """No new requests are sent; answers still to come are recorded."""
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -19,19 +19,19 @@ class State(StrEnum):
 
 
 RECORD_VERSION: Final = "2"
-"""Version of the layout of a job in the store, as in `worker/store/scripts/lib/job.lua`. A record of another
-version is left as it is: what steers and moves it has other names there."""
+"""Version of the layout of a job in Redis, as in `worker/store/scripts/lib/job.lua`. Jobs of another version
+are not changed, since the fields that control them have other names."""
 
 FIRST_VERSION: Final = "1"
-"""Version of records that do not name one."""
+"""Version of a job without a field `record_version`."""
 
 READABLE_VERSIONS: Final = frozenset({FIRST_VERSION, RECORD_VERSION})
-"""Those whose reports this program reads, and whose jobs at rest it removes: what a report is made of has had
+"""Versions of which this program can read reports and remove jobs at rest: the fields of a report have had
 the same names and layout since version 1."""
 
 
 class ReasonCode(StrEnum):
-    """Why a job is in the state it is in (`state_reason.code`)."""
+    """Why a job is in its state (`state_reason.code`)."""
 
     USER = "user"
     CREDENTIAL_REJECTED = "credential_rejected"
@@ -45,13 +45,13 @@ class ReasonCode(StrEnum):
     STORE_CANNOT_SAVE = "store_cannot_save"
     RECORD_LOST = "record_lost"
     OTHER_API_HOST = "other_api_host"
-    """It was sent to another API before than those of the live workers."""
+    """The job belongs to an API host that no live worker is set to."""
     ORGANIZATION_NOT_SERVED = "organization_not_served"
-    """The `ORGS` of the live workers leave its organization out."""
+    """The `ORGS` of no live worker include the job's organization."""
     OTHER_RECORD_VERSION = "other_record_version"
-    """Another version of this program stored it, in a way that this one does not know."""
+    """Another version of this program stored the job, in a layout that this one does not know."""
     MALFORMED_ORGANIZATION = "malformed_organization"
-    """Its record names something that cannot be an organization: somebody wrote to Redis."""
+    """The stored organization id is malformed: somebody else wrote to Redis."""
 
 
 class JobOutcome(StrEnum):
@@ -62,7 +62,7 @@ class JobOutcome(StrEnum):
 
 
 class Control(StrEnum):
-    """What a person, or a fault of the whole job, asks of it."""
+    """A change of a job's state, requested by a person or caused by a fault of the whole job."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -73,7 +73,7 @@ class Control(StrEnum):
 AT_REST: Final = frozenset({State.COMPLETED, State.CANCELLED, State.FAILED, State.EXPIRED})
 UNFINISHED_REST: Final = frozenset({State.PAUSED, State.CANCELLED, State.FAILED, State.EXPIRED})
 WORKABLE: Final = frozenset({State.QUEUED, State.RUNNING})
-"""A worker may claim slices of a job in these states, and in no other."""
+"""States in which workers may claim slices of a job."""
 
 ALLOWED_FROM: Final[dict[Control, frozenset[State]]] = {
     Control.PAUSE: frozenset({State.QUEUED, State.RUNNING}),
@@ -88,11 +88,11 @@ IN_FORCE: Final[dict[Control, frozenset[State]]] = {
     Control.CANCEL: frozenset({State.CANCELLING, State.CANCELLED}),
     Control.FAIL: frozenset({State.FAILED}),
 }
-"""The states in which the control has nothing left to do: repeating it changes nothing."""
+"""States in which a control has already taken effect, so that repeating it changes nothing."""
 
 
 def job_outcome(total: int, succeeded: int) -> JobOutcome:
-    """The verdict on a job at rest, over its unique well-formed ids."""
+    """The outcome of a job at rest. `total`: its unique, well-formed ids; `succeeded`: those now active."""
     if total == 0:
         return JobOutcome.NOTHING_TO_DO
     if succeeded == total:
@@ -101,7 +101,7 @@ def job_outcome(total: int, succeeded: int) -> JobOutcome:
 
 
 def exit_code(state: State, unsuccessful: int) -> int:
-    """The exit code of a command that watched the job until it rested or paused."""
+    """Exit code of a command that watched the job until it was paused or at rest."""
     if state in UNFINISHED_REST:
         return 4
     return 3 if unsuccessful else 0

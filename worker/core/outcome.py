@@ -1,4 +1,4 @@
-"""What can become of an id, and the one character that says so in the record."""
+"""The outcomes of an id, and the character that stands for each in the record."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,16 +7,16 @@ from typing import Final
 class Outcome(StrEnum):
     PENDING = "pending"
     AMBIGUOUS = "ambiguous"
-    """Sent, and the answer was lost: it may be active. It is sent again."""
+    """The id was sent and the answer was lost, so that it may be active. It is sent again."""
     ACTIVATED = "activated"
     ALREADY_ACTIVE = "already_active"
     FAILED = "failed"
     NOT_ATTEMPTED = "not_attempted"
-    """The job ended before this id was sent."""
+    """The job ended before the id was sent."""
     UNKNOWN = "unknown"
-    """Still ambiguous when the job ended."""
+    """The id was still ambiguous at its last attempt or when the job ended."""
     SKIPPED = "skipped"
-    """A duplicate or malformed line. It is no id of the job, so no counter holds it."""
+    """A duplicate or malformed line. It is not an id of the job, so no counter includes it."""
 
 
 CODES: Final[dict[Outcome, str]] = {
@@ -28,12 +28,12 @@ CODES: Final[dict[Outcome, str]] = {
     Outcome.NOT_ATTEMPTED: "N",
     Outcome.UNKNOWN: "U",
 }
-"""One ASCII character per id, so that a slice of the record can be read by eye in `redis-cli`."""
+"""One ASCII character per id, so that a slice's outcomes are readable in `redis-cli`."""
 
 BY_CODE: Final = {code: outcome for outcome, code in CODES.items()}
 
 COUNTED: Final = tuple(CODES)
-"""The outcomes that sum to the job's total, in the order of the report."""
+"""The outcomes whose counts add up to the job's total, in the order of the report."""
 
 FINAL: Final = frozenset(CODES) - {Outcome.PENDING, Outcome.AMBIGUOUS}
 SUCCEEDED: Final = frozenset({Outcome.ACTIVATED, Outcome.ALREADY_ACTIVE})
@@ -43,5 +43,5 @@ AT_REST: Final[dict[Outcome, Outcome]] = {
     Outcome.PENDING: Outcome.NOT_ATTEMPTED,
     Outcome.AMBIGUOUS: Outcome.UNKNOWN,
 }
-"""How the record of a job that ended early is read. So ending a job of millions moves two counters
-and rewrites no id."""
+"""What open outcomes mean in a job at rest. Ending a job of millions of ids thus changes two counters, and no
+id's outcome has to be rewritten."""

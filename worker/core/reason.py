@@ -1,7 +1,7 @@
-"""Names for what went wrong, so that ten thousand refusals read as a handful of groups.
+"""Names of failures, made from their messages, so that ten thousand of them form a handful of groups.
 
-The texts of the API's `failures[].message` are published nowhere, so no list of them can be trusted.
-A message is turned into a name by its words alone: 'Token 5f3... not found' becomes TOKEN_NOT_FOUND.
+The texts of the API's `failures[].message` are not documented, so there is no fixed list of them. A name is
+made of the words of the message: 'Token 5f3... not found' becomes TOKEN_NOT_FOUND.
 """
 
 import re
@@ -13,15 +13,15 @@ from worker.core.redact import redact
 MAX_NAME: Final = 48
 
 ID_PLACEHOLDER: Final = "\ue000"
-"""Stands in a stored message for the id that it is about, so that equal messages are stored once.
-A private-use character: no message means anything by it, and any that holds it loses it."""
+"""Stands for the id in a stored message, so that messages that differ only by the id are stored once. It is a
+private-use character; the same character in a message of the API is removed."""
 
 _SHORTEST_REPLACED: Final = 6
-"""Characters. A shorter id could be a part of any word of the message."""
+"""Minimum length of an id, in characters, that is replaced: a shorter one may be a part of any word."""
 
 _BEFORE: Final = re.compile(r"""[\s'"\[\](){}<>,;:=]""")
 _AFTER: Final = re.compile(r"""[.!?]*(?:[\s'"\[\](){}<>,;:]|$)""")
-"""Separators of words in a sentence that do not occur within a secret."""
+"""What may stand before and after an id in a sentence; none of it occurs within a secret."""
 
 _NOT_A_WORD: Final = re.compile(r"[^A-Za-z]+")
 _LOOSE: Final = re.compile(rf"\S*\d\S*|\[redacted\]|{ID_PLACEHOLDER}")
@@ -30,9 +30,9 @@ _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an id has its outcome: a stable name, the message as received, the answer's HTTP status.
+    """Why an id has its outcome: a stable name, the redacted message, and the HTTP status of the answer.
 
-    `status` is 0 where there was no answer. `message` may hold `ID_PLACEHOLDER`.
+    `status` is 0 if there was no answer. `message` may contain `ID_PLACEHOLDER`.
     """
 
     name: str
@@ -51,12 +51,12 @@ RESOLVED_ACTIVE: Final = Reason(
 
 
 def refusal(message: str, token_id: str, status: int) -> Reason:
-    """The reason for an id that the API refused with `message`, which may hold anything."""
+    """The reason for an id that the API listed in `failures` with `message`, an untrusted text."""
     template = message.replace(ID_PLACEHOLDER, "")
     named = len(token_id) >= _SHORTEST_REPLACED
     if named:
-        # Standing alone it is the id, even if it looks like a secret. As a part of something longer it
-        # could be a part of a secret, and hide that from the patterns.
+        # A separate word that equals the id is the id, even if it looks like a secret. Within a longer word
+        # it may be a part of a secret, and replacing it first would hide that secret from the patterns.
         template = _without(template, token_id)
     template = redact(template)
     if named:
@@ -65,7 +65,7 @@ def refusal(message: str, token_id: str, status: int) -> Reason:
 
 
 def _without(message: str, token_id: str) -> str:
-    """With the placeholder for `token_id` wherever that stands alone."""
+    """Replaces `token_id` by the placeholder wherever it is a separate word."""
     # No pattern with the id in it: compiling one for each id took a fifth of a worker's time.
     kept, done, start = [], 0, message.find(token_id)
     while start >= 0:
@@ -80,7 +80,7 @@ def _without(message: str, token_id: str) -> str:
 
 
 def name_of(message: str) -> str:
-    """An upper-case name from the words of a message; numbers, ids and punctuation do not count."""
+    """An upper-case name from the words of a message, without numbers, ids and punctuation."""
     words = _NOT_A_WORD.split(_LOOSE.sub(" ", _CAMEL.sub(" ", message)))
     name = ""
     for word in filter(None, words):

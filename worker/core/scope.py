@@ -1,4 +1,4 @@
-"""Which jobs a worker process works on. A job belongs to one API host, and a `run` to its own job."""
+"""The jobs that a worker process serves: those of one API host, of some organizations, or a single one."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,29 +7,29 @@ from typing import Self
 @dataclass(frozen=True, slots=True)
 class Scope:
     api_url: str
-    """Scheme and host of the API. A job that was sent to another is left to others."""
+    """Scheme and host of the API. Jobs bound to another host are left to other workers."""
     orgs: frozenset[str] = frozenset()
-    """Organizations that are served, in lower case; none for any."""
+    """Organizations served, in lower case; empty for all."""
     job_id: str | None = None
-    """The one job that is worked on; None for any."""
+    """The only job served; None for all."""
 
     @property
     def host(self) -> str:
-        """Host and port: with the organization, they name the budget."""
+        """Host and port; together with the organization they identify the rate budget."""
         return self.api_url.partition("://")[2]
 
     def is_for(self, job_id: str) -> bool:
         return self.job_id in {None, job_id}
 
     def serves_host(self, api_url: str | None) -> bool:
-        """`api_url`: of a job; None for one that no worker has claimed yet."""
+        """Whether a job bound to `api_url` is served; None for a job that no worker has claimed yet."""
         return api_url in {None, self.api_url}
 
     def serves_org(self, org_id: str) -> bool:
         return not self.orgs or org_id.lower() in self.orgs
 
     def text(self) -> str:
-        """As `parse` reads it: what others may know of this process."""
+        """The scope as other processes read it from Redis, in the format of `parse`; without the job's id."""
         return " ".join((self.api_url, *sorted(self.orgs)))
 
     @classmethod

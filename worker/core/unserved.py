@@ -1,4 +1,4 @@
-"""Why no live worker works on a job that waits for one."""
+"""Explains why no live worker works on a job that waits for one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,9 @@ from worker.core.scope import Scope
 
 
 def left_alone(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[ReasonCode, str] | None:
-    """Code and message where no live worker can work on the job; in place of the reason that it stores.
+    """Code and message if no live worker can work on the job, to be shown instead of the stored reason.
 
-    `scopes`: what the live workers serve; empty where that is not known.
+    `scopes`: scopes of the live workers; empty if unknown.
     """
     version = fields.get("record_version", FIRST_VERSION)
     if version != RECORD_VERSION:
@@ -18,7 +18,7 @@ def left_alone(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[Reas
 
 
 def other_version(version: str) -> str:
-    """What to say of a job whose record is of `version`, and not of this program's."""
+    """The message about a job whose record has another `version` than this program's."""
     return (
         f"its record is of version {version!r}, and this program knows version {RECORD_VERSION}:"
         " use the program that submitted it, for its workers too"
@@ -26,8 +26,10 @@ def other_version(version: str) -> str:
 
 
 def unserved(fields: Mapping[str, str], scopes: Sequence[Scope]) -> tuple[ReasonCode, str] | None:
-    """Code and message where workers live, and none of them serves the job; computed at each look, so that it
-    ends with the first one that does.
+    """Code and message if there are live workers and none of them serves the job.
+
+    Computed for each report rather than stored, so that it disappears with the first worker that serves the
+    job.
     """
     api_url, org_id = fields.get("api_url"), fields.get("org_id", "")
     if not scopes or any(scope.serves_host(api_url) and scope.serves_org(org_id) for scope in scopes):

@@ -1,8 +1,8 @@
-"""URLs that can hold a password, read and shown without any of it.
+"""Parses and shows URLs that may contain a password, without revealing any of it.
 
-A password in which `/`, `?`, `#`, `[` or `@` is not percent-escaped moves what a parser takes for the host,
-the path or the port into the password. So nothing is quoted of a URL that is not beyond doubt, and the
-messages of Python's own parser, which quote, are not passed on.
+If `/`, `?`, `#`, `[` or `@` in a password is not percent-encoded, a parser takes a part of the password for
+the host, the port or the path. So nothing is quoted of an ambiguous URL, nor are the messages of Python's
+parser passed on, which quote parts of it.
 """
 
 import re
@@ -17,9 +17,9 @@ ESCAPE: Final = (
 
 
 def split_url(url: str) -> SplitResult:
-    """The parts of `url`, of which no user and password can reach past where they belong.
+    """Splits `url`, making sure that user and password are in `netloc` only.
 
-    Raises `ValueError` that quotes nothing of it.
+    Raises `ValueError`, which quotes nothing of the URL.
     """
     try:
         parts = urlsplit(url)
@@ -31,7 +31,7 @@ def split_url(url: str) -> SplitResult:
 
 
 def port_of(parts: SplitResult) -> int | None:
-    """Raises `ValueError` that does not quote what stands there instead."""
+    """The port; None if there is none. Raises `ValueError` for an invalid one, without quoting it."""
     try:
         port = parts.port
     except ValueError:
@@ -42,21 +42,21 @@ def port_of(parts: SplitResult) -> int | None:
 
 
 def require_host(parts: SplitResult) -> None:
-    """Raises `ValueError` where no host, or more or less than one, is named; users are not looked at."""
+    """Raises `ValueError` unless exactly one valid host is given; the user is not checked."""
     place = parts.netloc.rpartition("@")[2]
     if not parts.hostname or "," in place or not _HOSTS.fullmatch(place):
         raise ValueError("must name one host, by its name or address")
 
 
 def require_plain(url: str) -> None:
-    """Raises `ValueError` for what Python's parser would take out of `url` in silence, or leave in a name."""
+    """Raises `ValueError` for characters that Python's parser silently removes, or leaves in the host."""
     if not url.isprintable() or any(map(str.isspace, url)):
         raise ValueError("must have no blank, line break or other character that is not seen")
 
 
 def shown_url(url: str) -> str:
-    """`url` for a message: scheme, host and port, without user, path and query; no more than the scheme where
-    it is not beyond doubt which is which.
+    """Scheme, host and port of `url` for a message, without user, path and query; only the scheme if the URL
+    is ambiguous.
     """
     scheme = url.partition("://")[0]
     scheme = scheme if _SCHEME.fullmatch(scheme) else "..."

@@ -1,6 +1,6 @@
-"""Text of others, to be shown to a person: what moves a cursor, turns a line around or hides is made visible.
+"""Makes control, direction and invisible characters of untrusted text visible, against terminal injection.
 
-Applied where text is shown, never where it is stored or handed on: JSON, NDJSON and CSV stay exact.
+Applied only to text shown to a person: stored text, JSON, NDJSON and CSV stay exact.
 """
 
 import re
@@ -11,15 +11,15 @@ UNSEEN: Final = (
     r"\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
     r"\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Inside the brackets of a pattern: control characters, what sets the direction of writing, what has no width
-of its own, and halves of surrogate pairs, which no stream can write."""
+"""A character class, without its brackets: control characters, those that set the direction of writing, those
+without width, and lone surrogates, which no stream can encode."""
 
 _UNSEEN: Final = re.compile(f"[{UNSEEN}]")
 _BYTE, _PLANE = 0xFF, 0xFFFF
 
 
 def visible(text: str) -> str:
-    r"""`text` on one line, each character that is not to be seen as `\x1b`, `\u202e` or `\U000e0041`."""
+    r"""`text` on one line, with unsafe characters escaped, as in `\x1b`, `\u202e` or `\U000e0041`."""
     return _UNSEEN.sub(_name, text)
 
 

@@ -1,10 +1,10 @@
-"""Versions of Redis and Valkey with holes that are known, and what mends them.
+"""Versions of Redis and Valkey with known vulnerabilities, and the releases that fix them.
 
-A small table of those that let a client run code in the server or stop it; no scanner: a server that is
-named here is to be upgraded, one that is not may still have others. By advisories and release notes as of
-November 2026: github.com/redis/redis/releases, github.com/valkey-io/valkey/releases, and the CVE records.
+A small table of vulnerabilities with which a client can run code in the server or stop it. It is no scanner:
+a version without an entry may have other vulnerabilities. Sources, as of November 2026: the release notes at
+github.com/redis/redis/releases and github.com/valkey-io/valkey/releases, and the CVE records.
 
-Weakness: distributions mend holes under an old number (Debian's 7.0.15 did), which a version cannot tell.
+Weakness: distributions fix vulnerabilities without changing the version (Debian did in 7.0.15).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ Product = Literal["redis", "valkey"]
 class Advisory:
     name: str
     harm: str
-    """Who can do what to a server without the fix."""
+    """What an attacker can do to a server without the fix."""
     fixed: Mapping[Product, Sequence[Version]]
-    """The first mended release of each branch. A newer branch never had the hole, another keeps it."""
+    """First fixed release of each branch. Newer branches are not affected; older ones without a fix are."""
     since: Mapping[Product, Version] = field(default_factory=dict)
     tls: bool = False
-    """Whether it needs a server that speaks TLS."""
+    """Whether only servers that use TLS are affected."""
 
     def holds(self, product: Product, version: Version) -> bool:
-        """Whether this version has the hole."""
+        """Whether this version is affected."""
         fixed = self.fixed.get(product, ())
         if not fixed or version < self.since.get(product, ()):
             return False
@@ -105,18 +105,18 @@ ADVISORIES: Final = (
 
 
 def holes(product: Product, version: Version, *, tls: bool) -> list[Advisory]:
-    """Advisories that hold for this version of the server. `tls`: whether the connection uses TLS."""
+    """Advisories that affect this version of the server. `tls`: whether the connection uses TLS."""
     return [each for each in ADVISORIES if each.holds(product, version) and (tls or not each.tls)]
 
 
 def mended_by(product: Product, version: Version) -> Version:
-    """The nearest newer release of which nothing is known."""
+    """The oldest newer release without a known vulnerability."""
     releases = {release for each in ADVISORIES for release in each.fixed.get(product, ())}
     return min(release for release in releases if release > version and not holes(product, release, tls=True))
 
 
 def warning(product: Product, version: Version, *, tls: bool) -> str | None:
-    """The warning about a server of this version; None where no advisory holds."""
+    """The warning about a server of this version; None if no advisory affects it."""
     found = holes(product, version, tls=tls)
     if not found:
         return None

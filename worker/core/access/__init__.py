@@ -1,1 +1,1 @@
-"""The credential and the way to the API: tokens, their exchange, proxies, certificates."""
+"""The credential and the way to the API: tokens, their exchange, proxies and certificates."""

@@ -1,7 +1,7 @@
-"""Why a server's certificate was refused, in words that a person can act on.
+"""Explains why a server's certificate was rejected, and what to do about it.
 
-The codes are OpenSSL's (`openssl-verification-options`, `x509_vfy.h`), as `ssl.SSLCertVerificationError` has
-them. What stands in a certificate that nobody vouches for is shown, and believed in nothing.
+The codes are OpenSSL's (`openssl-verification-options`, `x509_vfy.h`), as in
+`ssl.SSLCertVerificationError.verify_code`. Names in an unverified certificate are shown, never trusted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,11 +19,11 @@ _CLOCK: Final = "or the clock of this machine is wrong"
 _TRUST: Final = f"name a file with the certificate of the authority to trust in {_CA_FILE}"
 
 Certificate = Mapping[str, Any]
-"""As `ssl.SSLSocket.getpeercert` gives it; empty where it could not be read."""
+"""The result of `ssl.SSLSocket.getpeercert`; empty if the certificate could not be read."""
 
 
 def certificate_fault(code: int, found: Certificate, now: float) -> str:
-    """Why `found` was refused with OpenSSL's `code`. `now`: seconds since the epoch."""
+    """Why OpenSSL rejected the certificate `found` with `code`. `now`: seconds since the epoch."""
     if code in _UNKNOWN_ISSUER:
         issuer = _name(found.get("issuer", ()))
         by = f", issued by {issuer}," if issuer else ""
@@ -51,12 +51,12 @@ def certificate_fault(code: int, found: Certificate, now: float) -> str:
 def _expired(ended: datetime | None, now: float) -> str:
     if ended is None:
         return "has expired"
-    # The certificate's own end is not the cause where it is one of those above it that expired.
+    # If the certificate itself is still valid, one of its issuers has expired.
     return f"expired on {_shown(ended)}" if ended.timestamp() <= now else "is under one that has expired"
 
 
 def _name(parts: Any) -> str:
-    """The common name in a subject or issuer, else its organization; quoted, '' without either."""
+    """The common name in a subject or issuer, else its organization, in quotes; '' if it has neither."""
     told = {key: value for part in parts for key, value in part}
     name = told.get("commonName") or told.get("organizationName") or ""
     return f"{_plain(name)!r}" if name else ""

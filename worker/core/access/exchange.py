@@ -1,10 +1,10 @@
-"""What the answer to a token exchange means, and how long nobody asks again after it.
+"""What the answer to a token exchange means, and how long all workers wait before the next exchange.
 
 what came back                               meaning      then
 -------------------------------------------  -----------  ----------------------------------------------------
 200, an object with a usable `access_token`  Granted      used, and renewed before its end
 200, an error document                       as of the status that it names
-400, 401, 403, 404, an object                Refused      asked once more; then a person has to mend it
+400, 401, 403, 404, an object                Refused      tried once more; then an operator has to fix it
 the same as HTML, text or nothing            Unavailable  waited for: something before the API answered
 a redirect                                   Unavailable  waited for, never followed
 429 or 503 with `Retry-After`                Unavailable  waited for as long as it says
@@ -29,9 +29,10 @@ _REFUSALS: Final = frozenset(
 PAUSE_BASE: Final = 2.0
 UNAVAILABLE_CAP: Final = 15.0
 REFUSED_CAP: Final = 300.0
-"""Seconds. A refused credential may get its account locked: it is asked about ever more rarely."""
+"""Maximum seconds between exchanges of a refused credential. Longer than for an unavailable API, since
+repeated attempts may lock the account."""
 LEAST_PAUSE: Final = 1.0
-"""Seconds, where the API asks for less."""
+"""Minimum seconds between exchanges where the API asks for a pause, even of 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +44,26 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The API itself says no."""
+    """The API itself rejected the credential."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """No access token this time, and nothing is said of the credential."""
+    """No access token was granted, for a reason that says nothing about the credential."""
 
     why: str
     asked: float | None = None
-    """Seconds that the API asks to be left alone; None where it does not."""
+    """Pause in seconds that the API asks for; None if it asks for none."""
     sent: bool = True
-    """False where the request cannot have reached anyone."""
+    """False if the request cannot have left this machine."""
 
 
 def read_exchange(reply: Reply | NoReply, now: float) -> Granted | Refused | Unavailable:
-    """The one meaning of `reply`. `now` is the API's wall clock, for `Retry-After` in the form of a date."""
+    """Classifies the reply to an exchange. `now`: the API's clock in seconds since the epoch, for
+    `Retry-After` with a date.
+    """
     if isinstance(reply, NoReply):
         return Unavailable(reply.message, None, reply.sent)
     asked = retry_after(reply.headers.get("Retry-After"), now)
@@ -81,7 +84,10 @@ def read_exchange(reply: Reply | NoReply, now: float) -> Granted | Refused | Una
 
 
 def pause(said: Refused | Unavailable, failures: int, roll: float) -> float:
-    """Seconds that nobody asks again, after `failures` in a row with this one. `roll` in [0, 1): chance."""
+    """Seconds before the next exchange by any worker.
+
+    `failures`: failures in a row, including this one. `roll`: random number in [0, 1), for jitter.
+    """
     if isinstance(said, Refused):
         return backoff(failures, base=PAUSE_BASE, cap=REFUSED_CAP, roll=roll)
     if not said.sent:
@@ -92,7 +98,7 @@ def pause(said: Refused | Unavailable, failures: int, roll: float) -> float:
 
 
 def _who_answered(reply: Reply) -> str:
-    """What an answer that is no word of the API tells of the way to it. Holds nothing of its body."""
+    """Describes an answer that did not come from the API, such as a proxy's, without quoting its body."""
     status = reply.status
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return f"HTTP {status}, but not in the API's words (a login or maintenance page?)"
@@ -105,11 +111,11 @@ def _who_answered(reply: Reply) -> str:
 
 
 def _is_usable(token: str) -> bool:
-    """Whether `token` can stand in a header."""
+    """Whether `token` can be sent in an HTTP header."""
     return token != "" and token.isascii() and token.isprintable()
 
 
 def _named_status(document: dict[str, Any]) -> int:
-    """The status that an error document names; 200 where it is none."""
+    """The `statusCode` of an error document; 200 if there is none."""
     status = document.get("statusCode")
     return status if isinstance(status, int) and not isinstance(status, bool) else int(HTTPStatus.OK)

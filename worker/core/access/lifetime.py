@@ -1,23 +1,24 @@
-"""How long an access token lives, by what the API says, and when it is to be renewed."""
+"""Lifetime of an access token as stated by the API, and the time of its renewal."""
 
 import math
 from typing import Final
 
 UNSAID: Final = 1799.0
-"""Seconds that a token is taken to live where the API says nothing usable: what has been seen."""
+"""Assumed lifetime in seconds if the API states none that is usable: the one observed."""
 _SHORTEST: Final = 1.0
 _LONGEST: Final = 86_400.0
-"""Seconds. What is said to live shorter would be exchanged at every request, longer never again (milliseconds
-have been taken for seconds): neither is believed. A token that ends earlier is refused, and renewed then."""
+"""Bounds in seconds of a stated lifetime; others are ignored. A shorter one would mean an exchange for every
+request, a longer one no renewal at all (milliseconds in place of seconds). A token that expires earlier than
+assumed is rejected by the API, and renewed then."""
 
 MARGIN: Final = 60.0
-"""Seconds before its end, at most, that a token is renewed."""
+"""Maximum seconds between the renewal of a token and its expiry."""
 
 
 def lifetime_of(expires_in: object) -> float:
-    """Seconds that a token lives, by the field `expires_in` of its grant, which may be anything.
+    """Lifetime in seconds from the field `expires_in` of a grant: a number, or a string that is one.
 
-    A number in a string is used. What is missing, null, no number or out of bounds says nothing.
+    `UNSAID` if the field is missing, null, no number or out of bounds.
     """
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float | str):
         return UNSAID
@@ -29,9 +30,9 @@ def lifetime_of(expires_in: object) -> float:
 
 
 def renew_after(expires_in: float) -> float:
-    """Seconds after which a token that lives for `expires_in` seconds is renewed.
+    """Age in seconds at which a token with a lifetime of `expires_in` seconds is renewed.
 
-    The margin shrinks with the lifetime, so that a token that lives for seconds only is neither renewed
-    at every request nor used after its end.
+    The margin is at most a third of the lifetime, so that a token that lives for a few seconds is neither
+    renewed for every request nor used after its expiry.
     """
     return max(0.0, expires_in - min(MARGIN, expires_in / 3))

@@ -1,8 +1,8 @@
-"""What an access token says of its bearer, before the first id is sent: an owner of the organization, or not.
+"""Whether an access token belongs to an owner of the organization, checked before the first id is sent.
 
-Access tokens have been seen to be JWTs (RFC 7519) whose claims hold `context_name`, the organization's
-id, and `perms`. No document promises that: where they are not there, nothing is known. The signature is
-not looked at, since the API judges the token; here it only spares a job that could not succeed.
+Access tokens were observed to be JWTs (RFC 7519) with the claims `context_name`, the organization's id, and
+`perms`. This is not documented, so missing claims prove nothing. The signature is not verified: the API
+decides about the token, and this check only stops a job early that could not succeed.
 """
 
 import base64
@@ -15,7 +15,7 @@ from worker.core.ids import is_org_id
 
 OWNER: Final = "csp:org_owner"
 _PARTS: Final = 3
-"""Head, claims, signature."""
+"""Parts of a JWT: header, claims, signature."""
 
 
 class Ownership(StrEnum):
@@ -26,7 +26,7 @@ class Ownership(StrEnum):
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims in the payload of a JWT; none for anything else."""
+    """The claims of a JWT; empty for anything else."""
     parts = token.split(".")
     if len(parts) != _PARTS:
         return {}
@@ -38,13 +38,13 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def organization_of(token: str) -> str | None:
-    """The organization that the claims name, if they do."""
+    """The organization's id in the claims; None if they have none."""
     context = claims_of(token).get("context_name")
     return context if isinstance(context, str) and is_org_id(context) else None
 
 
 def ownership(access_token: str, org_id: str | None) -> Ownership:
-    """What the claims say of `org_id`; with None only the role is looked at. Never raises."""
+    """Compares the claims with `org_id`; if that is None, checks the role only. Never raises."""
     context = organization_of(access_token)
     if org_id is not None and context is not None and context.lower() != org_id.lower():
         return Ownership.OTHER_ORGANIZATION
@@ -55,7 +55,7 @@ def ownership(access_token: str, org_id: str | None) -> Ownership:
 
 
 def objection(access_token: str, org_id: str) -> str | None:
-    """Why the API will refuse the token for the organization; None where its claims do not say so."""
+    """Why the API will reject the token for the organization; None if the claims do not show it."""
     match ownership(access_token, org_id):
         case Ownership.OTHER_ORGANIZATION:
             context = organization_of(access_token)

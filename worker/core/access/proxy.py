@@ -1,14 +1,15 @@
-"""Which proxy leads to the API, as curl reads the environment (curl(1), ENVIRONMENT).
+"""Selects the proxy to the API by the rules of curl for environment variables (curl(1), ENVIRONMENT).
 
 - `https_proxy` for an https API, `http_proxy` for an http one, else `all_proxy`. Lower case comes before
   upper; `HTTP_PROXY` is not read, since a CGI server sets it from a request's header `Proxy`.
-- An empty variable is as none. A proxy without a scheme is an http one; without a port it is 1080, or 443 for
-  an https one.
-- `no_proxy`: names of hosts and domains, addresses and networks, comma between. `example.com` and
-  `.example.com` both mean the host and all below it; `*` alone means every host. Nothing is looked up.
-- Beyond curl, as Python and Go: `example.com:8443` means that port alone.
+- An empty variable counts as unset. The default scheme of a proxy is http, its default port 1080, or 443 for
+  https.
+- `no_proxy`: hosts, domains, addresses and networks, separated by commas. `example.com` and `.example.com`
+both
+  mean the host and its subdomains; `*` alone means every host. Names are not resolved.
+- Beyond curl, as in Python and Go: `example.com:8443` means this port only.
 
-Loopback is no exception, as in curl: name it in `no_proxy`.
+As in curl, loopback addresses use the proxy too, unless `no_proxy` lists them.
 """
 
 import re
@@ -29,11 +30,11 @@ _EXPECTED: Final = "must be http://HOST:PORT or https://HOST:PORT, with USER:PAS
 @dataclass(frozen=True, slots=True)
 class Proxy:
     url: str
-    """Scheme, host and port. No user, no password: it may be shown."""
+    """Scheme, host and port, without user and password; safe to show."""
     source: str
-    """The variable that names it."""
+    """Name of the variable that it was read from."""
     authorization: str | None = field(default=None, repr=False)
-    """The value of `Proxy-Authorization` (RFC 7617); a secret."""
+    """Value of the header `Proxy-Authorization` (RFC 7617); secret."""
 
     @property
     def is_tls(self) -> bool:
@@ -44,7 +45,10 @@ class Proxy:
 
 
 def parse_proxy(text: str, source: str) -> Proxy:
-    """Raises `ValueError` that quotes nothing of `text`: it can hold a password."""
+    """Parses the URL of a proxy, read from the variable `source`.
+
+    Raises `ValueError`, which quotes nothing of `text`, since that can contain a password.
+    """
     require_plain(text)
     scheme, _, rest = text.rpartition("://")
     scheme = scheme.lower() or "http"
@@ -63,9 +67,9 @@ def parse_proxy(text: str, source: str) -> Proxy:
 
 
 def proxy_of(environment: Mapping[str, str], api_url: str) -> Proxy | None:
-    """The proxy that the environment names for `api_url`; None for the direct way.
+    """The proxy for `api_url`; None for a direct connection.
 
-    Raises `ValueError` that names the variable and shows nothing of its value.
+    Raises `ValueError` with the name of the variable and nothing of its value.
     """
     parts = urlsplit(api_url)
     own = ("http_proxy",) if parts.scheme == "http" else ("https_proxy", "HTTPS_PROXY")
@@ -83,7 +87,7 @@ def proxy_of(environment: Mapping[str, str], api_url: str) -> Proxy | None:
 
 
 def bypasses(no_proxy: str, host: str, port: int) -> bool:
-    """Whether `no_proxy` has `host`, a name or an address without brackets, reached without a proxy."""
+    """Whether `no_proxy` excludes `host` (a name, or an address without brackets) from the proxy."""
     if no_proxy.strip() == "*":
         return True
     for entry in no_proxy.split(","):
@@ -91,7 +95,7 @@ def bypasses(no_proxy: str, host: str, port: int) -> bool:
         if words and _covers(words[0], host.lower(), port):
             return True
         if len(words) > 1:
-            break  # As curl: blanks are no separator, and end the list.
+            break  # As in curl, a blank does not separate entries but ends the list.
     return False
 
 

@@ -1,6 +1,6 @@
-"""A token as people keep it, with what editors and shells put around it; and what is odd about a refused one.
+"""Cleans tokens of what editors and shells add to them, and describes what looks wrong about a rejected one.
 
-Nothing here shows a token or a part of it.
+No message contains a token or a part of it.
 """
 
 import codecs
@@ -13,16 +13,16 @@ _JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PUBLISHED: Final = re.compile(r"[A-Za-z0-9_-]*")
 _LENGTH: Final = 64
-"""Characters of the API tokens in published examples. No format is promised."""
+"""Length of the API tokens in published examples, in characters. No format is documented."""
 _QUOTE: Final = dict.fromkeys("\"'`", "a quote")
 _OPENING: Final = _QUOTE | dict.fromkeys("<[{(", "a bracket") | {"$": "a dollar sign, as a variable"}
 _CLOSING: Final = _QUOTE | dict.fromkeys(">]})", "a bracket") | dict.fromkeys(",;", "a comma or semicolon")
 
 
 def decode_token(content: bytes) -> str:
-    """The text of a file: UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it.
+    """Decodes a token file: UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it.
 
-    Raises `ValueError`.
+    Raises `ValueError` for other bytes.
     """
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -32,9 +32,9 @@ def decode_token(content: bytes) -> str:
 
 
 def clean_token(text: str) -> str:
-    """`text` without a byte order mark, white space and one pair of quotes around it.
+    """Removes a byte order mark, and the white space and one pair of quotes around a token.
 
-    Raises `ValueError` for what then is no one word of printable ASCII, which alone can be sent.
+    Raises `ValueError` unless one word of printable ASCII is left: nothing else can be sent in a header.
     """
     token = text.removeprefix(_BOM).strip()
     if len(token) > 1 and token[0] == token[-1] and token[0] in _QUOTES:
@@ -49,7 +49,7 @@ def clean_token(text: str) -> str:
 
 
 def oddity(token: str) -> str:
-    """What tells a refused API token from those in published examples; '' where nothing does."""
+    """How a rejected API token differs from published examples; '' if it does not."""
     if _JWT.fullmatch(token):
         return "it looks like an access token (a JWT), and an API token is expected"
     if _GUID.fullmatch(token):
@@ -68,7 +68,7 @@ def oddity(token: str) -> str:
 
 
 def access_oddity(token: str) -> str:
-    """What tells a rejected access token from those in published examples; empty for nothing."""
+    """How a rejected access token differs from published examples; '' if it does not."""
     if _JWT.fullmatch(token):
         return ""
     if _PUBLISHED.fullmatch(token) and len(token) == _LENGTH:
