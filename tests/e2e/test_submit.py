@@ -227,3 +227,12 @@ def test_a_reader_of_the_results_may_stop_after_a_few_rows(stack: Stack) -> None
         assert out.readline().startswith(b"line,")
         out.close()
         assert (err.read(), results.wait(TIMEOUT)) == (b"", 0)
+
+
+def test_csv_begins_with_a_byte_order_mark_where_excel_is_to_read_it(stack: Stack) -> None:
+    job_id = stack.submit(["eins", "zw\u00f6lf"])
+    plain, marked = stack.cli("results", job_id), stack.cli("results", job_id, "--bom")
+    assert (marked.code, marked.out) == (0, f"\ufeff{plain.out}")
+    refused = stack.cli("results", job_id, "--bom", "-o", "ndjson")
+    assert (refused.code, refused.out) == (2, "")
+    assert "only CSV takes a byte order mark" in refused.err

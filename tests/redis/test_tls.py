@@ -1,5 +1,7 @@
 """`rediss://` is always verified, for the store and for the broker; a Redis Cluster is refused."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -7,13 +9,14 @@ from urllib.parse import quote
 import pytest
 from kombu.exceptions import OperationalError
 
-from tests.e2e.stack import ORG, Simulator, Stack, agree, new_ids, simulator, until
+from tests.e2e.stack import ORG, Done, Simulator, Stack, agree, new_ids, simulator, until
 from tests.redis.guarded import PASSWORD, Certificates, Process, certificates, redis_server
 from tests.servers import free_port
 from worker.queue.messages import make_app
 from worker.settings import load
 
 HOST = "localhost"
+MAKE = Path(__file__).parents[2] / "deploy" / "redis" / "make.sh"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,34 @@ def test_the_broker_is_verified_by_itself(signed: Certificates, real: Process) -
             else:
                 with pytest.raises(OperationalError, match=words):
                     connection.ensure_connection(max_retries=1)
+
+
+def test_what_make_sh_makes_lets_in_by_tls_and_password_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    command = ["/bin/sh", str(MAKE), str(folder), HOST, str(folder / "redis_ca.pem")]
+    # Where the server finds its files: at the end they are where they were made.
+    subprocess.run(command, env=os.environ | {"SERVER": str(folder)}, check=True, capture_output=True)
+    assert [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077] == []
+    again = subprocess.run(command, capture_output=True, check=False)
+    assert again.returncode == 2
+    conf = (folder / "redis.conf").read_text().splitlines()
+    assert [line for line in conf if "port " in line] == ["port 0", "tls-port 6379"]
+    lines = [line for line in conf if "port " not in line]
+    password = (folder / "redis_admin_password").read_text().strip()
+    with redis_server(*lines, user="bulk-admin", password=password) as real:
+        given = (folder / "submitter_redis_url").read_text().strip()
+        secure = given.replace(":6379", f":{real.port}")
+        user, _, rest = secure.removeprefix("rediss://").partition(":")
+        wrong = f"rediss://{user}:wrong@{rest.partition('@')[2]}"
+        plain = secure.replace("rediss://", "redis://").partition("?")[0]
+        done = {url: submit(tmp_path, url) for url in (secure, wrong, plain)}
+    assert [each.code for each in done.values()] == [0, 7, 7]
+    assert "refused the user or password" in done[wrong].err
+    assert "cannot reach Redis" in done[plain].err
+
+
+def submit(home: Path, url: str) -> Done:
+    return Stack(home, url).cli("submit", "-", "--org", ORG, given="some-id")
 
 
 @pytest.mark.parametrize("command", [("submit", "-", "--org", ORG), ("worker",), ("doctor",)])

@@ -5,19 +5,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 from rich.console import Console
 
+from producers.cli.commands import listing
+from producers.cli.completion import job_ids
 from producers.cli.main import _exit_code
 from producers.display import table
 from producers.display.live_view import LiveView, as_line, as_lines
 from tests.core.stored import T0, job, made
 from tests.e2e.stack import cli, environment
 from tests.reports.pages import report
+from tests.servers import RealServer
+from tests.store.spoilt import spoil_job
+from tests.store.steps import put_job
 from worker.core.reporting.schema import FailureGroup, Report, StateReason
 from worker.core.visible import visible
+from worker.store import keys
+from worker.store.connect import sync_client
+from worker.store.jobs import JobStore
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\u2028\nline two\ud83d"
 
@@ -43,6 +52,31 @@ def test_the_table_of_a_job(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert harmless(out)
     assert r"\u202egnp.exe\u200b" in out
+
+
+def test_the_table_of_jobs(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = made(job()).counts
+    listing._table(
+        [{"job_id": EVIL, "state": EVIL, "created_at": "now", "api_url": f"https://{EVIL}", "counts": counts}]
+    )
+    out = capsys.readouterr().out
+    assert harmless(out)
+    # A long host is folded.
+    assert out.replace("\n", "").count(r"\x1b") >= 4
+
+
+def test_what_a_shell_completes(valkey: RealServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = "20990101-000000-\x1b[2J\u202e"
+    with sync_client(valkey.server.url) as client:
+        good = put_job(JobStore(client), 15)
+        spoil_job(client, good, {"state": EVIL.replace("\ud83d", "")})
+        client.rename(keys.job(put_job(JobStore(client), 15)), keys.job(odd))
+        client.zadd(keys.JOBS, {odd: 2e12})
+    monkeypatch.setenv("BULK_ACTIVATE_REDIS_URL", valkey.server.url)
+    # click asks for neither: they are there for completions of other kinds.
+    completed = {item.value: item.help for item in job_ids(Mock(), Mock(), "")}
+    assert odd not in completed
+    assert harmless(completed[good] or "\x1b")
 
 
 def test_json_stays_exact(capsys: pytest.CaptureFixture[str]) -> None:
