@@ -1,5 +1,8 @@
 """A Redis that others could read or break causes warnings."""
 
+from pathlib import Path
+
+from tests.e2e.stack import Simulator, Stack, until
 from tests.redis.guarded import redis_server
 from tests.servers import valkey9
 from worker.core.vulnerable import warning
@@ -7,14 +10,29 @@ from worker.doctor.store import check_store
 from worker.settings import load
 from worker.store import connect
 
+EXPOSED = "on another host and reached without a password and TLS"
 
-def test_a_worker_and_the_doctor_warn_of_a_redis_elsewhere_without_password_or_tls() -> None:
+
+def test_a_worker_and_the_doctor_warn_of_a_redis_elsewhere_without_password_or_tls(tmp_path: Path) -> None:
+    # 127.1 is another host by its looks; the system's resolver takes it for 127.0.0.1.
+    with (
+        redis_server("appendonly yes") as real,
+        Stack(tmp_path, f"redis://127.1:{real.port}/0") as stack,
+    ):
+        stack.worker(Simulator("http://127.0.0.1:9"))
+        examined = stack.cli("doctor", "-o", "json", API_URL="http://127.0.0.1:9")
+        until(lambda: EXPOSED in stack.log.read_text())
+    warnings = [check["message"] for check in examined.json()["checks"] if check["status"] == "warning"]
+    assert any(EXPOSED in warning for warning in warnings)
+
+
+def test_what_a_redis_elsewhere_lacks_is_named_without_its_password() -> None:
     with redis_server("appendonly yes") as real, real.admin() as client:
         near = f"redis://127.0.0.1:{real.port}/0"
         assert connect.check_server(client, near) == []
         # What a URL says decides; whose address this machine has does not.
         (told,) = connect.check_server(client, "redis://jobs.example:6379/0")
-        assert "on another host and reached without a password and TLS" in told
+        assert EXPOSED in told
         assert "rediss://USER:PASSWORD@HOST" in told
         (told,) = connect.check_server(client, "redis://:hunter2@jobs.example:6379/0")
         assert "without TLS" in told
