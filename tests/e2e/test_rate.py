@@ -62,6 +62,18 @@ def test_a_rate_that_nobody_knows_is_found_and_kept_for_the_next_job(stack: Stac
             assert JobStore(client).budget(host, ORG).rate == report["rate"]["current"]
 
 
+def test_a_low_limit_is_found_from_a_start_far_above_it(stack: Stack) -> None:
+    batches = 20
+    with simulator("--rate", "2", "--burst", "1", "--retry-after", "none") as api:
+        job_id = stack.submit(new_ids(15 * batches))
+        stack.worker(api, rate="auto", RATE_START="10")
+        until(lambda: stack.report(job_id)["state"] == "completed")
+        requests = stack.report(job_id)["requests"]
+    assert requests["ok"] == batches
+    # At best there are none but these. A learner that is locked up sends a 429 for each of them.
+    assert requests["sent"] == batches + requests["throttled"] <= 1.8 * batches
+
+
 def test_an_order_names_its_api_and_warns_where_nobody_has_it(stack: Stack, api: Simulator) -> None:
     """As an operator does who forgot to set API_URL as the workers have it."""
     job_id = stack.submit(new_ids(15))

@@ -17,7 +17,8 @@ LONG = 90.0
 
 
 @pytest.mark.parametrize(
-    ("round_trip", "jitter", "workers"), [(0.1, 0.02, 1), (0.2, 0.04, 1), (0.2, 0.04, 2), (0.3, 0.06, 1)]
+    ("round_trip", "jitter", "workers"),
+    [(0.01, 0.002, 1), (0.03, 0.006, 1), (0.1, 0.02, 1), (0.2, 0.04, 1), (0.2, 0.04, 2), (0.3, 0.06, 1)],
 )
 async def test_a_set_rate_is_reached(
     jobs: Jobs, redis_url: str, round_trip: float, jitter: float, workers: int

@@ -88,13 +88,18 @@ def test_a_low_limit_is_found_in_good_time(burst: int, times: float, start: floa
 @pytest.mark.parametrize("says", [silent, whole_seconds])
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("burst", [1, 2, 10])
-def test_no_low_limit_locks_the_learning_up(burst: int, start: float, says: RetryAfter) -> None:
-    """`python -m tests.core.rate.simulation low` does the same for an hour and twenty seeds."""
-    for about in (0.3, *LOW_LIMITS, 8.0):
-        made, limit = low_limit(about, burst, start, 1, says)
-        done = made.run(seconds=600)
-        assert done.rate_between(300, 600) >= 0.8 * limit, about
-        assert done.throttled_share <= 0.15, about
+def test_no_low_limit_locks_the_learning_up(
+    request: pytest.FixtureRequest, burst: int, start: float, says: RetryAfter
+) -> None:
+    """Ten minutes; with `--hours 20` an hour with each of twenty seeds."""
+    hours = request.config.getoption("--hours")
+    seconds = 3600 if hours else TEN_MINUTES
+    for seed in range(1, max(hours, 1) + 1):
+        for about in (0.3, *LOW_LIMITS, 8.0):
+            made, limit = low_limit(about, burst, start, seed, says)
+            done = made.run(seconds=seconds)
+            assert done.rate_between(300, seconds) >= 0.8 * limit, (about, seed)
+            assert done.throttled_share <= 0.15, (about, seed)
 
 
 @pytest.mark.parametrize("says", [silent, whole_seconds])
