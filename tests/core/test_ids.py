@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from worker.core.ids import (
     MAX_ID_LENGTH,
     SECRET_SAMPLE,
+    are_plain,
     is_list_of_token_values,
     is_org_id,
     looks_like_token_value,
@@ -135,3 +136,28 @@ def test_no_more_than_the_sample_is_taken_from_a_stream() -> None:
 )
 def test_an_organization_id_is_safe_inside_a_path(text: str, verdict: bool) -> None:
     assert is_org_id(text) is verdict
+
+
+@pytest.mark.parametrize(
+    ("ids", "plain"),
+    [
+        (["an-id", "another"], True),
+        ([], True),
+        (["an-id", ""], False),
+        (["an id"], False),
+        (["an-id\n"], False),
+        (["an-\x00id"], False),
+        (["é-id"], False),
+        (["x" * (MAX_ID_LENGTH + 1)], False),
+        (["x" * MAX_ID_LENGTH], True),
+    ],
+)
+def test_what_is_plain_at_one_look_is_not_malformed(ids: list[str], *, plain: bool) -> None:
+    assert are_plain(ids) == plain
+    if plain:
+        assert not any(map(malformed, ids))
+
+
+def test_no_printable_character_of_ascii_is_malformed_but_the_space() -> None:
+    printable = [chr(code) for code in range(128) if chr(code).isprintable()]
+    assert [char for char in printable if malformed(char)] == [" "]

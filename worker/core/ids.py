@@ -6,7 +6,7 @@ secret; a list of values was pasted by mistake, and must not be stored or sent.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 MAX_ID_LENGTH = 256
@@ -42,6 +42,16 @@ JOB_ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}\Z"
 """Pattern of a job's id. Strict, since the id is a part of keys in Redis."""
 _JOB_ID = re.compile(JOB_ID)
 _ORG_ID = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]{6,62})[0-9A-Za-z]")
+
+
+def are_plain(ids: Sequence[str]) -> bool:
+    """Whether all of `ids` are of printable ASCII, and so not malformed: one look at all ids of a slice.
+
+    False says nothing: each has to be asked about with `malformed`.
+    """
+    text = "".join(ids)
+    plain = text.isascii() and text.isprintable() and " " not in text
+    return plain and all(ids) and max(map(len, ids), default=0) <= MAX_ID_LENGTH
 
 
 def malformed(text: str) -> str | None:
