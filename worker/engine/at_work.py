@@ -89,13 +89,13 @@ class AtWork:
             self._instead[run] = task
 
     def _start(self, work: Coroutine[Any, Any, object], yielded: Yield) -> asyncio.Task[None]:
-        task = asyncio.create_task(_told(work, yielded))
+        task = asyncio.create_task(_logged(work, yielded))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
 
-async def _told(work: Coroutine[Any, Any, object], yielded: Yield) -> None:
+async def _logged(work: Coroutine[Any, Any, object], yielded: Yield) -> None:
     try:
         await work
     except Exception:

@@ -73,7 +73,7 @@ class CommitBuffer:
         """A slice of the job for which no message was sent yet, as of the last commit."""
 
     def give_back(self, end: ClaimEnd = ClaimEnd.RELEASE) -> None:
-        """Nothing more of the slice is sent here; it ends so, or in a more urgent way."""
+        """Stops sending. The claim ends with the most urgent `end` of all calls."""
         self._end = max(self._end, end, key=_URGENCY.index)
         self._send_no_more()
         self._wake.set()

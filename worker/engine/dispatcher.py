@@ -70,7 +70,7 @@ class Dispatcher:
 
     @contextmanager
     def registered(self, context: SendContext) -> Iterator[None]:
-        """For as long as this lasts its demand counts, and a long hold or a fault of its job stops it."""
+        """While this lasts its demand counts, and a long hold or a fault of its job stops it."""
         self._contexts.add(context)
         try:
             yield
@@ -78,7 +78,7 @@ class Dispatcher:
             self._contexts.discard(context)
 
     def offer(self, *requests: Request) -> None:
-        """They wait for their turn, behind those of their job."""
+        """Queues them behind the other requests of their job."""
         for request in requests:
             request.context.opened()
             self._stamp(request)
@@ -89,7 +89,7 @@ class Dispatcher:
         self._tick()
 
     def put_first(self, request: Request) -> None:
-        """It is sent again as soon as its job has a turn."""
+        """Queues it before the other requests of its job: it was sent before, or is part of one that was."""
         self._stamp(request)
         if request.context.going_on:
             self._queues.put_first(request)
@@ -98,7 +98,7 @@ class Dispatcher:
         self._tick()
 
     def put_later(self, request: Request, seconds: float) -> None:
-        """It comes back after so many seconds. Meanwhile it takes up no sender."""
+        """Queues it again after `seconds`, during which it takes up no sender."""
         if not request.context.going_on:
             return
         request.context.opened()
@@ -106,7 +106,7 @@ class Dispatcher:
         self._later[request] = self._loop.call_later(seconds, self._come_back, request)
 
     def withdraw(self, context: SendContext) -> None:
-        """Takes back all that waits here for a slice that does not go on."""
+        """Drops all requests that wait here for a slice that does not go on."""
         for request in [one for one in self._later if one.context is context]:
             self._later.pop(request).cancel()
             context.closed()
@@ -148,7 +148,7 @@ class Dispatcher:
             self._put_back(request)
 
     def begin(self, request: Request) -> float:
-        """It is sent now, at the time returned. Its slice is told where the time went that it waited."""
+        """Accounts for the time that it waited, now that it is sent. Returns the loop's time, in seconds."""
         self._leave_window(request)
         now, commit = self.now(), request.context.commit
         left = now - request.offered_at
@@ -166,13 +166,13 @@ class Dispatcher:
         return now
 
     def release(self) -> float:
-        """One fewer is in flight, at the time returned."""
+        """Ends its place among the requests in flight. Returns the loop's time, in seconds."""
         now = self.now()
         self._concurrency.release(now)
         return now
 
     def record_answer(self, request: Request, latency: float, now: float) -> None:
-        """It was answered by something else than a 429, after `latency` seconds."""
+        """Learns from an answer that is no 429 and came after `latency` seconds."""
         assert request.slot is not None
         self.limiter.session.record_success(request.slot, latency)
         if self._concurrency.record_answer(latency, now) and self._idle:
@@ -180,7 +180,7 @@ class Dispatcher:
             self._tick()
 
     async def throttled(self, request: Request, asked: float | None) -> float:
-        """It was answered by a 429: see `RateLimiter.throttled`."""
+        """Holds everyone after a 429: see `RateLimiter.throttled`. Returns the seconds of the hold."""
         assert request.slot is not None
         held = await self.limiter.throttled(request.slot, asked)
         self._snooze_if_long()
@@ -207,7 +207,7 @@ class Dispatcher:
         self._senders.add(task)
 
     def hear_of_hold(self, seconds: float) -> None:
-        """Another process met a 429: nobody sends for so long."""
+        """Sends nothing for `seconds`: another process met a 429."""
         self.limiter.hear_of_hold(seconds)
         self._snooze_if_long()
 
@@ -243,8 +243,8 @@ class Dispatcher:
         gate = self.services.gate
         if not gate.may_send(now):
             for request in self._queues:
-                if request.opening_told != gate.openings:
-                    request.opening_told = gate.openings
+                if request.reported_opening != gate.openings:
+                    request.reported_opening = gate.openings
                     request.context.commit.set_api_problem(gate.problem())
             return False
         if not self.services.api.is_ready(self._org_id):
@@ -288,7 +288,7 @@ class Dispatcher:
         return None
 
     def _drop(self, request: Request) -> None:
-        """It is sent no more; what is known of it is recorded already."""
+        """Ends a request that is not sent any more; what is known of its ids is recorded already."""
         waited = self.services.gate.shut_seconds(self.now()) - request.shut_before
         request.context.commit.add_seconds("backing_off", waited)
         self._leave_window(request)
@@ -316,7 +316,7 @@ class Dispatcher:
         return fresh and (gate.is_open or request.breaker_probe) and api.is_ready(self._org_id)
 
     def _put_back(self, request: Request) -> None:
-        """It was handed out, and cannot be sent now: the loop was busy, or the circuit shut meanwhile."""
+        """Queues a request that was handed out again: the loop was busy since, or the circuit shut."""
         if request.slot is None:
             self._unsendable.append(request)
             return

@@ -39,7 +39,7 @@ class Dispatchers:
         return dispatcher
 
     def hear_of_hold(self, budget: str, seconds: float) -> None:
-        """Another process met a 429. `budget`: its key in the store."""
+        """Has the organization with the budget `budget` (its key in the store) send nothing for `seconds`."""
         if (dispatcher := self._by_budget.get(budget)) is not None:
             dispatcher.hear_of_hold(seconds)
 

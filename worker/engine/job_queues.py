@@ -29,7 +29,7 @@ class JobQueues:
         self._by_job.setdefault(request.context.job_id, deque()).appendleft(request)
 
     def put_back(self, request: Request) -> None:
-        """It was taken, and waits on where it was: before the first that was offered after it."""
+        """Queues a request where it was before it was taken: before the first that was offered after it."""
         queue = self._by_job.setdefault(request.context.job_id, deque())
         later = (at for at, other in enumerate(queue) if other.offered_at > request.offered_at)
         queue.insert(next(later, len(queue)), request)

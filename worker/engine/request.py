@@ -61,14 +61,14 @@ class SendContext:
             self.commit.news.set()
 
     def snooze(self, seconds: float) -> None:
-        """Nobody may send for so long: the slice is given back until then."""
+        """Gives the slice back until a hold of `seconds` is over."""
         if self.commit.going_on:
             self.commit.add_seconds("held_by_429", seconds)
             self.commit.snooze = seconds
             self.commit.give_back(ClaimEnd.SNOOZE)
 
     def broken(self, error: Exception) -> None:
-        """A defect of ours, or a store that refuses for good: the slice is given back, its task fails."""
+        """Gives the slice back after a defect of ours or a refusal of the store for good: its task fails."""
         self.problem = error
         self.commit.give_back(ClaimEnd.BREAK)
 
@@ -97,5 +97,5 @@ class Request(msgspec.Struct, eq=False):
     shut_before: float = 0.0
     tokenless_before: float = 0.0
     full_before: float = 0.0
-    opening_told: int = 0
-    """The opening of the circuit of which the job was last told on its behalf."""
+    reported_opening: int = 0
+    """The opening of the circuit that the job's report was last given as the reason of its wait."""

@@ -51,11 +51,11 @@ class SliceRunner:
         return self._commit.next_slice
 
     def give_back(self) -> None:
-        """Nothing more of it is sent here: its job stops, or another is to have its turn."""
+        """Stops sending: its job stops, or a slice of another job takes its place."""
         self._commit.give_back()
 
     def stop(self) -> None:
-        """The worker ends: others are to go on with the slice."""
+        """Stops sending because the worker ends, so that another one goes on with the slice."""
         self._commit.give_back(ClaimEnd.HAND_OVER)
 
     async def run(self) -> None:

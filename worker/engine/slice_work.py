@@ -46,7 +46,7 @@ class WakeUp:
 
     job_id: str
     task: TaskProgress
-    """Is told what comes of it."""
+    """Sums up what comes of it."""
     traceparent: str | None = None
     """The span of the job's submission, where it is traced."""
     isolated_process: str | None = None
