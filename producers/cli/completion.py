@@ -17,7 +17,7 @@ _MAX_SHOWN: Final = 50
 def job_ids(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The newest jobs whose ids begin with `incomplete`, with their states; none while Redis is away."""
     try:
-        with open_store(load()) as store:
+        with open_store(load(credential=False)) as store:
             return list(
                 islice(
                     (

@@ -90,14 +90,29 @@ def test_a_certificate_in_a_closed_folder_is_named(secrets: Path) -> None:
         secrets.chmod(0o700)
 
 
-def test_a_binary_secret_is_named(tmp_path: Path) -> None:
+def test_a_binary_credential_is_named_where_it_is_needed_and_not_read_elsewhere(tmp_path: Path) -> None:
     path = tmp_path / "BULK_ACTIVATE_API_TOKEN"
+    path.write_bytes(b"\xff\xfet\x00")
+    settings = {
+        "BULK_ACTIVATE_SECRETS_DIR": str(tmp_path),
+        "BULK_ACTIVATE_ACCESS_TOKEN": "two words",
+        "BULK_ACTIVATE_REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+    needed = run("worker", settings)
+    assert (needed.code, needed.out) == (2, "")
+    assert needed.err.splitlines() == [
+        f"Error: BULK_ACTIVATE_SECRETS_DIR: {path} is not UTF-8: save the value alone, as plain text"
+    ]
+    # It gets as far as to Redis, which is not there.
+    assert run("status", "20261124-093000-00000000", settings).code == 7
+
+
+def test_a_binary_secret_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "BULK_ACTIVATE_REDIS_URL"
     path.write_bytes(b"\xff\xfet\x00")
     done = run("status", "20261124-093000-00000000", {"BULK_ACTIVATE_SECRETS_DIR": str(tmp_path)})
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines() == [
-        f"Error: BULK_ACTIVATE_SECRETS_DIR: {path} is not UTF-8: save the value alone, as plain text"
-    ]
+    assert f"{path} is not UTF-8" in done.err
 
 
 def test_a_current_folder_that_may_not_be_searched_is_no_fault(secrets: Path) -> None:

@@ -27,7 +27,7 @@ from worker.core.retrying.policy import Policy
 from worker.core.scope import Scope
 from worker.core.url import port_of, require_host, require_plain, split_url
 from worker.settings.env_file import read_env_file
-from worker.settings.secrets_dir import check_secrets_dir
+from worker.settings.secrets_dir import read_secrets_dir
 from worker.store.address import TLS_FILES, parse_address
 
 PREFIX: Final = "BULK_ACTIVATE_"
@@ -35,6 +35,9 @@ _ENV_FILE: Final = f"{PREFIX}ENV_FILE"
 _SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
 SECRETS: Final = frozenset({"redis_url", "traces_url", "proxy_url", "api_token", "access_token"})
 """Fields that are secrets or may contain one."""
+
+_CREDENTIAL: Final = frozenset({"api_token", "access_token"})
+"""What only those need who call the API."""
 
 PROXY_URL: Final = f"{PREFIX}PROXY_URL"
 CA_FILE: Final = f"{PREFIX}CA_FILE"
@@ -245,19 +248,28 @@ class Settings(BaseSettings):
         return self.model_dump(mode="json", exclude={*SECRETS, *places})
 
 
-def load(**flags: Any) -> Settings:
-    """Loads the settings; `flags` that are None were not given. Raises `BadSettingError`."""
+def load(*, credential: bool = True, **flags: Any) -> Settings:
+    """Loads the settings; `flags` that are None were not given. Raises `BadSettingError`.
+
+    `credential`: whether the tokens are needed. Otherwise they are not read, and cannot be at fault.
+    """
     environment = {name.upper(): value for name, value in os.environ.items() if value}
     _refuse_unknown(os.environ, "the environment")
     env_file = environment.get(_ENV_FILE)
     from_file = {} if env_file is None else _from_file(Path(env_file), environment)
     secrets_dir = environment.get(_SECRETS_DIR) or from_file.get("secrets_dir")
+    withheld = frozenset() if credential else _CREDENTIAL
+    secrets: dict[str, str] = {}
     if secrets_dir is not None:
-        check_secrets_dir(Path(secrets_dir), _SECRETS_DIR, PREFIX)
+        fields = {
+            name
+            for name in Settings.model_fields.keys() - withheld
+            if PREFIX + name.upper() not in environment
+        }
+        secrets = read_secrets_dir(Path(secrets_dir), _SECRETS_DIR, fields, PREFIX)
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        # `_secrets_dir` is a documented argument of pydantic-settings; its types show fields only.
-        return Settings(_secrets_dir=secrets_dir, **{**from_file, **given})  # type: ignore[call-arg]
+        return Settings(**{**secrets, **from_file, **given, **dict.fromkeys(withheld)})
     except ValidationError as error:
         raise BadSettingError(_explain(error, given, from_file)) from None
     except BadInputError as error:

@@ -22,7 +22,7 @@ def _command(control: Control, help_text: str) -> click.Command:
     @job_argument()
     @click.option("--reason", default="", metavar="TEXT", help="Recorded with the change.")
     def command(job_id: str, reason: str, *, local: bool = False) -> int:
-        settings = load()
+        settings = load(credential=False)
         with open_local_or_shared(settings, local=local) as store:
             state, changed = _steer(control, store, settings, job_id, reason)
         click.echo(f"job {job_id} is {state}" + ("" if changed else " already"), err=True)

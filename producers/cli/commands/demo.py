@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -53,7 +53,7 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
         write_list(list_file, ids)
         environment = {**_without_settings(os.environ), "SIMULATOR_API_TOKEN": token}
         with Child("simulator", _SIMULATOR_OPTIONS, environment, home / "simulator.log") as simulator:
-            overrides = {
+            overrides: dict[str, Any] = {
                 "api_url": str(simulator.wait_until_ready()["url"]),
                 "api_token": token,
                 "rate": str(_RATE * 0.95),

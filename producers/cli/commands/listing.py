@@ -33,7 +33,7 @@ def command(state: str | None, output_format: str, local: bool) -> int:
     Example: bulk-activate list --state running
     """
     try:
-        with open_local_or_shared(load(), local=local) as store:
+        with open_local_or_shared(load(credential=False), local=local) as store:
             jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
     except NoLocalJobsError as error:
         # Treated as an empty Redis: nothing to list is no error.

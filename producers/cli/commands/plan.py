@@ -41,7 +41,7 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
 
     Example: bulk-activate plan ids.txt --rate 50
     """
-    settings = load(rate=rate)
+    settings = load(credential=False, rate=rate)
     options = input_options(given)
     with open_source(file) as source:
         manifest, malformed, surveyed = _read(source, options)

@@ -17,7 +17,7 @@ def command(job_id: str, local: bool) -> int:
 
     Example: bulk-activate purge 20261124-093000-1a2b3c4d
     """
-    with open_local_or_shared(load(), local=local) as store:
+    with open_local_or_shared(load(credential=False), local=local) as store:
         store.purge(job_id)
     click.echo(f"job {job_id} is removed", err=True)
     return 0

@@ -22,7 +22,7 @@ def command(org_id: str, rate: str) -> int:
 
     Example: bulk-activate set-rate 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f 50
     """
-    settings = load()
+    settings = load(credential=False)
     org_id, order = org_of(org_id, "ORG"), rate_order(rate)
     with open_store(settings) as store:
         store.set_rate(settings.api_host, org_id, order)

@@ -25,7 +25,7 @@ def command(job_id: str, output: Path, merged: bool, local: bool) -> int:
 
     Example: bulk-activate report 20261124-093000-1a2b3c4d --output report.html
     """
-    with open_local_or_shared(load(), local=local) as store:
+    with open_local_or_shared(load(credential=False), local=local) as store:
         if merged:
             text = page(*read_family(store, job_id))
         else:

@@ -57,7 +57,7 @@ def command(
         require_parquet()
         if output is None and sys.stdout.isatty():
             raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
-    with open_local_or_shared(load(), local=local) as store:
+    with open_local_or_shared(load(credential=False), local=local) as store:
         rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
         missing = set(ids)
         if ids:

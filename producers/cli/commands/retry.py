@@ -26,7 +26,7 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
 
     Example: bulk-activate retry 20261124-093000-1a2b3c4d --outcome unknown,not_attempted
     """
-    settings = load()
+    settings = load(credential=False)
     outcomes = retryable(parse_outcomes(outcome))
     # `retry` takes the organization from the parent.
     request = JobRequest(org_id="", **limits_of(given))

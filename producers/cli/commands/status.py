@@ -29,7 +29,7 @@ def command(job_id: str, output_format: str, watched: bool, timeout: str | None,
     limit = seconds_of("--timeout", timeout)
     if limit is not None and not watched:
         raise BadInputError("--timeout: it ends a watch: give --watch too")
-    with open_local_or_shared(load(), local=local) as store:
+    with open_local_or_shared(load(credential=False), local=local) as store:
         if watched:
             _require_worker(store, job_id)
             report = watch(store, job_id, timeout=limit)

@@ -33,7 +33,7 @@ def command(file: str, planned: str | None, watched: bool, **given: Any) -> int:
 
     Example: bulk-activate submit ids.txt --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f --watch
     """
-    settings = load()
+    settings = load(credential=False)
     request = request_of(given, settings.org_id)
     with (
         submission_tracing(settings) as submission_span,

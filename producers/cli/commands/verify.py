@@ -35,7 +35,7 @@ def command(job_id: str | None, folder: Path | None, local: bool) -> int:
     if folder is not None:
         return _folder(folder)
     assert job_id is not None
-    with open_local_or_shared(load(), local=local) as store:
+    with open_local_or_shared(load(credential=False), local=local) as store:
         found = recount(store, job_id)
     if found.differences:
         raise UnbalancedError(f"job {job_id} does not balance: {'; '.join(found.differences)}")

@@ -32,7 +32,7 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        loaded = settings.load(metrics_port=port, metrics_address=address)
+        loaded = settings.load(credential=False, metrics_port=port, metrics_address=address)
         logs.configure(loaded)
         with sync_client(loaded.redis_url) as client:
             registry = CollectorRegistry()
