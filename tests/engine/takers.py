@@ -49,7 +49,7 @@ def context_of(job: str, wanted: Callable[[], bool], unfed: int = 0) -> SendCont
     return context
 
 
-class Pacer:
+class SendTimes:
     """Send times of one process. `demands`: what each job comes with beyond those who wait."""
 
     def __init__(

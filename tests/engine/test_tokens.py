@@ -164,3 +164,29 @@ async def test_a_token_that_lives_for_less_than_a_wait_for_a_send_time_is_used(
         report = jobs.report(job)
         assert report.counts["activated"] == len(job.ids)
         assert report.requests["charged"] == 7
+
+
+async def test_a_worker_that_stops_waits_for_no_exchange(jobs: Jobs, redis_url: str) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def exchange() -> web.Response:
+        asked.set()
+        await answer.wait()
+        return grant("late")
+
+    async def activate(ids: list[str]) -> web.Response:
+        return all_active(ids)
+
+    async with gateway(activate, exchange) as api, fleet(redis_url, api) as workers:
+        worker = workers.start()
+        job = jobs.put(15 * 10)
+        workers.submit(job)
+        await asked.wait()
+        await until(lambda: jobs.mark(job) > 0)
+        try:
+            async with asyncio.timeout(5):
+                await workers.stop(worker)
+        finally:
+            answer.set()
+        assert not jobs.claimed(job)
+        assert jobs.report(job).counts["pending"] == len(job.ids)

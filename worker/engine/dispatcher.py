@@ -60,7 +60,7 @@ class Dispatcher:
         self._contexts: set[SendContext] = set()
         self._tokenless = Stopwatch()
         self._token_look_at = 0.0
-        self._is_looking_for_token = False
+        self._token_task: asyncio.Task[None] | None = None
         self._is_reserving = False
         self._timer: asyncio.TimerHandle | None = None
         self._senders: set[asyncio.Task[None]] = set()
@@ -215,7 +215,8 @@ class Dispatcher:
         """To be called when no work is left."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._senders:
+        # An exchange may take long. What talks to Redis is waited for: a cancellation can get lost there.
+        for task in (*self._senders, *filter(None, [self._token_task])):
             task.cancel()
         await asyncio.gather(*self._senders, *self._tasks, return_exceptions=True)
 
@@ -365,9 +366,8 @@ class Dispatcher:
 
     def _look_for_token(self) -> None:
         self._token_look_at = self.now() + _LOOK_UP
-        if not self._is_looking_for_token:
-            self._is_looking_for_token = True
-            self._start(self._get_token())
+        if self._token_task is None:
+            self._token_task = self._start(self._get_token())
 
     async def _get_token(self) -> None:
         """Waits until there is an access token; has it renewed in time, too."""
@@ -382,7 +382,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slices end.
             self._fail(error)
         finally:
-            self._is_looking_for_token = False
+            self._token_task = None
             self._tokenless.run(self.now(), on=False)
         self._tick()
 
@@ -414,8 +414,9 @@ class Dispatcher:
             request.context.broken(error)
             self._drop(request)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # No part of the request that happened to need it: what it logs is about all of them.
         task = self._loop.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

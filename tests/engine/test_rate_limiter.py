@@ -10,7 +10,7 @@ import structlog
 
 from tests.api.waiting import until
 from tests.engine.jobs import Jobs
-from tests.engine.takers import Pacer, context_of
+from tests.engine.takers import SendTimes, context_of
 from worker.core.batches.batch import Batch
 from worker.core.rate.advice import Quota
 from worker.core.rate.rate_config import RateConfig
@@ -23,7 +23,7 @@ from worker.telemetry import log_context
 KEY = "bulk:budget:api.test:an-organization"
 JOB = "a-job"
 PLACES = 1000
-Make = Callable[..., Pacer]
+Make = Callable[..., SendTimes]
 
 
 def plenty() -> list[Demand]:
@@ -31,9 +31,9 @@ def plenty() -> list[Demand]:
 
 
 @pytest.fixture
-async def pacer(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
-    """Makes pacers as worker processes have them, of one organization."""
-    made: list[Pacer] = []
+async def send_times(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
+    """Makes them as worker processes have them, of one organization."""
+    made: list[SendTimes] = []
     async with async_client(redis_url) as client:
 
         def make(
@@ -42,10 +42,10 @@ async def pacer(jobs: Jobs, redis_url: str) -> AsyncIterator[Make]:
             places: int = PLACES,
             demands: Callable[[], list[Demand]] = plenty,
             **options: object,
-        ) -> Pacer:
+        ) -> SendTimes:
             store = BudgetStore(client, "api.test", "an-organization", f"worker-{len(made)}")
             rate_config = RateConfig(rate, rate, rate)
-            made.append(Pacer(store, rate_config, places, demands, **options))
+            made.append(SendTimes(store, rate_config, places, demands, **options))
             return made[-1]
 
         def hold(budget: str, seconds: float) -> None:
@@ -75,14 +75,14 @@ def always() -> bool:
     return True
 
 
-async def refuse(pacer: Pacer, seconds: float | None) -> float:
-    """A 429 to a request of the present era."""
-    slot = await pacer.slot(JOB, always)
+async def refuse(mine: SendTimes, seconds: float | None) -> float:
+    """A 429 to a request of the present epoch."""
+    slot = await mine.slot(JOB, always)
     assert slot is not None
-    return await pacer.throttled(slot, seconds)
+    return await mine.throttled(slot, seconds)
 
 
-async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
+async def test_what_asks_for_all_is_in_no_batchs_place(send_times: Make) -> None:
     """What it logs would else be told of a batch that merely came first, of any job."""
     told: list[dict[str, object]] = []
 
@@ -90,7 +90,7 @@ async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
         told.append(log_context.current() | structlog.contextvars.get_contextvars())
         return plenty()
 
-    shared = pacer(200.0, demands=demands)
+    shared = send_times(200.0, demands=demands)
     with structlog.contextvars.bound_contextvars(job_id=JOB, slice=3):
         log_context.bind(JOB, 3, 1, Batch(("an-id",), (0,), (False,), (0,)))
         assert await shared.slot(JOB, always) is not None
@@ -100,9 +100,9 @@ async def test_what_asks_for_all_is_in_no_batchs_place(pacer: Make) -> None:
     assert told == [{}] * len(told)
 
 
-async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(pacer: Make) -> None:
+async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(send_times: Make) -> None:
     # At more than can be used: below that, who comes to use a slot too late waits for the next.
-    shared = pacer(2000.0)
+    shared = send_times(2000.0)
     given: list[int] = []
 
     async def ask(number: int) -> None:
@@ -113,9 +113,9 @@ async def test_slots_are_given_in_the_order_in_which_they_were_asked_for(pacer: 
     assert given == list(range(60))
 
 
-async def test_a_process_sends_a_few_until_it_is_answered_or_half_a_second_is_over(pacer: Make) -> None:
+async def test_a_process_sends_a_few_until_it_is_answered_or_half_a_second_is_over(send_times: Make) -> None:
     """All that its first connections make late would arrive as one burst."""
-    shared = pacer(1000.0)
+    shared = send_times(1000.0)
     clock = asyncio.get_running_loop().time
     given: list[float] = []
 
@@ -129,14 +129,14 @@ async def test_a_process_sends_a_few_until_it_is_answered_or_half_a_second_is_ov
 
 @pytest.mark.parametrize("rate", [20.0, 100.0])
 async def test_no_slot_is_wasted_on_those_who_wait_for_the_end_of_a_hold(
-    jobs: Jobs, pacer: Make, rate: float
+    jobs: Jobs, send_times: Make, rate: float
 ) -> None:
     """However many rounds of asking their waiting takes: the budget moves on by what they use."""
     asked = int(rate)
-    waits = pacer(rate, demands=lambda: [Demand(JOB, 1, 0)])
+    waits = send_times(rate, demands=lambda: [Demand(JOB, 1, 0)])
     # So that its way to the API is open by the end of the hold.
     await waits.slot(JOB, always)
-    await refuse(pacer(rate), 0.5)
+    await refuse(send_times(rate), 0.5)
     slots = await asyncio.gather(*(waits.slot(JOB, always) for _ in range(asked)))
     assert None not in slots
     # It begins slower after a hold, and the rate was lowered a little.
@@ -144,8 +144,8 @@ async def test_no_slot_is_wasted_on_those_who_wait_for_the_end_of_a_hold(
     assert used < 1.25 * asked + slots_per_reservation(rate)
 
 
-async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, pacer: Make) -> None:
-    mine = pacer(4.0)
+async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, send_times: Make) -> None:
+    mine = send_times(4.0)
     first = await mine.slot(JOB, always)
     assert first is not None
     second = asyncio.create_task(mine.slot(JOB, always))
@@ -155,8 +155,8 @@ async def test_a_hold_voids_the_slots_taken_before_it(jobs: Jobs, pacer: Make) -
     assert store_time(jobs) >= budget(jobs, "hold_us")
 
 
-async def test_a_hold_voids_the_slots_that_another_process_has_in_hand(jobs: Jobs, pacer: Make) -> None:
-    refused, other = pacer(1000.0), pacer(1000.0)
+async def test_a_hold_voids_the_slots_that_another_process_has_in_hand(jobs: Jobs, send_times: Make) -> None:
+    refused, other = send_times(1000.0), send_times(1000.0)
     clock = asyncio.get_running_loop().time
     given: list[float] = []
 
@@ -174,15 +174,15 @@ async def test_a_hold_voids_the_slots_that_another_process_has_in_hand(jobs: Job
     assert sent_into_it <= 15
 
 
-async def test_another_process_learns_of_a_hold_at_its_next_run(jobs: Jobs, pacer: Make) -> None:
-    refused, other = pacer(100.0), pacer(100.0)
+async def test_another_process_learns_of_a_hold_at_its_next_run(jobs: Jobs, send_times: Make) -> None:
+    refused, other = send_times(100.0), send_times(100.0)
     await refuse(refused, 0.3)
     assert await other.slot(JOB, always) is not None
     assert store_time(jobs) >= budget(jobs, "hold_us")
 
 
-async def test_a_hold_is_only_ever_made_longer(jobs: Jobs, pacer: Make) -> None:
-    mine = pacer(100.0)
+async def test_a_hold_is_only_ever_made_longer(jobs: Jobs, send_times: Make) -> None:
+    mine = send_times(100.0)
     slots = [await mine.slot(JOB, always) for _ in range(2)]
     first, second = (slot for slot in slots if slot is not None)
     await mine.throttled(first, 60)
@@ -192,9 +192,11 @@ async def test_a_hold_is_only_ever_made_longer(jobs: Jobs, pacer: Make) -> None:
     assert mine.held_between(asyncio.get_running_loop().time(), math.inf) > 30
 
 
-async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(jobs: Jobs, pacer: Make) -> None:
-    processes = [pacer(100.0) for _ in range(3)]
-    slots: list[tuple[Pacer, Slot]] = []
+async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(
+    jobs: Jobs, send_times: Make
+) -> None:
+    processes = [send_times(100.0) for _ in range(3)]
+    slots: list[tuple[SendTimes, Slot]] = []
     for one in processes:
         for _ in range(5):
             slot = await one.slot(JOB, always)
@@ -205,8 +207,8 @@ async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(jobs: 
     assert 20 <= float(jobs.client.hget(KEY, "rate") or 0) < 100
 
 
-async def test_a_long_hold_gives_the_slices_back(pacer: Make) -> None:
-    mine = pacer(100.0)
+async def test_a_long_hold_gives_the_slices_back(send_times: Make) -> None:
+    mine = send_times(100.0)
     context = context_of(JOB, always)
     with mine.dispatcher.registered(context):
         await refuse(mine, 20.0)
@@ -214,9 +216,9 @@ async def test_a_long_hold_gives_the_slices_back(pacer: Make) -> None:
 
 
 async def test_a_slot_that_lost_its_purpose_while_it_was_waited_for_is_not_given(
-    jobs: Jobs, pacer: Make
+    jobs: Jobs, send_times: Make
 ) -> None:
-    mine = pacer(0.2)
+    mine = send_times(0.2)
     assert await mine.slot(JOB, always) is not None
     purpose = asyncio.Event()
     purpose.set()
@@ -226,8 +228,8 @@ async def test_a_slot_that_lost_its_purpose_while_it_was_waited_for_is_not_given
     assert await second is None
 
 
-async def test_no_more_are_given_than_there_are_places(pacer: Make) -> None:
-    mine = pacer(1000.0, places=3)
+async def test_no_more_are_given_than_there_are_places(send_times: Make) -> None:
+    mine = send_times(1000.0, places=3)
     asked = [asyncio.create_task(mine.slot(JOB, always)) for _ in range(5)]
     await until(lambda: sum(task.done() for task in asked) == 3)
     assert mine.concurrency.in_flight == 3
@@ -237,8 +239,8 @@ async def test_no_more_are_given_than_there_are_places(pacer: Make) -> None:
     await asyncio.gather(*asked)
 
 
-async def test_who_gives_up_waiting_leaves_no_place_taken(pacer: Make) -> None:
-    mine = pacer(1000.0)
+async def test_who_gives_up_waiting_leaves_no_place_taken(send_times: Make) -> None:
+    mine = send_times(1000.0)
     given = asyncio.create_task(mine.slot(JOB, always))
     await until(lambda: mine.concurrency.in_flight == 1)
     given.cancel()
@@ -246,8 +248,8 @@ async def test_who_gives_up_waiting_leaves_no_place_taken(pacer: Make) -> None:
     assert mine.concurrency.in_flight == 0 or given.done()
 
 
-async def test_what_the_api_advises_reaches_every_process(pacer: Make) -> None:
-    told, other = pacer(100.0), pacer(100.0)
+async def test_what_the_api_advises_reaches_every_process(send_times: Make) -> None:
+    told, other = send_times(100.0), send_times(100.0)
     assert await told.slot(JOB, always) is not None
     told.advise(Quota(remaining=5, reset=10, limit=100))
     told.advise(Quota(remaining=90, reset=10, limit=100))
@@ -275,7 +277,7 @@ async def test_of_a_rate_that_is_more_than_it_can_use_a_process_takes_little_mor
     rate, requests = 100_000.0, 2000
     async with async_client(redis_url) as client:
         store = Counting(client, "api.test", "an-organization", "one")
-        mine = Pacer(store, RateConfig(rate, rate, rate), 4, plenty)
+        mine = SendTimes(store, RateConfig(rate, rate, rate), 4, plenty)
         left = iter(range(requests))
 
         async def send() -> None:
@@ -312,18 +314,18 @@ async def test_an_answer_that_is_read_late_moves_no_slot(jobs: Jobs, redis_url: 
         late = Unheard(client, "api.test", "an-organization", "late")
         stores = late, BudgetStore(client, "api.test", "an-organization", "other")
         rate_config = RateConfig(1 / gap, 1 / gap, 1 / gap)
-        pacers = [Pacer(store, rate_config, PLACES, plenty) for store in stores]
+        both = [SendTimes(store, rate_config, PLACES, plenty) for store in stores]
         times: list[float] = []
 
-        async def send(mine: Pacer) -> None:
+        async def send(mine: SendTimes) -> None:
             while late.turn < 18:
                 slot = await mine.slot(JOB, always)
                 assert slot is not None
                 times.append(slot.when)
 
-        await asyncio.gather(*(send(mine) for mine in pacers))
+        await asyncio.gather(*(send(mine) for mine in both))
         assert min(after - before for before, after in pairwise(sorted(times))) > 0.75 * gap
-        for mine in pacers:
+        for mine in both:
             await mine.close()
 
 
@@ -332,7 +334,7 @@ async def test_a_rate_is_learned_and_shared(jobs: Jobs, redis_url: str) -> None:
     async with async_client(redis_url) as client:
         rate_config = RateConfig(None, 10.0, 80.0)
         stores = [BudgetStore(client, "api.test", "an-organization", name) for name in ("one", "two")]
-        mine, other = (Pacer(store, rate_config, PLACES, plenty) for store in stores)
+        mine, other = (SendTimes(store, rate_config, PLACES, plenty) for store in stores)
         while mine.rate < 80.0:
             slot = await mine.slot(JOB, always)
             assert slot is not None
