@@ -26,7 +26,7 @@ from worker.process.signal_handlers import install_signal_handlers
 from worker.queue import intake, messages, refused_options
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 from worker.telemetry import logs
 from worker.telemetry.traces import Tracing, make_tracing
 from worker.telemetry.traces.interface import TRACEPARENT

@@ -29,7 +29,7 @@ from producers.reading import (
 from worker.core.batches.slices import IDS, Slice, line_ranges_of
 from worker.core.reporting.skipped import CHUNK, SkippedLine
 from worker.store.jobs import JobStore
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 from worker.telemetry.traces.interface import TRACEPARENT
 
 _SLICES_PER_ROUND_TRIP: Final = 16

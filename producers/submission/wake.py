@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from worker.settings import Settings
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 
 
 def wake_workers(

@@ -16,7 +16,7 @@ from typing import Final
 
 import redis
 
-from worker.store.steps import BudgetScript, ExchangeScript, Script, source
+from worker.store.script_calls import BudgetScript, ExchangeScript, Script, source
 
 BUDGET: Final = "bulk:budget:"
 

@@ -11,7 +11,7 @@ from tests.benchmarks.peers.runs import script
 from tests.limits.started import limited_api
 from tests.servers import RealServer
 from worker.store.connect import sync_client
-from worker.store.steps import BudgetScript, source
+from worker.store.script_calls import BudgetScript, source
 
 
 def test_a_known_rate_is_measured_over_every_batch_of_the_job() -> None:

@@ -23,7 +23,7 @@ from worker.core.retrying.step import Halt, Hold, Renew, Retry, Split
 
 LATENCY = 0.05
 LOOK_UP = 0.5
-MOST_REQUESTS = 20_000
+MAX_REQUESTS = 20_000
 BAD = Reason("HTTP_503", "later", 503)
 
 Api = Callable[[Batch, float], Verdict]
@@ -104,7 +104,7 @@ class Drill:
             return
         breaker_probe = self.breaker.state is not BreakerState.CLOSED
         self.requests.append((self.now, len(part.ids)))
-        assert len(self.requests) < MOST_REQUESTS, "it goes on and on"
+        assert len(self.requests) < MAX_REQUESTS, "it goes on and on"
         verdict = self.api(part, self.now)
         self._after(
             LATENCY, lambda: self._answered(parts, part, repeat, verdict, breaker_probe=breaker_probe)

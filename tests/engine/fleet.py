@@ -9,7 +9,7 @@ from tests.api.clients import settings_for
 from tests.engine.jobs import Job
 from worker.engine.engine import Engine
 from worker.engine.slice_work import StoppingError
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 
 SLICES_IN_FLIGHT: Final = 4
 

@@ -15,7 +15,7 @@ from worker.reports.status import read_report
 from worker.store import keys
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 
 _numbers = count()
 

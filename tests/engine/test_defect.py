@@ -26,7 +26,7 @@ from worker.engine.slice_runner import SliceRunner
 from worker.store import keys
 from worker.store.claims import Claim, ClaimStore
 from worker.store.connect import async_client
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 
 
 class DefectError(Exception):

@@ -24,7 +24,7 @@ from worker.core.batches.batch import MAX_BATCH
 from worker.queue import messages
 from worker.settings import load
 from worker.store import keys
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 
 
 class Explained(NamedTuple):

@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.e2e.stack import new_ids
 from tests.faults.scene import scene
 from tests.monitoring.scrapes import exporter
+from tests.store.job_setup import put_job
 from tests.store.spoilt import WAYS, litter
-from tests.store.steps import put_job
 from worker.store import keys
 from worker.store.jobs import JobStore
 

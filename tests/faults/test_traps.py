@@ -21,7 +21,7 @@ from worker.core.batches.slices import IDS
 from worker.queue.messages import QUEUE_NAMES, queue_of
 from worker.store import keys
 from worker.store.connect import sync_client
-from worker.store.steps import Script, source
+from worker.store.script_calls import Script, source
 
 THREADS = 4
 """Of a worker: so many slices are in work at once."""

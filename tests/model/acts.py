@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tests.model.world import Answer, Job, World, sent
-from tests.store.steps import ORG
+from tests.store.job_setup import ORG
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.batches.slices import Slice
 from worker.core.errors import NoSuchJobError, RequestIdTakenError, StateChangeError
@@ -18,7 +18,7 @@ from worker.core.reason import Reason
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import JobStore, purge_args
-from worker.store.steps import Code, Script, Ticket
+from worker.store.script_calls import Code, Script, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.model.acts import Act, Commit, Create, Launch, Purge, Steer, Stores, Sweep, Take, names
 from tests.model.snapshot import check_by_itself, keys_left, of_model, of_store
 from tests.model.world import LIVE, LOST, MOVING, RAN_OUT, Answer, Job, World
-from tests.store.steps import HOST, ORG
+from tests.store.job_setup import HOST, ORG
 from worker.core.batches.record import Stored
 from worker.core.batches.slices import Slice
 from worker.core.job import AT_REST, Control, State
@@ -43,7 +43,7 @@ KINDS: Final = (
     ),
     *(*["lease_runs_out"] * 4, *["message_is_lost"] * 2, "deadline_passes", "hold_begins_or_ends"),
 )
-MOST_JOBS: Final = 4
+MAX_JOBS: Final = 4
 RARELY: Final = 0.2
 FAR: Final = "4102444800000000"
 """Microseconds: the end of a hold that none of this outlasts."""
@@ -132,7 +132,7 @@ class StoreMachine(RuleBasedStateMachine):
         return chance.choice(moving if moving and chance.random() > RARELY else found) if found else None
 
     def _submit(self, chance: Random) -> Act | None:
-        if len(self.world.jobs) >= MOST_JOBS:
+        if len(self.world.jobs) >= MAX_JOBS:
             return None
         small, many = chance.randint(0, 3), chance.randint(9, 12)
         sizes = [chance.randint(1, 40)] * small if chance.random() < 0.7 else [chance.randint(1, 3)] * many

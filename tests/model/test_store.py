@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.acts import Stores
 from tests.model.machine import StoreMachine
 from tests.servers import valkey9
-from tests.store.steps import SCOPE
+from tests.store.job_setup import SCOPE
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client, sync_client
 from worker.store.jobs import JobStore

@@ -20,7 +20,7 @@ RAN_OUT: Final = "ran out"
 OPEN: Final = frozenset(".?")
 MOVING: Final = frozenset({State.QUEUED, State.RUNNING, State.PAUSED, State.CANCELLING})
 MIN_SAMPLE: Final = 100
-MOST_DEATHS: Final = 3
+MAX_DEATHS: Final = 3
 
 Answer = tuple[object, ...]
 
@@ -187,7 +187,7 @@ class World:
             job.lose(number)
         # By a worker that was done with another slice: no message was sent for it.
         job.next += number == job.next
-        if not mine and part.deaths >= MOST_DEATHS and not isolated_process:
+        if not mine and part.deaths >= MAX_DEATHS and not isolated_process:
             job.waiting[number] = FRESH
             return ("NEEDS_ISOLATION",)
         if self.held and not mine:

@@ -5,7 +5,7 @@ import redis
 
 from tests.e2e.stack import until
 from tests.servers import RealServer
-from tests.store.steps import put_job
+from tests.store.job_setup import put_job
 from worker.core.job import Control
 from worker.core.reporting.schema import Report
 from worker.monitoring.job_notifier import JobNotifier

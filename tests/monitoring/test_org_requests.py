@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 
 from worker.monitoring.metrics.families import families
-from worker.store.metrics_snapshot import MOST_ORGS, MetricsSnapshot, Org
+from worker.store.metrics_snapshot import MAX_ORGS, MetricsSnapshot, Org
 
 LIVE, RESTS = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 
@@ -26,8 +26,8 @@ def test_an_organization_whose_jobs_rest_is_still_counted() -> None:
 
 
 def test_those_at_work_come_first_then_those_that_sent_most() -> None:
-    others = {f"sent:{uuid.UUID(int=number)}": number for number in range(10, 10 + 2 * MOST_ORGS)}
+    others = {f"sent:{uuid.UUID(int=number)}": number for number in range(10, 10 + 2 * MAX_ORGS)}
     told = sent(MetricsSnapshot(others, orgs={LIVE: Org(1.0, 0.0)}))
-    assert len(told) == MOST_ORGS
+    assert len(told) == MAX_ORGS
     assert told[LIVE] == 0
-    assert min(count for org, count in told.items() if org != LIVE) == 10 + MOST_ORGS + 1
+    assert min(count for org, count in told.items() if org != LIVE) == 10 + MAX_ORGS + 1

@@ -8,7 +8,7 @@ from itertools import islice
 import redis
 
 from tests.servers import RealServer
-from tests.store.steps import put_job
+from tests.store.job_setup import put_job
 from worker.reports.family import family_results
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore

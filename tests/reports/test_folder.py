@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.stack import cli
 from tests.servers import RealServer, missing
-from tests.store.steps import ORG, SCOPE, commit, settled, take
+from tests.store.job_setup import ORG, SCOPE, commit, settled, take
 from worker.core.batches.slices import Slice
 from worker.core.errors import BadInputError
 from worker.core.job import Control

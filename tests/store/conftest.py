@@ -9,7 +9,7 @@ import redis
 import redis.asyncio
 
 from tests.servers import SERVERS
-from tests.store.steps import SCOPE
+from tests.store.job_setup import SCOPE
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client, sync_client
 from worker.store.jobs import JobStore

@@ -20,7 +20,7 @@ from worker.store.budget import (
     unpack_learned,
 )
 from worker.store.jobs import JobStore
-from worker.store.steps import BudgetScript, source
+from worker.store.script_calls import BudgetScript, source
 
 HOST, ORG = "api.test", "an-organization"
 KEY = f"bulk:budget:{HOST}:{ORG}"

@@ -3,13 +3,13 @@
 import pytest
 import redis
 
-from tests.store.steps import commit, counts, put_job, settled, state, take
+from tests.store.job_setup import commit, counts, put_job, settled, state, take
 from worker.core.fairness import SliceCounts
 from worker.core.job import Control
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.jobs import REDELIVER_AFTER_MS, WINDOW, JobStore
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 
 def expire_lease(client: redis.Redis, job_id: str, slice_no: int = 0) -> None:

@@ -7,7 +7,7 @@ import redis
 
 from tests.clock import HOUR, step_back
 from tests.store.conftest import Backend
-from tests.store.steps import HOST, ORG, commit, put_job, settled, state, take
+from tests.store.job_setup import HOST, ORG, commit, put_job, settled, state, take
 from worker.core.answers.retry_after import LONGEST
 from worker.core.job import Control
 from worker.core.rate.rate_config import RateConfig
@@ -15,7 +15,7 @@ from worker.store import keys
 from worker.store.budget import AnswerStats, BudgetStore, Demand, RateDecision, ReserveRequest
 from worker.store.claims import LEASE_MS, ClaimEnd, ClaimStore
 from worker.store.jobs import REDELIVER_AFTER_MS, JobStore
-from worker.store.steps import BudgetScript, Code, Script, source
+from worker.store.script_calls import BudgetScript, Code, Script, source
 
 SLACK = 1.0
 """Seconds that the test itself may take."""

@@ -3,13 +3,13 @@
 import pytest
 import redis
 
-from tests.store.steps import commit, counts, put_job, settled, state, take
+from tests.store.job_setup import commit, counts, put_job, settled, state, take
 from worker.core.batches.record import entries_of
 from worker.core.outcome import Outcome
 from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import JobStore
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 
 async def test_outcomes_move_the_counters(jobs: JobStore, claims: ClaimStore) -> None:

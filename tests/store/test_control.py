@@ -5,13 +5,13 @@ from itertools import product
 import pytest
 import redis
 
-from tests.store.steps import ORG, commit, counts, put_job, settled, state, take
+from tests.store.job_setup import ORG, commit, counts, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import ALLOWED_FROM, IN_FORCE, Control, State
 from worker.store import keys
 from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 
 def steer(jobs: JobStore, job_id: str, control: Control) -> tuple[str, bool]:

@@ -2,7 +2,7 @@
 
 import redis
 
-from tests.store.steps import commit, counts, put_job, settled, state, take
+from tests.store.job_setup import commit, counts, put_job, settled, state, take
 from worker.core.reporting.rows import Row, rows_of
 from worker.reports.recount import recount
 from worker.reports.results import job_results
@@ -10,7 +10,7 @@ from worker.reports.status import read_report
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 DEATHS = 3
 

@@ -10,17 +10,17 @@ from redis.exceptions import RedisError
 from tests.store.conftest import Backend
 from worker.store import keys
 from worker.store.exchanges import (
+    EXCHANGE_LOCK_SECONDS,
     LONGEST_PAUSE,
-    TURN_SECONDS,
     ExchangeKind,
+    ExchangeLockReply,
     ExchangeResult,
     ExchangeStore,
-    ExchangeTurn,
 )
 
 ORG = "0f2c1d6e-0000-4000-8000-00000000000a"
 KEY = keys.exchange("api.test", ORG)
-GIVEN = ExchangeTurn()
+GIVEN = ExchangeLockReply()
 
 Make = Callable[[str], ExchangeStore]
 
@@ -36,7 +36,9 @@ async def test_one_at_a_time(make: Make) -> None:
     stores = [make(f"worker-{number}") for number in range(8)]
     turns = await asyncio.gather(*(store.begin(ORG, mended=False) for store in stores))
     [winner] = [number for number, turn in enumerate(turns) if turn == GIVEN]
-    assert all(0 < turn.busy <= TURN_SECONDS for number, turn in enumerate(turns) if number != winner)
+    assert all(
+        0 < turn.busy <= EXCHANGE_LOCK_SECONDS for number, turn in enumerate(turns) if number != winner
+    )
     await stores[winner].end(ORG, ExchangeResult(ExchangeKind.GRANTED), 0)
     assert await stores[winner - 1].begin(ORG, mended=False) == GIVEN
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from tests.store.steps import commit, counts, put_job, settled, state, take
+from tests.store.job_setup import commit, counts, put_job, settled, state, take
 from worker.core.errors import BulkActivateError
 from worker.core.job import Control
 from worker.reports.recount import recount

@@ -7,7 +7,7 @@ import redis
 import redis.asyncio
 
 from tests.servers import valkey9
-from tests.store.steps import ORG, SCOPE, put_job
+from tests.store.job_setup import ORG, SCOPE, put_job
 from worker.core.scope import Scope
 from worker.monitoring.metrics.families import families
 from worker.reports.status import read_report

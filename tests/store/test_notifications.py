@@ -2,7 +2,7 @@
 
 import redis
 
-from tests.store.steps import put_job
+from tests.store.job_setup import put_job
 from worker.core.job import Control
 from worker.store import keys
 from worker.store.jobs import JobStore

@@ -6,14 +6,14 @@ from typing import cast
 import pytest
 import redis
 
-from tests.store.steps import ORG, commit, put_job, settled, state, take
+from tests.store.job_setup import ORG, commit, put_job, settled, state, take
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import Control
 from worker.core.reporting.skipped import SkippedLine
 from worker.store import keys
 from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import PURGED_AT_ONCE, JobStore, purge_args
-from worker.store.steps import Code, Script
+from worker.store.script_calls import Code, Script
 
 
 def left(client: redis.Redis) -> set[str]:

@@ -6,14 +6,14 @@ import pytest
 import redis
 
 from tests.store.conftest import Backend
-from tests.store.steps import ORG, SCOPE, commit, counts, put_job, settled, state, take
+from tests.store.job_setup import ORG, SCOPE, commit, counts, put_job, settled, state, take
 from worker.core.fairness import SliceCounts
 from worker.core.scope import Scope
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import JobStore
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 OTHER = Scope("https://staging.example")
 PLAIN = Scope(SCOPE.api_url.replace("https", "http"))

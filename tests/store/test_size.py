@@ -5,7 +5,7 @@ import uuid
 import redis
 
 from tests.servers import RealServer
-from tests.store.steps import ORG, SCOPE, commit, settled, take
+from tests.store.job_setup import ORG, SCOPE, commit, settled, take
 from worker.core.batches.slices import IDS, Slice
 from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.connect import async_client, sync_client

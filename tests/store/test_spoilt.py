@@ -8,8 +8,8 @@ import redis
 
 from tests.servers import valkey9
 from tests.store.conftest import Backend
+from tests.store.job_setup import HOST, ORG, commit, counts, put_job, settled, take
 from tests.store.spoilt import MEMBERS, TELLABLE, WAYS, litter, of_wrong_type, spoil_job
-from tests.store.steps import HOST, ORG, commit, counts, put_job, settled, take
 from worker.core.errors import DamagedRecordError
 from worker.monitoring.metrics.families import families
 from worker.reports.status import read_report
@@ -17,7 +17,7 @@ from worker.store import keys
 from worker.store.claims import ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
 from worker.store.metrics_snapshot import read_metrics_snapshot
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 GONE = MEMBERS[4].decode()
 SHARED = (keys.NOTIFY, keys.TOTALS, keys.LIVE)

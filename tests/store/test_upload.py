@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from tests.store.steps import ORG, put_job, state
+from tests.store.job_setup import ORG, put_job, state
 from worker.core.batches.slices import Slice
 from worker.core.errors import NoSuchJobError
 from worker.core.reporting.skipped import SkippedLine

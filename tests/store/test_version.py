@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from tests.servers import RealServer
-from tests.store.steps import ORG, put_job
+from tests.store.job_setup import ORG, put_job
 from worker.core.batches.slices import Slice
 from worker.core.errors import BulkActivateError, StateChangeError
 from worker.core.job import RECORD_VERSION, Control
@@ -13,7 +13,7 @@ from worker.store import keys
 from worker.store.claims import ClaimStore
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
-from worker.store.steps import Code, Script, source
+from worker.store.script_calls import Code, Script, source
 
 
 def say(client: redis.Redis, job_id: str, version: str | None) -> None:

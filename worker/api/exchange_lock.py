@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 from redis.exceptions import RedisError
 
-from worker.store.exchanges import ExchangeKind, ExchangeResult, ExchangeStore, ExchangeTurn
+from worker.store.exchanges import ExchangeKind, ExchangeLockReply, ExchangeResult, ExchangeStore
 
 _REDIS_TIMEOUT: Final = 3.0
 """Seconds that Redis has to answer."""
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 class ExchangeLock(Protocol):
     """The lock, and the outcome of the last exchange of each organization."""
 
-    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeTurn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeLockReply:
         """Acquires or renews the lock. It is held if `pause` and `busy` of the result are 0.
 
         `other_credential`: the credential differs from the refused one, so that refusal does not count.
@@ -49,12 +49,12 @@ class LocalExchangeLock:
         self._now = now
         self._last: dict[str, _LastExchange] = {}
 
-    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeTurn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeLockReply:
         remembered = self._last.setdefault(org_id, _LastExchange())
         last = remembered.last
         ignored = other_credential and last.kind is ExchangeKind.REFUSED
         pause = 0.0 if ignored else max(0.0, remembered.until - self._now())
-        return ExchangeTurn(pause, 0.0, last.kind, last.failures, last.tag, last.message)
+        return ExchangeLockReply(pause, 0.0, last.kind, last.failures, last.tag, last.message)
 
     async def release(self, org_id: str, ended: ExchangeResult) -> None:
         remembered = self._last.setdefault(org_id, _LastExchange())
@@ -80,7 +80,7 @@ class SharedExchangeLock:
         self._uncounted = 0
         """Exchanges made without the lock and not yet counted in Redis."""
 
-    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeTurn:
+    async def acquire(self, org_id: str, *, other_credential: bool) -> ExchangeLockReply:
         try:
             async with asyncio.timeout(_REDIS_TIMEOUT):
                 return await self._store.begin(org_id, mended=other_credential)

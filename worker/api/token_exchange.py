@@ -30,7 +30,7 @@ from worker.core.answers.answer import NoReply, Reply
 from worker.core.answers.known_secrets import KnownSecrets
 from worker.core.answers.retry_after import their_now
 from worker.core.redact import redact
-from worker.store.exchanges import TURN_SECONDS, ExchangeKind, ExchangeResult, ExchangeTurn
+from worker.store.exchanges import EXCHANGE_LOCK_SECONDS, ExchangeKind, ExchangeLockReply, ExchangeResult
 
 PATH: Final = "/csp/gateway/am/api/auth/api-tokens/authorize"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -84,7 +84,9 @@ class TokenExchange:
             await asyncio.gather(renewal, return_exceptions=True)
             await self._lock.release(org_id, ended)
         if not isinstance(verdict, Granted):
-            raise self._error(ExchangeTurn(ended.pause, kind=ended.kind, message=ended.message), waited=True)
+            raise self._error(
+                ExchangeLockReply(ended.pause, kind=ended.kind, message=ended.message), waited=True
+            )
         if turn.kind == ExchangeKind.REFUSED:
             self._recovering.add(org_id)
         return verdict, asked_at
@@ -101,7 +103,7 @@ class TokenExchange:
         verdict = Refused("HTTP 401 to its access tokens")
         await self._lock.release(org_id, await self._ending(verdict, turn, api_token))
 
-    async def _acquire(self, org_id: str, api_token: SecretStr) -> ExchangeTurn:
+    async def _acquire(self, org_id: str, api_token: SecretStr) -> ExchangeLockReply:
         """Waits for the lock. Raises as `grant` does if the wait would be too long."""
         other_credential = waited = False
         ends = asyncio.get_running_loop().time() + _MAX_WAIT
@@ -120,7 +122,7 @@ class TokenExchange:
             waited = True
             await asyncio.sleep(min(turn.busy, _POLL * (1 + random.random())))
 
-    def _error(self, turn: ExchangeTurn, *, waited: bool) -> Exception:
+    def _error(self, turn: ExchangeLockReply, *, waited: bool) -> Exception:
         """The exception for an exchange that another worker made and that failed.
 
         `waited`: the caller waited for that exchange, so a refusal is its own answer.
@@ -138,11 +140,11 @@ class TokenExchange:
     async def _renew_lock(self, org_id: str) -> None:
         """Renews the lock while the exchange lasts."""
         while True:
-            await asyncio.sleep(TURN_SECONDS / 3)
+            await asyncio.sleep(EXCHANGE_LOCK_SECONDS / 3)
             await self._lock.acquire(org_id, other_credential=True)
 
     async def _ending(
-        self, verdict: Granted | Refused | Unavailable, turn: ExchangeTurn, api_token: SecretStr
+        self, verdict: Granted | Refused | Unavailable, turn: ExchangeLockReply, api_token: SecretStr
     ) -> ExchangeResult:
         if isinstance(verdict, Granted):
             return ExchangeResult(ExchangeKind.GRANTED)

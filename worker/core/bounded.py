@@ -10,8 +10,8 @@ import zstandard
 
 from worker.core.errors import DamagedRecordError
 
-_UNTOLD: Final = -1
-_MOST_WINDOW: Final = 2**23
+_SIZE_UNKNOWN: Final = -1
+_MAX_WINDOW: Final = 2**23
 """Maximum window in bytes, which decompression allocates; the window of level 1 is a sixteenth of that."""
 
 
@@ -29,9 +29,9 @@ def decompressed(blob: bytes, most: int) -> bytes:
         size = zstandard.frame_content_size(blob)
         # The library allocates the size stated in the frame at once, whatever `max_output_size` is.
         if size <= most:
-            room = most if size == _UNTOLD else 0
-            return zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).decompress(
-                blob, max_output_size=room, allow_extra_data=False
+            max_output = most if size == _SIZE_UNKNOWN else 0
+            return zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompress(
+                blob, max_output_size=max_output, allow_extra_data=False
             )
     except zstandard.ZstdError as error:
         raise _unreadable("it is damaged") from error

@@ -15,7 +15,7 @@ WINDOW: Final = 30
 """Maximum number of answers between two changes of the limit."""
 MEMORY: Final = 60.0
 """Seconds for which the best latency is remembered, in two halves."""
-LEAST: Final = 2
+MIN_LIMIT: Final = 2
 
 
 class AdaptiveConcurrencyLimit:
@@ -42,7 +42,7 @@ class AdaptiveConcurrencyLimit:
         self._remember(mean, now)
         good = TOLERANCE * min(self._best) + SLACK
         if mean > good:
-            self._limit = max(LEAST, self._limit * max(0.5, good / mean))
+            self._limit = max(MIN_LIMIT, self._limit * max(0.5, good / mean))
         elif 2 * self._busiest >= self.limit:
             # Only a limit that is used is worth raising.
             self._limit = min(self._most, self._limit + max(1.0, self._limit**0.5))
@@ -50,7 +50,7 @@ class AdaptiveConcurrencyLimit:
         self._note()
 
     def _note(self) -> None:
-        self.limit = max(min(LEAST, self._most), int(self._limit))
+        self.limit = max(min(MIN_LIMIT, self._most), int(self._limit))
         self._enough = min(WINDOW, 2 * self.limit)
 
     def _remember(self, mean: float, now: float) -> None:

@@ -21,7 +21,7 @@ from worker.core.ids import JOB_ID
 
 TASK: Final = "bulk_activation.run_slice"
 
-_MOST_SLICES: Final = 2**31
+_MAX_SLICES: Final = 2**31
 _UUID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
 
 
@@ -49,8 +49,8 @@ class _Envelope(msgspec.Struct, rename="kebab"):
 
 class _Arguments(msgspec.Struct):
     job_id: Annotated[str, msgspec.Meta(pattern=JOB_ID)]
-    slice_no: Annotated[int, msgspec.Meta(ge=0, lt=_MOST_SLICES)]
-    size: Annotated[int, msgspec.Meta(ge=0, lt=_MOST_SLICES)]
+    slice_no: Annotated[int, msgspec.Meta(ge=0, lt=_MAX_SLICES)]
+    size: Annotated[int, msgspec.Meta(ge=0, lt=_MAX_SLICES)]
 
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
@@ -72,13 +72,15 @@ def read_envelope(raw: object) -> Wake:
     """Parses a message, given as decoded JSON. Raises `BadMessageError`."""
     try:
         envelope = msgspec.convert(raw, _Envelope)
-        _, told, _ = _body.decode(base64.b64decode(envelope.body, validate=True))
+        _, arguments, _ = _body.decode(base64.b64decode(envelope.body, validate=True))
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
         # Only the path is shown: the rest of the error's text can quote the message.
         where = _WHERE.search(str(error))
         raise BadMessageError(f"not as ours are{f' at {where[1]}' if where else ''}") from error
     headers = envelope.headers
-    return Wake(headers.id, told.job_id, told.slice_no, told.size, _traceparent(headers.traceparent))
+    return Wake(
+        headers.id, arguments.job_id, arguments.slice_no, arguments.size, _traceparent(headers.traceparent)
+    )
 
 
 def _traceparent(found: object) -> str | None:

@@ -22,7 +22,7 @@ _SECRETS: Final = (
     re.compile(r"(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{64}(?![\w-])"),
 )
 _UNSEEN: Final = re.compile(f"[{UNSEEN}]+")
-_MOST_READ: Final = 4 * MAX_MESSAGE
+_MAX_READ: Final = 4 * MAX_MESSAGE
 _OF_SECRETS: Final = string.ascii_letters + string.digits + "_.~+/=-"
 
 
@@ -31,8 +31,8 @@ def redact(text: str) -> str:
     # Cut before the patterns run, so that a hostile megabyte costs no time. The word at the cut is removed
     # too: the patterns do not match half a secret, and replacements before it may move it into the visible
     # part.
-    if len(text) > _MOST_READ:
-        text = text[:_MOST_READ].rstrip(_OF_SECRETS) + "[redacted]"
+    if len(text) > _MAX_READ:
+        text = text[:_MAX_READ].rstrip(_OF_SECRETS) + "[redacted]"
     text = _UNSEEN.sub(" ", text)
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)

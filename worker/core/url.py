@@ -43,8 +43,8 @@ def port_of(parts: SplitResult) -> int | None:
 
 def require_host(parts: SplitResult) -> None:
     """Raises `ValueError` unless exactly one valid host is given; the user is not checked."""
-    place = parts.netloc.rpartition("@")[2]
-    if not parts.hostname or "," in place or not _HOSTS.fullmatch(place):
+    hosts = parts.netloc.rpartition("@")[2]
+    if not parts.hostname or "," in hosts or not _HOSTS.fullmatch(hosts):
         raise ValueError("must name one host, by its name or address")
 
 

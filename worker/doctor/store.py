@@ -8,14 +8,14 @@ import redis
 
 from worker.core import vulnerable
 from worker.core.errors import BulkActivateError, RedisUnreachableError
-from worker.core.rate.round_trip import FAR
+from worker.core.rate.round_trip import FAR_SECONDS
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 from worker.store.address import shown_address
+from worker.store.capabilities import try_server
 from worker.store.connect import check_server, product_of, reachable, sync_client
 from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import JobStore
-from worker.store.trial import try_server
 
 _NEARLY_FULL: Final = 0.8
 """Share of maxmemory from which a warning is given."""
@@ -57,7 +57,7 @@ def _check_server(client: redis.Redis, url: str) -> Iterator[Check]:
     yield Check("redis", Status.OK, f"{product.title()} {number} at {shown_address(url)}, {distance}")
     if (vulnerability := vulnerable.warning(product, version, tls=url.startswith("rediss:"))) is not None:
         yield Check("redis", Status.WARNING, vulnerability)
-    if seconds > FAR:
+    if seconds > FAR_SECONDS:
         yield Check(
             "redis",
             Status.WARNING,

@@ -21,7 +21,7 @@ from worker.engine.services import Services
 from worker.engine.slice_progress import SliceProgress
 from worker.store.claims import LEASE_MS, Claim, ClaimEnd
 from worker.store.commit_payload import CommitPayload, is_whole
-from worker.store.steps import Code
+from worker.store.script_calls import Code
 
 GROUP_SECONDS: Final = 0.1
 RENEW_SECONDS: Final = LEASE_MS / 1000 / 4

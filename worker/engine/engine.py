@@ -30,7 +30,7 @@ from worker.settings import Settings
 from worker.store.claims import ClaimStore
 from worker.store.connect import async_client
 from worker.store.exchanges import ExchangeStore
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 from worker.telemetry.traces import ActivationApi, Tracing
 
 SendMessages = Callable[[str, Sequence[Ticket]], None]

@@ -7,7 +7,7 @@ from worker.core.retrying.policy import Policy
 from worker.engine.circuit_gate import CircuitGate
 from worker.engine.redis_retry import RedisRetry
 from worker.store.claims import ClaimStore
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 from worker.telemetry.traces import ActivationApi, Tracing
 
 Queue = Callable[[str, Sequence[Ticket]], Awaitable[None]]

@@ -22,7 +22,7 @@ from worker.engine.services import Services
 from worker.engine.slice_progress import TaskProgress
 from worker.engine.slice_runner import SliceRunner
 from worker.store.claims import Claim
-from worker.store.steps import Code, Ticket
+from worker.store.script_calls import Code, Ticket
 
 SLICES_IN_A_ROW: Final = 8
 """Slices of a job that one message is good for: each message costs some 5 ms of CPU. Those after the first

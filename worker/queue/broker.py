@@ -29,12 +29,13 @@ def broker_conf(url: str) -> dict[str, Any]:
         return conf | {"broker_url": f"redis+socket://{login}{quote(address.path)}?virtual_host={address.db}"}
     if address.scheme == "sentinel":
         conf["broker_transport_options"]["master_name"] = address.options["master"]
-        places = [
-            f"sentinel://{login}{_place(host)}:{port}/{address.db}" for host, port in sentinels_of(address)
+        urls = [
+            f"sentinel://{login}{_bracketed(host)}:{port}/{address.db}"
+            for host, port in sentinels_of(address)
         ]
-        return conf | {"broker_url": ";".join(places)}
+        return conf | {"broker_url": ";".join(urls)}
     ((host, port),) = address.hosts
-    where = f"{login}{_place(host)}" + (f":{port}" if port else "")
+    where = f"{login}{_bracketed(host)}" + (f":{port}" if port else "")
     conf["broker_url"] = f"{address.scheme}://{where}/{address.db}"
     if address.scheme == "rediss":
         files = {name: address.options[name] for name in TLS_FILES if name in address.options}
@@ -43,5 +44,5 @@ def broker_conf(url: str) -> dict[str, Any]:
     return conf
 
 
-def _place(host: str) -> str:
+def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -13,7 +13,7 @@ from kombu.entity import Queue
 from worker.core import envelope
 from worker.queue.broker import broker_conf
 from worker.settings import Settings
-from worker.store.steps import Ticket
+from worker.store.script_calls import Ticket
 from worker.telemetry.traces.interface import TRACEPARENT
 
 TASK: Final = envelope.TASK

@@ -53,7 +53,7 @@ def parse_address(url: str) -> Address:
     parts = split_url(f"//{rest}")
     if "#" in rest:
         raise ValueError(f"must have no #: {ESCAPE}")
-    login, _, places = parts.netloc.rpartition("@")
+    login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     options = dict(parse_qsl(parts.query))
     for name in options:
@@ -68,13 +68,13 @@ def parse_address(url: str) -> Address:
     if scheme == "sentinel" and not options.get("master"):
         raise ValueError("must name what the sentinels watch: sentinel://HOST:26379/0?master=NAME")
     socket = unquote(parts.path) if scheme == "unix" else ""
-    if scheme == "unix" and (places or not socket):
+    if scheme == "unix" and (hosts or not socket):
         raise ValueError("must be unix:///PATH, or unix://USER:PASSWORD@/PATH")
     return Address(
         scheme,
         unquote(user) or None,
         unquote(password) or None,
-        () if socket else tuple(map(_host, places.split(","))),
+        () if socket else tuple(map(_host, hosts.split(","))),
         socket,
         _db(options.get("db") or ("" if socket else parts.path.strip("/"))),
         options,
@@ -109,8 +109,10 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _host(place: str) -> tuple[str, int | None]:
-    host, _, port = place.rpartition(":") if not place.endswith("]") and ":" in place else (place, "", "")
+def _host(host_port: str) -> tuple[str, int | None]:
+    host, _, port = (
+        host_port.rpartition(":") if not host_port.endswith("]") and ":" in host_port else (host_port, "", "")
+    )
     if port and not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65535):  # noqa: PLR2004 -- TCP.
         # What is found could be a password without its host.
         raise ValueError("must have a port from 1 to 65535 after each host, or none")

@@ -14,7 +14,7 @@ from worker.core.rate.learned import Evidence, Learned
 from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.slots import RESERVATION_SECONDS
 from worker.store import keys
-from worker.store.steps import BudgetScript, source
+from worker.store.script_calls import BudgetScript, source
 
 
 class Demand(msgspec.Struct, frozen=True, array_like=True):
@@ -91,7 +91,7 @@ class ThrottleReply(msgspec.Struct, frozen=True):
     decision_request: ThrottleDecisionRequest | None = None
 
 
-MOST_RESERVED_SLOTS: Final = 10_000
+MAX_RESERVED_SLOTS: Final = 10_000
 """Slots of a reservation at the highest rate that can be set."""
 
 
@@ -106,7 +106,7 @@ class ReserveRequest:
     decision: RateDecision | None = None
     advice: tuple[float, float] | None = None
     """Requests per second that the API's headers advise, and for how many seconds."""
-    max_slots: int = MOST_RESERVED_SLOTS
+    max_slots: int = MAX_RESERVED_SLOTS
     """Slots that the worker can use in the time of the reservation."""
     seconds: float = RESERVATION_SECONDS
     """Seconds that the reservation has to last."""

@@ -21,7 +21,7 @@ from worker.core.scope import Scope
 from worker.store import keys
 from worker.store.commit_payload import CommitPayload
 from worker.store.jobs import ABANDONED_MS, WINDOW, control_args, purge_args
-from worker.store.steps import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
+from worker.store.script_calls import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 LEASE_MS: Final = 6000
 """Milliseconds that a claim holds without a renewal. Short, so that others go on soon after a death; several

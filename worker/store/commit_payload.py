@@ -12,7 +12,7 @@ from worker.core.outcome import CODES, Outcome
 from worker.core.reporting.schema import SECONDS
 
 _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
-_MOST_RECORDED: Final = 255
+_MAX_RECORDED: Final = 255
 """Attempts: what a byte holds."""
 
 
@@ -61,10 +61,10 @@ class CommitPayload:
             batch, codes, status = settlement.batch, settlement.codes, settlement.status
             alike = batch.attempts.count(batch.attempts[0]) == len(batch.attempts)
             if alike and is_whole(batch, ids_in_slice):
-                settled.append((batch.indices[0], codes, min(batch.attempts[0], _MOST_RECORDED), status))
+                settled.append((batch.indices[0], codes, min(batch.attempts[0], _MAX_RECORDED), status))
             else:
                 apart.extend(
-                    (index, code, min(count, _MOST_RECORDED), status)
+                    (index, code, min(count, _MAX_RECORDED), status)
                     for index, code, count in zip(batch.indices, codes, batch.attempts, strict=True)
                 )
             for position, reason in settlement.reasons:

@@ -28,7 +28,7 @@ from redis.retry import Retry
 from worker.core.errors import BadSettingError, RedisUnreachableError
 from worker.core.vulnerable import Product, Version
 from worker.store.address import Address, parse_address, sentinels_of, shown_address, unprotected
-from worker.store.trouble import IS_CLUSTER, TRANSIENT, explain_redis_error
+from worker.store.connection_errors import IS_CLUSTER, TRANSIENT, explain_redis_error
 
 FLOOR: Final = (6, 2)
 """The oldest Redis whose commands we use; Celery's floor too."""

@@ -11,9 +11,9 @@ import redis.asyncio
 
 from worker.core.answers.retry_after import LONGEST
 from worker.store import keys
-from worker.store.steps import ExchangeScript, source
+from worker.store.script_calls import ExchangeScript, source
 
-TURN_SECONDS: Final = 5.0
+EXCHANGE_LOCK_SECONDS: Final = 5.0
 """Seconds for which a worker that died blocks the others. A turn is renewed while it is used."""
 LONGEST_PAUSE: Final = LONGEST + 60.0
 """Maximum seconds of a pause. One that lies further ahead was not written by us."""
@@ -28,7 +28,7 @@ class ExchangeKind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class ExchangeTurn(msgspec.Struct, frozen=True):
+class ExchangeLockReply(msgspec.Struct, frozen=True):
     """The reply to a worker that asks for the turn: it has it where `pause` and `busy` are 0."""
 
     pause: float = 0.0
@@ -52,7 +52,7 @@ class ExchangeResult(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-_decode: Final = msgspec.json.Decoder(ExchangeTurn, strict=False).decode
+_decode: Final = msgspec.json.Decoder(ExchangeLockReply, strict=False).decode
 
 
 class ExchangeStore:
@@ -66,9 +66,9 @@ class ExchangeStore:
         self._host = host
         self._scripts = {script: client.register_script(source(script)) for script in ExchangeScript}
 
-    async def begin(self, org_id: str, *, mended: bool) -> ExchangeTurn:
+    async def begin(self, org_id: str, *, mended: bool) -> ExchangeLockReply:
         """Asks for the turn. `mended`: the credential is not the one that was rejected."""
-        limits = (round(1e6 * TURN_SECONDS), round(1e6 * LONGEST_PAUSE))
+        limits = (round(1e6 * EXCHANGE_LOCK_SECONDS), round(1e6 * LONGEST_PAUSE))
         return _decode(await self._call(ExchangeScript.BEGIN, org_id, *limits, int(mended)))
 
     async def end(self, org_id: str, ended: ExchangeResult, unshared: int) -> None:

@@ -25,7 +25,16 @@ from worker.core.unserved import other_version
 from worker.store import keys
 from worker.store.connect import is_mendable
 from worker.store.job_reader import HERE, JobReader, StoreLocation, damage, no_such_job
-from worker.store.steps import BudgetScript, Code, Script, ScriptReply, Ticket, read_reply, source, tickets
+from worker.store.script_calls import (
+    BudgetScript,
+    Code,
+    Script,
+    ScriptReply,
+    Ticket,
+    read_reply,
+    source,
+    tickets,
+)
 
 WINDOW: Final = 8
 """Maximum slices of a job that wait in the queue, besides those claimed: enough that any free worker finds

@@ -21,10 +21,10 @@ from worker.core.unserved import left_alone
 from worker.store import keys
 from worker.store.job_reader import BUDGET_FIELDS, WORKERS_WITHIN_MS, raw_budget
 
-MOST_JOBS: Final = 500
+MAX_JOBS: Final = 500
 """Jobs not at rest that are looked at; the number of all is told all the same."""
 
-MOST_ORGS: Final = 20
+MAX_ORGS: Final = 20
 """Organizations told apart. Each that there is needs a credential that a person put in place, so they are
 few; the cap holds whatever happens."""
 
@@ -127,7 +127,7 @@ def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> Metrics
         in {persistence.get("aof_last_write_status"), persistence.get("rdb_last_bgsave_status")},
         spoilt=spoilt,
     )
-    jobs = _jobs(client, sorted(job_ids)[:MOST_JOBS], spoilt)
+    jobs = _jobs(client, sorted(job_ids)[:MAX_JOBS], spoilt)
     snapshot.orgs = _orgs(client, jobs, now_ms, spoilt)
     served = [
         Scope.parse(text.decode(errors="replace"))
@@ -205,8 +205,8 @@ def _number(value: bytes | int | None) -> int:
 
 
 def _orgs(client: redis.Redis, jobs: Sequence[_Job], now_ms: float, spoilt: Counter[str]) -> dict[str, Org]:
-    places = dict.fromkeys((job.org_id, job.host) for job in jobs if job.host)
-    chosen = list(islice(places, MOST_ORGS))
+    orgs_and_hosts = dict.fromkeys((job.org_id, job.host) for job in jobs if job.host)
+    chosen = list(islice(orgs_and_hosts, MAX_ORGS))
     with client.pipeline(transaction=False) as pipe:
         for org_id, host in chosen:
             pipe.hmget(keys.budget(host, org_id), BUDGET_FIELDS)

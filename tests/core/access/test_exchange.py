@@ -5,7 +5,7 @@ import re
 import pytest
 
 from worker.core.access.exchange import Granted, Refused, Unavailable, pause, read_exchange
-from worker.core.access.lifetime import UNSAID
+from worker.core.access.lifetime import ASSUMED_LIFETIME
 from worker.core.answers.answer import NoReply, Reply
 
 HTML = b"<html><title>403 Forbidden</title>invalid_grant</html>"
@@ -72,12 +72,15 @@ def test_who_answered_is_told_for_a_person_to_act_on(answer: Reply, why: str) ->
 @pytest.mark.parametrize(
     ("body", "meaning"),
     [
-        (b'{"access_token": "t"}', Granted("t", UNSAID)),
+        (b'{"access_token": "t"}', Granted("t", ASSUMED_LIFETIME)),
         (b'{"access_token": "t", "expires_in": "90"}', Granted("t", 90)),
-        (b'{"access_token": "t", "expires_in": "1799s"}', Granted("t", UNSAID)),
-        (b'{"access_token": "t", "expires_in": null}', Granted("t", UNSAID)),
-        (b'{"access_token": "t", "expires_in": 1e999}', Granted("t", UNSAID)),
-        (b'{"access_token": "t", "scope": null, "expires_in": [], "statusCode": 400}', Granted("t", UNSAID)),
+        (b'{"access_token": "t", "expires_in": "1799s"}', Granted("t", ASSUMED_LIFETIME)),
+        (b'{"access_token": "t", "expires_in": null}', Granted("t", ASSUMED_LIFETIME)),
+        (b'{"access_token": "t", "expires_in": 1e999}', Granted("t", ASSUMED_LIFETIME)),
+        (
+            b'{"access_token": "t", "scope": null, "expires_in": [], "statusCode": 400}',
+            Granted("t", ASSUMED_LIFETIME),
+        ),
         (b'{"access_token": ""}', Unavailable("the answer held no usable token")),
         (b'{"access_token": 5}', Unavailable("the answer held no usable token")),
         (b'{"access_token": "two\\r\\nlines"}', Unavailable("the answer held no usable token")),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.reason import ID_PLACEHOLDER, Reason
-from worker.core.reporting.report import MOST_FAILURES, group_failures, parse_reason
+from worker.core.reporting.report import MAX_FAILURE_GROUPS, group_failures, parse_reason
 from worker.core.reporting.schema import FailureGroup
 
 
@@ -65,8 +65,8 @@ def test_past_fifty_groups_the_rest_are_summed_as_one() -> None:
     reason_counts = {number: 100 - number for number in range(60)}
     samples = {number: f"id-{number}" for number in range(60)}
     groups = group_failures(reasons, reason_counts, samples)
-    assert [group.reason for group in groups[:MOST_FAILURES]] == [f"R{number}" for number in range(50)]
-    assert groups[MOST_FAILURES:] == [
+    assert [group.reason for group in groups[:MAX_FAILURE_GROUPS]] == [f"R{number}" for number in range(50)]
+    assert groups[MAX_FAILURE_GROUPS:] == [
         FailureGroup("OTHER", "10 further reasons", sum(range(41, 51)), 0, ["id-50"], retryable=False)
     ]
 
@@ -82,6 +82,6 @@ def test_grouping_loses_no_failure(stored: dict[int, tuple[str, int]]) -> None:
     reason_counts = {number: count for number, (_, count) in stored.items()}
     groups = group_failures(reasons, reason_counts, {})
     assert sum(group.count for group in groups) == sum(reason_counts.values())
-    assert len(groups) <= MOST_FAILURES + 1
-    counts = [group.count for group in groups[:MOST_FAILURES]]
+    assert len(groups) <= MAX_FAILURE_GROUPS + 1
+    counts = [group.count for group in groups[:MAX_FAILURE_GROUPS]]
     assert counts == sorted(counts, reverse=True)

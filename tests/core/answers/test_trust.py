@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from worker.core.answers.trust import LONGEST, TokenAction, TokenTrust
+from worker.core.answers.trust import MAX_UNSERVED, TokenAction, TokenTrust
 
 RENEW, AGAIN, GIVE_UP = TokenAction.RENEW, TokenAction.REPEAT, TokenAction.GIVE_UP
 
@@ -97,7 +97,7 @@ def test_where_nobody_is_served_requests_go_out_one_at_a_time_ever_more_rarely()
     gaps = [later - earlier for earlier, later in pairwise(tries)]
     assert gaps == pytest.approx(sorted(gaps))
     assert len(tries) < 30
-    assert tries[-1] >= LONGEST - 5
+    assert tries[-1] >= MAX_UNSERVED - 5
 
 
 def test_without_a_word_of_the_api_no_person_is_asked_and_the_token_is_renewed_once_a_minute() -> None:

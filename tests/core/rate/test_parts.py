@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.backoff import HOLD_BASE, HOLD_CAP, hold_for
-from worker.core.concurrency import LEAST, WINDOW, AdaptiveConcurrencyLimit
+from worker.core.concurrency import MIN_LIMIT, WINDOW, AdaptiveConcurrencyLimit
 from worker.core.rate.slots import (
     LATE,
     LEAST_USABLE,
@@ -145,7 +145,7 @@ def test_an_api_that_slows_down_is_sent_less_and_more_again_when_it_recovers() -
     answers(limit, 0.05, 5 * WINDOW)
     assert limit.limit == 32
     answers(limit, 2.0, 10 * WINDOW)
-    assert limit.limit == LEAST
+    assert limit.limit == MIN_LIMIT
     answers(limit, 0.05, 20 * WINDOW)
     assert limit.limit == 32
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from worker.core.rate.round_trip import AHEAD, MOST, SETTLING, RoundTrip
+from worker.core.rate.round_trip import MAX_AHEAD, MIN_AHEAD, WARM_UP, RoundTrip
 from worker.core.rate.slots import RESERVATION_SECONDS
 
 
@@ -19,7 +19,7 @@ def after(*took: float) -> RoundTrip:
 def test_near_the_store_nothing_changes(trip: RoundTrip) -> None:
     assert (trip.reservation_seconds, trip.ask_ahead, trip.marked_seconds) == (
         RESERVATION_SECONDS,
-        AHEAD,
+        MIN_AHEAD,
         RESERVATION_SECONDS,
     )
     assert trip.answer_delay < 0.001
@@ -51,10 +51,10 @@ def test_jitter_is_reckoned_with(seed: int) -> None:
 
 
 def test_connections_that_are_made_first_are_no_measure() -> None:
-    trip = after(0.9, *[0.2] * (SETTLING - 1))
+    trip = after(0.9, *[0.2] * (WARM_UP - 1))
     assert trip.smoothed == 0.2
     assert not trip.is_far
-    assert after(0.9, *[0.2] * SETTLING).is_far
+    assert after(0.9, *[0.2] * WARM_UP).is_far
 
 
 def test_a_busy_loop_is_no_distance() -> None:
@@ -62,7 +62,7 @@ def test_a_busy_loop_is_no_distance() -> None:
     trip = after(*[0.0005, 0.2, 0.15, 0.18] * 5)
     assert (trip.reservation_seconds, trip.ask_ahead, trip.marked_seconds, trip.answer_delay) == (
         RESERVATION_SECONDS,
-        AHEAD,
+        MIN_AHEAD,
         RESERVATION_SECONDS,
         0.0,
     )
@@ -71,5 +71,5 @@ def test_a_busy_loop_is_no_distance() -> None:
 
 def test_never_more_is_reserved_than_may_be_lost() -> None:
     trip = after(*[30.0] * 20)
-    assert trip.longest == MOST
-    assert max(trip.reservation_seconds, trip.answer_delay) <= MOST
+    assert trip.longest == MAX_AHEAD
+    assert max(trip.reservation_seconds, trip.answer_delay) <= MAX_AHEAD

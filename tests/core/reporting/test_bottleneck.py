@@ -1,6 +1,6 @@
 import pytest
 
-from worker.core.reporting.bottleneck import FAULTS, HELD, RATE, SHORTEST, SLOW, WORKERS, bottleneck
+from worker.core.reporting.bottleneck import FAULTS, HELD, MIN_SECONDS, RATE, SLOW, WORKERS, bottleneck
 
 NAMES = ("waiting_for_rate", "held_by_429", "waiting_for_place", "in_flight", "backing_off")
 
@@ -38,7 +38,9 @@ def test_the_longest_wait_says_what_would_help(stood: dict[str, float], sentence
     assert told(stood) == sentence
 
 
-@pytest.mark.parametrize(("active", "says"), [(SHORTEST - 0.001, False), (SHORTEST, True), (0.0, False)])
+@pytest.mark.parametrize(
+    ("active", "says"), [(MIN_SECONDS - 0.001, False), (MIN_SECONDS, True), (0.0, False)]
+)
 def test_a_job_that_hardly_ran_says_nothing(active: float, says: bool) -> None:
     assert (told({}, active=active, sent=0) is not None) == says
 

@@ -12,7 +12,7 @@ _NOT_YET, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _UNKNOWN_ISSUER: Final = frozenset({2, 19, 20, 21})
 _OTHER_NAME: Final = frozenset({62, 64})
 
-_MOST_NAMES: Final = 5
+_MAX_NAMES: Final = 5
 _LONGEST_NAME: Final = 80
 _CA_FILE: Final = "BULK_ACTIVATE_CA_FILE"
 _CLOCK: Final = "or the clock of this machine is wrong"
@@ -42,7 +42,7 @@ def certificate_fault(code: int, found: Certificate, now: float) -> str:
         return f"the server's certificate is not valid{since or ' yet'} ({_CLOCK})"
     if code in _OTHER_NAME:
         names = [*_names(found)]
-        listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+        listed = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
         whose = f"for {listed}, and " if names else ""
         return f"the server's certificate is {whose}not for the host in BULK_ACTIVATE_API_URL"
     return f"the server's certificate could not be verified (OpenSSL's code {code})"
@@ -57,8 +57,8 @@ def _expired(ended: datetime | None, now: float) -> str:
 
 def _name(parts: Any) -> str:
     """The common name in a subject or issuer, else its organization, in quotes; '' if it has neither."""
-    told = {key: value for part in parts for key, value in part}
-    name = told.get("commonName") or told.get("organizationName") or ""
+    attributes = {key: value for part in parts for key, value in part}
+    name = attributes.get("commonName") or attributes.get("organizationName") or ""
     return f"{_plain(name)!r}" if name else ""
 
 

@@ -83,17 +83,17 @@ def read_exchange(reply: Reply | NoReply, now: float) -> Granted | Refused | Una
     return Unavailable(f"HTTP {status}", asked)
 
 
-def pause(said: Refused | Unavailable, failures: int, roll: float) -> float:
+def pause(verdict: Refused | Unavailable, failures: int, roll: float) -> float:
     """Seconds before the next exchange by any worker.
 
     `failures`: failures in a row, including this one. `roll`: random number in [0, 1), for jitter.
     """
-    if isinstance(said, Refused):
+    if isinstance(verdict, Refused):
         return backoff(failures, base=PAUSE_BASE, cap=REFUSED_CAP, roll=roll)
-    if not said.sent:
+    if not verdict.sent:
         return 0.0
-    if said.asked is not None:
-        return max(LEAST_PAUSE, said.asked) + LEAST_PAUSE * roll
+    if verdict.asked is not None:
+        return max(LEAST_PAUSE, verdict.asked) + LEAST_PAUSE * roll
     return backoff(failures, base=PAUSE_BASE, cap=UNAVAILABLE_CAP, roll=roll)
 
 

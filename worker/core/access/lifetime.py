@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-UNSAID: Final = 1799.0
+ASSUMED_LIFETIME: Final = 1799.0
 """Assumed lifetime in seconds if the API states none that is usable: the one observed."""
 _SHORTEST: Final = 1.0
 _LONGEST: Final = 86_400.0
@@ -18,15 +18,15 @@ MARGIN: Final = 60.0
 def lifetime_of(expires_in: object) -> float:
     """Lifetime in seconds from the field `expires_in` of a grant: a number, or a string that is one.
 
-    `UNSAID` if the field is missing, null, no number or out of bounds.
+    `ASSUMED_LIFETIME` if the field is missing, null, no number or out of bounds.
     """
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float | str):
-        return UNSAID
+        return ASSUMED_LIFETIME
     try:
         seconds = float(expires_in)
     except (ValueError, OverflowError):
-        return UNSAID
-    return seconds if math.isfinite(seconds) and _SHORTEST <= seconds <= _LONGEST else UNSAID
+        return ASSUMED_LIFETIME
+    return seconds if math.isfinite(seconds) and _SHORTEST <= seconds <= _LONGEST else ASSUMED_LIFETIME
 
 
 def renew_after(expires_in: float) -> float:

@@ -54,10 +54,10 @@ def oddity(token: str) -> str:
         return "it looks like an access token (a JWT), and an API token is expected"
     if _GUID.fullmatch(token):
         return "it looks like an id, and the token itself is expected"
-    if (said := _OPENING.get(token[:1])) is not None:
-        return f"it begins with {said}"
-    if (said := _CLOSING.get(token[-1:])) is not None:
-        return f"it ends with {said}"
+    if (what := _OPENING.get(token[:1])) is not None:
+        return f"it begins with {what}"
+    if (what := _CLOSING.get(token[-1:])) is not None:
+        return f"it ends with {what}"
     if "=" in token:
         return "it has an = in it, as a line NAME=VALUE has"
     if not _PUBLISHED.fullmatch(token):

@@ -25,7 +25,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MOST_KEPT: Final = 8000
+_MAX_KEPT: Final = 8000
 """Characters of a message. Far more than is shown of it in the end, so that what is cut there is cut well."""
 
 _STRAY_BYTE: Final = re.compile("[\udc80-\udcff]")
@@ -48,7 +48,7 @@ def plain(value: object) -> str:
         value = value["message"]
     if not isinstance(value, str):
         value = "" if value is None else json.dumps(value, ensure_ascii=False)
-    return _STRAY_BYTE.sub(_western, value[:_MOST_KEPT])
+    return _STRAY_BYTE.sub(_western, value[:_MAX_KEPT])
 
 
 def status_named(document: Document) -> int | None:

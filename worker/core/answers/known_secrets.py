@@ -54,7 +54,7 @@ class KnownSecrets:
         found = {*self._found(text, _SEEN), *self._found(text, _PLAIN)}
         if not found:
             return text
-        kept = [place for name in keep for place in _places(name.lower(), text.lower())]
+        kept = [span for name in keep for span in _spans_of(name.lower(), text.lower())]
         secret = sorted(span for span in found if not any(a <= span[0] and span[1] <= b for a, b in kept))
         shown: list[str] = []
         done = 0
@@ -92,7 +92,7 @@ def _parts(text: str, length: int) -> Iterator[str]:
     return (text[at : at + length] for at in range(len(text) - length + 1))
 
 
-def _places(part: str, text: str) -> Iterator[Span]:
+def _spans_of(part: str, text: str) -> Iterator[Span]:
     at = text.find(part)
     while part and at >= 0:
         yield at, at + len(part)

@@ -26,23 +26,23 @@ from worker.core.backoff import backoff
 FRESH: Final = 60.0
 """Age in seconds below which a token that was never accepted may still be unknown to some nodes of the
 API."""
-LONGEST: Final = 60.0
+MAX_UNSERVED: Final = 60.0
 """Seconds without an accepted request after which the job pauses for a person."""
-READY_LONGEST: Final = 2.0
+MAX_UNSERVED_READY: Final = 2.0
 """The same for a ready access token that was never accepted: it may be old."""
-MANY: Final = 8
+MAX_REJECTIONS: Final = 8
 """401s in a row after which a token that was accepted before is taken to be invalid."""
-_UNSERVED: Final = 2.0
-_BETWEEN: Final = 10.0
+_MIN_UNSERVED: Final = 2.0
+_RENEWAL_INTERVAL: Final = 10.0
 """Minimum seconds without an accepted request, and between renewals, to renew a token that was accepted
 once."""
-_CALM: Final = 300.0
+_FORGET_AFTER: Final = 300.0
 """Seconds without a 401 after which earlier ones are forgotten."""
-_STALE: Final = 60.0
+_NEW_ROW_AFTER: Final = 60.0
 """Seconds without a 401 after which the next begins a new row: no request was made meanwhile."""
 _TRY_BASE: Final = 0.25
 _TRY_CAP: Final = 3.0
-_OUT: Final = 1.0
+_TRY_TIMEOUT: Final = 1.0
 """Seconds to wait for the answer to a try before the next."""
 
 
@@ -93,15 +93,15 @@ class TokenTrust:
         `by_api`: the API itself said so, with a JSON object. Otherwise the job never pauses for it: a proxy
         may want another login.
         """
-        if now - self._last > _CALM:
+        if now - self._last > _FORGET_AFTER:
             self._renewals = 0
-        if self._since is None or now - self._last > _STALE:
+        if self._since is None or now - self._last > _NEW_ROW_AFTER:
             self._since = now
             self._row = self._tries = 0
         self._last = now
         self._row += 1
         unserved = now - self._since
-        if unserved >= (LONGEST if self.renewable or self.proven else READY_LONGEST):
+        if unserved >= (MAX_UNSERVED if self.renewable or self.proven else MAX_UNSERVED_READY):
             # After a person has seen to it, all begins anew.
             self._since, self._renewals = None, 0
             return TokenAction.GIVE_UP if by_api else TokenAction.REPEAT
@@ -122,15 +122,18 @@ class TokenTrust:
         """Notes that a request goes out: while none is accepted, it is the one that tries the token."""
         if self._is_closed():
             self._trying = True
-            self._next = now + _OUT
+            self._next = now + _TRY_TIMEOUT
 
     def _is_worth_renewing(self, since: float, now: float) -> bool:
         if not self._renewals:
             return self.proven or since - self._got_at >= FRESH
         return (
-            self._row >= MANY and self.proven and now - since >= _UNSERVED and now - self._got_at >= _BETWEEN
+            self._row >= MAX_REJECTIONS
+            and self.proven
+            and now - since >= _MIN_UNSERVED
+            and now - self._got_at >= _RENEWAL_INTERVAL
         )
 
     def _is_closed(self) -> bool:
         """Whether no request is accepted, so that they go out one at a time."""
-        return self._since is not None and (not self.proven or self._row >= MANY)
+        return self._since is not None and (not self.proven or self._row >= MAX_REJECTIONS)

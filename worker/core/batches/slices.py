@@ -25,7 +25,7 @@ there are 48, 56 and 64 KiB); smaller slices cost more per key, larger ones stay
 
 _FORMAT: Final = b"1"
 
-_MOST_BYTES: Final = IDS * (4 * MAX_ID_LENGTH + 1) + 64 * IDS
+_MAX_BYTES: Final = IDS * (4 * MAX_ID_LENGTH + 1) + 64 * IDS
 """Maximum bytes of an unpacked slice: ids of the greatest length, each with a line range of its own."""
 
 
@@ -112,4 +112,4 @@ def _text(blob: bytes) -> bytes:
             f"a stored slice has format {blob[:1]!r}, this version reads {_FORMAT!r}:"
             " use the version that wrote it, or submit the list again"
         )
-    return decompressed(blob[1:], _MOST_BYTES)
+    return decompressed(blob[1:], _MAX_BYTES)

@@ -31,15 +31,15 @@ import msgspec
 from worker.core.rate.bracket import DOUBLING, FIRST_CLIMB, hold_steady, narrow
 from worker.core.rate.learned import Evidence, Learned, RatePhase
 from worker.core.rate.rate_config import RateConfig
-from worker.core.rate.refusal import (
-    A_BURST,
+from worker.core.rate.slots import RESERVATION_SECONDS
+from worker.core.rate.throttle_decisions import (
+    BURST,
     Bounds,
     on_repeated_throttle,
     on_throttle_climbing,
     on_throttle_steady,
     on_throttle_testing,
 )
-from worker.core.rate.slots import RESERVATION_SECONDS
 
 LOOK: Final = 0.2
 """Minimum seconds between two decisions."""
@@ -61,7 +61,7 @@ ENOUGH: Final = 3.0
 """Minimum requests between two decisions."""
 ENOUGH_WHERE_SLOW: Final = 1.8
 """The same in a slow climb: a decision that is due just before the third request does not wait for it."""
-A_FEW: Final = 2
+MAX_CHANCE_STRIKES: Final = 2
 """Maximum 429s in a row that may be chance. More of them, with nothing passed between, are not."""
 FORGIVEN: Final = 4.0
 """Seconds without a 429 after which the next may be chance again."""
@@ -147,7 +147,7 @@ def on_throttle(learned: Learned, evidence: Evidence, hold: float) -> Learned:
     trusted = passed >= TRUST
     if not passed and not evidence.late:
         return _still_blocked(learned, seconds, passed, age, hold)
-    is_low = learned.peak <= max(learned.low, A_BURST)  # As far as anybody knows.
+    is_low = learned.peak <= max(learned.low, BURST)  # As far as anybody knows.
     known = msgspec.structs.replace(
         learned,
         seconds=hold,
@@ -167,8 +167,8 @@ def on_throttle(learned: Learned, evidence: Evidence, hold: float) -> Learned:
         trusted,
         passed,
     )
-    if not trusted and learned.strikes >= A_FEW and is_low:
-        return on_repeated_throttle(known, bounds, blocked=learned.strikes > A_FEW)
+    if not trusted and learned.strikes >= MAX_CHANCE_STRIKES and is_low:
+        return on_repeated_throttle(known, bounds, blocked=learned.strikes > MAX_CHANCE_STRIKES)
     match learned.phase:
         case RatePhase.CLIMB:
             return on_throttle_climbing(known, bounds)
@@ -197,7 +197,7 @@ def _climbs_slowly(learned: Learned) -> bool:
 
 def _strikes(so_far: int) -> int:
     """Strikes after a 429 before which a little had passed: they fall again, but not below the first two."""
-    return so_far + 1 if so_far < A_FEW else max(A_FEW, so_far - 1)
+    return so_far + 1 if so_far < MAX_CHANCE_STRIKES else max(MAX_CHANCE_STRIKES, so_far - 1)
 
 
 def _begin_climb(learned: Learned) -> Learned:

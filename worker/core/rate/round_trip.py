@@ -10,22 +10,22 @@ from typing import Final
 
 from worker.core.rate.slots import RESERVATION_SECONDS
 
-AHEAD: Final = 0.06
+MIN_AHEAD: Final = 0.06
 """Minimum seconds before the last slot in hand at which the next slots are asked for: a slow round trip then
 wastes none."""
-SPARE: Final = 0.02
+LOOP_MARGIN: Final = 0.02
 """Seconds on top of the round trip, for a loop that is busy."""
-FAR: Final = 0.05
+FAR_SECONDS: Final = 0.05
 """Seconds of a round trip from which on a store counts as far: its decisions come late for what is sent."""
-MOST: Final = 1.0
+MAX_AHEAD: Final = 1.0
 """Maximum seconds reserved ahead, however long a round trip takes: so much is lost with a worker that
 dies."""
-SETTLING: Final = 4
+WARM_UP: Final = 4
 """First round trips, of which only the shortest counts: they open connections and load scripts."""
-MARKS: Final = 3
+MARKED_ROUND_TRIPS: Final = 3
 """Round trips' worth of sending that is marked ahead: a mark may wait for the commit before it, and only half
 of that is marked at a time."""
-NEAR: Final = 0.01
+NEAR_SECONDS: Final = 0.01
 """Seconds of a round trip up to which none of this is needed: a request may be sent later than that."""
 _MEMORY: Final = 16
 _MEAN_BY: Final = 1 / 8
@@ -46,7 +46,7 @@ class RoundTrip:
         """Learns from a round trip of `seconds` that was not tried twice."""
         self._count += 1
         self._last.append(seconds)
-        if self._count <= SETTLING:
+        if self._count <= WARM_UP:
             self.smoothed = min(self.smoothed, seconds) if self._count > 1 else seconds
             self._deviation = self.smoothed / 2 / _DEVIATIONS
             return
@@ -56,9 +56,9 @@ class RoundTrip:
     @property
     def longest(self) -> float:
         """Seconds that hardly any round trip exceeds; 0 near the store, whatever a busy loop adds."""
-        if self.distance <= NEAR:
+        if self.distance <= NEAR_SECONDS:
             return 0.0
-        return min(MOST, self.smoothed + _DEVIATIONS * self._deviation)
+        return min(MAX_AHEAD, self.smoothed + _DEVIATIONS * self._deviation)
 
     @property
     def answer_delay(self) -> float:
@@ -73,7 +73,7 @@ class RoundTrip:
     @property
     def ask_ahead(self) -> float:
         """Seconds before the last slot in hand at which the next slots are asked for."""
-        return max(AHEAD, self.longest + SPARE)
+        return max(MIN_AHEAD, self.longest + LOOP_MARGIN)
 
     @property
     def distance(self) -> float:
@@ -83,9 +83,9 @@ class RoundTrip:
     @property
     def marked_seconds(self) -> float:
         """Seconds' worth of sending that is marked ahead."""
-        return RESERVATION_SECONDS + MARKS * max(0.0, self.distance - NEAR)
+        return RESERVATION_SECONDS + MARKED_ROUND_TRIPS * max(0.0, self.distance - NEAR_SECONDS)
 
     @property
     def is_far(self) -> bool:
         """Whether the store is so far that it is worth a warning; not judged by the first few round trips."""
-        return self._count > SETTLING and self.distance > FAR
+        return self._count > WARM_UP and self.distance > FAR_SECONDS

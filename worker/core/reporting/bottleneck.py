@@ -8,14 +8,14 @@ only the speed does, beside the speed that was allowed.
 from collections.abc import Mapping
 from typing import Final
 
-SHORTEST: Final = 3.0
+MIN_SECONDS: Final = 3.0
 """Seconds that a job has to have run for anything to be said of it."""
-LITTLE: Final = 0.5
+MIN_BATCHES: Final = 0.5
 """Batches that stand somewhere on average: fewer are nothing to wait for."""
-USED: Final = 0.7
+USED_SHARE: Final = 0.7
 """Share of the allowed rate above which the rate is the limit."""
 
-OFTEN: Final = 0.05
+THROTTLED_SHARE: Final = 0.05
 """Share of 429s among the requests from which on they are what limits. Their time alone does not show it: a
 slice that is given back for a long hold waits nowhere."""
 
@@ -38,9 +38,9 @@ def bottleneck(
     `allowed` requests per second.
     """
     active = seconds["active"]
-    if active < SHORTEST:
+    if active < MIN_SECONDS:
         return None
-    if throttled and throttled >= OFTEN * sent:
+    if throttled and throttled >= THROTTLED_SHARE * sent:
         return HELD
     waits = {
         HELD: seconds["held_by_429"],
@@ -49,10 +49,10 @@ def bottleneck(
         FAULTS: seconds["backing_off"],
     }
     longest = max(waits, key=lambda sentence: waits[sentence])
-    if waits[longest] < LITTLE * active:
-        return SLOW if seconds["in_flight"] >= LITTLE * active else WORKERS
+    if waits[longest] < MIN_BATCHES * active:
+        return SLOW if seconds["in_flight"] >= MIN_BATCHES * active else WORKERS
     speed = sent / active
-    if longest == RATE and allowed is not None and speed < USED * allowed:
+    if longest == RATE and allowed is not None and speed < USED_SHARE * allowed:
         return (
             f"{round(speed, 1):g} of the {allowed:g} requests/s allowed now were used: the rate was lower"
             " before, other jobs have a share, or the workers are the limit: if no other job runs, add some"

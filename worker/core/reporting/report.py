@@ -26,7 +26,7 @@ from worker.core.timestamp import timestamp
 
 LONGEST_ETA: Final = 10 * 365 * 86400.0
 """Seconds. A job that hardly moves would end centuries away, past what a date can say: then none is given."""
-MOST_FAILURES: Final = 50
+MAX_FAILURE_GROUPS: Final = 50
 """Groups of failures in a report, most ids first; the rest are summed as one."""
 
 
@@ -114,7 +114,7 @@ def group_failures(
 def ranked(groups: Iterable[FailureGroup]) -> list[FailureGroup]:
     """Most ids first, the smallest as one; always in the same order."""
     order = sorted(groups, key=lambda group: (-group.count, group.reason, group.status))
-    rest = order[MOST_FAILURES:]
+    rest = order[MAX_FAILURE_GROUPS:]
     if not rest:
         return order
     others = FailureGroup(
@@ -125,7 +125,7 @@ def ranked(groups: Iterable[FailureGroup]) -> list[FailureGroup]:
         rest[0].sample_ids,
         retryable=any(group.retryable for group in rest),
     )
-    return [*order[:MOST_FAILURES], others]
+    return [*order[:MAX_FAILURE_GROUPS], others]
 
 
 def _ms(fields: Mapping[str, str], name: str) -> int | None:

@@ -13,7 +13,7 @@ from worker.core.errors import DamagedRecordError
 CHUNK: Final = 4096
 """Rows in a chunk."""
 
-_MOST_BYTES: Final = CHUNK * 4096
+_MAX_BYTES: Final = CHUNK * 4096
 """Maximum bytes of an unpacked chunk; a row is an id of at most 256 characters, or a sentence, and two
 numbers."""
 
@@ -49,7 +49,7 @@ def pack_skipped(rows: list[SkippedLine]) -> bytes:
 def unpack_skipped(blob: bytes) -> list[SkippedLine]:
     """Raises `DamagedRecordError` where `blob` is no chunk."""
     try:
-        return _decoder.decode(decompressed(blob, _MOST_BYTES))
+        return _decoder.decode(decompressed(blob, _MAX_BYTES))
     except msgspec.DecodeError as error:
         raise DamagedRecordError(
             "stored rows of skipped lines are damaged: look for who wrote to Redis, and submit the list again"

@@ -35,10 +35,10 @@ class Timeline:
     def holds(self) -> list[tuple[float, float]]:
         """(from, to) in seconds since the start: when sending was held, as far as a bucket can tell."""
         found: list[tuple[float, float]] = []
-        for place, bucket in enumerate(self.buckets):
+        for position, bucket in enumerate(self.buckets):
             if not (bucket.throttled and bucket.held):
                 continue
-            start = place * self.width
+            start = position * self.width
             # Requests in flight together are refused together: each names the same hold.
             end = start + max(bucket.held / bucket.throttled, self.width)
             if found and start <= found[-1][1]:
@@ -52,8 +52,8 @@ def read_timeline(raw: Mapping[str, str]) -> Timeline:
     """The job's stored timeline. Values that a later version adds to a bucket are left out."""
     width = int(raw.get("width_ms", 1000 * FIRST_WIDTH)) / 1000
     stored = {int(name): _bucket(value) for name, value in raw.items() if name.isdigit()}
-    places = range(max(stored) + 1) if stored else range(0)
-    return Timeline(width, [stored.get(place, Bucket()) for place in places])
+    positions = range(max(stored) + 1) if stored else range(0)
+    return Timeline(width, [stored.get(position, Bucket()) for position in positions])
 
 
 def _bucket(value: str) -> Bucket:

@@ -1,7 +1,7 @@
 """The metrics by name. No label grows without bound: none is a job, a worker or an id.
 
 Organizations are labels of rates, since each has a rate of its own: at most 20 at a time, and few over the
-years (`worker.store.metrics_snapshot.MOST_ORGS`). Every exporter on one Redis shows the same values, so
+years (`worker.store.metrics_snapshot.MAX_ORGS`). Every exporter on one Redis shows the same values, so
 rules and dashboards take the `max` over instances, never the sum.
 """
 
@@ -19,7 +19,7 @@ from worker.core.reporting.schema import SECONDS
 from worker.store import keys
 from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import DROPPED
-from worker.store.metrics_snapshot import MOST_ORGS, MetricsSnapshot
+from worker.store.metrics_snapshot import MAX_ORGS, MetricsSnapshot
 
 PREFIX: Final = "bulk_activate_"
 
@@ -140,7 +140,7 @@ def _sent(snapshot: MetricsSnapshot) -> dict[str, float]:
     }
     known = filter(is_org_id, sorted(sent, key=lambda org_id: (-sent[org_id], org_id)))
     named = [*snapshot.orgs, *(org_id for org_id in known if org_id not in snapshot.orgs)]
-    return {org_id: sent.get(org_id, 0) for org_id in named[:MOST_ORGS]}
+    return {org_id: sent.get(org_id, 0) for org_id in named[:MAX_ORGS]}
 
 
 def _jobs(snapshot: MetricsSnapshot) -> Iterator[Metric]:

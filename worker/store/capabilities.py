@@ -10,10 +10,10 @@ from worker.core.errors import RedisUnreachableError
 from worker.store import keys
 from worker.store.address import shown_address
 from worker.store.connect import is_mendable, reachable
-from worker.store.trouble import explain_redis_error
+from worker.store.connection_errors import explain_redis_error
 
 _SCRIPT: Final = "redis.call('SET', KEYS[1], ARGV[1], 'EX', 60) return redis.call('GET', KEYS[1])"
-_PATIENCE: Final = 2.0
+_MESSAGE_TIMEOUT: Final = 2.0
 """Maximum seconds until a message arrives."""
 
 
@@ -24,9 +24,10 @@ def try_server(client: redis.Redis, url: str) -> None:
     """
     with reachable(url):
         try_scripts(client)
-        if not _hears_itself(client):
+        if not _delivers_messages(client):
             raise RedisUnreachableError(
-                f"Redis at {shown_address(url)} did not pass a message on within {_PATIENCE:g} s: use another"
+                f"Redis at {shown_address(url)} did not pass a message on within"
+                f" {_MESSAGE_TIMEOUT:g} s: use another"
             )
 
 
@@ -45,16 +46,16 @@ def try_scripts(client: redis.Redis) -> None:
         raise RedisError("a script did not read what it had written")
 
 
-def _hears_itself(client: redis.Redis) -> bool:
-    ends = time.monotonic() + _PATIENCE
+def _delivers_messages(client: redis.Redis) -> bool:
+    ends = time.monotonic() + _MESSAGE_TIMEOUT
     # Not typed by redis-py.
-    with client.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
-        heard.subscribe(keys.TRIAL)
+    with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+        channel.subscribe(keys.TRIAL)
         # The server confirms it before it carries out what comes after.
-        heard.get_message(timeout=_PATIENCE)
+        channel.get_message(timeout=_MESSAGE_TIMEOUT)
         client.publish(keys.TRIAL, "tried")
         while (left := ends - time.monotonic()) > 0:
-            message = heard.get_message(timeout=left)
+            message = channel.get_message(timeout=left)
             if message is not None:
                 return bool(message["data"] == b"tried")
     return False

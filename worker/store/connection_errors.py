@@ -95,8 +95,8 @@ def _away(error: RedisError, url: str) -> RedisUnreachableError:
 def _tls_hint(error: RedisError, url: str) -> str:
     """Each side may wait for, or hang up on, a partner that speaks TLS or does not."""
     if url.startswith("rediss"):
-        told = isinstance(_root(error), ssl.SSLError) or "handshake" in str(_root(error))
-        return "; where it speaks no TLS, with redis:// in place of rediss://" if told else ""
+        is_tls_error = isinstance(_root(error), ssl.SSLError) or "handshake" in str(_root(error))
+        return "; where it speaks no TLS, with redis:// in place of rediss://" if is_tls_error else ""
     closed = "closed by server" in str(error) or isinstance(_root(error), ConnectionResetError)
     return "; where it speaks TLS, with rediss://" if closed else ""
 

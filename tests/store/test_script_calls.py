@@ -7,8 +7,8 @@ import pytest
 
 from worker.core.errors import BulkActivateError
 from worker.core.outcome import CODES
-from worker.store import steps
-from worker.store.steps import BudgetScript, Code, ExchangeScript, Script, read_reply
+from worker.store import script_calls
+from worker.store.script_calls import BudgetScript, Code, ExchangeScript, Script, read_reply
 
 FOLDERS = {"job": Script, "budget": BudgetScript, "exchange": ExchangeScript}
 
@@ -34,7 +34,7 @@ def test_the_codes_that_scripts_return_are_those_that_are_known() -> None:
 
 
 def test_the_counters_of_the_scripts_are_the_outcomes_of_the_core() -> None:
-    table = dict(re.findall(r"\['(.)'\] = 'n_(\w+)'", steps.source(Script.COMMIT)))
+    table = dict(re.findall(r"\['(.)'\] = 'n_(\w+)'", script_calls.source(Script.COMMIT)))
     assert table == {code: str(outcome) for outcome, code in CODES.items()}
 
 

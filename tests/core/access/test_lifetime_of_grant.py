@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from worker.core.access.lifetime import UNSAID, lifetime_of, renew_after
+from worker.core.access.lifetime import ASSUMED_LIFETIME, lifetime_of, renew_after
 
 
 @pytest.mark.parametrize(
@@ -17,22 +17,22 @@ from worker.core.access.lifetime import UNSAID, lifetime_of, renew_after
         (" 90 ", 90),
         ("3e2", 300),
         (86_400, 86_400),
-        (None, UNSAID),
-        ("1799s", UNSAID),
-        ("", UNSAID),
-        ("soon", UNSAID),
-        (0, UNSAID),
-        ("0", UNSAID),
-        (0.001, UNSAID),
-        (-1799, UNSAID),
-        (True, UNSAID),
-        ([1799], UNSAID),
-        ({}, UNSAID),
-        (1_799_000, UNSAID),
-        (10**400, UNSAID),
-        (math.inf, UNSAID),
-        (math.nan, UNSAID),
-        ("inf", UNSAID),
+        (None, ASSUMED_LIFETIME),
+        ("1799s", ASSUMED_LIFETIME),
+        ("", ASSUMED_LIFETIME),
+        ("soon", ASSUMED_LIFETIME),
+        (0, ASSUMED_LIFETIME),
+        ("0", ASSUMED_LIFETIME),
+        (0.001, ASSUMED_LIFETIME),
+        (-1799, ASSUMED_LIFETIME),
+        (True, ASSUMED_LIFETIME),
+        ([1799], ASSUMED_LIFETIME),
+        ({}, ASSUMED_LIFETIME),
+        (1_799_000, ASSUMED_LIFETIME),
+        (10**400, ASSUMED_LIFETIME),
+        (math.inf, ASSUMED_LIFETIME),
+        (math.nan, ASSUMED_LIFETIME),
+        ("inf", ASSUMED_LIFETIME),
     ],
 )
 def test_what_is_unusable_is_as_if_it_were_missing(said: object, seconds: float) -> None:

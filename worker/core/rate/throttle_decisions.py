@@ -8,30 +8,30 @@ import msgspec
 from worker.core.rate.bracket import DEAR, FIRST_CLIMB, FIRST_STEP, has_fallen, hold_steady, narrow
 from worker.core.rate.learned import Learned
 
-FAR: Final = 1.3
+RETEST_RATIO: Final = 1.3
 """Ratio of the throttled rate to `low`, above which a `low` that was only guessed is tested again."""
-VERY_FAR: Final = 1.5
+RISEN_RATIO: Final = 1.5
 """Ratio above which the limit is taken to have risen, if more passed in the climb than a burst explains."""
-A_BURST: Final = 20.0
+BURST: Final = 20.0
 """Requests that a token bucket may well hold; at least a second's worth is assumed."""
-ONE_STEP: Final = 1.01
+CLIMB_GAIN: Final = 1.01
 """Factor by which `low` grows after a climb that was throttled, if a step of it had passed."""
-FURTHEST_FALL: Final = 0.3
+MIN_SHARE_KEPT: Final = 0.3
 """Smallest share of the current rate that one 429 may lower it to."""
-A_LITTLE_LESS: Final = 0.95
+FIRST_CUT: Final = 0.95
 """Share of the rate that is kept after a first 429 which may be chance."""
-BY_CHANCE: Final = (0.98, 0.95, 0.9)
+CHANCE_DIPS: Final = (0.98, 0.95, 0.9)
 """Shares of a rate set by hand and known as allowed, used for a moment after the first, the second and the
 third 429 in a row which may be chance."""
-A_MOMENT: Final = 0.4
+DIP_SECONDS: Final = 0.4
 """Seconds that each of these moments lasts, times the number of such 429s."""
-BORNE: Final = 0.04
+CHANCE_GAP: Final = 0.04
 """Seconds' worth of requests between two 429s, below which the second is not taken for chance."""
-GUESS: Final = 0.1
+GUESSED_LOW: Final = 0.1
 """Lower end of a bracket, as a share of the rate, where nothing better is known."""
-TWO_STEPS: Final = (1 + FIRST_CLIMB) ** 2
+TWO_STEP_RATIO: Final = (1 + FIRST_CLIMB) ** 2
 """Ratio of the rate throttled in the first climb to the rate two steps before it."""
-ONE_STEP_AND_A_BIT: Final = 2.0
+LONG_HOLD_RATIO: Final = 2.0
 """The ratio used instead after a long hold: a little more than one step, which was 1.8."""
 
 
@@ -62,7 +62,7 @@ class Bounds(NamedTuple):
         Nearer to the limit than `at_least` after a long hold that a penalty asked for, and too high where a
         window of a minute lets everything pass at once: not to be trusted for a rate that was never tested.
         """
-        return self.at_most * (1 - max(A_BURST, rate) / max(self.passed, 1.0))
+        return self.at_most * (1 - max(BURST, rate) / max(self.passed, 1.0))
 
 
 def on_repeated_throttle(learned: Learned, bounds: Bounds, *, blocked: bool) -> Learned:
@@ -82,19 +82,19 @@ def on_throttle_climbing(learned: Learned, bounds: Bounds) -> Learned:
         # A burst alone may explain that the last step passed. Were `low` above the limit, each test above it
         # would be throttled, with a long hold each where 429s are punished. Not so where the API asks for a
         # long hold by itself: that fills a bucket again, and coming back from so far below costs more.
-        back = ONE_STEP_AND_A_BIT if learned.held > DEAR and rate >= A_BURST else TWO_STEPS
+        back = LONG_HOLD_RATIO if learned.held > DEAR and rate >= BURST else TWO_STEP_RATIO
         return narrow(_limit_has_moved(learned), low=rate / back, high=rate)
-    if rate > VERY_FAR * low and learned.passed_above_low > max(A_BURST, low):
+    if rate > RISEN_RATIO * low and learned.passed_above_low > max(BURST, low):
         return narrow(_limit_has_moved(learned), low=rate / 2, high=rate)
     if bounds.trusted and bounds.at_least > low:
         low = min(bounds.at_least, rate)
-    elif rate > FAR * low and (
+    elif rate > RETEST_RATIO * low and (
         not learned.is_low_tested or (learned.held > DEAR and has_fallen(learned, low))
     ):
         # Where climbs are costly, it would take too many of them to make good for a fall.
         return narrow(learned, high=rate)
     elif learned.passed_above_low > 0 and bounds.at_most > 0.97 * low:
-        low = min(ONE_STEP * low, rate)
+        low = min(CLIMB_GAIN * low, rate)
     return hold_steady(msgspec.structs.replace(learned, low=low, high=rate))
 
 
@@ -118,13 +118,13 @@ def on_throttle_steady(learned: Learned, bounds: Bounds) -> Learned:
     if _may_be_chance(learned, bounds):
         return _dip_briefly(learned)
     if not bounds.trusted and learned.strikes > 1:
-        return narrow(_limit_has_moved(learned), low=max(bounds.at_least, GUESS * rate), high=rate)
+        return narrow(_limit_has_moved(learned), low=max(bounds.at_least, GUESSED_LOW * rate), high=rate)
     if not bounds.trusted:
         # A 429 so soon may be chance: workers that start together.
-        return hold_steady(msgspec.structs.replace(learned, low=A_LITTLE_LESS * rate, high=rate))
+        return hold_steady(msgspec.structs.replace(learned, low=FIRST_CUT * rate, high=rate))
     high = min(bounds.at_most, rate)
     least = max(bounds.at_least, bounds.without_a_burst(rate) if learned.is_low_tested else 0.0)
-    low = min(max(math.sqrt(least * high), FURTHEST_FALL * rate), learned.low)
+    low = min(max(math.sqrt(least * high), MIN_SHARE_KEPT * rate), learned.low)
     known = _limit_has_moved(learned) if low < 0.75 * learned.low else learned
     if learned.held > DEAR:
         return narrow(known, low=low, high=high)
@@ -137,16 +137,16 @@ def _may_be_chance(learned: Learned, bounds: Bounds) -> bool:
     A stall of this machine or of the API turns a few requests into a burst, which is throttled. A limit that
     is lower throttles again, and soon.
     """
-    borne = bounds.trusted and (not learned.chance_throttles or bounds.passed >= BORNE * learned.ceiling)
+    borne = bounds.trusted and (not learned.chance_throttles or bounds.passed >= CHANCE_GAP * learned.ceiling)
     believed = learned.by_hand and learned.low >= learned.ceiling
-    return believed and borne and learned.chance_throttles < len(BY_CHANCE)
+    return believed and borne and learned.chance_throttles < len(CHANCE_DIPS)
 
 
 def _dip_briefly(learned: Learned) -> Learned:
     return msgspec.structs.replace(
         learned,
-        rate=BY_CHANCE[learned.chance_throttles] * learned.ceiling,
-        wait=A_MOMENT * (learned.chance_throttles + 1),
+        rate=CHANCE_DIPS[learned.chance_throttles] * learned.ceiling,
+        wait=DIP_SECONDS * (learned.chance_throttles + 1),
         step=FIRST_STEP,
         chance_throttles=learned.chance_throttles + 1,
     )

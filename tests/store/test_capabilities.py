@@ -12,12 +12,12 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from tests.servers import SERVERS, valkey9
-from tests.store.steps import put_job
+from tests.store.job_setup import put_job
 from worker.core.errors import DamagedRecordError, RedisUnreachableError
 from worker.reports.status import read_report
+from worker.store.capabilities import check_worker, try_server
 from worker.store.connect import is_mendable, reachable, sync_client
 from worker.store.jobs import JobStore
-from worker.store.trial import check_worker, try_server
 
 NEVER = Retry(NoBackoff(), 0)
 
