@@ -1,7 +1,7 @@
-"""Reads a body as a JSON object however it was encoded. Only a JSON object is the API's word.
+"""Parses a body as a JSON object in whatever encoding: only JSON objects are answers of the API.
 
-A byte order mark, a declared charset, bytes of another encoding, half a surrogate pair and raw control
-characters are let through: they can stand in a message alone, and there they are made harmless.
+Tolerates a byte order mark, a declared charset, bytes of another encoding, lone surrogates and raw control
+characters: within a JSON object they can only be part of a text, which is sanitized later.
 """
 
 import codecs
@@ -10,7 +10,7 @@ import re
 from typing import Any, Final, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
-"""A JSON object as `json` reads it, but numbers stay text: they may be ids, or of any size."""
+"""A JSON object as parsed by `json`, with numbers as text, since they may be ids, or of any size."""
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE | re.ASCII)
 _KNOWN: Final = re.compile(
@@ -18,7 +18,7 @@ _KNOWN: Final = re.compile(
     r"|shift_jis|gbk|gb2312|gb18030|big5|euc-(jp|kr)|koi8-[ru]",
     re.IGNORECASE | re.ASCII,
 )
-"""Encodings of text. Python knows others besides, among them some that are slow on purpose."""
+"""Accepted charsets. Python has other codecs, some of which are slow or no text encodings."""
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -26,7 +26,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MAX_KEPT: Final = 8000
-"""Characters of a message. Far more than is shown of it in the end, so that what is cut there is cut well."""
+"""Maximum length of a message in characters: far more than is shown, so that redaction sees whole words."""
 
 _STRAY_BYTE: Final = re.compile("[\udc80-\udcff]")
 
@@ -34,7 +34,7 @@ _decoder: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 
 
 def read_object(body: bytes, content_type: str = "") -> Document | None:
-    """The JSON object that `body` is; None where it is none."""
+    """Parses `body` as a JSON object; None if it is anything else."""
     try:
         document = _decoder.decode(_text(body, content_type))
     except (ValueError, RecursionError):
@@ -43,7 +43,7 @@ def read_object(body: bytes, content_type: str = "") -> Document | None:
 
 
 def plain(value: object) -> str:
-    """A message as text, whatever it is: that of an object, else JSON; '' for null."""
+    """A message as text: that of an object with a `message`, else the value as JSON; '' for null."""
     if isinstance(value, dict) and isinstance(value.get("message"), str):
         value = value["message"]
     if not isinstance(value, str):
@@ -52,7 +52,7 @@ def plain(value: object) -> str:
 
 
 def status_named(document: Document) -> int | None:
-    """The HTTP status that an error document names; None where it names none."""
+    """The HTTP error status in an error document; None if there is none."""
     for name in ("statusCode", "status"):
         given = document.get(name)
         if isinstance(given, str) and re.fullmatch(r"[45]\d\d", given, re.ASCII):
@@ -69,10 +69,10 @@ def _text(body: bytes, content_type: str) -> str:
         try:
             return body.decode(declared[1])
         except (UnicodeError, LookupError):
-            pass  # It was declared wrongly.
+            pass  # The declared charset is wrong.
     return body.decode("utf-8", "surrogateescape")
 
 
 def _western(stray: re.Match[str]) -> str:
-    """A byte that is no UTF-8 as the most common of other encodings has it."""
+    """Decodes a byte that is not valid UTF-8 as Windows-1252, the most common other encoding."""
     return bytes([ord(stray[0]) - 0xDC00]).decode("cp1252", "replace")

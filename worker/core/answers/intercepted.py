@@ -1,4 +1,4 @@
-"""What to tell a person of an answer that is not the API's: who gave it, if that shows, and what to do."""
+"""Messages about answers that did not come from the API: where they came from, if known, and what to do."""
 
 from http import HTTPStatus
 from typing import Final
@@ -9,7 +9,7 @@ from worker.core.redact import redact
 NOT_THE_API: Final = "NOT_THE_API"
 
 _LONGEST_PATH: Final = 80
-"""Characters."""
+"""Maximum length of a path in a message, in characters."""
 
 _TOLD: Final[dict[int, tuple[str, str]]] = {
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (
@@ -24,7 +24,11 @@ _TOLD: Final[dict[int, tuple[str, str]]] = {
 
 
 def interception(status: int, host: str | None, location: str, body: bytes) -> Reason:
-    """`host` and `location` are where a redirect leads to: told, never followed."""
+    """The reason for an answer that did not come from the API.
+
+    `host` and `location`: target of a redirect. It is shown, and never followed, since it would get the
+    credential.
+    """
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return Reason("REDIRECTED", _redirect(status, host, location), status)
     if status in _TOLD:
@@ -42,7 +46,7 @@ def interception(status: int, host: str | None, location: str, body: bytes) -> R
 def _redirect(status: int, host: str | None, location: str) -> str:
     if host is not None:
         return f"the API redirects to {host}: set BULK_ACTIVATE_API_URL"
-    # Of a path alone. What follows it may be of a session.
+    # Only the path is shown: the query may contain a session's id.
     path = redact(location.partition("?")[0].partition("#")[0])
     if not path.startswith("/") or path.startswith("//"):
         return f"the API redirects (HTTP {status}) to what is no address: check BULK_ACTIVATE_API_URL"

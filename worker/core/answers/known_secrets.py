@@ -1,7 +1,7 @@
-"""Takes secrets that are known whole out of text that came from elsewhere, in whatever form they stand.
+"""Removes known secrets from untrusted text, in any common encoding.
 
-`redact` knows a secret by its looks; here any `SHORTEST` characters of it in a row are enough: plain,
-percent-encoded, as JSON or HTML escape them, in base64, and with characters between them that nobody sees.
+`redact` recognizes secrets by their form; here any `SHORTEST` consecutive characters of a secret are found:
+plain, percent-encoded, escaped for JSON or HTML, in base64, or with invisible characters in between.
 """
 
 import base64
@@ -13,15 +13,16 @@ from typing import Final
 from worker.core.visible import UNSEEN
 
 SHORTEST: Final = 8
-"""Characters. Fewer say little of a secret, and could be a part of any id."""
+"""Minimum length of a match in characters. Fewer reveal little of a secret, and may be a part of any id."""
 
 HIDDEN: Final = "[redacted]"
 
 _PIECE: Final = SHORTEST // 2
-"""Characters. Of `SHORTEST` in a row, so many are a whole piece, wherever a text is cut into pieces."""
+"""Length of a piece in characters. If a text is cut into pieces, any `SHORTEST` consecutive characters
+contain a whole one."""
 
 _BETWEEN: Final = rf"[{UNSEEN}\ufe00-\ufe0f]"
-"""Characters without width that can stand within a secret and do not show; variation selectors too."""
+"""Invisible characters that may be inserted into a secret; variation selectors too."""
 
 _SEEN: Final = re.compile(f"(?P<unseen>{_BETWEEN}+)")
 _PLAIN: Final = re.compile(
@@ -37,7 +38,7 @@ Span = tuple[int, int]
 
 
 class KnownSecrets:
-    """Made once for a set of secrets; those too short to be known by are left out. Shows none of them."""
+    """An index of a set of secrets, built once. Secrets shorter than `SHORTEST` are ignored."""
 
     __slots__ = ("_pieces", "_windows")
 
@@ -47,9 +48,9 @@ class KnownSecrets:
         self._pieces = frozenset(chain.from_iterable(_parts(form, _PIECE) for form in self._windows))
 
     def hide(self, text: str, keep: Iterable[str] = ()) -> str:
-        """`text` with `HIDDEN` where a secret stands.
+        """Replaces each part of a secret in `text` by `HIDDEN`.
 
-        What is within one of `keep` stays: ids that were sent, which could hold as much of it by chance.
+        Matches within one of `keep` stay: ids that were sent, which may contain as many characters by chance.
         """
         found = {*self._found(text, _SEEN), *self._found(text, _PLAIN)}
         if not found:
@@ -65,7 +66,7 @@ class KnownSecrets:
         return "".join([*shown, text[done:]])
 
     def _found(self, text: str, escapes: re.Pattern[str]) -> Iterator[Span]:
-        """Where in `text`, read without its `escapes`, so many characters of a secret stand in a row."""
+        """Spans of `text` with `SHORTEST` consecutive characters of a secret, once `escapes` are decoded."""
         plain, starts, ends = _plain(text, escapes)
         for at in range(0, len(plain), _PIECE):
             if plain[at : at + _PIECE] not in self._pieces:
@@ -76,12 +77,12 @@ class KnownSecrets:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The texts of which no `SHORTEST` characters in a row may be shown."""
+    """Forms of a secret; no `SHORTEST` consecutive characters of any of them may be shown."""
     read = _plain(secret, _PLAIN)[0]
     yield from (secret, _plain(secret, _SEEN)[0], read, "".join(filter(str.isascii, read)))
     for before in range(3):
-        # Base64 takes three bytes at a time: what stands before a secret decides how it looks. The first and
-        # the last character of it say something of what is beside it.
+        # Base64 encodes three bytes at a time, so the form depends on the bytes before the secret. The first
+        # and the last character are left out, since they depend on the neighbouring bytes.
         content = b"\0" * before + secret.encode(errors="surrogatepass")
         encoded = base64.b64encode(content).decode().rstrip("=")
         inner = encoded[-(-before * 8 // 6) : len(content) * 8 // 6]
@@ -100,7 +101,7 @@ def _spans_of(part: str, text: str) -> Iterator[Span]:
 
 
 def _plain(text: str, escapes: re.Pattern[str]) -> tuple[str, Sequence[int], Sequence[int]]:
-    """`text` as it reads, and where in it each character begins and ends."""
+    """`text` with its escapes decoded, and the start and end of each decoded character in `text`."""
     if escapes.search(text) is None:
         return text, range(len(text)), range(1, len(text) + 1)
     chars: list[str] = []
@@ -123,13 +124,13 @@ def _plain(text: str, escapes: re.Pattern[str]) -> tuple[str, Sequence[int], Seq
 
 
 def _meant(found: re.Match[str]) -> str:
-    """The character that an escape stands for; '' for one that nobody sees."""
+    """The character that an escape stands for; '' for an invisible one."""
     kind, text = found.lastgroup, found[found.lastgroup or 0]
     if kind == "unseen":
         return ""
     if kind == "short":
         return _SHORT.get(text, "")
     code = int(text, 10 if kind == "decimal" else 16)
-    # Above ASCII a byte is a part of a character only.
+    # A percent-encoded byte above ASCII is only a part of a character.
     char = "" if code > (_LAST_ASCII if kind == "percent" else _LAST) else chr(code)
     return "" if _UNSEEN.fullmatch(char) else char

@@ -1,4 +1,4 @@
-"""What a readable answer says of one id."""
+"""Decides the outcome of one id from a readable answer."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ DEFAULT_ALREADY_ACTIVE: Final = (r"(?<!not )(?<!n't )\balready\s+(?:been\s+)?(?:
 
 
 def compile_already_active(patterns: Iterable[str]) -> re.Pattern[str]:
-    """One pattern of many, matched anywhere in a message, whatever its case. Raises `re.error`."""
+    """Combines patterns into one that ignores case, to be searched in messages. Raises `re.error`."""
     joined = "|".join(f"(?:{pattern})" for pattern in patterns)
     return re.compile(joined or r"(?!)", re.IGNORECASE)
 
@@ -26,7 +26,10 @@ def compile_already_active(patterns: Iterable[str]) -> re.Pattern[str]:
 def meaning(
     already_active: re.Pattern[str], said: Said | None, *, was_ambiguous: bool, spent: bool
 ) -> tuple[Outcome, Reason | None]:
-    """The outcome of one id of a readable 200. `spent`: no attempt is left."""
+    """The outcome of one id, and its reason.
+
+    `said`: the answer's statement about the id; None if it is in neither list. `spent`: no attempt is left.
+    """
     if said is None:
         return (Outcome.UNKNOWN, MISSING) if spent else (Outcome.AMBIGUOUS, None)
     if said is Plain.SUCCESS:
@@ -35,5 +38,5 @@ def meaning(
         return Outcome.UNKNOWN, CONTRADICTORY
     if already_active.search(said.message) is None:
         return Outcome.FAILED, said
-    # Sent before, and its answer lost: then it was this job that activated it.
+    # The id was sent before and the answer was lost: then this job activated it.
     return (Outcome.ACTIVATED, RESOLVED_ACTIVE) if was_ambiguous else (Outcome.ALREADY_ACTIVE, said)

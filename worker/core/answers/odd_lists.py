@@ -1,13 +1,13 @@
-"""Reads a 200 that is not as documented, entry by entry: one odd entry costs nobody else their outcome.
+"""Parses an undocumented form of a 200 entry by entry, so that one odd entry affects no other id.
 
-an entry                                 and so it is read
+an entry                                 is read as
 ---------------------------------------  ------------------------------------------------------
-of `successes`, an object with an `id`   as that id
-of `failures`, an id alone               as a failure without a message
-an id that is a number                   as its digits
-a `message` that is no text              as the text that it is in JSON; null as none
-a list that is one entry                 as a list of that
-null, or anything else                   by nobody: counted by kind, and logged
+of `successes`, an object with an `id`   that id
+of `failures`, an id alone               a failure without a message
+an id that is a number                   its digits
+a `message` that is no text              its JSON; null as no message
+a list that is one entry                 a list of that entry
+null, or anything else                   nothing: counted by kind, and logged
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from worker.core.answers.document import Document, plain
 
 
 class Lists(NamedTuple):
-    """The ids that the two lists name, and (kind, count) of what could not be read."""
+    """The ids of the two lists, and (kind, count) of entries that could not be read."""
 
     successes: list[str]
     failures: list[tuple[str, str]]
@@ -26,7 +26,7 @@ class Lists(NamedTuple):
 
 
 def read_lists(document: Document) -> Lists | None:
-    """None where the document has entries, and neither list among them: then it is no answer of this call."""
+    """Parses the two lists. None if the object has other keys only: then it is no answer to this request."""
     if document and not document.keys() & {"successes", "failures"}:
         return None
     odd: Counter[str] = Counter()

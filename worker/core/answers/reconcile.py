@@ -1,14 +1,14 @@
-"""Reads the two lists of a 200 against the ids that were sent, id by id.
+"""Compares the two lists of a 200 with the ids that were sent.
 
-the id stands in               and so it is
+the id is in                   result
 -----------------------------  ----------------------------------------------------------------
 `successes` only               Success
 `failures` only                Refusal, final whatever the message says
-both                           CONTRADICTION: sent no more
-neither                        missing: it may be active, and is sent again
-an id that was not sent        an intruder: logged, and nothing else
-in other case, spaces around   as the one id sent that it can be; an intruder where that is none or several
-one list, twice                as once; of two refusals the first message is kept
+both                           CONTRADICTION: not sent again
+neither                        missing: may be active, and is sent again
+an id that was not sent        an intruder: logged, and ignored
+in other case, spaces around   the id sent that it matches; an intruder if none or several match
+one list, twice                as once; of two failures the first message is kept
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from worker.core.reason import Reason, refusal
 
 
 class Plain(Enum):
-    """A statement about an id that comes without a reason."""
+    """A statement about an id without a message."""
 
     SUCCESS = auto()
     CONTRADICTION = auto()
@@ -38,7 +38,7 @@ class Reconciled(msgspec.Struct, frozen=True):
     said: tuple[Said | None, ...]
     intruders: int = 0
     odd: tuple[tuple[str, int], ...] = ()
-    """(kind, count) of what was not as documented."""
+    """(kind, count) of entries that could not be read."""
 
 
 class _Failure(msgspec.Struct):
@@ -64,7 +64,10 @@ def names_all(body: bytes, sent: tuple[str, ...]) -> bool:
 
 
 def reconcile(body: bytes, sent: tuple[str, ...], content_type: str = "") -> Reconciled | Document | None:
-    """What `body` says of the ids `sent`; the JSON object that it is instead; None where it is none."""
+    """The statements of `body` about the ids `sent`.
+
+    If it has neither list: the JSON object itself, or None for anything but a JSON object.
+    """
     try:
         answer = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -99,7 +102,7 @@ def _compared(lists: Lists, sent: tuple[str, ...]) -> Reconciled:
 
 
 def _meant(strangers: Iterable[str], named: set[str], sent: tuple[str, ...]) -> dict[str, str]:
-    """The id that each stranger can only be: one that was sent, alike but for case and space around it."""
+    """Maps each stranger to the one id sent that equals it but for case and surrounding space."""
     alike: dict[str, list[str]] = {}
     for token_id in sent:
         alike.setdefault(_folded(token_id), []).append(token_id)

@@ -1,4 +1,4 @@
-"""Reading `Retry-After`, which the API does not document and an intermediary may write anyhow.
+"""Parses `Retry-After`, which the API does not document and an intermediary may add.
 
 RFC 9110, section 10.2.3: a number of seconds, or an HTTP date in one of three forms (section 5.6.7).
 """
@@ -9,14 +9,13 @@ from functools import lru_cache
 from typing import Final
 
 LONGEST: Final = 3600.0
-"""Seconds. A longer request is taken for nonsense and cut to this, so that a typo at the other end
-cannot stop a job for a year."""
+"""Maximum seconds. Longer times are cut to this: a mistake of the API must not stop a job for a year."""
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to hold, at least 0 and at most `LONGEST`; None where the header is absent or unreadable.
+    """Seconds to hold, from 0 to `LONGEST`; None if the header is absent or unreadable.
 
-    `now` is the wall clock in seconds since the epoch, asked for only by the date form.
+    `now`: time in seconds since the epoch, for the form with a date.
     """
     if value is None:
         return None
@@ -31,9 +30,9 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def their_now(date: str | None, now: float) -> float:
-    """The server's clock by the `Date` header of its answer, else ours, which may be wrong by hours.
+    """The server's time from its `Date` header, else `now`; in seconds since the epoch.
 
-    What the server writes as a moment is meant on its own clock. Seconds since the epoch.
+    Dates in an answer are relative to the server's clock, from which ours may differ by hours.
     """
     since = None if date is None else _moment(date)
     return now if since is None else since
@@ -47,7 +46,7 @@ def _number(text: str) -> float | None:
     return None if math.isnan(seconds) else seconds
 
 
-@lru_cache(maxsize=16)  # Thousands of answers are of one second.
+@lru_cache(maxsize=16)  # Thousands of answers share a second.
 def _moment(text: str) -> float | None:
     """Seconds since the epoch."""
     try:

@@ -1,23 +1,23 @@
-"""Where a job's time went, and what would help: the sentence that `status` shows.
+"""Finds what limits a job's speed, and words it for `status`.
 
-Batch-seconds over the seconds that the job ran tell how many batches stood there on average. They do not tell
-a rate that is the limit from a worker that comes too late to its slots, since both wait for the next one:
-only the speed does, beside the speed that was allowed.
+The batch-seconds of a phase divided by the seconds that the job ran are the mean number of batches in that
+phase. That does not distinguish a limiting rate from a worker that misses its slots, since both wait for the
+next slot; the comparison of the actual with the allowed speed does.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 MIN_SECONDS: Final = 3.0
-"""Seconds that a job has to have run for anything to be said of it."""
+"""Minimum seconds that a job must have run for a sentence about it."""
 MIN_BATCHES: Final = 0.5
-"""Batches that stand somewhere on average: fewer are nothing to wait for."""
+"""Minimum mean number of batches in a phase for that phase to count as the limit."""
 USED_SHARE: Final = 0.7
-"""Share of the allowed rate above which the rate is the limit."""
+"""Minimum share of the allowed rate that is used, for the rate to count as the limit."""
 
 THROTTLED_SHARE: Final = 0.05
-"""Share of 429s among the requests from which on they are what limits. Their time alone does not show it: a
-slice that is given back for a long hold waits nowhere."""
+"""Minimum share of 429s among the requests for them to count as the limit. The time spent in holds alone does
+not show it: a slice that is given back during a long hold is in no phase."""
 
 RATE: Final = (
     "the rate is the limit: more workers would not help; raise what was set (RATE_MAX over `auto`, RATE, or"
@@ -32,10 +32,10 @@ WORKERS: Final = "the workers are the limit: add workers"
 def bottleneck(
     seconds: Mapping[str, float], *, sent: int, throttled: int, allowed: float | None
 ) -> str | None:
-    """The sentence; None where the job ran too short for one.
+    """The sentence on what limits the job; None if it ran for less than `MIN_SECONDS`.
 
-    `seconds` as in the report's `progress`, `sent` the job's requests, `throttled` those answered 429,
-    `allowed` requests per second.
+    `seconds`: as in the report's `progress`. `sent`: requests of the job. `throttled`: those answered 429.
+    `allowed`: the current rate in requests per second, if known.
     """
     active = seconds["active"]
     if active < MIN_SECONDS:

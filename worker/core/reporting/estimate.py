@@ -1,4 +1,4 @@
-"""How long a list will take, before anything is sent: a band, since nobody knows the API's mood."""
+"""Estimates the duration of a job before anything is sent: a range, since the API's rate limit is unknown."""
 
 import math
 from typing import Final, NamedTuple
@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 from worker.core.batches.batch import MAX_BATCH
 
 _EXTRA: Final = 0.25
-"""Share of the time that retries, splits and holds may add; at a rate that the API allows, they add less."""
+"""Share of the time that retries, splits and holds may add at a rate that the API allows."""
 
 _START: Final = 15.0
-"""Seconds that waking workers, the first access token and the last answers may take."""
+"""Seconds that starting workers, the first access token and the last answers may take."""
 
 
 class Seconds(NamedTuple):
@@ -18,15 +18,15 @@ class Seconds(NamedTuple):
 
 
 def requests_for(ids: int) -> int:
-    """Batches that so many unique ids make; a retry or a split makes more."""
+    """Requests for `ids` unique ids, without retries and splits."""
     return math.ceil(ids / MAX_BATCH)
 
 
 def expected_seconds(requests: int, slowest: float, fastest: float) -> Seconds:
-    """From the first request to the last answer, at between `slowest` and `fastest` requests per second.
+    """Seconds from the first request to the last answer, at `slowest` to `fastest` requests per second.
 
-    The low end has every slot used and every answer good. Holds of an API that allows less than `slowest`
-    are in neither end.
+    The low end assumes that every slot is used and every request succeeds. Neither end includes the holds of
+    an API that allows less than `slowest`.
     """
     if not requests:
         return Seconds(0.0, 0.0)

@@ -1,7 +1,7 @@
-"""A job and the jobs that `retry` made of it: the latest word on each id, and one report for all.
+"""Combines a job and the jobs that `retry` made from it: the latest row of each id, and one report for all.
 
-Every job of a family keeps, for each of its ids, the line of the first list: that is what brings the rows
-of one id together.
+Each job of a family stores the line that its ids have in the first list; rows of the same line belong to the
+same id.
 """
 
 import math
@@ -27,7 +27,7 @@ _SAMPLES: Final = 5
 
 
 def latest_rows(jobs: Sequence[Iterable[Row]]) -> Iterator[Row]:
-    """One row a line. `jobs`: the rows of each job, in the order of the jobs, each in the order of lines."""
+    """Yields one row per line. `jobs`: the rows of each job, oldest job first, each ordered by line."""
     for _, rows in groupby(merge(*jobs, key=_line), key=_line):
         yield reduce(_later, rows)
 
@@ -37,10 +37,11 @@ def _line(row: Row) -> int:
 
 
 def _later(known: Row, row: Row) -> Row:
-    """The row of an id that counts, of an earlier and a later job of the family.
+    """Chooses between the rows of an id in an earlier and a later job of the family.
 
-    A later job that ended before it sent the id says nothing about it: an earlier 'unknown' must not turn
-    into 'not attempted'. Jobs of one parent may run at the same time; then the later answer counts.
+    A later job that ended before it sent the id does not replace the row: an earlier 'unknown' must not
+    become 'not attempted'. Jobs of one parent may run at the same time; then the row that finished later is
+    chosen.
     """
     if row.outcome is Outcome.NOT_ATTEMPTED:
         return known
@@ -51,7 +52,7 @@ def _later(known: Row, row: Row) -> Row:
 
 @dataclass(slots=True)
 class FamilyCount:
-    """Counts the latest rows while they pass by."""
+    """Counts the latest rows by outcome and by failure, one `add` per row."""
 
     counts: Counter[str] = field(default_factory=Counter)
     _groups: dict[tuple[str, int], FailureGroup] = field(default_factory=dict)
@@ -82,10 +83,10 @@ class FamilyCount:
 
 
 def family_report(jobs: Sequence[Report], found: FamilyCount) -> Report:
-    """One report over the family; `jobs` begins with its root, the newest is last.
+    """The report of a family. `jobs`: reports of its jobs, the root first, the newest last.
 
-    The list is the root's, the counts are those of the latest rows; requests and seconds are sums. The
-    state is that of the newest job that still moves, else of the newest.
+    The list is that of the root, counts are those of the latest rows, and requests and seconds are sums. The
+    state is that of the newest unfinished job, else that of the newest job.
     """
     root = jobs[0]
     moving = [job for job in jobs if job.state not in AT_REST]

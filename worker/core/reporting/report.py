@@ -1,4 +1,4 @@
-"""Computes the report of a job from its stored values. Pure: clocks are arguments."""
+"""Computes the report of a job from its stored fields; the time is an argument."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -25,13 +25,14 @@ from worker.core.retrying.retryable import is_retryable
 from worker.core.timestamp import timestamp
 
 LONGEST_ETA: Final = 10 * 365 * 86400.0
-"""Seconds. A job that hardly moves would end centuries away, past what a date can say: then none is given."""
+"""Maximum estimate in seconds. A later end is not shown: that of a job that hardly moves may not even be a
+valid date."""
 MAX_FAILURE_GROUPS: Final = 50
-"""Groups of failures in a report, most ids first; the rest are summed as one."""
+"""Maximum number of failure groups in a report; smaller groups are combined into one more."""
 
 
 def parse_reason(text: str) -> Reason:
-    """The reason that `commit.lua` interned as `text`: name, status and message, NUL between them."""
+    """Parses a reason as stored by `commit.lua`: name, status and message, separated by NUL."""
     name, status, message = text.split("\0", 2)
     return Reason(name, message, int(status))
 
@@ -53,7 +54,11 @@ def make_report(
     rate: Rate,
     now_ms: int,
 ) -> Report:
-    """The report at the store's time `now_ms`."""
+    """The report of a job.
+
+    `fields`: the job's hash in Redis. `history`: its state changes as JSON, oldest first. `now_ms`: Redis's
+    clock in milliseconds since the epoch.
+    """
     state = State(fields["state"])
     counts = counts_of(fields)
     ids = counts["total"]
@@ -94,7 +99,11 @@ def make_report(
 def group_failures(
     reasons: Mapping[int, str], reason_counts: Mapping[int, int], samples: Mapping[int, str]
 ) -> list[FailureGroup]:
-    """The failures by reason and status, most ids first."""
+    """Groups failures by reason and status, largest group first.
+
+    All arguments are keyed by the number of the interned reason: its text, its number of ids, and some ids
+    separated by spaces.
+    """
     groups: dict[tuple[str, int], FailureGroup] = {}
     for number, count in sorted(reason_counts.items(), key=lambda item: (-item[1], item[0])):
         reason = parse_reason(reasons[number])
@@ -112,7 +121,7 @@ def group_failures(
 
 
 def ranked(groups: Iterable[FailureGroup]) -> list[FailureGroup]:
-    """Most ids first, the smallest as one; always in the same order."""
+    """Sorts groups by size, name and status; combines all after `MAX_FAILURE_GROUPS` into one."""
     order = sorted(groups, key=lambda group: (-group.count, group.reason, group.status))
     rest = order[MAX_FAILURE_GROUPS:]
     if not rest:
@@ -156,7 +165,7 @@ def _requests(fields: Mapping[str, str]) -> dict[str, Any]:
         for name, value in sorted(fields.items())
         if name.startswith("r_") and name.removeprefix("r_").isdigit()
     }
-    # A few of the names that the API gave to exceptional requests, by status, for its support.
+    # Some request ids of exceptional answers by status, for the support of the API.
     request_ids = {
         name.removeprefix("support_"): value.split()
         for name, value in sorted(fields.items())

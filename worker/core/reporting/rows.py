@@ -1,4 +1,4 @@
-"""One row of the results: everything the record says of one line of the input."""
+"""Builds the rows of the results: one per line of the input."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
@@ -38,12 +38,12 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class RowSpan(msgspec.Struct, frozen=True):
-    """Rows of lines that follow each other, alike but for line and id."""
+    """Rows of consecutive lines that differ in line and id only."""
 
     lines: Sequence[int]
     ids: Sequence[str | None]
     like: Row
-    """A row with the values that all rows share; its line and id mean nothing."""
+    """A row with the shared values; its own line and id are not used."""
 
     def rows(self) -> Iterator[Row]:
         _, _, *alike = msgspec.structs.astuple(self.like)
@@ -56,7 +56,7 @@ def single_row(row: Row) -> RowSpan:
 
 
 def job_end_reason(fields: Mapping[str, str]) -> Reason:
-    """Why ids that were still moving when the job ended have the outcome that they have."""
+    """The reason for ids that were still open when the job ended."""
     message = fields.get("reason_message") or fields.get("reason_code") or ""
     return Reason(f"JOB_{fields['state'].upper()}", message)
 
@@ -67,9 +67,13 @@ def row_spans(
     slices: Iterable[tuple[Slice, Stored]],
     skipped: Iterable[SkippedLine],
 ) -> Iterator[RowSpan]:
-    """Every line of the input once, in order."""
+    """Yields every line of the input once, in order.
+
+    `fields`: the job's hash in Redis. `reasons`: stored texts by number. `slices` and `skipped`: in the order
+    of lines.
+    """
     known = {number: parse_reason(text) for number, text in reasons.items()}
-    # A chain, not a loop: the runs are many, and it hands them on without a frame of its own.
+    # A chain rather than a loop: there are many spans, and it passes them on without a Python frame each.
     ids = chain.from_iterable(_slice_spans(fields, known, part, stored) for part, stored in slices)
     return merge(ids, map(_skipped, skipped), key=lambda span: span.lines[0])
 
@@ -90,14 +94,15 @@ def _slice_spans(
     created_ms = int(fields["created_ms"])
     ended = job_end_reason(fields) if at_rest else None
     ids, lines = part.ids, tuple(part.lines())
-    # Where lines do not follow each other, others stand between that may be rows too.
+    # Spans end where lines are not consecutive: the lines between may be skipped lines, with rows of their
+    # own.
     cuts = accumulate(count for _, count in part.line_ranges)
     shown: LastAttempt | None = None
     finished_at: str | None = None
     for start, end, entry in spans_of(stored, len(ids), at_rest=at_rest, cuts=cuts):
         outcome, last_attempt, number = entry.outcome, entry.last_attempt, entry.reason
         if last_attempt is not shown:
-            # Most runs of a batch have one trial: its time is put into text once.
+            # Neighbouring spans often share the attempt: its time is formatted once.
             shown, finished_at = (
                 last_attempt,
                 timestamp(created_ms + last_attempt.settled_ms) if last_attempt else None,
@@ -110,7 +115,7 @@ def _slice_spans(
             ids[start],
             outcome,
             reason.name if reason else None,
-            # A message that names its id is of an id with a reason of its own, and that stands alone.
+            # A message that contains the id belongs to a span of that one id.
             reason.text_for(ids[start]) if reason else None,
             (last_attempt.status or None) if last_attempt else None,
             last_attempt.attempts if last_attempt else 0,

@@ -1,4 +1,4 @@
-"""The shape of a job's report: what `status -o json` prints, in the names of the public interface."""
+"""The schema of a job's report, as printed by `status -o json`."""
 
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ class FailureGroup(msgspec.Struct, frozen=True):
     status: int
     sample_ids: list[str]
     retryable: bool
-    """Whether `retry` may do better for these ids."""
+    """Whether sending these ids again may succeed."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ class Report(msgspec.Struct, frozen=True):
     root_job_id: str | None
     org_id: str
     api_url: str | None
-    """Scheme and host of the API that it is sent to; None before its first claim."""
+    """Scheme and host of the API that the job is bound to; None before its first claim."""
     labels: dict[str, str]
     created_by: str
     state: State

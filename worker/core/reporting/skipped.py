@@ -1,6 +1,6 @@
-"""Lines of the input that are no ids of the job: how they are packed for the store.
+"""Packs and unpacks skipped lines: duplicate and malformed lines of the input.
 
-Chunks of MessagePack rows, compressed. They come back among the results, each at its line.
+They are stored as compressed chunks of MessagePack rows, and appear in the results at their lines.
 """
 
 from typing import Final
@@ -11,10 +11,10 @@ from worker.core.bounded import compressed, decompressed
 from worker.core.errors import DamagedRecordError
 
 CHUNK: Final = 4096
-"""Rows in a chunk."""
+"""Maximum rows in a chunk."""
 
 _MAX_BYTES: Final = CHUNK * 4096
-"""Maximum bytes of an unpacked chunk; a row is an id of at most 256 characters, or a sentence, and two
+"""Maximum bytes of an unpacked chunk. A row has an id of at most 256 characters or a sentence, and two
 numbers."""
 
 
@@ -22,7 +22,7 @@ MALFORMED: Final = "MALFORMED"
 
 
 class SkippedLine(msgspec.Struct, frozen=True, array_like=True):
-    """A duplicate (`token_id` and `first_line` given) or a malformed line (neither, and `why`)."""
+    """A duplicate line (with `token_id` and `first_line`) or a malformed one (with `why`)."""
 
     line: int
     token_id: str | None
@@ -47,7 +47,7 @@ def pack_skipped(rows: list[SkippedLine]) -> bytes:
 
 
 def unpack_skipped(blob: bytes) -> list[SkippedLine]:
-    """Raises `DamagedRecordError` where `blob` is no chunk."""
+    """The rows of a chunk. Raises `DamagedRecordError` if `blob` is not a valid chunk."""
     try:
         return _decoder.decode(decompressed(blob, _MAX_BYTES))
     except msgspec.DecodeError as error:

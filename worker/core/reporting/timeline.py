@@ -1,6 +1,6 @@
-"""What a job did over time, as `commit.lua` notes it: at most 256 buckets from the job's start on.
+"""Reads a job's timeline, recorded by `commit.lua`: at most 256 buckets of equal width since the job's start.
 
-Neighbours merge and buckets double whenever the job outgrows them, so a bucket is a second long at least.
+When a job outgrows them, neighbours are merged and the width doubles. It starts at one second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 FIRST_WIDTH: Final = 1.0
-"""Seconds of a bucket before any doubling."""
+"""Initial width of a bucket in seconds."""
 
 
 class Bucket(NamedTuple):
@@ -16,30 +16,30 @@ class Bucket(NamedTuple):
     settled: int = 0
     throttled: int = 0
     held: float = 0.0
-    """Seconds of the holds that its 429s began, added up over those 429s."""
+    """Sum over the 429s of the seconds of the hold that each caused."""
     rates: float = 0.0
-    """The allowed requests per second at each request that was sent, added up over them."""
+    """Sum over the requests sent of the rate allowed at that time, in requests per second."""
 
     def allowed(self) -> float | None:
-        """The rate that the organization was allowed, as an average over the requests; None without any."""
+        """Mean allowed rate over the requests sent, in requests per second; None without requests."""
         return self.rates / self.sent if self.sent and self.rates else None
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     width: float
-    """Seconds of a bucket."""
+    """Width of a bucket in seconds."""
     buckets: Sequence[Bucket]
-    """From the job's start on, without a gap; empty where nothing was sent."""
+    """Buckets since the job's start without gaps; empty if nothing was sent."""
 
     def holds(self) -> list[tuple[float, float]]:
-        """(from, to) in seconds since the start: when sending was held, as far as a bucket can tell."""
+        """Periods in which sending was held: (start, end) in seconds since the job's start, by bucket."""
         found: list[tuple[float, float]] = []
         for position, bucket in enumerate(self.buckets):
             if not (bucket.throttled and bucket.held):
                 continue
             start = position * self.width
-            # Requests in flight together are refused together: each names the same hold.
+            # Requests in flight at the same time are throttled together, and each records the same hold.
             end = start + max(bucket.held / bucket.throttled, self.width)
             if found and start <= found[-1][1]:
                 found[-1] = (found[-1][0], max(found[-1][1], end))
@@ -49,7 +49,7 @@ class Timeline:
 
 
 def read_timeline(raw: Mapping[str, str]) -> Timeline:
-    """The job's stored timeline. Values that a later version adds to a bucket are left out."""
+    """Parses a stored timeline. Values that later versions add to a bucket are ignored."""
     width = int(raw.get("width_ms", 1000 * FIRST_WIDTH)) / 1000
     stored = {int(name): _bucket(value) for name, value in raw.items() if name.isdigit()}
     positions = range(max(stored) + 1) if stored else range(0)
@@ -57,6 +57,6 @@ def read_timeline(raw: Mapping[str, str]) -> Timeline:
 
 
 def _bucket(value: str) -> Bucket:
-    # A job of an earlier version has no rates.
+    # Jobs of earlier versions have no rates.
     sent, settled, throttled, held_ms, rates = (*map(float, value.split()), 0.0)[:5]
     return Bucket(int(sent), int(settled), int(throttled), held_ms / 1000, rates)
