@@ -20,8 +20,8 @@ from tests.core.stored import T0, job, made
 from tests.e2e.stack import cli, environment
 from tests.reports.pages import report
 from tests.servers import RealServer
+from tests.store.job_setup import put_job
 from tests.store.spoilt import spoil_job
-from tests.store.steps import put_job
 from worker.core.reporting.schema import FailureGroup, Report, StateReason
 from worker.core.visible import visible
 from worker.store import keys
