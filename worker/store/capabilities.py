@@ -1,4 +1,4 @@
-"""Tries what jobs need of Redis: scripts that write, and messages to subscribers."""
+"""Checks that a Redis server can run scripts that write, and deliver messages to subscribers."""
 
 import time
 from typing import Final
@@ -14,13 +14,13 @@ from worker.store.connection_errors import explain_redis_error
 
 _SCRIPT: Final = "redis.call('SET', KEYS[1], ARGV[1], 'EX', 60) return redis.call('GET', KEYS[1])"
 _MESSAGE_TIMEOUT: Final = 2.0
-"""Maximum seconds until a message arrives."""
+"""Maximum seconds until a published message arrives."""
 
 
 def try_server(client: redis.Redis, url: str) -> None:
-    """Raises `RedisUnreachableError` for what the server, or its user, cannot do.
+    """Raises `RedisUnreachableError` if the server cannot do it, or its user may not.
 
-    It leaves a key for a minute.
+    Leaves a key that expires after a minute.
     """
     with reachable(url):
         try_scripts(client)
@@ -32,7 +32,7 @@ def try_server(client: redis.Redis, url: str) -> None:
 
 
 def check_worker(client: redis.Redis, url: str) -> None:
-    """Raises `RedisUnreachableError` for what does not pass by itself; a worker waits for the rest."""
+    """Raises `RedisUnreachableError` for permanent faults only; a worker waits for others to pass."""
     try:
         try_scripts(client)
     except RedisError as error:
@@ -41,7 +41,7 @@ def check_worker(client: redis.Redis, url: str) -> None:
 
 
 def try_scripts(client: redis.Redis) -> None:
-    """Raises what redis-py raises."""
+    """Raises `RedisError` if a script cannot write and read a key."""
     if client.evalsha(client.script_load(_SCRIPT), 1, keys.TRIAL, "tried") != b"tried":
         raise RedisError("a script did not read what it had written")
 
@@ -51,7 +51,7 @@ def _delivers_messages(client: redis.Redis) -> bool:
     # Not typed by redis-py.
     with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
         channel.subscribe(keys.TRIAL)
-        # The server confirms it before it carries out what comes after.
+        # The subscription is confirmed before later commands of this connection are executed.
         channel.get_message(timeout=_MESSAGE_TIMEOUT)
         client.publish(keys.TRIAL, "tried")
         while (left := ends - time.monotonic()) > 0:

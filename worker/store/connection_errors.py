@@ -1,4 +1,4 @@
-"""Errors of Redis in one line for a person, with what to do next."""
+"""Translates errors of redis-py into one line for a person, with what to do next."""
 
 import re
 import ssl
@@ -22,7 +22,7 @@ from worker.core.errors import BulkActivateError, DamagedRecordError, RedisUnrea
 from worker.store.address import shown_address
 
 TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError)
-"""Faults that pass: the server restarts, loads its data, or is out of reach for a while."""
+"""Temporary faults: the server restarts, loads its data, or is unreachable for a while."""
 
 _URL: Final = "BULK_ACTIVATE_REDIS_URL"
 
@@ -45,7 +45,7 @@ _CURES: Final = (
 def explain_redis_error(error: RedisError, url: str, *, mendable: bool) -> BulkActivateError:
     """The error to raise for `error` of Redis at `url`, without the URL's password.
 
-    `mendable`: the fault may pass, or the server can be mended; otherwise the data may not be ours.
+    `mendable`: the fault may pass or the server can be repaired; otherwise the data may be forged.
     """
     where = f"Redis at {shown_address(url)}"
     match error:
@@ -93,7 +93,7 @@ def _away(error: RedisError, url: str) -> RedisUnreachableError:
 
 
 def _tls_hint(error: RedisError, url: str) -> str:
-    """Each side may wait for, or hang up on, a partner that speaks TLS or does not."""
+    """A hint at TLS on one side only: either side then waits for the other, or closes the connection."""
     if url.startswith("rediss"):
         is_tls_error = isinstance(_root(error), ssl.SSLError) or "handshake" in str(_root(error))
         return "; where it speaks no TLS, with redis:// in place of rediss://" if is_tls_error else ""
@@ -121,7 +121,7 @@ def _why(error: RedisError) -> str:
 
 
 def _line(error: RedisError) -> str:
-    """The first line of what was answered, of which nobody needs a page."""
+    """The first line of the error's text, cut to `_LONGEST` characters."""
     return (str(error).splitlines() or [""])[0][:_LONGEST]
 
 

@@ -1,6 +1,6 @@
-"""Whose turn it is to exchange an API token, and how the last exchange failed, for all workers.
+"""The lock for exchanging an API token, and the result of the last exchange, shared by all workers.
 
-Neither a token nor anything that it could be found out from is ever here; see `worker.api.token_exchange`.
+Contains neither tokens nor anything from which one could be derived; see `worker.api.token_exchange`.
 """
 
 from enum import StrEnum
@@ -14,27 +14,27 @@ from worker.store import keys
 from worker.store.script_calls import ExchangeScript, source
 
 EXCHANGE_LOCK_SECONDS: Final = 5.0
-"""Seconds for which a worker that died blocks the others. A turn is renewed while it is used."""
+"""Seconds after which the lock expires unless its holder renews it: so long a dead worker blocks others."""
 LONGEST_PAUSE: Final = LONGEST + 60.0
-"""Maximum seconds of a pause. One that lies further ahead was not written by us."""
+"""Maximum seconds of a pause. A longer one in Redis was forged."""
 
 
 class ExchangeKind(StrEnum):
     UNKNOWN = ""
     GRANTED = "granted"
     SERVED = "served"
-    """The API has accepted a request with a token granted."""
+    """The API has accepted a request with a granted token."""
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
 
 
 class ExchangeLockReply(msgspec.Struct, frozen=True):
-    """The reply to a worker that asks for the turn: it has it where `pause` and `busy` are 0."""
+    """The reply to a worker that tries to acquire the lock: acquired if `pause` and `busy` are 0."""
 
     pause: float = 0.0
-    """Seconds for which nobody exchanges, since the last exchange failed."""
+    """Seconds until the next exchange is allowed, after a failed one."""
     busy: float = 0.0
-    """Seconds that another worker's turn still lasts, unless it is renewed."""
+    """Seconds until another worker's lock expires, unless it is renewed."""
     kind: str = ExchangeKind.UNKNOWN
     failures: int = 0
     tag: str = ""
@@ -43,7 +43,7 @@ class ExchangeLockReply(msgspec.Struct, frozen=True):
 
 
 class ExchangeResult(msgspec.Struct, frozen=True):
-    """How an exchange ended, to be told to all."""
+    """How an exchange ended, shared with all workers."""
 
     kind: ExchangeKind = ExchangeKind.UNKNOWN
     pause: float = 0.0
@@ -56,9 +56,9 @@ _decode: Final = msgspec.json.Decoder(ExchangeLockReply, strict=False).decode
 
 
 class ExchangeStore:
-    """The turns to exchange API tokens, for the worker process `worker`.
+    """The exchange locks of all organizations, used by the worker process `worker`.
 
-    Raises `RedisError`, and `ValueError` for a record that others spoilt.
+    Methods raise `RedisError`, and `ValueError` for a damaged record.
     """
 
     def __init__(self, client: redis.asyncio.Redis, host: str, worker: str) -> None:
@@ -67,12 +67,12 @@ class ExchangeStore:
         self._scripts = {script: client.register_script(source(script)) for script in ExchangeScript}
 
     async def begin(self, org_id: str, *, mended: bool) -> ExchangeLockReply:
-        """Asks for the turn. `mended`: the credential is not the one that was rejected."""
+        """Tries to acquire or renew the lock. `mended`: the credential is not the one that was rejected."""
         limits = (round(1e6 * EXCHANGE_LOCK_SECONDS), round(1e6 * LONGEST_PAUSE))
         return _decode(await self._call(ExchangeScript.BEGIN, org_id, *limits, int(mended)))
 
     async def end(self, org_id: str, ended: ExchangeResult, unshared: int) -> None:
-        """Gives the turn back. `unshared`: exchanges made without a turn, to be counted."""
+        """Releases the lock. `unshared`: number of exchanges made without it, for the metrics."""
         await self._call(
             ExchangeScript.END,
             org_id,

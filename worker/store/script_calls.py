@@ -1,6 +1,6 @@
-"""The Lua scripts by name, and their replies as values.
+"""The names and sources of the Lua scripts, and the parsing of their replies.
 
-Every code that a script returns is a member of `Code`; a test compares the two.
+`Code` has every code that a script returns; a test compares the two.
 """
 
 import re
@@ -92,7 +92,7 @@ def tickets(raw: Sequence[bytes]) -> list[Ticket]:
 
 @cache
 def source(script: Script | BudgetScript | ExchangeScript) -> str:
-    """The script's text, behind what it includes and what that includes: each file of `scripts/lib` once."""
+    """The text of a script, preceded by the files of `scripts/lib` that it includes, each once."""
     folder = {Script: "job", BudgetScript: "budget", ExchangeScript: "exchange"}[type(script)]
     texts: dict[str, str] = {}
     _add(f"{folder}/{script}", texts)
@@ -110,7 +110,7 @@ def _add(name: str, texts: dict[str, str]) -> None:
 
 
 def read_reply(raw: Any) -> ScriptReply:
-    """Reads {code, ...}. Raises `BulkActivateError` for what no script of this version returns."""
+    """Parses {code, ...}. Raises `BulkActivateError` for a reply that no script of this version returns."""
     try:
         return ScriptReply(Code(raw[0].decode()), list(raw[1:]))
     except (TypeError, IndexError, AttributeError, ValueError) as error:

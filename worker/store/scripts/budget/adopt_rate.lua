@@ -1,8 +1,8 @@
--- Adopts the decision of a worker on the rate.
+-- Adopts a worker's decision on the rate.
 --
 -- KEYS  1 the budget
 -- ARGV  1 JSON: see `adopt`
--- Returns 1; 0 where another decision or an order came since.
+-- Returns 1; 0 if another decision or an order was adopted in the meantime.
 -- include: budget evidence
 
 local decision = cjson.decode(ARGV[1])

@@ -1,32 +1,32 @@
--- Takes the next evenly spaced send times of an organization's budget: GCRA with reservation. The time
--- of the last slot taken is kept, and the next run begins one gap later; none is reserved far ahead, so
--- that a hold or another rate acts at once. Jobs share the slots by their weights (start-time fair
--- queueing, Goyal, Vin and Cheng 1996: each job's virtual time moves by 1 / weight with each slot).
+-- Reserves the next evenly spaced send times of an organization's budget: GCRA with reservation. The time
+-- of the last reserved slot is stored, and the next reservation begins one gap later; none lies far ahead,
+-- so that a hold or a new rate acts at once. Jobs share the slots by their weights (start-time fair
+-- queueing, Goyal, Vin and Cheng 1996: each job's virtual time advances by 1 / weight with each slot).
 --
 -- KEYS  1 the budget   2 its workers' terms: worker -> 'seen ceiling most start label'
 --       3 its jobs: job -> 'virtual time, seen'
 -- ARGV  1 worker
 --       2 JSON: {rate_config: [ceiling, most, start, label], demands: [[job, weight, slots]...], unused: slots,
---                max_slots: that it can use in the time of a reservation, seconds: that a reservation is long,
---                answer_delay: seconds until this answer is there,
+--                max_slots: maximum slots that the worker can use, seconds: length of a reservation,
+--                answer_delay: seconds until the reply arrives,
 --                stats: [epoch, passed, latency_us, late], decision: see `adopt`, or null,
 --                advice: [requests per second, seconds], or null}
 -- Returns JSON: {at_us, first, gap, order: [index into demands...], again, held, epoch, rate, version, strikes,
 --                decision_request: {learned or '', ceiling, start, by_hand, evidence} or absent}
 --   at_us: now, as text; first: seconds from now to the first slot; gap: seconds between slots
---   order: whose each slot is
---   again: seconds after which to ask again where there was no slot; held: seconds left of a hold
+--   order: the demand that each slot is for
+--   again: seconds after which to ask again if there was no slot; held: seconds left of a hold
 -- include: budget evidence
 
-local HORIZON = 0.15e6   -- microseconds ahead of when the answer is there within which a run may begin
-local RUN = 0.1          -- seconds that a run is long, at least
-local LONGEST = 1        -- seconds that a run, and the way back, are taken to be at most
+local HORIZON = 0.15e6   -- maximum microseconds from the arrival of the reply to the first slot
+local RUN = 0.1          -- minimum seconds that a reservation covers
+local LONGEST = 1        -- maximum seconds of a reservation, and of the delay of the reply
 local ROUND_UP = 2 / 3   -- one slot a run at 13.3/s and not above: a worker comes for no more than that
-local SLOWEST_ASK = 0.5  -- seconds after which everyone asks again, to hear of a hold or an order
-local CREDIT = 1.01      -- unused slots are given out again so much faster than the rate, never in a burst
-local RAMP_FROM = 0.2    -- share of the rate at which sending begins after a hold
-local RAMP_MOST = 0.5e6  -- microseconds until it has reached the whole rate, at most
-local ACTIVE = 1e6       -- microseconds: a job that asked for nothing for longer does not count
+local SLOWEST_ASK = 0.5  -- maximum seconds before the next call, to learn of a hold or an order
+local CREDIT = 1.01      -- factor on the rate while unused slots are given out again, never in a burst
+local RAMP_FROM = 0.2    -- share of the rate at which sending resumes after a hold
+local RAMP_MOST = 0.5e6  -- maximum microseconds until the full rate is reached
+local ACTIVE = 1e6       -- microseconds without a demand after which a job no longer counts
 
 local workers_key, jobs_key = KEYS[2], KEYS[3]
 local worker, request = ARGV[1], cjson.decode(ARGV[2])
@@ -41,7 +41,7 @@ if request.advice ~= cjson.null then
   set_budget('advice_us', int(now + 1e6 * request.advice[2]))
 end
 
--- Where live workers have different settings, the lowest holds.
+-- If live workers have different settings, the lowest applies.
 local function apply_settings()
   local lowest, most, start, label = math.huge, math.huge, math.huge, ''
   local flat = redis.call('HGETALL', workers_key)

@@ -1,7 +1,7 @@
--- Orders another rate. It is in force for each worker from its next reservation on, and wins over the settings.
+-- Sets another rate, which takes precedence over the settings. It applies from each worker's next reservation.
 --
 -- KEYS  1 the budget
--- ARGV  1 requests per second, 'auto' to learn it, or 'default' to go by the settings again
+-- ARGV  1 requests per second, 'auto' to learn it, or 'default' to return to the settings
 -- Returns 1.
 -- include: budget
 

@@ -1,9 +1,9 @@
--- Acts on a 429: no worker sends for the organization for a while. A hold is only ever made longer, and is published
--- to all workers at once.
+-- Records a 429: holds the budget, so that no worker sends for the organization. A hold is only ever extended, and
+-- is published to all workers at once.
 --
 -- KEYS  1 the budget
 -- ARGV  1 epoch of the slot whose request was throttled   2 microseconds that the API asked for, or ''
---       3 microseconds to hold where it is the first 429 of its epoch
+--       3 microseconds to hold if it is the first 429 of its epoch
 --       4 JSON: the worker's answers before it, see `add_stats`
 -- Returns JSON: {held: seconds left of the hold in force, version, decision_request: {learned, evidence} or absent}
 --   decision_request: this is the first 429 of the epoch; the worker that gets it decides, and calls adopt_rate.lua
@@ -11,7 +11,7 @@
 
 local epoch, asked_us, hold_us, stats = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
-local DECIDING = 2e6  -- microseconds after which a worker that was to decide is taken for dead
+local DECIDING = 2e6  -- microseconds after which a worker that has not decided is taken to be dead
 
 add_stats(cjson.decode(stats))
 set_budget('refused', budget_number('refused') + 1)

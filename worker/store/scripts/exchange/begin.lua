@@ -1,12 +1,12 @@
--- Asks for the turn to exchange an organization's API token: one at a time over all its workers. Who has the turn
--- renews it by asking again; that of a worker that died ends by itself.
+-- Acquires the lock for exchanging an organization's API token: one exchange at a time over all workers. The holder
+-- renews the lock by calling again; the lock of a worker that died expires.
 --
 -- KEYS  1 bulk:exchange:HOST:ORG
--- ARGV  1 who asks   2 microseconds that a turn lasts   3 microseconds that a pause lasts at most
---       4 '1' to pass over a pause for a refused credential, by who has another
--- Returns JSON: {pause: seconds that nobody is to ask, busy: seconds that another's turn lasts, kind, failures,
---   tag, message}; kind, failures and so on of the last failure, see end.lua. The turn is given where pause
---   and busy are 0.
+-- ARGV  1 the caller   2 microseconds that the lock lasts   3 maximum microseconds of a pause
+--       4 '1' to ignore the pause after a refused credential, for a caller with another credential
+-- Returns JSON: {pause: seconds until the next exchange is allowed, busy: seconds until another's lock expires,
+--   kind, failures, tag, message: of the last failure, see end.lua}. The lock is acquired if pause and busy
+--   are 0.
 
 local key, who, turn_us = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local longest_pause_us, is_mended = tonumber(ARGV[3]), ARGV[4] == '1'
@@ -18,8 +18,7 @@ do
   for i = 1, #flat, 2 do known[flat[i]] = flat[i + 1] end
 end
 
--- Microseconds left. What lies further ahead than it can is believed to be nothing: others may write here, and
--- clocks be set back.
+-- Microseconds left. A time further ahead than possible counts as none: it was forged, or the clock was set back.
 local function left(field, most)
   local micros = (tonumber(known[field]) or 0) - now
   return micros > 0 and micros <= most and micros or 0

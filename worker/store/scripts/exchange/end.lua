@@ -1,11 +1,11 @@
--- Gives the turn to exchange back, and tells all workers how the exchange ended.
+-- Releases the lock for exchanging an API token, and records for all workers how the exchange ended.
 --
 -- KEYS  1 bulk:exchange:HOST:ORG
--- ARGV  1 who had the turn
---       2 kind: 'granted'; 'served', with a token granted; 'refused', 'unavailable'; '' where nothing is known
---       3 microseconds that nobody is to ask   4 failures of the kind in a row, with this one
---       5 tag of the credential refused        6 what is to be told of it
---       7 exchanges made without a turn, since Redis was away
+-- ARGV  1 the holder
+--       2 kind: 'granted'; 'served', the API accepted a granted token; 'refused'; 'unavailable'; '' if unknown
+--       3 microseconds until the next exchange is allowed   4 failures of the kind in a row, with this one
+--       5 tag of the refused credential   6 message about it
+--       7 exchanges made without the lock, while Redis was unreachable
 -- Returns nothing.
 
 local key, who, kind, pause_us, failures = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -1,24 +1,24 @@
--- Takes a slice to work on it, for as long as the lease is renewed.
+-- Claims a slice for a worker, until the lease expires; commits renew it.
 --
 -- KEYS  1 the job's hash
--- ARGV  1 slice   2 nonce: names this try, so that its repetition finds its own claim
+-- ARGV  1 slice   2 nonce of this call, so that a repeated call finds its own claim
 --       3 lease in ms   4 worker's name   5 window
---       6 scheme and host of the worker's API: the job belongs to those of its first claim
---       7 ms of a hold of the budget from which on nothing is claimed
---       8 'isolated' where the process works on this slice and nothing else, else ''
---       9 organizations that the worker serves, spaces around each; '' for any
+--       6 scheme and host of the worker's API; the first claim binds the job to them
+--       7 ms: while the budget is held for longer, nothing is claimed
+--       8 'isolated' if the process works on this slice only, else ''
+--       9 organizations that the worker serves, each between spaces; '' for all
 -- Returns {code, ...}:
 --   CLAIMED, claim number, ids in the slice, packed ids, outcomes, org id, weight, batches, exceptions, ticket ...
---   TAKEN     another claim is live, or may be: the next sweep tells
---   NEEDS_ISOLATION     workers died of it, it seems: to be claimed by a process that does nothing else
---   DONE      nothing is left in it
---   RESTING   the job is not to be worked on now: paused, ending or at rest
---   OTHER_HOST, OTHER_ORG   the job is for workers with another API or for another organization: nothing
---             changes, but that one of those has the message sent again soon
---   OTHER_VERSION   its record is laid out in a way that is not known here: nothing changes
---   BAD_ORG   its record names nothing that can be an organization: the job has failed
---   HELD      a 429 holds the organization for long: a sweep sends the message when that is over
---   NO_JOB    no such job, or it has no such slice
+--   TAKEN     another claim is live, or may be: the next sweep finds out
+--   NEEDS_ISOLATION     workers died while working on it: only an isolated process may claim it
+--   DONE      all ids of the slice are settled
+--   RESTING   the job is paused, ending or at rest
+--   OTHER_HOST, OTHER_ORG   the worker does not serve the job's API host or organization: nothing changes,
+--             except that the next sweep by a worker that does sends the message again
+--   OTHER_VERSION   the job has another record version: nothing changes
+--   BAD_ORG   the stored organization id is malformed: the job is set to failed
+--   HELD      a 429 holds the budget for long: a sweep sends the message when the hold is over
+--   NO_JOB    the job or the slice does not exist
 -- include: job state ending claims lengths damage window scope hold
 
 local n, nonce, lease_ms, worker = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]

@@ -1,10 +1,10 @@
 -- Pauses, resumes, cancels or fails a job.
 --
 -- KEYS  1 the job's hash
--- ARGV  1 pause|resume|cancel|fail   2 states in which it is allowed, spaces around each
---       3 states in which it is in force already   4 reason code   5 message   6 actor   7 window
--- Returns {code, state, ticket ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL; NO_JOB; OTHER_VERSION, the
---   record is laid out in a way that is not known here, and is left as it is.
+-- ARGV  1 pause|resume|cancel|fail   2 states in which the control is allowed, each between spaces
+--       3 states in which it has already taken effect   4 reason code   5 message   6 actor   7 window
+-- Returns {code, state, ticket ...}: CHANGED; IN_FORCE, nothing to do; ILLEGAL in this state; NO_JOB;
+--   OTHER_VERSION, the job has another record version and is not changed.
 -- include: job state ending claims window
 
 local control, allowed_from, in_force, code = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

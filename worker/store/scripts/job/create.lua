@@ -1,16 +1,16 @@
--- Makes a job in state 'preparing', or finds the one that the same request made before.
+-- Creates a job in state 'preparing', or finds the one that the same request created before.
 --
 -- KEYS  1 the job's hash   2 bulk:request:KEY, if the request has an id
--- ARGV  1 job id   2 fingerprint of the request   3 'fresh': a request whose job rests makes a new one
+-- ARGV  1 job id   2 fingerprint of the request   3 'fresh': create a new one if that job is at rest
 --       4.. field, value ... of the job's hash
--- Returns {code, job id}: CREATED; FOUND, the job stands (in any state, 'preparing' too: its upload is
--- to be done again); TAKEN, the request id belongs to another list.
+-- Returns {code, job id}: CREATED; FOUND, the job exists (in any state; if 'preparing', the caller repeats
+-- the upload); TAKEN, the request id was used for another list.
 -- include: job
 
 local request_key = KEYS[2]
 local job_id, request_fingerprint, fresh = ARGV[1], ARGV[2], ARGV[3] == 'fresh'
 
--- This very command was here before: it was sent again, or the first of the two comes last.
+-- The same command was executed before: redis-py repeats commands that timed out.
 if job_field('state') then return {'FOUND', job_id} end
 if request_key then
   local known = redis.call('GET', request_key)

@@ -1,16 +1,16 @@
--- Removes a job that rests, or an upload that was abandoned: the job itself at once, its slices some at a time, so
--- that no call is long.
--- A repetition, by anyone, goes on where the last call stopped. Nothing of the job can come back
--- meanwhile: every other step finds no job.
+-- Removes a job at rest or an abandoned upload: the job itself at once, its slices over several calls, so that no
+-- call blocks Redis for long.
+-- The next call, by any process, continues. Meanwhile nothing of the job can be written again, since every other
+-- script returns NO_JOB.
 --
 -- KEYS  1 the job's hash
--- ARGV  1 ms that it must have rested; 0 for any   2 slices in one call
---       3 the parts that a job has, spaces between   4 the parts that a slice has
---       5 ms of silence after which an upload may be removed too
---       6 the versions of the record of which these are the parts, spaces around each
--- Returns {code, ...}: PURGED, nothing is left; PURGING, slices left: call again;
---   KEPT, it has not rested for so long; ILLEGAL, state: it does not rest; NO_JOB;
---   OTHER_VERSION, state: what it consists of is not known here, so it is left as it is.
+-- ARGV  1 minimum ms at rest; 0 for any   2 slices removed per call
+--       3 key suffixes of a job, separated by spaces   4 key suffixes of a slice
+--       5 ms without activity after which an upload counts as abandoned
+--       6 record versions with these keys, each between spaces
+-- Returns {code, ...}: PURGED, nothing is left; PURGING and the slices left: call again;
+--   KEPT, not at rest for long enough; ILLEGAL and the state: not at rest; NO_JOB;
+--   OTHER_VERSION and the state: keys of another record version are unknown, so nothing is removed.
 -- include: job upload
 
 local rested_ms, slices_at_once = tonumber(ARGV[1]), tonumber(ARGV[2])

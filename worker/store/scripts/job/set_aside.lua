@@ -1,10 +1,10 @@
--- A slice's process, which did nothing else, died. If it left no new outcome behind either, the slice is set
--- aside and the job goes on without it; else anyone may go on with it.
+-- Called after the isolated process of a slice died. If that process recorded no outcome, the slice is set aside
+-- and the job goes on without it; otherwise any worker may claim it again.
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 slice   2 nonce of that process's claim   3 window
--- Returns {code, ticket ...}: SET_ASIDE, what may have been sent is unknown, the rest not attempted;
---   GIVEN_BACK; FENCED, the process never claimed it, or another has it; NO_JOB.
+-- Returns {code, ticket ...}: SET_ASIDE, ids that may have been sent are unknown, the rest not attempted;
+--   GIVEN_BACK; FENCED, the process did not claim the slice, or lost the claim; NO_JOB.
 -- include: job outcomes bytes state reasons lengths claims damage ending window
 
 local n, nonce, window = ARGV[1], ARGV[2], tonumber(ARGV[3])

@@ -1,10 +1,10 @@
--- Ends the upload: the job may be worked on from here. Repeating it changes nothing.
+-- Ends the upload and queues the job. A repeated call changes nothing.
 --
 -- KEYS  1 the job's hash
 -- ARGV  1 window   2 total   3 slices   4 deadline in seconds from its creation, or ''
 --       5 ids in a slice   6.. field, value ... of the job's hash
 -- Returns {code, ticket ...}: STARTED with the slices to send messages for; ALREADY; NO_JOB;
---   OTHER_VERSION, another version of this program stored it.
+--   OTHER_VERSION, the job has another record version.
 -- include: job state ending window
 
 local window, total, slices, deadline, slice_ids = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -20,7 +20,7 @@ if deadline ~= '' then
   redis.call('HSET', job, 'deadline_ms', int(job_number('created_ms') + 1000 * tonumber(deadline)))
 end
 local root = job_field('root_job_id')
--- The family is the root's: where that is gone, nothing may be written that nobody would remove.
+-- The family is stored with its root: if that was purged, a write would leave a key that nothing removes.
 if root and redis.call('EXISTS', 'bulk:{' .. root .. '}:job') == 1 then
   redis.call('RPUSH', 'bulk:{' .. root .. '}:family', job_field('id'))
 end

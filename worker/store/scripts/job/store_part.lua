@@ -1,9 +1,9 @@
--- Stores a part of the list while it is uploaded. Repeating it changes nothing.
+-- Stores a part of the list during the upload. A repeated call changes nothing.
 --
 -- KEYS  1 the job's hash
--- ARGV  1 'ids', slices, or 'skipped', chunks of skipped lines   2.. number, packed value ...
--- Returns {code}: STORED; ALREADY, the job was started, by a twin of this upload; NO_JOB, it was removed;
---   OTHER_VERSION, another version of this program began it.
+-- ARGV  1 'ids' for slices, 'skipped' for chunks of skipped lines   2.. number, packed value ...
+-- Returns {code}: STORED; ALREADY, the same request, sent by another process, has started the job; NO_JOB, it
+--   was removed; OTHER_VERSION, the job has another record version.
 -- include: job
 
 local what = ARGV[1]

@@ -1,13 +1,13 @@
--- Finds what was left behind: leases that ran out, messages that were lost, a deadline that passed.
--- Any number of workers may run it at once; each finding is handed to one of them.
+-- Recovers from dead workers and lost messages: finds expired leases, messages that nobody took, and a deadline
+-- that has passed. Any number of workers may call it; each finding is returned to one of them.
 --
 -- KEYS  1 the job's hash
--- ARGV  1 window   2 ms of silence after which an upload counts as abandoned
---       3 scheme and host of the worker's API   4 organizations that it serves; as in claim.lua, '' for any
--- Returns {code, slices waiting, slices claimed, which has waited longest, for how many ms, ticket ...}:
---   SWEPT; of a job that is not to be worked on now no slice waits.
---   NO_JOB, with nothing behind it; ABANDONED, an upload whose submitter is gone: it is to be purged.
--- Who does not serve the job gets no tickets for it, and none of its slices: it settles what is due.
+-- ARGV  1 window   2 ms without activity after which an upload counts as abandoned
+--       3 scheme and host of the worker's API   4 organizations that it serves, as in claim.lua; '' for all
+-- Returns {code, slices waiting, slices claimed, number of the slice that has waited longest, its wait in ms,
+--   ticket ...}: SWEPT; no slice waits if the job is paused, ending or at rest.
+--   {NO_JOB}; {ABANDONED}, an upload that stopped: the caller purges it.
+-- A worker that does not serve the job gets no tickets; the sweep only ends what is due.
 -- include: job state upload claims lengths damage ending window scope hold
 
 local window, abandoned_ms, api_url, orgs = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -16,7 +16,7 @@ if not job_field('state') then
   redis.call('SREM', 'bulk:live', string.sub(base, 7, -3))
   return {'NO_JOB'}
 end
--- It is looked after by those who know how.
+-- Workers of that version sweep it.
 if is_of_other_version() then return {'SWEPT', 0, 0, 0, 0} end
 local now = now_ms()
 if job_field('state') == 'preparing' then
