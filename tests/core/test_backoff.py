@@ -11,7 +11,7 @@ ROLLS = st.floats(0, 1, exclude_max=True)
     ("attempt", "wait"),
     [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 16.0), (7, 20.0), (8, 20.0), (10**9, 20.0)],
 )
-def test_it_doubles_from_the_base_and_stops_at_the_cap(attempt: int, wait: float) -> None:
+def test_backoff_doubles_from_the_base_and_stops_at_the_cap(attempt: int, wait: float) -> None:
     assert backoff(attempt, base=0.5, cap=20.0, roll=0.0) == wait
 
 
@@ -20,7 +20,7 @@ def test_jitter_is_added_and_never_subtracted() -> None:
 
 
 @given(st.integers(1, 10**12), st.floats(0.001, 100), st.floats(0.001, 1000), ROLLS)
-def test_a_wait_lies_between_what_was_asked_for_and_half_as_much_again(
+def test_a_wait_lies_between_the_backoff_and_half_as_much_again(
     attempt: int, base: float, cap: float, roll: float
 ) -> None:
     least = backoff(attempt, base=base, cap=cap, roll=0.0)

@@ -49,7 +49,7 @@ def test_a_bomb_is_refused_before_it_takes_memory(name: str) -> None:
 
 
 @pytest.mark.parametrize("compress", [SAID.compress, streamed])
-def test_what_fits_is_unpacked_and_one_byte_more_is_not(compress: object) -> None:
+def test_content_of_the_maximum_size_is_unpacked_and_one_byte_more_is_not(compress: object) -> None:
     assert callable(compress)
     assert decompressed(compress(b"a" * 1000), 1000) == b"a" * 1000
     assert decompressed(compress(b""), 1000) == b""
@@ -60,7 +60,7 @@ def test_what_fits_is_unpacked_and_one_byte_more_is_not(compress: object) -> Non
 @pytest.mark.parametrize(
     "blob", [b"", b"junk", SAID.compress(b"x" * 100)[:-4], SAID.compress(b"x") + b"more"]
 )
-def test_what_is_no_whole_frame_is_said_to_be_damaged(blob: bytes) -> None:
+def test_an_incomplete_frame_is_reported_as_damaged(blob: bytes) -> None:
     with pytest.raises(DamagedRecordError):
         decompressed(blob, 1000)
 
@@ -126,7 +126,7 @@ def test_a_slice_of_the_longest_ids_on_lines_of_their_own_is_read() -> None:
 
 
 @pytest.mark.parametrize("token_id", ["", "a b", "a\x00", "x" * 257, "a\r"])
-def test_what_can_be_no_id_is_not_sent(token_id: str) -> None:
+def test_a_slice_with_a_malformed_id_is_damaged(token_id: str) -> None:
     with pytest.raises(DamagedRecordError, match="its id 2 is none"):
         check_ids(Slice(("fine", token_id), ((1, 2),)))
 

@@ -12,7 +12,7 @@ SPOILT = dict(spoilt())
 
 
 @pytest.mark.parametrize("name", SPOILT)
-def test_what_is_none_of_ours_is_refused_and_not_quoted(name: str) -> None:
+def test_a_foreign_message_is_rejected_and_not_quoted(name: str) -> None:
     with pytest.raises(BadMessageError) as caught:
         read_envelope(SPOILT[name])
     assert str(caught.value).startswith("not as ours are")
@@ -20,7 +20,7 @@ def test_what_is_none_of_ours_is_refused_and_not_quoted(name: str) -> None:
 
 
 @pytest.mark.parametrize("raw", ["text", 7, None, [], {}, [message()]])
-def test_what_is_no_envelope_is_refused(raw: object) -> None:
+def test_an_envelope_of_another_form_is_rejected(raw: object) -> None:
     with pytest.raises(BadMessageError):
         read_envelope(raw)
 
@@ -35,7 +35,7 @@ def test_a_bad_trace_costs_only_itself(trace: object) -> None:
     assert read_envelope(message(headers={"traceparent": trace})).traceparent is None
 
 
-def test_what_it_is_made_anew_as_reads_the_same_and_carries_nothing_else() -> None:
+def test_a_rebuilt_message_reads_the_same_and_carries_nothing_else() -> None:
     forged = {
         "eta": "2999-01-01T00:00:00",
         "expires": "2000-01-01T00:00:00",

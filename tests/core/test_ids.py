@@ -66,7 +66,7 @@ def test_an_id_may_be_anything_without_white_space_or_control_characters(text: s
         pytest.param("a\ufffdb", "a replacement character at column 2", id="what was lost in decoding"),
     ],
 )
-def test_what_could_never_be_an_id_is_described_and_not_quoted(text: str, why: str) -> None:
+def test_text_that_can_never_be_an_id_is_described_and_not_quoted(text: str, why: str) -> None:
     assert malformed(text) == why
 
 

@@ -12,7 +12,7 @@ JOB = {"api_url": PROD, "org_id": ORG}
 
 
 @pytest.mark.parametrize("scope", [Scope(PROD), Scope(STAGING, frozenset({ORG, "another-org"}))])
-def test_what_is_told_of_a_worker_is_read_back(scope: Scope) -> None:
+def test_the_scope_of_a_worker_is_read_back(scope: Scope) -> None:
     assert Scope.parse(scope.text()) == scope
 
 
@@ -41,5 +41,5 @@ def test_a_job_that_no_live_worker_serves_says_why(scopes: list[Scope], code: Re
         assert (PROD if code is ReasonCode.OTHER_API_HOST else ORG) in why[1]
 
 
-def test_a_job_that_nobody_claimed_is_for_any_api() -> None:
+def test_an_unclaimed_job_is_for_any_api() -> None:
     assert unserved({"org_id": ORG.upper()}, [Scope(STAGING, frozenset({ORG}))]) is None

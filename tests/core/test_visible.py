@@ -26,13 +26,13 @@ from worker.core.visible import visible
         ("", ""),
     ],
 )
-def test_what_is_not_to_be_seen_is_named(text: str, shown: str) -> None:
+def test_unsafe_characters_are_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible(shown) == shown
 
 
 @given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp"]) | st.characters(), max_size=50))
-def test_what_is_shown_is_one_line_that_any_terminal_can_write(text: str) -> None:
+def test_shown_text_is_one_line_that_any_terminal_can_write(text: str) -> None:
     shown = visible(text)
     assert len(shown.splitlines()) <= 1
     assert shown.encode().decode() == shown

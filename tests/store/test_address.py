@@ -46,7 +46,7 @@ def test_each_kind_of_address(url: str, expected: Address) -> None:
         ("sentinel://h:26379/0", "master=NAME"),
     ],
 )
-def test_what_cannot_be_is_said_without_the_password(url: str, words: str) -> None:
+def test_an_invalid_address_is_described_without_the_password(url: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as refused:
         parse_address(url.replace("://", "://user:hunter2@", 1))
     assert "hunter2" not in str(refused.value)

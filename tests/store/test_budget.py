@@ -56,7 +56,9 @@ async def test_reservations_follow_each_other_without_gap_or_overlap(budget: Ope
     assert max(0.0, 0.1 - lasted) <= second.first <= 0.1
 
 
-async def test_a_run_lasts_a_tenth_of_a_second_and_holds_no_more_than_is_wanted(budget: Open) -> None:
+async def test_a_reservation_lasts_a_tenth_of_a_second_and_has_no_more_slots_than_wanted(
+    budget: Open,
+) -> None:
     assert len((await budget().reserve(ask(1000.0, 7))).order) == 7
     assert len((await budget(org="two").reserve(ask(1000.0))).order) == 100
     assert len((await budget(org="three").reserve(ask(0.5))).order) == 1
@@ -103,7 +105,7 @@ async def test_a_hold_is_never_made_shorter(budget: Open) -> None:
     assert (await budget("other").throttle(0, 1.0, 0.1, AnswerStats())).held > 20
 
 
-async def test_only_the_first_refusal_of_an_era_holds_by_itself_and_is_decided_on(budget: Open) -> None:
+async def test_only_the_first_429_of_an_epoch_holds_by_itself_and_is_decided_on(budget: Open) -> None:
     await budget().reserve(ask())
     first = await budget().throttle(0, None, 10.0, AnswerStats())
     second = await budget("other").throttle(0, None, 1000.0, AnswerStats())
@@ -112,7 +114,7 @@ async def test_only_the_first_refusal_of_an_era_holds_by_itself_and_is_decided_o
     assert second.held <= 10.0
 
 
-async def test_a_refusal_is_decided_on_what_passed_in_the_time_before_it(budget: Open) -> None:
+async def test_a_429_is_decided_on_by_the_requests_passed_before_it(budget: Open) -> None:
     version = (await budget().reserve(ask())).version
     decided = RateDecision(version, 10.0, "{}", 60.0, new_epoch=False, strikes=0)
     await budget().reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 3, 30_000), decided))
@@ -122,7 +124,7 @@ async def test_a_refusal_is_decided_on_what_passed_in_the_time_before_it(budget:
     assert told.decision_request.evidence.seconds > 0
 
 
-async def test_a_refusal_is_decided_on_what_its_worker_had_not_told_yet(budget: Open) -> None:
+async def test_a_429_is_decided_on_with_the_unreported_answers_of_its_worker(budget: Open) -> None:
     await budget().reserve(ask())
     told = await budget().throttle(0, 30.0, 0.1, AnswerStats(0, 3, 30_000))
     assert told.decision_request is not None
@@ -130,7 +132,7 @@ async def test_a_refusal_is_decided_on_what_its_worker_had_not_told_yet(budget: 
     assert told.decision_request.evidence.latency == pytest.approx(0.01)
 
 
-async def test_what_a_worker_heard_in_an_older_era_is_no_evidence(budget: Open) -> None:
+async def test_answers_of_an_older_epoch_are_no_evidence(budget: Open) -> None:
     told = await budget().throttle(0, None, 0.1, AnswerStats())
     await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
     await budget("other").throttle(0, None, 0.1, AnswerStats(0, 3, 30_000))
@@ -139,7 +141,7 @@ async def test_what_a_worker_heard_in_an_older_era_is_no_evidence(budget: Open) 
     assert told.decision_request.evidence.passed == 2
 
 
-async def test_late_answers_of_the_last_era_are_told_as_such_until_the_next(budget: Open) -> None:
+async def test_late_answers_of_the_last_epoch_are_reported_as_such_until_the_next(budget: Open) -> None:
     """By one who knows of the new era, and by one who does not yet."""
     told = await budget().throttle(0, None, 0.1, AnswerStats())
     await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
@@ -165,7 +167,7 @@ async def handed_out(budget: Open) -> ReserveReply:
     return handed
 
 
-async def test_a_refusal_while_a_decision_is_made_is_decided_on_all_that_passed(budget: Open) -> None:
+async def test_a_429_during_a_decision_is_decided_on_by_all_passed_requests(budget: Open) -> None:
     """And makes that decision void."""
     handed = await handed_out(budget)
     await budget("other").reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 4, 0)))
@@ -177,7 +179,7 @@ async def test_a_refusal_while_a_decision_is_made_is_decided_on_all_that_passed(
     assert (await budget().reserve(ask())).rate == 5.0
 
 
-async def test_what_is_heard_while_a_decision_is_made_counts_for_the_next(budget: Open) -> None:
+async def test_answers_during_a_decision_count_for_the_next(budget: Open) -> None:
     handed = await handed_out(budget)
     await budget("other").reserve(ReserveRequest(by_hand(10.0), [], 0, AnswerStats(0, 4, 0)))
     await budget().adopt_rate(RateDecision(handed.version, 10.0, "{}", 0.0, new_epoch=False, strikes=0))
@@ -186,7 +188,7 @@ async def test_what_is_heard_while_a_decision_is_made_counts_for_the_next(budget
     assert second.decision_request.evidence.passed == 4
 
 
-async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Open) -> None:
+async def test_a_429_of_an_older_epoch_is_only_counted(budget: Open) -> None:
     told = await budget().throttle(0, None, 0.5, AnswerStats())
     await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
     late = await budget("other").throttle(0, None, 1000.0, AnswerStats())
@@ -194,7 +196,7 @@ async def test_a_refusal_of_an_older_era_is_counted_and_nothing_else(budget: Ope
     assert late.held <= 0.5
 
 
-async def test_what_the_api_asks_for_counts_whatever_the_era(budget: Open) -> None:
+async def test_a_hold_that_the_api_asks_for_counts_in_any_epoch(budget: Open) -> None:
     told = await budget().throttle(0, None, 0.5, AnswerStats())
     await budget().adopt_rate(RateDecision(told.version, 5.0, "", 1.0, new_epoch=True, strikes=1))
     assert (await budget("other").throttle(0, 20.0, 0.5, AnswerStats())).held > 10
@@ -210,7 +212,7 @@ async def test_a_decision_on_old_evidence_is_void(budget: Open, client: redis.Re
     assert client.hget(KEY, "epoch") == b"1"
 
 
-async def test_what_is_decided_comes_into_force_with_the_next_run_of_any_worker(budget: Open) -> None:
+async def test_a_decision_is_in_force_with_the_next_reservation_of_any_worker(budget: Open) -> None:
     first = await budget().reserve(ask(100.0))
     assert first.decision_request is not None
     learned = on_success(begin(first.decision_request.rate_config), first.decision_request.evidence)
@@ -264,7 +266,7 @@ async def test_jobs_share_by_weight(budget: Open) -> None:
     assert served["heavy"] == pytest.approx(3 * served["light"], rel=0.05)
 
 
-async def test_who_got_more_than_its_share_waits_for_the_others(budget: Open) -> None:
+async def test_a_job_that_got_more_than_its_share_waits_for_the_others(budget: Open) -> None:
     """The light job is asked for by another worker, less often."""
     greedy, modest = budget("greedy"), budget("modest")
     await modest.reserve(ask(1000.0, 1, job="light"))
@@ -290,11 +292,11 @@ async def test_organizations_do_not_share(budget: Open) -> None:
 
 
 @pytest.mark.parametrize("rate_config", [by_hand(50.0), RateConfig(None, 10.0, 100.0)])
-def test_what_is_learned_comes_back_as_it_was(rate_config: RateConfig) -> None:
+def test_a_learned_state_is_read_back(rate_config: RateConfig) -> None:
     learned = begin(rate_config)
     assert unpack_learned(pack_learned(learned)) == learned
 
 
-def test_what_another_version_wrote_counts_as_nothing_learned() -> None:
+def test_a_learned_state_of_another_version_is_ignored() -> None:
     assert unpack_learned('{"phase": "of the moon"}') is None
     assert unpack_learned("") is None

@@ -76,7 +76,7 @@ IN_SCRIPT = "ERR Error running script (call to f_0123): @user_script:54: @user_s
         ("BUSYKEY Target key name already exists.", False),
     ],
 )
-def test_what_passes_is_told_from_what_does_not(line: str, passes: bool) -> None:
+def test_temporary_faults_are_told_from_permanent_ones(line: str, passes: bool) -> None:
     assert is_mendable(answered(line)) is passes
 
 
@@ -118,7 +118,7 @@ def test_a_full_server_is_waited_for_whether_a_command_or_a_script_meets_it(serv
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_what_a_full_server_says_in_a_script_is_told_as_that(server: str) -> None:
+def test_an_out_of_memory_error_within_a_script_is_recognized(server: str) -> None:
     with SERVERS[server](maxmemory="1kb") as real, sync_client(real.server.url) as client:
         with pytest.raises(RedisUnreachableError, match="full"):
             try_server(client, real.server.url)
@@ -138,14 +138,14 @@ def test_a_job_whose_deadline_passed_can_be_read_of_a_full_server(server: str) -
         assert read_report(jobs, job_id).state_reason.code == "store_full"
 
 
-def test_what_others_wrote_is_no_fault_of_the_connection() -> None:
+def test_forged_data_is_no_fault_of_the_connection() -> None:
     with valkey9() as real, sync_client(real.server.url) as client:
         client.set("a", "b")
         with pytest.raises(DamagedRecordError, match="WRONGTYPE"), reachable(real.server.url):
             client.hgetall("a")
 
 
-def test_no_idle_connection_is_asked_whether_it_stands() -> None:
+def test_no_idle_connection_is_pinged() -> None:
     """A server that cannot save refuses PING, and would be taken for one that is away."""
     assert (
         sync_client("redis://127.0.0.1/0").connection_pool.connection_kwargs.get("health_check_interval", 0)

@@ -36,7 +36,7 @@ async def test_a_claim_that_is_repeated_is_the_same_claim(jobs: JobStore, claims
     assert (await take(claims, job_id)).number == (await take(claims, job_id)).number
 
 
-async def test_after_a_death_what_was_marked_is_ambiguous_and_the_rest_untouched(
+async def test_after_a_death_marked_ids_are_ambiguous_and_the_rest_untouched(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 60)
@@ -107,11 +107,13 @@ async def test_a_done_slice_is_not_claimed_again(jobs: JobStore, claims: ClaimSt
 
 
 @pytest.mark.parametrize("job_id", ["nowhere", "", "a}b", "ä"])
-async def test_no_job_no_claim(claims: ClaimStore, client: redis.Redis, job_id: str) -> None:
+async def test_a_job_that_does_not_exist_cannot_be_claimed(
+    claims: ClaimStore, client: redis.Redis, job_id: str
+) -> None:
     assert (await claims.claim(job_id, 0, nonce="n", worker="w"))[0] is Code.NO_JOB
 
 
-async def test_a_sweep_tells_which_slice_has_waited_longest_of_a_job_that_may_be_worked_on(
+async def test_a_sweep_returns_the_slice_that_has_waited_longest_of_a_workable_job(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 90, per_slice=15)

@@ -60,7 +60,7 @@ async def test_a_rare_slot_is_not_taken_before_its_time(budget: BudgetStore, cli
     assert micros(client, "tat_us") > 90e6
 
 
-async def test_a_hold_lasts_no_longer_than_it_was_to(budget: BudgetStore, client: redis.Redis) -> None:
+async def test_a_hold_lasts_no_longer_than_set(budget: BudgetStore, client: redis.Redis) -> None:
     await budget.throttle(0, 30.0, 0.1, AnswerStats())
     step_back(client)
     assert 29 - SLACK < (await budget.reserve(ask())).held <= 30.0
@@ -85,7 +85,7 @@ async def test_the_next_decision_and_its_evidence_are_not_put_off(
     assert micros(client, "from_us") <= 0
 
 
-async def test_a_refusal_is_decided_on_though_who_was_to_died_an_hour_ahead(
+async def test_a_429_is_decided_on_though_the_deciding_worker_died_an_hour_ahead(
     budget: BudgetStore, client: redis.Redis
 ) -> None:
     assert (await budget.throttle(0, None, 0.1, AnswerStats())).decision_request is not None
@@ -145,7 +145,7 @@ async def test_a_message_of_an_hour_ahead_counts_as_lost_in_time(jobs: JobStore,
     assert redeliver_at <= jobs.now_ms() + REDELIVER_AFTER_MS
 
 
-async def test_what_waits_for_a_hold_goes_on_waiting_for_it(
+async def test_a_slice_that_waits_for_a_hold_goes_on_waiting(
     jobs: JobStore, claims: ClaimStore, budget: BudgetStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 60)
@@ -182,7 +182,9 @@ async def test_workers_of_an_hour_ahead_do_not_count_as_alive(
     assert jobs.live_workers(10_000) == 1
 
 
-async def test_a_job_is_told_of_again_in_time(jobs: JobStore, client: redis.Redis) -> None:
+async def test_a_notification_of_an_hour_ahead_is_leased_again_in_time(
+    jobs: JobStore, client: redis.Redis
+) -> None:
     job_id = put_job(jobs, 15)
     step_back(client)
     jobs.lease_notifications(10, 5000)

@@ -34,7 +34,7 @@ def test_every_control_in_every_state(
             steer(jobs, job_id, control)
 
 
-def test_steering_a_job_that_is_not_there(jobs: JobStore) -> None:
+def test_controlling_a_job_that_does_not_exist(jobs: JobStore) -> None:
     with pytest.raises(NoSuchJobError):
         steer(jobs, "nowhere", Control.PAUSE)
 
@@ -68,13 +68,13 @@ async def test_cancel_lets_answers_land_and_then_rests(jobs: JobStore, claims: C
     assert counts(jobs, job_id) == {"unknown": 15, "activated": 15, "not_attempted": 30}
 
 
-def test_cancel_completes_at_once_where_nobody_works(jobs: JobStore) -> None:
+def test_cancel_completes_at_once_without_claims(jobs: JobStore) -> None:
     job_id = put_job(jobs, 60)
     assert steer(jobs, job_id, Control.CANCEL) == ("cancelled", True)
     assert counts(jobs, job_id) == {"not_attempted": 60}
 
 
-async def test_cancel_after_a_death_calls_what_was_marked_unknown(
+async def test_cancel_after_a_death_makes_marked_ids_unknown(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 60)
@@ -136,7 +136,7 @@ def test_a_paused_job_expires_too(jobs: JobStore, client: redis.Redis) -> None:
     assert state(jobs, job_id) == "expired"
 
 
-def test_the_history_tells_each_change(jobs: JobStore) -> None:
+def test_the_history_has_each_change(jobs: JobStore) -> None:
     job_id = put_job(jobs, 60)
     steer(jobs, job_id, Control.PAUSE)
     steer(jobs, job_id, Control.RESUME)

@@ -43,7 +43,7 @@ def rows(jobs: JobStore, job_id: str) -> list[Row]:
     return list(rows_of(job_results(jobs, job_id)))
 
 
-async def test_after_three_deaths_only_a_process_that_does_nothing_else_may_have_it(
+async def test_after_three_deaths_only_an_isolated_process_may_claim_the_slice(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 40)
@@ -69,9 +69,7 @@ async def test_a_slice_that_progressed_between_two_deaths_is_not_deadly(
     assert await ask(claims, job_id) is Code.CLAIMED
 
 
-async def test_ids_left_in_doubt_are_no_progress(
-    jobs: JobStore, claims: ClaimStore, client: redis.Redis
-) -> None:
+async def test_ambiguous_ids_are_no_progress(jobs: JobStore, claims: ClaimStore, client: redis.Redis) -> None:
     job_id = put_job(jobs, 40)
     for _ in range(DEATHS):
         claim = await take(claims, job_id, nonce="doomed")
@@ -112,7 +110,7 @@ async def test_a_defect_of_ours_counts_as_a_death(
     assert await ask(claims, job_id) is Code.NEEDS_ISOLATION
 
 
-async def test_where_the_lone_process_dies_too_the_slice_is_set_aside_and_the_job_goes_on(
+async def test_where_the_isolated_process_dies_too_the_slice_is_set_aside_and_the_job_goes_on(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 60, per_slice=40)
@@ -150,7 +148,7 @@ async def test_setting_aside_twice_changes_nothing(
     assert counts(jobs, job_id) == {"unknown": 15, "not_attempted": 25, "pending": 20}
 
 
-async def test_a_lone_process_that_progressed_before_it_died_gives_the_slice_back(
+async def test_an_isolated_process_that_progressed_before_it_died_gives_the_slice_back(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 40)
@@ -164,7 +162,7 @@ async def test_a_lone_process_that_progressed_before_it_died_gives_the_slice_bac
     assert (await commit(claims, claim, 2, [settled(15, "A" * 15)], mark=30)).code is Code.FENCED
 
 
-async def test_a_lone_process_that_died_before_it_claimed_or_lost_its_claim_ends_nothing(
+async def test_an_isolated_process_that_died_before_it_claimed_or_lost_its_claim_ends_nothing(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 40)

@@ -85,9 +85,7 @@ async def test_jobs_that_no_live_worker_serves_are_counted_as_status_tells_them(
     assert {code: codes.count(code) for code in codes if code} == expected
 
 
-async def test_a_worker_that_fell_silent_serves_nobody(
-    client: redis.Redis, workers: redis.asyncio.Redis
-) -> None:
+async def test_a_silent_worker_serves_no_job(client: redis.Redis, workers: redis.asyncio.Redis) -> None:
     jobs = JobStore(client)
     put_job(jobs, 15, api_url=SCOPE.api_url, org_id=ORG)
     for scope in (SCOPE, STAGING):

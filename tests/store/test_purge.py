@@ -84,7 +84,7 @@ def test_a_job_that_does_not_rest_is_refused_and_unharmed(
     assert left(client) == before
 
 
-def test_purging_what_is_not_there(jobs: JobStore) -> None:
+def test_purging_a_job_that_does_not_exist(jobs: JobStore) -> None:
     with pytest.raises(NoSuchJobError):
         jobs.purge("nowhere")
 

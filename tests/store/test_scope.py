@@ -39,7 +39,7 @@ async def test_the_first_claim_binds_a_job_to_its_api(jobs: JobStore, claims: Cl
 
 
 @pytest.mark.parametrize("scope", NOT_SERVING, ids=Scope.text)
-async def test_who_does_not_serve_a_job_changes_nothing_of_it(
+async def test_a_worker_that_does_not_serve_a_job_changes_nothing_of_it(
     jobs: JobStore, claims: ClaimStore, client_of: redis.asyncio.Redis, scope: Scope
 ) -> None:
     job_id = put_job(jobs)
@@ -87,7 +87,7 @@ async def test_a_wrong_worker_puts_no_slice_of_the_job_among_those_that_wait(
     assert client.zcard(keys.job(job_id, "waiting")) == 0
 
 
-async def test_sweeps_of_others_settle_what_is_due_and_tell_nobody_to_work(
+async def test_sweeps_by_workers_of_another_scope_end_what_is_due_and_return_no_tickets(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis, client_of: redis.asyncio.Redis
 ) -> None:
     wrong = ClaimStore(client_of, OTHER)
@@ -120,7 +120,7 @@ async def test_sweeps_of_others_settle_what_is_due_and_tell_nobody_to_work(
         "ünicode-org",
     ],
 )
-async def test_what_is_no_organization_is_never_worked_on(
+async def test_a_job_with_a_malformed_organization_fails(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis, org_id: str
 ) -> None:
     good = put_job(jobs)
@@ -135,7 +135,7 @@ async def test_what_is_no_organization_is_never_worked_on(
     await take(claims, good)
 
 
-async def test_a_record_that_names_no_organization_at_all_is_as_bad(
+async def test_a_job_without_an_organization_fails(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis, client_of: redis.asyncio.Redis
 ) -> None:
     job_id = put_job(jobs)
@@ -158,7 +158,7 @@ async def test_a_worker_for_one_job_looks_after_no_other(
     assert await ClaimStore(client_of, replace(SCOPE, job_id=mine)).live_jobs() == [mine]
 
 
-async def test_what_live_workers_serve_is_known_while_they_live(
+async def test_scopes_are_known_while_their_workers_live(
     jobs: JobStore, client_of: redis.asyncio.Redis, client: redis.Redis
 ) -> None:
     scopes = [SCOPE, replace(OTHER, orgs=frozenset({ORG, "another-org"}))]

@@ -20,13 +20,13 @@ def _texts(*folders: str) -> dict[str, str]:
     return {item.name: item.read_text() for item in found}
 
 
-def test_every_file_is_a_step_and_every_step_a_file() -> None:
+def test_every_file_is_a_script_and_every_script_a_file() -> None:
     for folder, scripts in FOLDERS.items():
         assert set(_texts(folder)) == {f"{script}.lua" for script in scripts}
     assert {item.name for item in _SCRIPTS.iterdir()} == {*FOLDERS, "lib"}
 
 
-def test_the_codes_that_scripts_return_are_those_that_are_known() -> None:
+def test_the_scripts_return_exactly_the_known_codes() -> None:
     texts = "".join(_texts("job").values())
     returned = set(re.findall(r"(?:return |or )\{'([A-Z_]+)'", texts)) | {"CLAIMED"}
     assert "\n  'CLAIMED'," in texts
@@ -38,7 +38,7 @@ def test_the_counters_of_the_scripts_are_the_outcomes_of_the_core() -> None:
     assert table == {code: str(outcome) for outcome, code in CODES.items()}
 
 
-def test_every_step_opens_with_its_contract() -> None:
+def test_every_script_opens_with_its_contract() -> None:
     for name, text in _texts(*FOLDERS, "lib").items():
         assert text.startswith("-- "), name
     for name, text in _texts(*FOLDERS).items():
@@ -47,6 +47,6 @@ def test_every_step_opens_with_its_contract() -> None:
 
 
 @pytest.mark.parametrize("raw", [None, [], [b"NEVER"], [1], b"x"])
-def test_an_answer_that_no_script_gives_is_an_error(raw: object) -> None:
+def test_a_reply_that_no_script_returns_is_an_error(raw: object) -> None:
     with pytest.raises(BulkActivateError, match="never should"):
         read_reply(raw)

@@ -47,7 +47,7 @@ async def test_a_job_goes_on_beside_litter(
 
 
 @pytest.mark.parametrize("key", SHARED)
-async def test_a_job_goes_on_where_what_all_share_is_of_another_type(
+async def test_a_job_goes_on_where_shared_keys_are_of_another_type(
     client: redis.Redis, jobs: JobStore, claims: ClaimStore, key: str
 ) -> None:
     job_id = put_job(jobs, 15)
@@ -76,7 +76,7 @@ async def test_a_damaged_job_is_named_and_others_are_not_touched(
     await finish(jobs, claims, good)
 
 
-async def test_a_slice_that_is_not_whole_is_said_at_its_claim(
+async def test_an_incomplete_slice_is_reported_at_its_claim(
     client: redis.Redis, jobs: JobStore, claims: ClaimStore
 ) -> None:
     job_id = put_job(jobs, 15)
@@ -107,7 +107,7 @@ def test_a_damaged_job_can_be_removed(real: redis.Redis) -> None:
     assert real.keys(f"bulk:{{{job_id}}}:*") == []
 
 
-def test_the_metrics_answer_and_count_what_was_spoilt(real: redis.Redis) -> None:
+def test_the_metrics_answer_and_count_spoilt_keys(real: redis.Redis) -> None:
     jobs = JobStore(real)
     good = put_job(jobs, 15)
     litter(real)
@@ -140,7 +140,7 @@ def test_the_metrics_answer_and_count_what_was_spoilt(real: redis.Redis) -> None
     assert {where for where, _ in told} >= set(snapshot.spoilt), "a place that is counted is told"
 
 
-def test_a_job_is_told_of_where_what_workers_serve_is_of_another_type(real: redis.Redis) -> None:
+def test_a_job_is_reported_where_the_scopes_of_workers_are_of_another_type(real: redis.Redis) -> None:
     jobs = JobStore(real)
     job_id = put_job(jobs, 15)
     of_wrong_type(real, keys.SCOPES)

@@ -34,7 +34,7 @@ def test_a_job_carries_the_version_of_its_record(jobs: JobStore) -> None:
 
 
 @pytest.mark.parametrize("version", [None, "1", "3", "0", "99999999999999999999", "new", ""])
-async def test_a_job_of_another_version_is_left_alone_and_that_is_said(
+async def test_a_job_of_another_version_is_left_alone_and_reported(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis, version: str | None
 ) -> None:
     job_id = put_job(jobs, 60, deadline=0.001)
@@ -47,7 +47,7 @@ async def test_a_job_of_another_version_is_left_alone_and_that_is_said(
 
 @pytest.mark.parametrize("version", [None, "1", "3"])
 @pytest.mark.parametrize("control", list(Control))
-def test_nobody_steers_a_job_of_another_version(
+def test_a_job_of_another_version_cannot_be_controlled(
     jobs: JobStore, client: redis.Redis, version: str | None, control: Control
 ) -> None:
     job_id = put_job(jobs, 60)
@@ -62,7 +62,7 @@ def test_nobody_steers_a_job_of_another_version(
     assert record(client, job_id) == before
 
 
-async def test_a_job_at_rest_is_purged_where_it_is_known_what_it_consists_of(
+async def test_a_job_at_rest_of_a_readable_version_is_purged(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:
     job_id = put_job(jobs, 60)
@@ -83,9 +83,7 @@ async def test_a_job_at_rest_is_purged_where_it_is_known_what_it_consists_of(
     assert client.zcard("bulk:untold") == 0
 
 
-def test_a_job_of_another_version_is_purged_by_nobody_before_it_rests(
-    jobs: JobStore, client: redis.Redis
-) -> None:
+def test_a_job_of_another_version_is_not_purged_before_it_rests(jobs: JobStore, client: redis.Redis) -> None:
     job_id = put_job(jobs, 60)
     say(client, job_id, "1")
     before = record(client, job_id)
@@ -108,7 +106,7 @@ def test_a_list_is_not_stored_into_a_job_of_another_version(jobs: JobStore, clie
     assert record(client, "begun") == before
 
 
-def test_the_report_says_so(valkey: RealServer) -> None:
+def test_the_report_names_another_record_version(valkey: RealServer) -> None:
     with sync_client(valkey.server.url) as client:
         jobs = JobStore(client)
         job_id = put_job(jobs, 60)

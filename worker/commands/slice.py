@@ -12,10 +12,9 @@ import sys
 import click
 
 from worker import settings
-from worker.core.errors import BulkActivateError
-from worker.core.visible import visible
 from worker.engine.engine import Engine
 from worker.engine.slice_work import StoppingError
+from worker.process.exit_on_error import exit_on_error
 from worker.process.lifeline import end_with_parent
 from worker.process.signal_handlers import install_signal_handlers
 from worker.queue import messages
@@ -33,11 +32,8 @@ def command(job_id: str, slice_no: int, nonce: str, with_parent: bool) -> None:
 
     The exit code is 0 if the slice was settled or given back.
     """
-    try:
+    with exit_on_error():
         loaded = settings.load()
-    except BulkActivateError as error:
-        click.echo(f"Error: {visible(str(error))}", err=True)
-        sys.exit(error.exit_code)
     logs.configure(loaded)
     install_signal_handlers()
     # Nobody reads stdout: whatever a library prints there goes to the log.

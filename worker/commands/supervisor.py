@@ -20,9 +20,9 @@ import structlog
 
 from worker import settings
 from worker.api.network import check_network, describe_route
-from worker.core.errors import BulkActivateError
 from worker.core.visible import visible
 from worker.process import heartbeat, streams
+from worker.process.exit_on_error import exit_on_error
 from worker.process.lifeline import end_with_parent
 from worker.process.signal_handlers import install_signal_handlers
 from worker.settings import PREFIX
@@ -59,7 +59,7 @@ def command(
 
     Example: python -P -m worker worker --concurrency 2
     """
-    try:
+    with exit_on_error():
         loaded = settings.load()
         loaded.require_credential()
         check_network(loaded)
@@ -75,9 +75,6 @@ def command(
         with sync_client(loaded.redis_url) as client:
             _warn(check_server(client, loaded.redis_url))
             check_worker(client, loaded.redis_url)
-    except BulkActivateError as error:
-        click.echo(f"Error: {visible(str(error))}", err=True)
-        sys.exit(error.exit_code)
     if with_parent:
         end_with_parent()
     serves_metrics = metrics and loaded.metrics_port is not None

@@ -9,12 +9,13 @@ import msgspec
 
 from worker import settings
 from worker.api.network import check_network
-from worker.core.errors import BadInputError, BulkActivateError
+from worker.core.errors import BadInputError
 from worker.core.ids import is_org_id
 from worker.core.visible import visible
 from worker.doctor.api import check_api
 from worker.doctor.check import Check, Status, exit_code
 from worker.doctor.store import check_store
+from worker.process.exit_on_error import exit_on_error
 from worker.settings import Settings
 from worker.settings.secret_files import exposed_secrets
 from worker.telemetry import logs
@@ -33,14 +34,11 @@ def command(org_id: str | None, output_format: str) -> None:
 
     Example: bulk-activate doctor --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f
     """
-    try:
+    with exit_on_error():
         if org_id is not None and not is_org_id(org_id):
             raise BadInputError(f"--org: {org_id!r} is no organization's id: expected a GUID")
         loaded = settings.load(org_id=org_id)
         check_network(loaded)
-    except BulkActivateError as error:
-        click.echo(f"Error: {visible(str(error))}", err=True)
-        sys.exit(error.exit_code)
     # Only warnings: that an access token was obtained is one of the checks.
     logs.configure(loaded.model_copy(update={"log_level": "warning"}))
     exposed = [Check("secrets", Status.WARNING, warning) for warning in exposed_secrets(loaded)]

@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from worker.core.errors import BulkActivateError
-from worker.core.visible import visible
 from worker.embedded.binary import find_server
 from worker.embedded.supervisor import Ready, supervise
+from worker.process.exit_on_error import exit_on_error
 
 
 @click.command()
@@ -42,11 +41,9 @@ def command(folder: Path, server: Path | None, may_attach: bool, with_parent: bo
     Example: python -P -m worker.embedded --dir ~/.local/state/bulk-activate/redis
     """
     try:
-        binary = server or find_server()
-        supervise(folder, binary, announce, with_parent=with_parent, may_attach=may_attach)
-    except BulkActivateError as error:
-        click.echo(f"Error: {visible(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        with exit_on_error():
+            binary = server or find_server()
+            supervise(folder, binary, announce, with_parent=with_parent, may_attach=may_attach)
     except OSError as error:
         # A full disk or a read-only folder: a person needs the cause, not a traceback.
         click.echo(f"Error: cannot run a Redis server in {folder}: {error}", err=True)

@@ -43,12 +43,12 @@ def certificate(**changed: Any) -> dict[str, Any]:
         (23, certificate(), "OpenSSL's code 23"),
     ],
 )
-def test_each_fault_is_told(code: int, found: dict[str, Any], said: str) -> None:
+def test_each_fault_of_a_certificate_is_described(code: int, found: dict[str, Any], said: str) -> None:
     assert said in certificate_fault(code, found, NOW)
 
 
 @pytest.mark.parametrize("code", [18, 19, 20, 21])
-def test_one_that_nobody_vouches_for_comes_with_the_cure(code: int) -> None:
+def test_an_untrusted_certificate_comes_with_the_cure(code: int) -> None:
     assert "BULK_ACTIVATE_CA_FILE" in certificate_fault(code, certificate(), NOW)
 
 

@@ -30,7 +30,7 @@ def test_a_json_object_refuses(status: int) -> None:
 @pytest.mark.parametrize(
     "body", [HTML, b"invalid_grant", b"", b'"invalid_grant"', b'["invalid_grant"]', NO[:-1]]
 )
-def test_nothing_else_does(status: int, body: bytes) -> None:
+def test_no_other_answer_is_a_refusal(status: int, body: bytes) -> None:
     assert isinstance(read_exchange(reply(status, body), NOW), Unavailable)
 
 
@@ -62,7 +62,7 @@ def test_an_object_with_another_status_does_not_refuse(status: int) -> None:
         (reply(503, HTML), "^HTTP 503$"),
     ],
 )
-def test_who_answered_is_told_for_a_person_to_act_on(answer: Reply, why: str) -> None:
+def test_an_answer_of_an_intermediary_is_described(answer: Reply, why: str) -> None:
     said = read_exchange(answer, NOW)
     assert isinstance(said, Unavailable)
     assert re.search(why, said.why)
@@ -117,7 +117,7 @@ def test_retry_after_is_kept_to() -> None:
         assert pause(Unavailable("", 0.0), 1, roll) >= 1
 
 
-def test_without_it_the_pause_grows_and_has_a_limit() -> None:
+def test_without_retry_after_the_pause_grows_and_has_a_limit() -> None:
     assert [pause(Unavailable(""), n, 0.0) for n in range(1, 6)] == [2, 4, 8, 15, 15]
     assert pause(Unavailable(""), 10_000, 0.999) < 22.5
     assert [pause(Refused(""), n, 0.0) for n in range(1, 10)] == [2, 4, 8, 16, 32, 64, 128, 256, 300]

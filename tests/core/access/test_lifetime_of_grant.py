@@ -35,7 +35,7 @@ from worker.core.access.lifetime import ASSUMED_LIFETIME, lifetime_of, renew_aft
         ("inf", ASSUMED_LIFETIME),
     ],
 )
-def test_what_is_unusable_is_as_if_it_were_missing(said: object, seconds: float) -> None:
+def test_an_unusable_lifetime_counts_as_missing(said: object, seconds: float) -> None:
     assert lifetime_of(said) == seconds
 
 

@@ -49,7 +49,7 @@ def test_the_claims_tell(claims: Any, org_id: str | None, says: Ownership) -> No
 @pytest.mark.parametrize(
     "text", ["", "opaque", "a.b.c", "a.%%%.c", "e30.e30", "é.é.é", f"a.{'W1tb' * 5000}.c"]
 )
-def test_what_is_no_jwt_says_nothing(text: str) -> None:
+def test_a_token_that_is_no_jwt_says_nothing_about_ownership(text: str) -> None:
     assert ownership(text, ORG) is Ownership.UNSAID
 
 

@@ -68,7 +68,7 @@ def test_these_say_that_the_organization_will_refuse(claims: Any) -> None:
         "é.é.é",
     ],
 )
-def test_what_is_no_jwt_proves_nothing(text: str) -> None:
+def test_a_token_that_is_no_jwt_proves_nothing(text: str) -> None:
     assert claims_of(text) == {}
     assert objection(text, ORG) is None
 

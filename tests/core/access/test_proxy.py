@@ -133,7 +133,7 @@ def test_a_proxy_is_read(text: str, url: str, login: str | None) -> None:
         "",
     ],
 )
-def test_what_cannot_be_a_proxy_is_refused_and_not_quoted(text: str) -> None:
+def test_a_url_that_cannot_be_a_proxy_is_rejected_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"must|SOCKS") as caught:
         parse_proxy(text, "https_proxy")
     assert SECRET[:7] not in str(caught.value)

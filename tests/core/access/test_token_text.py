@@ -23,7 +23,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
         f'" {TOKEN}\n"'.encode(),
     ],
 )
-def test_what_editors_and_shells_put_around_a_token_is_taken_off(content: bytes) -> None:
+def test_additions_of_editors_and_shells_to_a_token_are_removed(content: bytes) -> None:
     assert clean_token(decode_token(content)) == TOKEN
 
 
@@ -46,7 +46,7 @@ def test_what_editors_and_shells_put_around_a_token_is_taken_off(content: bytes)
         ("\udc80" + TOKEN, "is no text of one word"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_and_not_quoted(content: bytes | str, says: str) -> None:
+def test_a_token_that_cannot_be_sent_is_rejected_and_not_quoted(content: bytes | str, says: str) -> None:
     with pytest.raises(ValueError, match=f"^{says}") as caught:
         clean_token(content if isinstance(content, str) else decode_token(content))
     assert TOKEN[:8] not in str(caught.value)
@@ -69,7 +69,7 @@ def test_what_cannot_be_sent_is_refused_and_not_quoted(content: bytes | str, say
         ("6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f", "it looks like an id, and the token itself is expected"),
     ],
 )
-def test_the_shape_of_a_refused_token_is_told(token: str, says: str) -> None:
+def test_the_form_of_a_rejected_token_is_described(token: str, says: str) -> None:
     assert oddity(token) == says
 
 
@@ -81,5 +81,5 @@ def test_the_shape_of_a_refused_token_is_told(token: str, says: str) -> None:
         ("opaque", "it is no JWT, as access tokens are"),
     ],
 )
-def test_the_shape_of_a_refused_access_token_is_told(token: str, says: str) -> None:
+def test_the_form_of_a_rejected_access_token_is_described(token: str, says: str) -> None:
     assert access_oddity(token) == says

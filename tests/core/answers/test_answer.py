@@ -58,7 +58,7 @@ def test_each_status_has_one_meaning(status: int, verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"Forbidden", b"[]", b"null", b'"text"', BAD[:-1]])
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422, 451, 499])
-def test_what_is_no_json_object_refuses_nothing(status: int, body: bytes) -> None:
+def test_an_error_status_without_a_json_object_is_no_refusal(status: int, body: bytes) -> None:
     verdict = classify(answered(status, body), SENT, NOW)
     assert isinstance(verdict, Intercepted)
     assert (verdict.reason.name, verdict.reason.status) == ("NOT_THE_API", status)
@@ -88,7 +88,7 @@ def test_statuses_that_are_never_the_apis(status: int, body: bytes) -> None:
         ("", "to what is no address"),
     ],
 )
-def test_a_redirect_is_told(location: str, told: str) -> None:
+def test_a_redirect_is_described(location: str, told: str) -> None:
     verdict = classify(answered(302, b"", Location=location), SENT, NOW)
     assert isinstance(verdict, Intercepted)
     assert told in verdict.reason.message
@@ -97,7 +97,7 @@ def test_a_redirect_is_told(location: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "told"), [(407, "proxy"), (511, "sign-in")])
-def test_who_asks_for_a_sign_in_is_named(status: int, told: str) -> None:
+def test_a_request_for_a_sign_in_names_its_source(status: int, told: str) -> None:
     verdict = classify(answered(status), SENT, NOW)
     assert isinstance(verdict, Intercepted)
     assert told in verdict.reason.message

@@ -82,7 +82,7 @@ def test_eight_characters_are_enough_and_seven_are_not(secret: str, data: st.Dat
 
 
 @given(st.sampled_from([TOKEN, JWT]), st.lists(st.sampled_from(["", *BETWEEN]), min_size=60, max_size=60))
-def test_a_secret_that_is_taken_apart_by_what_nobody_sees_is_hidden(secret: str, between: list[str]) -> None:
+def test_a_secret_with_invisible_characters_in_it_is_hidden(secret: str, between: list[str]) -> None:
     written = "".join(char + gap for char, gap in zip(secret, between, strict=False))
     shown = KnownSecrets([secret]).hide(f"it is {written}")
     assert shown.startswith(f"it is {HIDDEN}")
@@ -92,7 +92,7 @@ def test_a_secret_that_is_taken_apart_by_what_nobody_sees_is_hidden(secret: str,
 @given(st.text(max_size=300))
 @example("AbCdEfG AbCdEfG")
 @example("%41%62 \\u0041 &#65;")
-def test_what_holds_no_secret_is_left_alone(text: str) -> None:
+def test_text_without_a_secret_is_unchanged(text: str) -> None:
     plain = read_back(text)
     assume(not any(window in plain for secret in SECRETS for window in windows(secret)))
     assert KNOWN.hide(text) == text
@@ -111,11 +111,11 @@ def test_an_id_does_not_keep_the_rest_of_a_secret() -> None:
 
 
 @pytest.mark.parametrize("secrets", [[], [""], ["short", "seven77"]])
-def test_what_is_too_short_is_no_secret_to_look_for(secrets: list[str]) -> None:
+def test_a_secret_that_is_too_short_is_ignored(secrets: list[str]) -> None:
     assert KnownSecrets(secrets).hide("short seven77") == "short seven77"
 
 
-def test_nothing_of_it_is_shown_by_what_looks_for_it() -> None:
+def test_the_index_shows_no_part_of_a_secret() -> None:
     assert TOKEN[:8] not in repr(KnownSecrets([TOKEN]))
 
 

@@ -40,7 +40,7 @@ def read(body: Any, sent: tuple[str, ...] = SENT, content_type: str = "") -> Rec
         pytest.param(b'"' + b"\xff" * 100_000 + b'"', "\u00ff" * 500, id="endless bytes of another encoding"),
     ],
 )
-def test_an_odd_message_costs_nobody_their_outcome(message: bytes, text: str) -> None:
+def test_an_odd_message_affects_no_other_id(message: bytes, text: str) -> None:
     body = b'{"successes":["%b"],"failures":[{"id":"%b","message":%b}]}' % (A.encode(), B.encode(), message)
     got = read(body)
     assert got.said[0] is YES
@@ -126,7 +126,7 @@ def test_a_declared_charset_is_used_for_messages() -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_counted_by_kind(
+def test_unreadable_entries_are_counted_by_kind(
     body: dict[str, Any], said: tuple[Said | None, ...], odd: set[str]
 ) -> None:
     got = read(body)

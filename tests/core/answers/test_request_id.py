@@ -20,12 +20,12 @@ def named(name: object) -> bytes:
 @pytest.mark.parametrize(
     "name", ["r-1", "5f0c1d6e-0000-4000-8000-000000000001", "1-5f:ab/cd+ef=.g_h", "z" * 63]
 )
-def test_it_is_taken_from_the_body(name: str) -> None:
+def test_the_request_id_is_taken_from_the_body(name: str) -> None:
     assert given(named(name), X_Request_Id="another") == name
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"{}", b'{"requestId": null}'])
-def test_or_else_from_the_header(body: bytes) -> None:
+def test_without_one_in_the_body_the_request_id_is_taken_from_the_header(body: bytes) -> None:
     assert given(body, X_Request_Id="from-the-proxy") == "from-the-proxy"
     assert given(body) is None
 
@@ -35,6 +35,6 @@ def test_or_else_from_the_header(body: bytes) -> None:
     ["two words", "line\nbreak", "caf\u00e9", "y" * 129, JWT, "A" * 64, "password=abcdef"],
     ids=["space", "newline", "not ascii", "long", "a JWT", "a token value", "a password"],
 )
-def test_what_may_be_something_else_is_left_out(name: str) -> None:
+def test_a_malformed_request_id_is_left_out(name: str) -> None:
     assert given(named(name)) is None
     assert given(b"", X_Request_Id=name) is None

@@ -95,7 +95,7 @@ def test_a_date_means_the_same_moment_in_every_zone(ahead: int, zone: timezone) 
         ("Tue, 99 Nov 99999999 12:00:00 GMT", 5.0),
     ],
 )
-def test_a_moment_is_meant_on_the_clock_of_who_names_it(date: str | None, theirs: float) -> None:
+def test_a_date_is_read_on_the_clock_of_the_server(date: str | None, theirs: float) -> None:
     assert their_now(date, 5.0) == theirs
 
 

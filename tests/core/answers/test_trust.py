@@ -81,7 +81,7 @@ def test_a_refusal_leads_to(told: Told, then: list[TokenAction]) -> None:
     assert live(told) == then
 
 
-def test_where_nobody_is_served_requests_go_out_one_at_a_time_ever_more_rarely() -> None:
+def test_while_no_request_is_accepted_they_go_out_one_at_a_time_ever_more_rarely() -> None:
     trust, now, tries = TokenTrust(), 0.0, []
     trust.record_grant(now)
     while trust.mark_rejected(now, 0.5) is not GIVE_UP:
@@ -111,7 +111,7 @@ def test_without_a_word_of_the_api_no_person_is_asked_and_the_token_is_renewed_o
     assert 5 <= told.count(RENEW) <= 10
 
 
-def test_while_others_are_served_nobody_waits() -> None:
+def test_while_other_requests_are_accepted_none_waits() -> None:
     trust = TokenTrust()
     trust.record_grant(0.0)
     assert trust.mark_rejected(1.0, 0.0) is AGAIN

@@ -47,6 +47,8 @@ def test_only_a_json_object_is_the_word_of_the_api(body: bytes, expected: dict[s
         (404, "https://elsewhere.test/", None),
     ],
 )
-def test_a_redirect_is_told_by_its_host_alone(status: int, location: str | None, host: str | None) -> None:
+def test_a_redirect_is_described_by_its_host_alone(
+    status: int, location: str | None, host: str | None
+) -> None:
     headers = {} if location is None else {"Location": location}
     assert redirect_host(Reply(status, headers, b"")) == host

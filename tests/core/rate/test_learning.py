@@ -51,7 +51,7 @@ def test_a_climb_goes_to_the_ceiling_and_stays() -> None:
 
 
 @pytest.mark.parametrize(("learned", "passed_above_low"), [(begin(AUTO), 20.0), (a_state(), 0.0)])
-def test_where_the_rate_is_not_what_limits_only_what_passed_counts(
+def test_where_the_rate_is_not_the_limit_only_passed_requests_count(
     learned: Learned, passed_above_low: float
 ) -> None:
     """In no more time than it takes at the rate: an idle minute would make it look slow."""
@@ -71,7 +71,7 @@ def test_a_ramp_is_evidence_that_something_passed() -> None:
     assert met.low < 1.0
 
 
-def test_what_passed_before_the_last_refusal_was_known_keeps_holds_from_growing() -> None:
+def test_requests_passed_before_the_last_429_was_known_keep_holds_from_growing() -> None:
     """At a high rate the one good answer comes after the 429s. It tells nothing of the rate since."""
     state = a_state(strikes=4, held=2.0, seconds=2.0)
     late = on_throttle(state, Evidence(0.1, 0, 1, late=1), 0.5)
@@ -98,7 +98,7 @@ def test_a_slow_climb_goes_on_after_two_requests() -> None:
 @pytest.mark.parametrize(
     ("rate", "hold", "low"), [(81.0, 0.1, 25.0), (8.1, 0.1, 2.5), (8.1, 1.0, 2.5), (81.0, 1.0, 40.5)]
 )
-def test_a_refused_first_climb_is_searched_from_what_was_borne_two_steps_ago(
+def test_a_throttled_first_climb_is_searched_from_the_rate_two_steps_ago(
     rate: float, hold: float, low: float
 ) -> None:
     """But for a high rate and a long hold that was asked for."""
@@ -121,7 +121,7 @@ def test_a_long_penalty_does_not_make_a_tested_rate_look_slow() -> None:
     )
 
 
-def test_one_late_answer_is_not_taken_for_a_rate_of_nothing() -> None:
+def test_one_late_answer_is_not_taken_for_a_rate_of_zero() -> None:
     """Refused often, and what passed was sent before the last refusal was known."""
     state = a_state(phase=RatePhase.TEST, rate=55.0, low=31.0, high=100.0, strikes=3, held=0.4, seconds=0.4)
     met = on_throttle(state, Evidence(0.2, 0, 1, late=1), 0.5)
@@ -146,7 +146,7 @@ def test_a_test_that_is_refused_lowers_the_bracket() -> None:
     assert over.low < 40.0
 
 
-def test_what_other_workers_have_not_told_yet_lowers_no_bound() -> None:
+def test_requests_not_yet_reported_by_other_workers_lower_no_bound() -> None:
     """Soon after a refusal that is half of what passed: a guess of 200/s would end at 100/s."""
     state = a_state(
         phase=RatePhase.TEST, rate=300.0, low=200.0, high=400.0, ceiling=1000.0, held=0.06, seconds=0.06
@@ -164,7 +164,7 @@ def test_a_steady_rate_climbs_when_its_time_has_come() -> None:
     assert climbs.rate > waits.rate
 
 
-def test_a_climb_that_a_burst_explains_goes_back_to_what_was_allowed() -> None:
+def test_a_climb_that_a_burst_explains_returns_to_the_allowed_rate() -> None:
     state = a_state(phase=RatePhase.CLIMB, rate=60.0, passed_above_low=5.0, seconds=10.0, passed=490.0)
     back = on_throttle(state, Evidence(0.0, 0, 1), 0.1)
     assert back.phase is RatePhase.STEADY
@@ -182,7 +182,7 @@ def test_a_limit_that_rose_is_searched_for_anew() -> None:
     assert on_throttle(state, Evidence(0.0, 0, 1), 0.1).phase is RatePhase.TEST
 
 
-def test_what_passes_in_a_climb_counts_though_its_last_step_is_not_in_force_yet() -> None:
+def test_requests_passed_in_a_climb_count_before_its_last_step_is_in_force() -> None:
     """Slots that were given out before it are used first, and a refusal ends a look early."""
     climbs = a_state(phase=RatePhase.CLIMB, rate=200.0, ceiling=1000.0, passed_above_low=40.0)
     looked = on_success(climbs, Evidence(0.2, 15))
@@ -205,7 +205,7 @@ def test_after_a_fall_a_climb_that_was_dear_is_followed_by_a_search(
     assert met.phase is phase
 
 
-def test_a_steady_rate_that_is_refused_falls_to_what_was_let_through() -> None:
+def test_a_throttled_steady_rate_falls_to_the_rate_that_passed() -> None:
     state = a_state(seconds=1.0, passed=20.0)
     fallen = on_throttle(state, Evidence(0.0, 0, 5), 0.1)
     assert 15 <= fallen.rate <= 32
@@ -215,7 +215,7 @@ def test_a_steady_rate_that_is_refused_falls_to_what_was_let_through() -> None:
 
 
 @pytest.mark.parametrize("phase", list(RatePhase))
-def test_a_refusal_after_nothing_passed_says_nothing_of_the_rate(phase: RatePhase) -> None:
+def test_a_429_with_nothing_passed_before_it_says_nothing_about_the_rate(phase: RatePhase) -> None:
     state = a_state(phase=phase, strikes=1, held=0.1, seconds=0.1, high=60.0)
     blocked = on_throttle(state, Evidence(0.1, 0, 1), 0.2)
     assert blocked.phase == phase
@@ -259,7 +259,7 @@ def test_a_rate_set_by_hand_that_is_refused_a_fourth_time_is_too_high() -> None:
     assert rates[3] < 35.0
 
 
-def test_a_refusal_that_hardly_anything_passed_before_is_no_chance() -> None:
+def test_a_429_with_hardly_anything_passed_before_it_is_not_chance() -> None:
     state = on_throttle(begin(RateConfig(1000.0, 10, 100)), Evidence(1.0, 900, 1), 0.1)
     assert state.rate == 980.0
     assert on_throttle(state, Evidence(0.2, 30, 1), 0.1).rate < 500.0
@@ -304,7 +304,7 @@ def test_strikes_end_once_enough_has_passed() -> None:
     assert on_success(a_state(strikes=3, rate=1.0), Evidence(1.0, 1)).strikes == 3
 
 
-def test_what_a_refusal_costs_puts_off_the_next() -> None:
+def test_the_cost_of_a_429_puts_off_the_next_test() -> None:
     cheap = on_throttle(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 0.1)
     dear = on_throttle(a_state(age=100.0, seconds=10.0, passed=480.0), Evidence(0.0, 0, 1), 2.0)
     assert cheap.wait <= 12.0
@@ -344,7 +344,7 @@ evidence = st.builds(Evidence, st.floats(0, 10), st.integers(0, 2000), st.intege
     st.floats(0.1, 1000),
     st.lists(st.tuples(st.booleans(), evidence, st.floats(0.01, 5)), max_size=40),
 )
-def test_whatever_is_heard_the_rate_stays_between_its_bounds(
+def test_whatever_the_evidence_the_rate_stays_between_its_bounds(
     start: float, most: float, story: list[tuple[bool, Evidence, float]]
 ) -> None:
     learned = begin(RateConfig(None, start, most))

@@ -111,7 +111,7 @@ def test_twice_of_what_was_used_is_usable_but_never_next_to_nothing(
 
 
 @given(st.floats(0.001, 100_000))
-def test_who_uses_a_whole_run_can_use_the_next(rate: float) -> None:
+def test_a_worker_that_uses_a_whole_reservation_can_use_the_next(rate: float) -> None:
     assert usable_slots(int(rate * RESERVATION_SECONDS), RESERVATION_SECONDS) >= slots_per_reservation(rate)
 
 
@@ -168,5 +168,5 @@ def test_a_good_latency_of_long_ago_is_forgotten() -> None:
     assert limit.limit == 32
 
 
-def test_one_place_stays_one() -> None:
+def test_a_limit_of_one_stays_one() -> None:
     assert AdaptiveConcurrencyLimit(1).limit == 1

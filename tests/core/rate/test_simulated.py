@@ -132,7 +132,7 @@ def test_fifty_workers_use_the_limit_as_well_as_one() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 50])
-def test_nobody_sends_in_a_hold_and_an_event_is_decided_on_once(workers: int) -> None:
+def test_no_worker_sends_during_a_hold_and_an_event_is_decided_on_once(workers: int) -> None:
     """However many were in flight when the limit fell to a tenth."""
     bucket = TokenBucket(500, 50)
     changes = [(10.0, lambda: setattr(bucket, "rate", 50.0))]

@@ -10,7 +10,7 @@ AHEAD = 5000.0
 """Seconds by which the store's clock is ahead."""
 
 
-def test_an_answer_that_was_read_late_is_taken_for_what_the_others_tell() -> None:
+def test_a_reply_that_was_read_late_is_corrected_by_the_others() -> None:
     clock = StoreClock()
     assert clock.moment(AHEAD + 1.0, 0.999, 1.001) == pytest.approx(1.0)
     assert clock.moment(AHEAD + 2.0, 1.999, 2.050) == pytest.approx(2.0)

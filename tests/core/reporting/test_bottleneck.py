@@ -41,7 +41,7 @@ def test_the_longest_wait_says_what_would_help(stood: dict[str, float], sentence
 @pytest.mark.parametrize(
     ("active", "says"), [(MIN_SECONDS - 0.001, False), (MIN_SECONDS, True), (0.0, False)]
 )
-def test_a_job_that_hardly_ran_says_nothing(active: float, says: bool) -> None:
+def test_a_job_that_hardly_ran_has_no_sentence(active: float, says: bool) -> None:
     assert (told({}, active=active, sent=0) is not None) == says
 
 

@@ -10,7 +10,7 @@ def test_a_request_carries_fifteen_ids(ids: int, requests: int) -> None:
     assert requests_for(ids) == requests
 
 
-def test_nothing_takes_no_time() -> None:
+def test_an_empty_list_takes_no_time() -> None:
     assert expected_seconds(0, 10, 100) == (0, 0)
 
 

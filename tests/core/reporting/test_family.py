@@ -45,7 +45,9 @@ def test_a_line_that_no_retry_has_stays_as_it_is() -> None:
         (Outcome.NOT_ATTEMPTED, Outcome.NOT_ATTEMPTED, Outcome.NOT_ATTEMPTED),
     ],
 )
-def test_the_later_word_counts_if_it_says_anything(before: Outcome, after: Outcome, holds: Outcome) -> None:
+def test_the_later_row_of_an_id_is_chosen_unless_it_was_not_attempted(
+    before: Outcome, after: Outcome, holds: Outcome
+) -> None:
     assert latest([row(1, before, None)], [row(1, after, None)]) == [(1, holds)]
 
 
@@ -117,7 +119,7 @@ def test_a_family_at_rest_has_one_report() -> None:
     assert [group.reason for group in whole.failures] == ["GONE"]
 
 
-def test_a_family_moves_while_one_of_it_does() -> None:
+def test_a_family_is_unfinished_while_one_of_its_jobs_is() -> None:
     root = report(State.COMPLETED, id="root", total=2, n_failed=2, ended_ms=5)
     running = report(State.RUNNING, id="kid", total=2, n_pending=1, n_activated=1)
     newest = report(State.CANCELLED, id="late", total=2, n_not_attempted=2, ended_ms=7)

@@ -25,7 +25,7 @@ SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
         ("", ""),
     ],
 )
-def test_what_would_be_run_has_a_mark_before_it(cell: str, text: str) -> None:
+def test_a_cell_that_would_be_run_as_a_formula_is_escaped(cell: str, text: str) -> None:
     assert guarded(cell) == text
     assert unguarded(text) == cell
 
@@ -39,7 +39,7 @@ def test_the_mark_comes_off_again(cell: str) -> None:
 
 
 @given(TEXTS, st.sampled_from(",;"), st.booleans())
-def test_no_cell_begins_with_a_sign_whatever_parts_the_cells(cell: str, separator: str, quoted: bool) -> None:
+def test_no_cell_begins_with_a_sign_whatever_the_separator(cell: str, separator: str, quoted: bool) -> None:
     """As a spreadsheet of another country reads it; some do not mind quotes."""
     line = '"' + guarded(cell).replace('"', '""') + '"' if quoted else guarded(cell)
     for style in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):

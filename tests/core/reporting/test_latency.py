@@ -17,7 +17,7 @@ from worker.core.reporting.latency import BOUNDS, BUCKETS, bucket_of
         (1e9, "within_ms_inf"),
     ],
 )
-def test_a_time_is_counted_where_it_fits_first(seconds: float, bucket: str) -> None:
+def test_a_latency_is_counted_in_the_lowest_bucket_that_holds_it(seconds: float, bucket: str) -> None:
     assert bucket_of(seconds) == bucket
 
 

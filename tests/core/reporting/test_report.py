@@ -116,7 +116,7 @@ def test_a_job_without_ids_is_done_once_it_rests(state: State, percent: float) -
     assert made(job(state)).progress.percent == percent
 
 
-def test_what_is_in_doubt_is_not_done() -> None:
+def test_ambiguous_ids_do_not_count_as_done() -> None:
     report = made(job(total=8, n_activated=2, n_ambiguous=1, n_pending=5))
     assert report.progress.percent == 25.0
     assert report.settled() == 2

@@ -70,13 +70,13 @@ def test_a_reason_that_is_not_in_the_table_is_none() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - AT_REST))
-def test_while_a_job_moves_what_is_pending_stays_so_and_needs_no_reason(state: State) -> None:
+def test_pending_ids_of_an_unfinished_job_stay_pending_without_a_reason(state: State) -> None:
     rows = rows_of(".?", state=state)
     assert [(row.outcome, row.reason) for row in rows] == [(Outcome.PENDING, None), (Outcome.AMBIGUOUS, None)]
 
 
 @pytest.mark.parametrize("state", sorted(AT_REST))
-def test_at_rest_what_still_moved_is_explained_by_the_end_of_the_job(state: State) -> None:
+def test_open_ids_of_a_job_at_rest_have_the_end_of_the_job_as_their_reason(state: State) -> None:
     rows = rows_of(".?A", state=state, reason_message="stopped by hand", reason_code="user")
     name = f"JOB_{state.upper()}"
     assert [(row.outcome, row.reason, row.message) for row in rows] == [

@@ -31,6 +31,6 @@ def test_a_full_chunk_of_the_longest_ids_comes_back() -> None:
     assert unpack_skipped(pack_skipped(rows)) == rows
 
 
-def test_what_is_no_list_of_skipped_lines_is_refused() -> None:
+def test_a_damaged_chunk_of_skipped_lines_is_rejected() -> None:
     with pytest.raises(DamagedRecordError):
         unpack_skipped(pack_skipped([SkippedLine("x", None, None, "")]))  # type: ignore[arg-type] # The point.

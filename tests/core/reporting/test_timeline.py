@@ -21,7 +21,7 @@ def test_the_allowed_rate_is_that_at_the_requests_and_unknown_without_them() -> 
     assert [bucket.allowed() for bucket in found] == [12.5, None, None]
 
 
-def test_a_hold_lasts_as_long_as_its_429s_said() -> None:
+def test_a_hold_lasts_as_long_as_its_429s_asked_for() -> None:
     buckets = [Bucket(), Bucket(3, 0, 3, 30.0), Bucket(), Bucket(1, 0, 1, 0.2), Bucket(1, 0, 1, 0.0)]
     assert Timeline(1.0, buckets).holds() == [(1.0, 11.0)]
     assert Timeline(20.0, buckets).holds() == [(20.0, 40.0), (60.0, 80.0)]

@@ -1,7 +1,6 @@
 """`metrics`: the Prometheus exporter as a process. It holds no credential and calls no API."""
 
 import signal
-import sys
 import threading
 from wsgiref.simple_server import WSGIServer
 
@@ -9,9 +8,9 @@ import click
 from prometheus_client import CollectorRegistry, start_http_server
 
 from worker import settings
-from worker.core.errors import BadSettingError, BulkActivateError
-from worker.core.visible import visible
+from worker.core.errors import BadSettingError
 from worker.monitoring.metrics.exporter import RedisCollector
+from worker.process.exit_on_error import exit_on_error
 from worker.process.lifeline import end_with_parent
 from worker.queue.messages import QUEUE_NAMES
 from worker.settings import PREFIX, Settings
@@ -31,7 +30,7 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    try:
+    with exit_on_error():
         loaded = settings.load(credential=False, metrics_port=port, metrics_address=address)
         logs.configure(loaded)
         with sync_client(loaded.redis_url) as client:
@@ -44,9 +43,6 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
             server.shutdown()
             server.server_close()
             thread.join()
-    except BulkActivateError as error:
-        click.echo(f"Error: {visible(str(error))}", err=True)
-        sys.exit(error.exit_code)
 
 
 def _serve(loaded: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
