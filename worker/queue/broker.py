@@ -10,14 +10,14 @@ CONNECT_TIMEOUT: Final = 5.0
 
 
 def broker_conf(url: str) -> dict[str, Any]:
-    """The same server as Celery's settings say it; kombu spells a unix socket and sentinels its own way."""
+    """Celery's settings for the Redis server at `url`; kombu has its own form for sockets and sentinels."""
     address = parse_address(url)
     login = f"{quote(address.user or '', safe='')}:{quote(address.password or '', safe='')}@"
     login = login if len(login) > len(":@") else ""
     conf: dict[str, Any] = {
         "broker_transport_options": {
-            # Nothing is kept of messages that were taken: a lost one is sent again by a sweep, and what
-            # others leave in `unacked` would be put back into the queues as if it were ours.
+            # Messages are removed when taken: a sweep sends a lost one again, and kombu would put forged
+            # entries of `unacked` into the queues.
             "ack_emulation": False,
             "priority_steps": [0],
             "socket_timeout": SOCKET_TIMEOUT,
@@ -39,7 +39,7 @@ def broker_conf(url: str) -> dict[str, Any]:
     conf["broker_url"] = f"{address.scheme}://{where}/{address.db}"
     if address.scheme == "rediss":
         files = {name: address.options[name] for name in TLS_FILES if name in address.options}
-        # kombu connects unverified unless it is told.
+        # By default kombu connects without verification.
         conf["broker_use_ssl"] = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **files}
     return conf
 

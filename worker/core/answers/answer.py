@@ -35,10 +35,10 @@ connection closed or reset             Faulty        in doubt, and sent again
 no HTTP                                Faulty        in doubt, and sent again; at the second taken apart
 no connection                          Unreached     not sent; sent again, charged to nobody
 
-Only a JSON object is the API's word: proxies, login pages and portals answer HTML, text or nothing. What
-may be an outage is charged to nobody and takes nothing apart until it is known to be none (see `blame`).
-A 403 or 404 is believed at once where the API has accepted nothing of the job (see `refusals`).
-An id in doubt is `ambiguous`. With its last attempt gone it is `unknown`.
+Only JSON objects count as answers of the API: proxies, login pages and portals answer HTML, text or nothing.
+A possible outage is charged to no id and splits no batch until it is known to be none (see `blame`).
+A 403 or 404 fails the job at once if the API has accepted nothing of the job yet (see `refusals`).
+An id in doubt is `ambiguous`; after its last attempt it is `unknown`.
 """
 
 import json
@@ -62,17 +62,17 @@ from worker.core.reason import Reason
 from worker.core.redact import redact
 
 MAX_BODY: Final = 1 << 20
-"""Bytes. No honest answer about 15 ids comes near; the rest of a longer one is not read."""
+"""Maximum bytes of a body that are read. A genuine answer about 15 ids is far smaller."""
 
 
 _REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-"""No format is published."""
+"""A plausible request id; the API documents no format."""
 
 _HOST: Final = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer as it came: its body as far as it was read, which is never past `MAX_BODY`."""
+    """An answer as received; at most `MAX_BODY` bytes of its body."""
 
     status: int
     headers: Mapping[str, str]
@@ -80,12 +80,12 @@ class Reply(msgspec.Struct, frozen=True):
     token_action: TokenAction = TokenAction.RENEW
     """What to do about the access token of this request, if it was rejected."""
     hint: str = ""
-    """What looks wrong about that token, for the message; empty for nothing."""
+    """What looks wrong about that token, for the message; empty if nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """No whole answer came. `sent` is false only where the request cannot have reached the API."""
+    """No complete answer was received. `sent` is false only if the request cannot have reached the API."""
 
     name: str
     message: str
@@ -95,7 +95,7 @@ class NoReply:
 @dataclass(frozen=True, slots=True)
 class Throttled:
     hold: float | None
-    """Seconds that the API asks for; None where it does not say."""
+    """Hold in seconds that the API asks for; None if it asks for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Intercepted:
-    """Something else than the API answered, and let the request not through."""
+    """Something other than the API answered, and did not pass the request on."""
 
     reason: Reason
 
@@ -126,7 +126,7 @@ class Intercepted:
 class Faulty:
     reason: Reason
     asked: float | None = None
-    """Seconds that it asks to be left alone, as a 503 may; None where it does not say."""
+    """Pause in seconds that the answer asks for, as a 503 may; None if it asks for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,11 @@ _NEVER_THE_API: Final = frozenset(
         HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED,
     }
 )
-"""Statuses that the API has no use for, whatever the body."""
+"""Statuses that the API never answers, whatever the body."""
 
 
 def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdict:
-    """The one meaning of `reply` to a request for the ids `sent`.
+    """The verdict on `reply` to a request for the ids `sent`.
 
     `now` is the wall clock in seconds since the epoch, for `Retry-After` in the form of a date.
     """
@@ -173,7 +173,7 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
 
 
 def _classify_status(reply: Reply, status: int, document: Document | None, now: float) -> Verdict:
-    """The meaning of `status`, which is not 200; `document` is None where the body is no JSON object."""
+    """The verdict on a `status` other than 200. `document`: the body as JSON object, or None."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(_requested_hold(reply.headers, now))
     refuses = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
@@ -193,10 +193,10 @@ def _classify_status(reply: Reply, status: int, document: Document | None, now: 
 
 
 def is_token_rejected(reply: Reply) -> bool:
-    """Whether the access token was refused, be it by an error document in a 200."""
+    """Whether the access token was rejected, by the status or by an error document in a 200."""
     if reply.status != HTTPStatus.OK:
         return reply.status == HTTPStatus.UNAUTHORIZED
-    # A look that costs nothing, before the body is read a second time.
+    # A cheap check before the body is parsed a second time.
     if b'"status' not in reply.body or b"401" not in reply.body:
         return False
     document = read_object(reply.body, _content_type(reply))
@@ -208,7 +208,7 @@ def is_token_rejected(reply: Reply) -> bool:
 
 
 def _requested_hold(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds of silence that a 429 asks for: by `Retry-After`, else until a quota that is used up is new."""
+    """Hold in seconds that a 429 asks for: `Retry-After`, else the time until an exhausted quota resets."""
     asked = retry_after(headers.get("Retry-After"), now)
     if asked is None and (quota := quota_of(headers, now)) is not None and quota.remaining < 1:
         return quota.reset
@@ -216,7 +216,7 @@ def _requested_hold(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def error_message(body: bytes) -> str:
-    """The message of a `CspErrorResponse`, redacted; '' where there is none (HTML, empty, another shape)."""
+    """The redacted message of a `CspErrorResponse`; '' if the body has none (HTML, empty, other JSON)."""
     return _message(read_object(body))
 
 
@@ -225,12 +225,12 @@ def _message(document: Document | None) -> str:
 
 
 def request_id(reply: Reply) -> str | None:
-    """The name that the API gave to an exceptional request, which its support asks for; None without one."""
+    """The request id that the API gave, for its support; None without one."""
     document = read_object(reply.body) or {}
     given = document.get("requestId")
     if not isinstance(given, str):
         given = reply.headers.get("X-Request-Id", "")
-    # What looks like a secret is redacted, and then no such name any more.
+    # An id that looks like a secret would be changed by redaction, and is dropped.
     return given if _REQUEST_ID.fullmatch(given) and redact(given) == given else None
 
 
@@ -239,16 +239,16 @@ def _content_type(reply: Reply) -> str:
 
 
 def document_of(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that `body` is, which alone is the API's word.
+    """Parses `body` as a JSON object.
 
-    None for anything else (HTML, text, nothing, a JSON list): it says that the API was not reached, and
-    nothing of an id, a credential or an organization.
+    None for anything else (HTML, text, nothing, a JSON list): then the API was not reached, and the answer
+    says nothing about an id, a credential or an organization.
     """
     try:
         try:
             document: Any = msgspec.json.decode(body)
         except msgspec.ValidationError:
-            # A number out of range, such as 1e999, is the fault of that number alone.
+            # msgspec rejects numbers out of range, such as 1e999, which must not spoil the rest.
             document = json.loads(body, parse_int=float)
     except (ValueError, RecursionError):
         return None
@@ -256,9 +256,9 @@ def document_of(body: bytes) -> dict[str, Any] | None:
 
 
 def redirect_host(reply: Reply) -> str | None:
-    """Where a redirect leads to, as `HOST` or `HOST:PORT`; None for what is none, or names no other host.
+    """The target of a redirect as `HOST` or `HOST:PORT`; None if the answer is no redirect or names no host.
 
-    It is told and never followed: the new host would get the credential.
+    It is shown, and never followed, since the new host would get the credential.
     """
     if not HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
         return None

@@ -1,18 +1,18 @@
-"""What to do about a refused access token: renew it, try it again, or ask a person.
+"""Decides what to do about a rejected access token: renew it, try it again, or give up.
 
-A new token may be refused for some seconds, since the API's nodes learn of it one after the other, or by some
-of its nodes for longer. One 401 cannot tell these from a token that was revoked or has ended. So:
+A new token may be rejected for some seconds, since it reaches the API's nodes one after the other, or by some
+nodes for longer. A single 401 does not distinguish that from a token that was revoked or has expired. So:
 
-a token refused                                         then
+a rejected token                                        then
 ------------------------------------------------------  ------------------------------------------------
-in place of which there is another by now               RENEW    replayed at once with that one
-that served others, or is a minute old                  RENEW    the first time
-that served others, and nobody any more for seconds     RENEW    every ten seconds at most
-any other                                               AGAIN    after a delay that grows
-while nobody was served for a minute                    GIVE_UP  a person is asked
+that has been replaced by another                       RENEW    sent again at once with that one
+that was accepted before, or is a minute old            RENEW    the first time
+that was accepted before, but not for seconds           RENEW    every ten seconds at most
+any other                                               REPEAT   after a delay that grows
+without any accepted request for a minute               GIVE_UP  the job pauses for an operator
 
-Where nobody is served, tries go out one at a time, so that the account is not locked by our doing: from the
-first refusal of a token that served nobody yet, from the eighth in a row of another.
+While no request is accepted, requests go out one at a time, so that they do not lock the account: after the
+first rejection of a token that was never accepted, after the eighth in a row of another.
 Times are in seconds, on any clock that only goes forward.
 """
 
@@ -29,7 +29,7 @@ API."""
 MAX_UNSERVED: Final = 60.0
 """Seconds without an accepted request after which the job pauses for a person."""
 MAX_UNSERVED_READY: Final = 2.0
-"""The same for a ready access token that was never accepted: it may be old."""
+"""The same for an access token from the settings that was never accepted: it may have expired."""
 MAX_REJECTIONS: Final = 8
 """401s in a row after which a token that was accepted before is taken to be invalid."""
 _MIN_UNSERVED: Final = 2.0
@@ -65,13 +65,13 @@ class TokenTrust:
     _last: float = -math.inf
     _renewals: int = 0
     _row: int = 0
-    """401s since then."""
+    """401s in a row since then."""
     _tries: int = 0
     _trying: bool = False
     _next: float = 0.0
 
     def record_grant(self, now: float) -> None:
-        """Notes a new token, which was asked for at `now`."""
+        """Records a new token, requested at `now`."""
         self.proven = False
         self._got_at = now
         self._next = now
@@ -88,10 +88,10 @@ class TokenTrust:
         return self.proven and self._since is None
 
     def mark_rejected(self, now: float, roll: float, *, by_api: bool = True) -> TokenAction:
-        """What to do after a 401 to the present token. `roll` in [0, 1) is the caller's chance, for jitter.
+        """What to do after a 401 to the present token. `roll`: random number in [0, 1), for jitter.
 
-        `by_api`: the API itself said so, with a JSON object. Otherwise the job never pauses for it: a proxy
-        may want another login.
+        `by_api`: the 401 came from the API itself, with a JSON object. Otherwise it may be a proxy that asks
+        for a login, and the job never pauses for it.
         """
         if now - self._last > _FORGET_AFTER:
             self._renewals = 0
@@ -102,7 +102,7 @@ class TokenTrust:
         self._row += 1
         unserved = now - self._since
         if unserved >= (MAX_UNSERVED if self.renewable or self.proven else MAX_UNSERVED_READY):
-            # After a person has seen to it, all begins anew.
+            # Counted anew after an operator has resumed the job.
             self._since, self._renewals = None, 0
             return TokenAction.GIVE_UP if by_api else TokenAction.REPEAT
         if self.renewable and self._is_worth_renewing(self._since, now):
@@ -115,11 +115,11 @@ class TokenTrust:
         return TokenAction.REPEAT
 
     def seconds_to_wait(self, now: float) -> float:
-        """Seconds until a request may go out: 0 while requests are accepted."""
+        """Seconds until the next request may be sent; 0 while requests are accepted."""
         return max(0.0, self._next - now) if self._is_closed() else 0.0
 
     def record_sent(self, now: float) -> None:
-        """Notes that a request goes out: while none is accepted, it is the one that tries the token."""
+        """Records a request: while none is accepted, it is the one that tries the token."""
         if self._is_closed():
             self._trying = True
             self._next = now + _TRY_TIMEOUT
