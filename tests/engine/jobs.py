@@ -34,9 +34,17 @@ class Jobs:
         self.client = sync_client(url)
         self.store = JobStore(self.client)
 
-    def put(self, size: int, *, per_slice: int = IDS, org: str = ORG, job_id: str | None = None) -> Job:
-        """A launched job of `size` ids that no other job has."""
-        number = next(_numbers)
+    def put(
+        self,
+        size: int,
+        *,
+        per_slice: int = IDS,
+        org: str = ORG,
+        job_id: str | None = None,
+        list_no: int | None = None,
+    ) -> Job:
+        """A launched job of `size` ids that no other job has, or of those of list `list_no`, always the same."""
+        number = next(_numbers) if list_no is None else list_no
         job_id = job_id or f"job-{number}"
         ids = tuple(f"{number:08d}-0000-4000-8000-{index:012d}" for index in range(size))
         self.store.create(job_id, {"org_id": org}, request_id=None, fingerprint="f", fresh=False)
