@@ -43,7 +43,7 @@ class Jobs:
         job_id: str | None = None,
         list_no: int | None = None,
     ) -> Job:
-        """A launched job of `size` ids that no other job has, or of those of list `list_no`, always the same."""
+        """A launched job of `size` ids that no other job has; of list `list_no` they are always the same."""
         number = next(_numbers) if list_no is None else list_no
         job_id = job_id or f"job-{number}"
         ids = tuple(f"{number:08d}-0000-4000-8000-{index:012d}" for index in range(size))
