@@ -24,7 +24,7 @@ def rows(text: str) -> Iterator[list[str]]:
     heads = {number - 1 for number, line in enumerate(lines) if line.startswith("|--")}
     for number, line in enumerate(lines):
         if line.startswith("| ") and number not in heads:
-            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def quoted(text: str) -> list[str]:
