@@ -9,11 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import ChoiceLoader, DictLoader, UndefinedError
 
 from tests.core.stored import T0
 from tests.reports.pages import Parsed, page_of, report, timeline
 from worker.core.outcome import Outcome
 from worker.core.reporting.schema import FailureGroup
+from worker.reports.html.environment import environment
 from worker.reports.html.markup import share, text
 from worker.reports.html.page import MAX_PAGE, page
 from worker.reports.html.plots import axis_top, tick_interval
@@ -215,3 +217,32 @@ def test_the_verdict_names_every_outcome_that_is_no_success() -> None:
 )
 def test_the_moments_under_a_plot_are_round_and_few(span: float, every: float) -> None:
     assert tick_interval(span) == pytest.approx(every)
+
+
+def test_a_template_needs_no_filter_to_be_safe() -> None:
+    shown = environment().from_string("{{ value }}|{{ nothing }}").render(value=HOSTILE * 9, nothing=None)
+    assert shown == f"{text(HOSTILE * 9)}|"
+    assert not set("<>\"'\x00\x1b\u202e") & set(shown)
+    with pytest.raises(UndefinedError, match="misspelt"):
+        environment().from_string("{{ misspelt }}").render()
+
+
+def test_only_what_we_wrote_is_put_into_a_template_as_markup() -> None:
+    templates = sorted(files("worker.reports.html").joinpath("templates").iterdir(), key=str)
+    sources = [path for each in templates for path in (each.iterdir() if each.is_dir() else [each])]
+    marked = re.findall(r"[\w.\"<>]+\|safe", "".join(source.read_text() for source in sources))
+    assert sorted(marked) == ['"_<wbr>"|safe', "curve.allowed|safe", "curve.path|safe", "curve.strip|safe"]
+
+
+def test_another_package_extends_the_base_with_the_same_filters() -> None:
+    ours = environment()
+    theirs = DictLoader(
+        {
+            "own.html": '{% extends "base.html" %}{% block title %}{{ 1000|number }}{% endblock %}'
+            "{% block style %}{% endblock %}{% block content %}{{ a }}{% endblock %}"
+        }
+    )
+    assert ours.loader is not None
+    shared = ours.overlay(loader=ChoiceLoader([theirs, ours.loader]))
+    shown = Parsed(shared.get_template("own.html").render(a="<b>")).text
+    assert shown == "1,000 <b>"

@@ -1,9 +1,8 @@
-"""Turns text into HTML: escaped, with invisible characters shown, and cut to a limit."""
+"""Filters that turn values into text for a template: bounded, and with invisible characters shown."""
 
-from collections.abc import Iterable
-from html import escape
-from itertools import zip_longest
 from typing import Final
+
+from markupsafe import Markup, escape
 
 from worker.core.duration import show_duration
 from worker.core.visible import visible
@@ -14,84 +13,68 @@ MAX_TEXT: Final = 200
 MAX_ID: Final = 64
 """Characters shown of an id or a name."""
 
-
-class Html(str):
-    """A string that is HTML already. Any other string is escaped on its way into the page."""
-
-    __slots__ = ()
-
-
-class Figure(str):
-    """A number as text, such as 96.1 %: right-aligned, and never wrapped."""
-
-    __slots__ = ()
-
-
 _MIN_PERCENT: Final = 0.1
 """Smallest percentage that is distinguished from 0 and from 100."""
 
-Cell = str | int | float | None
+_MINUTE: Final = 60
 
 
-def text(value: object, limit: int = MAX_TEXT) -> Html:
-    """`value` as HTML. Invisible characters and those that change the direction of text are shown."""
-    shown = visible(str(value))
-    return Html(escape(shown if len(shown) <= limit else f"{shown[: limit - 1]}…"))
+def shown(value: object, limit: int = MAX_TEXT) -> str:
+    """`value` as text of at most `limit` characters.
 
-
-def table(
-    head: Iterable[str], rows: Iterable[Iterable[Cell]], *, caption: str, headed_rows: bool = False
-) -> str:
-    """A table with column headers; with `headed_rows` the first cell of each row is its header.
-
-    Numbers and their headers are right-aligned; floats are seconds.
+    Invisible characters, and those that change the direction of text, appear as escapes.
     """
-    body = [list(row) for row in rows]
-    first = body[0] if body else []
-    names = "".join(_head(name, value) for name, value in zip_longest(head, first) if name is not None)
-    lines = [f"<caption>{text(caption)}</caption>", f"<thead><tr>{names}</tr></thead>" if names else ""]
-    lines.append("<tbody>")
-    for row in body:
-        cells = [_cell(value) for value in row]
-        if headed_rows:
-            cells[0] = cells[0].replace("<td", '<th scope="row"').replace("</td>", "</th>")
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    lines.append("</tbody>")
-    kind = "scroll pairs" if len(first) == 2 else "scroll"  # noqa: PLR2004 -- a name and a value.
-    # Scrolls on a narrow screen; `tabindex` lets the keyboard scroll it.
-    frame = f'<div class="{kind}" role="group" tabindex="0" aria-label="{text(caption)}">'
-    return f"{frame}<table>{''.join(lines)}</table></div>"
+    whole = visible(str(value))
+    return whole if len(whole) <= limit else f"{whole[: limit - 1]}…"
 
 
-def _head(name: str, below: Cell) -> str:
-    kind = ' class="n"' if isinstance(below, int | float | Figure) else ""
-    return f'<th scope="col"{kind}>{text(name)}</th>'
+def text(value: object, limit: int = MAX_TEXT) -> Markup:
+    """`value` as HTML, as `shown` cuts it."""
+    return escape(shown(value, limit))
 
 
-def _cell(value: Cell) -> str:
-    if isinstance(value, int):
-        return f'<td class="n">{value:,}</td>'
-    if isinstance(value, float):
-        return f'<td class="n">{seconds(value)}</td>'
-    if isinstance(value, Figure):
-        return f'<td class="n">{text(value)}</td>'
-    if isinstance(value, Html):
-        return f"<td>{value}</td>"
-    return f"<td>{text(value or '')}</td>"
+def name(value: object) -> Markup:
+    """An id or a name as HTML."""
+    return text(value, MAX_ID)
+
+
+def printed(value: object) -> str:
+    """What `{{ value }}` hands to autoescaping: markup as it is, '' for None, anything else as `shown`.
+
+    So a template that names no filter is safe. An undefined name raises `jinja2.UndefinedError`.
+    """
+    if isinstance(value, Markup):
+        return value
+    return "" if value is None else shown(value)
+
+
+def words(value: str) -> str:
+    """A name of the JSON, such as `already_active`, as words."""
+    return value.replace("_", " ")
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A number with thousands separated and `digits` decimals."""
+    return f"{value:,.{digits}f}"
+
+
+def px(value: float) -> str:
+    """A coordinate or a length in an SVG."""
+    return f"{value:.1f}"
 
 
 def seconds(value: float) -> str:
     """A duration in seconds as short text: `250ms`, `1.5s`, `2h 10m`."""
     if value < 1:
         return f"{1000 * value:.0f}ms" if value else "0s"
-    return f"{value:.1f}".removesuffix(".0") + "s" if value < 60 else show_duration(value)  # noqa: PLR2004 -- a minute.
+    return f"{value:.1f}".removesuffix(".0") + "s" if value < _MINUTE else show_duration(value)
 
 
-def share(part: float, whole: float) -> Figure:
+def share(part: float, whole: float) -> str:
     """A percentage that is 0 or 100 only if `part` is nothing or everything."""
     if not part or part == whole:
-        return Figure("100 %" if part else "0 %")
+        return "100 %" if part else "0 %"
     percent = 100 * part / whole
     if percent < _MIN_PERCENT:
-        return Figure(f"< {_MIN_PERCENT} %")
-    return Figure(f"> {100 - _MIN_PERCENT} %" if percent > 100 - _MIN_PERCENT else f"{percent:.1f} %")
+        return f"< {_MIN_PERCENT} %"
+    return f"> {100 - _MIN_PERCENT} %" if percent > 100 - _MIN_PERCENT else f"{percent:.1f} %"

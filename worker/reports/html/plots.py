@@ -1,5 +1,7 @@
-"""Plots as inline SVG of shapes only. Their text is HTML around them, which stays readable when a narrow
-screen squeezes the shapes.
+"""The geometry of the plots: numbers in, coordinates and labels out. `templates/plots.html` draws them.
+
+They are inline SVG of shapes only. Their text is HTML around them, which stays readable when a narrow screen
+squeezes the shapes.
 """
 
 import math
@@ -8,11 +10,13 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from worker.core.reporting.timeline import Timeline
-from worker.reports.html.markup import seconds, share, text
+from worker.reports.html.markup import seconds
 
-_WIDTH: Final = 1000
-_HEIGHT: Final = 200
-_STRIP: Final = 30
+# The templates have the same numbers in their `viewBox`.
+WIDTH: Final = 1000
+HEIGHT: Final = 200
+STRIP: Final = 30
+"""Height of the strip with the 429 answers."""
 _TICKS: Final = 4
 _DAY: Final = 86_400
 _INTERVALS: Final = tuple(
@@ -36,120 +40,120 @@ _MIN_LAST_BUCKET: Final = 0.25
 """Seconds that the last bucket counts as, at least: a rate over less means nothing."""
 
 
-class Part(NamedTuple):
-    """A part of a bar: the CSS class of its colour, its name, its size."""
+class Span(NamedTuple):
+    """A part of the width, in units of the plot."""
+
+    x: float
+    width: float
+
+
+class Tick(NamedTuple):
+    """A label of the time axis."""
+
+    percent: float
+    """Of the width, from the left."""
+    label: str
+
+
+class Curve(NamedTuple):
+    """A plot of a rate over time. Lengths are in units of WIDTH by HEIGHT, from the top left."""
 
     kind: str
+    """CSS class of its colour."""
     name: str
-    size: float
+    words: str
+    """What it shows, summed up."""
+    most: float
+    """The highest rate."""
+    interval: str
+    """Duration of a step."""
+    path: str
+    allowed: str
+    """Path of the allowed rate; '' where it is not known, or too far above to be drawn."""
+    holds: Sequence[Span] = ()
+    strip: str = ""
+    """Path of the bars of the 429 answers, in a strip of its own; '' without any."""
+    throttled: int = 0
+    """429 answers."""
+    most_throttled: int = 0
+    """429 answers in one step, at most."""
+    levels: Sequence[str] = ()
+    """Labels of the vertical axis, from the top."""
+    ticks: Sequence[Tick] = ()
 
 
-def bar(parts: Sequence[Part], label: str) -> str:
-    """One bar divided into `parts`. Their numbers are in the table beside it."""
-    whole = sum(part.size for part in parts)
-    if not whole:
-        return ""
-    shapes, x = [], 0.0
-    for part in parts:
-        width = _WIDTH * part.size / whole
-        if width:
-            shapes.append(f'<rect class="{part.kind}" x="{x:.1f}" y="0" width="{width:.1f}" height="24"/>')
-        x += width
-    words = ", ".join(f"{part.name} {share(part.size, whole)}" for part in parts if part.size)
-    return (
-        f'<svg class="bar" viewBox="0 0 {_WIDTH} 24" preserveAspectRatio="none" role="img"'
-        f' aria-label="{text(f"{label}: {words}", 400)}">{"".join(shapes)}</svg>'
-    )
+def side_by_side(sizes: Sequence[float]) -> list[Span]:
+    """Spans of one bar that is divided in proportion to `sizes`."""
+    whole = sum(sizes) or 1
+    widths = [WIDTH * size / whole for size in sizes]
+    return [Span(x, width) for x, width in zip(accumulate(widths, initial=0.0), widths, strict=False)]
 
 
-def over_time(timeline: Timeline, duration: float | None) -> str:
-    """Plots of requests and ids per second, with 429s and holds.
+def curves_of(timeline: Timeline, duration: float | None) -> list[Curve]:
+    """Plots of requests and ids per second, with 429s and holds; empty for too short a time.
 
     `duration`: seconds that a job at rest took; None for a running job.
     """
-    if not timeline.buckets:
-        return "<p>Nothing was sent.</p>"
-    width, buckets = timeline.width, timeline.buckets
+    buckets = timeline.buckets
     if len(buckets) < _MIN_BUCKETS:
-        return f"<p>Sent: {sum(bucket.sent for bucket in buckets):,}; too short a time for a curve.</p>"
-    spans = [width] * (len(buckets) - 1)
-    # The job ended inside its last bucket.
-    last = width if duration is None else duration - sum(spans)
-    spans.append(max(last, _MIN_LAST_BUCKET) if last < width else width)
+        return []
+    spans = _spans(timeline, duration)
+    end = sum(spans)
+    edges = list(accumulate((WIDTH * span / end for span in spans), initial=0.0))
     sent = [bucket.sent / span for bucket, span in zip(buckets, spans, strict=True)]
     settled = [bucket.settled / span for bucket, span in zip(buckets, spans, strict=True)]
     throttled = [bucket.throttled for bucket in buckets]
-    end = sum(spans)
-    holds = [(start, min(stop, end)) for start, stop in timeline.holds()]
-    edges = list(accumulate((_WIDTH * span / end for span in spans), initial=0.0))
-    refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
     allowed = [bucket.allowed() for bucket in buckets]
-    return _figure(
-        "Requests per second",
-        f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}"
+    drawn = [rate if rate and rate <= _MAX_AXIS_STRETCH * max(sent) else None for rate in allowed]
+    refused = f", {sum(throttled):,} answered 429" if any(throttled) else ""
+    top = axis_top(max(sent + [rate for rate in drawn if rate is not None]))
+    requests = _curve("sent", "Requests per second", sent, top, edges, end)._replace(
+        words=f"{sum(bucket.sent for bucket in buckets):,} sent in {seconds(end)}{refused}"
         f"{_allowed_range(allowed)}",
-        sent,
-        edges,
-        end,
-        "sent",
-        holds,
-        throttled if any(throttled) else (),
-        allowed,
-    ) + _figure(
-        "Ids settled per second",
-        f"{sum(bucket.settled for bucket in buckets):,} settled in {seconds(end)}",
-        settled,
-        edges,
-        end,
-        "settled",
-        holds,
-        (),
+        allowed=_line(drawn, edges, top),
+        strip=_strip(throttled, edges),
+        throttled=sum(throttled),
+        most_throttled=max(throttled),
     )
+    ids = _curve("settled", "Ids settled per second", settled, axis_top(max(settled)), edges, end)._replace(
+        words=f"{sum(bucket.settled for bucket in buckets):,} settled in {seconds(end)}"
+    )
+    holds = [
+        Span(WIDTH * start / end, WIDTH * (min(stop, end) - start) / end) for start, stop in timeline.holds()
+    ]
+    return [curve._replace(holds=holds) for curve in (requests, ids)]
 
 
-def _figure(
-    name: str,
-    words: str,
-    values: list[float],
-    edges: Sequence[float],
-    span: float,
-    kind: str,
-    holds: Iterable[tuple[float, float]],
-    marks: Sequence[int],
-    allowed: Sequence[float | None] = (),
-) -> str:
-    drawn = [rate if rate and rate <= _MAX_AXIS_STRETCH * max(values) else None for rate in allowed]
-    top = axis_top(max(values + [rate for rate in drawn if rate is not None]))
-    line = _line(drawn, edges, top)
-    shaded = "".join(
-        f'<rect class="hold" x="{_WIDTH * start / span:.1f}" y="0"'
-        f' width="{_WIDTH * (stop - start) / span:.1f}" height="{_HEIGHT}"/>'
-        for start, stop in holds
-    )
-    interval = seconds(span * edges[1] / _WIDTH)
-    label = f"{name}: {words}; at most {max(values):,.1f} in one interval of {interval}"
-    key = '<span class="key"><i class="swatch hold"></i> held by a 429</span>' if shaded else ""
-    if line:
-        key += '<span class="key"><i class="swatch allowed"></i> allowed</span>'
-    strip = _strip(marks, edges) if marks else ""
-    if strip:
-        key += '<span class="key"><i class="swatch throttled"></i> 429 answers, in the strip below</span>'
-    return (
-        f"<figure><figcaption><strong>{name}</strong> <span>{words}</span> {key}</figcaption>"
-        f'<div class="plot"><div class="y" aria-hidden="true">{_labels(top)}</div><div class="area">'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
-        f' aria-label="{text(label, 400)}">{_grid()}{shaded}'
-        f'<path class="{kind}" d="{_steps(values, edges, top)}"/>{line}</svg>'
-        f'{strip}<div class="x" aria-hidden="true">{_times(span)}</div></div></div></figure>'
+def _spans(timeline: Timeline, duration: float | None) -> list[float]:
+    """Seconds of each bucket. A job ends inside its last one."""
+    width = timeline.width
+    spans = [width] * (len(timeline.buckets) - 1)
+    last = width if duration is None else duration - sum(spans)
+    return [*spans, max(last, _MIN_LAST_BUCKET) if last < width else width]
+
+
+def _curve(
+    kind: str, name: str, values: Sequence[float], top: float, edges: Sequence[float], end: float
+) -> Curve:
+    return Curve(
+        kind=kind,
+        name=name,
+        words="",
+        most=max(values),
+        interval=seconds(end * edges[1] / WIDTH),
+        path=_steps(values, edges, top),
+        allowed="",
+        levels=[f"{top * step / _TICKS:,.4g}" for step in range(_TICKS, -1, -1)],
+        ticks=list(_time_ticks(end)),
     )
 
 
 def _steps(values: Sequence[float], edges: Sequence[float], top: float) -> str:
     """A path with a step for each value, closed at the bottom."""
-    path = [f"M0 {_HEIGHT}"]
+    path = [f"M0 {HEIGHT}"]
     for value, edge in zip(values, edges[1:], strict=True):
-        path.append(f"V{_HEIGHT * (1 - value / top):.1f}H{edge:.1f}")
-    return "".join([*path, f"V{_HEIGHT}Z"])
+        path.append(f"V{HEIGHT * (1 - value / top):.1f}H{edge:.1f}")
+    return "".join([*path, f"V{HEIGHT}Z"])
 
 
 def _line(values: Sequence[float | None], edges: Sequence[float], top: float) -> str:
@@ -157,11 +161,11 @@ def _line(values: Sequence[float | None], edges: Sequence[float], top: float) ->
     path, before = [], None
     for position, value in enumerate(values):
         if value is not None:
-            y = f"{_HEIGHT * (1 - value / top):.1f}"
+            y = f"{HEIGHT * (1 - value / top):.1f}"
             path.append(f"V{y}" if before is not None else f"M{edges[position]:.1f} {y}")
             path.append(f"H{edges[position + 1]:.1f}")
         before = value
-    return f'<path class="allowed" d="{"".join(path)}"/>' if path else ""
+    return "".join(path)
 
 
 def _allowed_range(rates: Sequence[float | None]) -> str:
@@ -172,25 +176,15 @@ def _allowed_range(rates: Sequence[float | None]) -> str:
     return f"; allowed {least}" + (f" to {most}" if most != least else "") + " a second"
 
 
-def _strip(marks: Sequence[int], edges: Sequence[float]) -> str:
-    most = max(marks)
-    bars = "".join(
-        _strip_bar(edges[position], edges[position + 1], _bar_height(count, most))
-        for position, count in enumerate(marks)
-        if count
-    )
-    label = f"429 answers over time: {sum(marks):,}, at most {most:,} in one interval"
-    return (
-        f'<svg class="strip" viewBox="0 0 {_WIDTH} {_STRIP}" preserveAspectRatio="none" role="img"'
-        f' aria-label="{label}">{bars}</svg>'
-    )
-
-
-def _strip_bar(left: float, right: float, height: float) -> str:
-    return (
-        f'<rect class="throttled" x="{left:.1f}" y="{_STRIP * (1 - height):.1f}"'
-        f' width="{max(right - left, 2):.1f}" height="{_STRIP * height:.1f}"/>'
-    )
+def _strip(counts: Sequence[int], edges: Sequence[float]) -> str:
+    """A path of a bar for each count that is not 0."""
+    most = max(counts)
+    bars = []
+    for position, count in enumerate(counts):
+        if count:
+            left, right, y = edges[position], edges[position + 1], STRIP * (1 - _bar_height(count, most))
+            bars.append(f"M{left:.1f} {STRIP}V{y:.1f}H{max(right, left + 2):.1f}V{STRIP}Z")
+    return "".join(bars)
 
 
 def _bar_height(count: int, most: int) -> float:
@@ -198,21 +192,12 @@ def _bar_height(count: int, most: int) -> float:
     return 0.25 + 0.75 * count / most
 
 
-def _grid() -> str:
-    lines = (f"M0 {_HEIGHT * step / _TICKS:g}H{_WIDTH}" for step in range(_TICKS))
-    return f'<path class="grid" d="{"".join(lines)}"/>'
-
-
-def _labels(top: float) -> str:
-    return "".join(f"<span>{top * step / _TICKS:,.4g}</span>" for step in range(_TICKS, -1, -1))
-
-
-def _times(span: float) -> str:
-    """Labels of the time axis, at round numbers."""
+def _time_ticks(span: float) -> Iterable[Tick]:
+    """Labels of the time axis, at round numbers after 0."""
     every = tick_interval(span)
-    moments = (every * step for step in range(1, math.floor(_LABEL_LIMIT * span / every) + 1))
-    labels = (f'<span style="left:{100 * at / span:.1f}%">{seconds(at)}</span>' for at in moments)
-    return "<span>0</span>" + "".join(labels)
+    for step in range(1, math.floor(_LABEL_LIMIT * span / every) + 1):
+        label = seconds(every * step).removesuffix(" 00s").removesuffix(" 00m").removesuffix(" 00h")
+        yield Tick(100 * every * step / span, label)
 
 
 def tick_interval(span: float) -> float:
