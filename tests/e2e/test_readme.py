@@ -1,4 +1,4 @@
-"""Every example of the README is typed as it stands, into a shell, and does what it says."""
+"""Every example of the documents is typed as it stands, into a shell, and does what it says."""
 
 import os
 import re
@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from tests.documents.markdown import document
 from tests.e2e.stack import (
     ORG,
     TIMEOUT,
@@ -30,7 +31,10 @@ from tests.e2e.stack import (
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 
-README: Final = (Path(__file__).parents[2] / "README.md").read_text()
+README: Final = document("README.md").text
+DEPLOY: Final = document("deploy/README.md").text
+PRODUCERS: Final = document("producers/README.md").text
+TESTS: Final = document("tests/README.md").text
 ROUND: Final = {"status": 3, "run": 3}
 """What a command exits with where some ids are refused; all others exit with 0."""
 
@@ -38,9 +42,9 @@ ROUND: Final = {"status": 3, "run": 3}
 _TYPED: Final = r"(?:bulk-activate |FLOWER_BASIC_AUTH=|export )"
 
 
-def examples(heading: str) -> list[str]:
+def examples(heading: str, page: str = README) -> list[str]:
     """The indented command lines under `heading`, without their remarks."""
-    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = re.findall(rf"^ {{4}}({_TYPED}.*)$", section, re.MULTILINE)
     return [re.sub(r"\s+#.*$", "", line) for line in lines]
 
@@ -91,16 +95,18 @@ def owned() -> Iterator[Simulator]:
 
 
 def test_no_example_is_missed() -> None:
-    everywhere = re.findall(rf"^ {{4}}({_TYPED}.*?)(?:\s+#.*)?$", README, re.MULTILINE)
-    shown = ("One machine", "A team", "Watching", "The rate")
-    assert everywhere == [line for heading in shown for line in examples(heading)]
+    everywhere = re.findall(rf"^ {{4}}({_TYPED}.*?)(?:\s+#.*)?$", README + DEPLOY, re.MULTILINE)
+    shown = [line for heading in ("One machine", "A team", "The rate") for line in examples(heading)]
+    assert everywhere == shown + examples("Watching", DEPLOY)
     assert len(everywhere) > 12
 
 
 def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
     (line,) = re.findall(r"^python3 -m venv .* && \.venv/bin/(bulk-activate demo)$", README, re.MULTILINE)
     done = typed(line, tmp_path, shell(tmp_path, {}))
-    (told,) = re.findall(r"activates ([\d,]+) made-up ids\. It ends with exit code (\d)", README)
+    (told,) = re.findall(
+        r"activates ([\d,]+) made-up ids\. It ends with exit code (\d)", " ".join(README.split())
+    )
     assert f"Activating {told[0]} made-up ids" in done.err
     assert done.code == int(told[1])
 
@@ -114,7 +120,7 @@ def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
     ],
 )
 def test_what_takes_long_is_at_least_taken(program: str, instead: str, tmp_path: Path) -> None:
-    assert re.search(rf"`(?:\.venv/bin/)?{re.escape(program)}`", README)
+    assert f"`{program}`" in TESTS
     root = Path(__file__).parents[2]
     done = typed(f"{program} {instead}", root, shell(tmp_path, {}))
     assert done.code == 0, done.out + done.err
@@ -164,7 +170,7 @@ def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
 
 
 def test_watching(stack: Stack, tmp_path: Path) -> None:
-    flower, metrics = examples("Watching")
+    flower, metrics = examples("Watching", DEPLOY)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = one.getsockname()[1], other.getsockname()[1]
     env = shell(tmp_path, {"REDIS_URL": stack.redis_url}, FLOWER_PORT=str(ports[0]))
@@ -192,10 +198,10 @@ def answers(url: str) -> bool:
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_completion_is_switched_on(name: str, tmp_path: Path) -> None:
-    assert f"{name}_source" in README
+    assert f"{name}_source" in PRODUCERS
     env = shell(tmp_path, {})
     if name == "bash":
-        (line,) = re.findall(r'`(eval "\$\(_BULK_ACTIVATE_COMPLETE=bash_source bulk-activate\)")`', README)
+        (line,) = re.findall(r'`(eval "\$\(_BULK_ACTIVATE_COMPLETE=bash_source bulk-activate\)")`', PRODUCERS)
         done = typed(f"{line}; complete -p bulk-activate", tmp_path, env)
         assert done.out.startswith("complete"), done.err
     else:
