@@ -4,7 +4,7 @@ from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
-from worker.core.retrying.step import Halt
+from worker.core.retrying.action import Halt
 
 
 def credential_fault(error: CredentialRejectedError | NotOwnerError) -> Halt:

@@ -17,7 +17,7 @@ from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
 from worker.core.answers.answer import NoReply
 from worker.core.job import Control, ReasonCode
-from worker.core.retrying.step import Halt
+from worker.core.retrying.action import Halt
 from worker.engine.credential_fault import credential_fault
 from worker.engine.limiter.concurrency import ConcurrencyLimiter
 from worker.engine.limiter.rate_limiter import RateLimiter
