@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from tests.documents.markdown import document
+from tests.documents.markdown import document, tables
 from tests.e2e.stack import (
     ORG,
     TIMEOUT,
@@ -35,9 +35,13 @@ README: Final = document("README.md").text
 DEPLOY: Final = document("deploy/README.md").text
 PRODUCERS: Final = document("producers/README.md").text
 TESTS: Final = document("tests/README.md").text
-ROUND: Final = {"status": 3, "run": 3}
-"""What a command exits with where some ids are refused; all others exit with 0."""
+SYMPTOMS: Final = [
+    row[1].strip("`") for row in tables(document("README.md").section("Something is wrong").text)[0][1:]
+]
+"""The command for each symptom."""
 
+SOME_REFUSED: Final = 3
+"""What a command exits with that sees a job to its end, some of whose ids are refused."""
 
 _TYPED: Final = r"(?:bulk-activate |FLOWER_BASIC_AUTH=|export )"
 
@@ -132,7 +136,7 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
     env = shell(tmp_path, {"API_URL": owned.url, "RATE": "500"})
     export, run, listed, resume, cancel = examples("One machine")
     done = typed(f"{export}; {run}", tmp_path, env)
-    assert done.code == ROUND["run"], done.err
+    assert done.code == SOME_REFUSED, done.err
     files = {path.name for path in (tmp_path / "results").iterdir()}
     assert files == {"results.csv", "failed.csv", "malformed.csv", "report.html", "manifest.json"}
     assert all(f"`{name}`" in README for name in files)
@@ -151,16 +155,16 @@ def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
     env = shell(tmp_path, settings | {"API_TOKEN": TOKEN})
     # Only workers hold the credential: whoever submits has none.
     bare = shell(tmp_path, settings)
-    worker, *lines = examples("A team")
+    worker, *lines, purge = examples("A team")
     assert "worker" in worker
     job = "not yet"
     with left_running(worker, tmp_path, env):
         until(lambda: workers(stack) == 2)
-        for line in lines:
+        for line in (*lines, *SYMPTOMS, purge):
             name = line.split()[1]
-            line = line.replace("GUID", ORG).replace("JOB", job)  # noqa: PLW2901 -- as someone types it.
+            line = line.replace("GUID", ORG).replace("ORG", ORG).replace("JOB", job)  # noqa: PLW2901 -- as typed.
             done = typed(line, tmp_path, env if name == "doctor" else bare)
-            assert done.code == ROUND.get(name, 0), f"{line}\n{done.err}"
+            assert done.code == (SOME_REFUSED if "--watch" in line else 0), f"{line}\n{done.err}"
             if name == "submit":
                 job = done.out.strip()
         assert (tmp_path / "report.html").is_file()
