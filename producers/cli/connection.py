@@ -1,23 +1,21 @@
-"""The store that a command looks at: that of `REDIS_URL`, or with `--local` that of `run`."""
+"""The client that a command works with: over `REDIS_URL`, or with `--local` over the Redis of `run`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+from producers.client import Client
+from producers.display.notices import warn
 from producers.local.embedded_redis import local_redis
-from producers.submission.connection import open_store
+from producers.submission.session import open_session
 from worker.settings import Settings
-from worker.store.jobs import JobStore
+from worker.store.job_reader import HERE
 
 
 @contextmanager
-def open_local_or_shared(settings: Settings, *, local: bool) -> Iterator[JobStore]:
-    """Opens the store at `REDIS_URL`, or with `local` the one of `run` in STATE_DIR.
-
-    Raises `RedisUnreachableError` for any failure of the connection, and `NoLocalJobsError`.
-    """
-    if not local:
-        with open_store(settings) as store:
-            yield store
-        return
-    with local_redis(settings) as (embedded, location), open_store(embedded, where=location) as store:
-        yield store
+def open_client(settings: Settings, *, local: bool = False) -> Iterator[Client]:
+    """A client that shows its warnings. Raises `NoLocalJobsError` with `local`."""
+    with ExitStack() as stack:
+        where = HERE
+        if local:
+            settings, where = stack.enter_context(local_redis(settings))
+        yield Client.over(stack.enter_context(open_session(settings, warn, where=where)))

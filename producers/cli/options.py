@@ -3,17 +3,16 @@
 import sys
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypeVar, get_args
+from typing import IO, Any, TypeVar, get_args
 
 import click
 
 from producers.cli.completion import job_ids
 from producers.reading import Format, InputOptions, Source
+from producers.reading.opened import opened
 from producers.reading.source import STDIN
-from producers.submission.submit import JobRequest
-from worker.core.duration import parse_duration
-from worker.core.errors import BadInputError, BadSettingError
-from worker.core.ids import is_org_id
+from producers.submission.request import JobRequest, require_org, seconds_of
+from worker.core.errors import BadInputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -133,30 +132,27 @@ def limits_of(given: dict[str, Any]) -> dict[str, Any]:
 def request_of(given: dict[str, Any], default_org: str | None) -> JobRequest:
     """Makes a request from the command's arguments. Anything left in `given` is a field of `JobRequest`."""
     return JobRequest(
-        org_id=org_of(given.pop("org_id") or default_org),
+        org_id=require_org(given.pop("org_id") or default_org),
         **limits_of(given),
         options=input_options(given),
         **given,
     )
 
 
-def open_source(path: str) -> Source:
+def list_of(path: str) -> str | IO[bytes]:
+    """The list at `path`, or standard input. Raises `BadInputError` if that is closed."""
+    if path != STDIN:
+        return path
+    if sys.stdin is None:
+        raise BadInputError("standard input is closed: hand it the list, or name a file")
+    if sys.stdin.isatty():
+        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
+    return sys.stdin.buffer
+
+
+def opened_list(path: str) -> Source:
     """Opens the list at `path`. Raises `BadInputError` if it cannot be read."""
-    if path == STDIN:
-        if sys.stdin is None:
-            raise BadInputError("standard input is closed: hand it the list, or name a file")
-        if sys.stdin.isatty():
-            click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
-    return Source.open(path)
-
-
-def org_of(org_id: str | None, name: str = "--org") -> str:
-    """Checks an organization's id; `name` is what messages call it. Raises `BadInputError`."""
-    if org_id is None:
-        raise BadSettingError("no organization: give --org GUID, or set BULK_ACTIVATE_ORG_ID")
-    if not is_org_id(org_id):
-        raise BadInputError(f"{name}: {org_id!r} is no organization's id: expected a GUID")
-    return org_id
+    return opened(list_of(path))
 
 
 def labels_of(given: tuple[str, ...]) -> dict[str, str]:
@@ -168,13 +164,3 @@ def labels_of(given: tuple[str, ...]) -> dict[str, str]:
             raise BadInputError(f"--label: {label!r} is not of the form name=value")
         labels[name] = value
     return labels
-
-
-def seconds_of(option: str, text: str | None) -> float | None:
-    """Parses a duration such as 6h into seconds. Raises `BadInputError`, naming `option`."""
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except BadInputError as error:
-        raise BadInputError(f"{option}: {error}") from None

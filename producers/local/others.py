@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from producers.submission.submit import whoami
+from producers.submission.request import whoami
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import AT_REST, Control, ReasonCode, State
 from worker.core.reporting.report import counts_of

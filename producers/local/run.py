@@ -7,23 +7,24 @@ from typing import Final
 
 import click
 
+from producers.display.notices import show_survey, warn
 from producers.display.watch import watch
+from producers.job import Job
 from producers.local.children import Child
 from producers.local.embedded_redis import embedded_redis
 from producers.local.others import report_other_jobs
 from producers.reading import Source
-from producers.submission.connection import open_store
-from producers.submission.planned import show_survey
-from producers.submission.submit import JobRequest, fingerprint, submit, whoami
+from producers.submission.request import JobRequest
+from producers.submission.session import Session, open_session
+from producers.submission.submit import fingerprint, submit
 from producers.submission.tracing import submission_tracing
 from producers.submission.wake import wake_workers
 from worker.core.errors import BadInputError, StateChangeError
-from worker.core.job import AT_REST, Control, ReasonCode, State
+from worker.core.job import AT_REST, State
 from worker.core.reporting.schema import Report
 from worker.reports.folder import check_folder, write_folder
 from worker.reports.status import read_report
 from worker.settings import PREFIX, Settings
-from worker.store.jobs import JobStore
 
 
 class UnwrittenError(BadInputError):
@@ -63,20 +64,19 @@ class RunPaths:
 
 @dataclass(frozen=True, slots=True)
 class _LocalRun:
-    """A run with its embedded Redis, whose URL is in `settings`."""
+    """A run with its embedded Redis, whose URL is in the session's settings."""
 
-    store: JobStore
-    settings: Settings
+    session: Session
     paths: RunPaths
     environment: Mapping[str, str]
 
     def run_to_rest(self, job_id: str) -> tuple[Report, Path]:
         """Starts a worker for this job, watches until it rests or is paused, and writes the folder."""
         paths = self.paths
-        environment = {**self.environment, f"{PREFIX}REDIS_URL": self.settings.redis_url}
+        environment = {**self.environment, f"{PREFIX}REDIS_URL": self.session.settings.redis_url}
         with Child("worker", ["--job", job_id], environment, paths.home / "worker.log") as worker:
             # No outage is waited for: this Redis only comes back with another run.
-            watch(self.store, job_id, on_poll=worker.restart_if_dead, max_outage=0, own_worker=True)
+            watch(Job(self.session, job_id), on_poll=worker.restart_if_dead, max_outage=0, own_worker=True)
             # Stopped before the folder is written, so that no late answer changes a paused job.
             worker.stop()
         return self.write_results(job_id)
@@ -86,16 +86,20 @@ class _LocalRun:
         folder = self.paths.results(job_id)
         try:
             report = write_folder(
-                self.store, job_id, folder, self.settings.public(), parquet=self.paths.parquet
+                self.session.store,
+                job_id,
+                folder,
+                self.session.settings.public(),
+                parquet=self.paths.parquet,
             )
         except (BadInputError, OSError) as error:
             raise self._unwritten(job_id, folder, error) from error
         if report.state in AT_REST:
-            self.store.folder_is_written(job_id)
+            self.session.store.folder_is_written(job_id)
         return report, folder
 
     def _unwritten(self, job_id: str, folder: Path, error: Exception) -> UnwrittenError:
-        report = read_report(self.store, job_id)
+        report = read_report(self.session.store, job_id)
         # A demo has a STATE_DIR of its own, which the shell does not know.
         at = f"{PREFIX}STATE_DIR={self.paths.home} " if self.paths.demo else ""
         again = "" if self.paths.demo else "; or run the same command, which then sends nothing again"
@@ -127,8 +131,9 @@ def run(
     """
     with (
         embedded_redis(settings, environment) as (server_settings, where),
-        open_store(server_settings, where=where) as store,
+        open_session(server_settings, warn, where=where) as session,
     ):
+        store = session.store
         local_request = replace(
             request, fresh=True, fingerprint_extra=settings.api_url, api_url=settings.api_url, folder_due=True
         )
@@ -140,11 +145,11 @@ def run(
             existing = None
         paths.check(existing)
         report_other_jobs(store, existing, demo=paths.demo)
-        local_run = _LocalRun(store, server_settings, paths, environment)
+        local_run = _LocalRun(session, paths, environment)
         if existing is not None and folder_due:
             click.echo(_FOLDER_DUE.format(existing), err=True)
             return local_run.write_results(existing)
-        return local_run.run_to_rest(_submit(source, local_request, server_settings, store))
+        return local_run.run_to_rest(_submit(source, local_request, session))
 
 
 def resume(
@@ -157,8 +162,9 @@ def resume(
     """
     with (
         embedded_redis(settings, environment, needs_jobs=True) as (server_settings, where),
-        open_store(server_settings, where=where) as store,
+        open_session(server_settings, warn, where=where) as session,
     ):
+        store = session.store
         fields = store.read(job_id).fields
         _check_api(job_id, fields, settings)
         folder_due = store.owes_folder(job_id)
@@ -173,11 +179,11 @@ def resume(
             )
         paths.check(job_id)
         report_other_jobs(store, job_id, demo=paths.demo)
-        local_run = _LocalRun(store, server_settings, paths, environment)
+        local_run = _LocalRun(session, paths, environment)
         if folder_due:
             click.echo(_FOLDER_DUE.format(job_id), err=True)
             return local_run.write_results(job_id)
-        _resume(job_id, server_settings, store)
+        _resume(job_id, session)
         return local_run.run_to_rest(job_id)
 
 
@@ -198,26 +204,23 @@ def _check_api(job_id: str, fields: Mapping[str, str], settings: Settings) -> No
     )
 
 
-def _submit(source: Source, local_request: JobRequest, settings: Settings, store: JobStore) -> str:
+def _submit(source: Source, local_request: JobRequest, session: Session) -> str:
     """Submits the list, or resumes the unfinished job of an earlier run. Returns the job's id."""
-    with submission_tracing(settings) as submission_span:
+    with submission_tracing(session.settings) as submission_span:
         with submission_span(local_request) as traced_request:
-            submission = submit(source, traced_request, store)
+            submission = submit(source, traced_request, session.store)
         job_id = submission.job_id
         if submission.new:
             click.echo(f"Job {job_id}", err=True)
             if submission.survey is not None:
                 show_survey(submission.survey)
-            wake_workers(settings, job_id, submission.tickets, traced_request.traceparent)
+            wake_workers(session, job_id, submission.tickets, traced_request.traceparent)
             return job_id
-    _resume(job_id, settings, store)
+    _resume(job_id, session)
     return job_id
 
 
-def _resume(job_id: str, settings: Settings, store: JobStore) -> None:
+def _resume(job_id: str, session: Session) -> None:
     click.echo(f"Resuming job {job_id}, which an earlier run left unfinished.", err=True)
-    if store.field(job_id, "state") == State.PAUSED:
-        _, _, tickets = store.control(
-            job_id, Control.RESUME, code=ReasonCode.USER, message="run again", actor=whoami()
-        )
-        wake_workers(settings, job_id, tickets)
+    if session.store.field(job_id, "state") == State.PAUSED:
+        Job(session, job_id).resume("run again")

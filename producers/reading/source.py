@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from producers.reading.blocks import Block, Overlong, blocks
+from producers.reading.spool import spool_ids, spooled
 from producers.reading.workbook import read_sheet
 from worker.core.errors import BadInputError
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
 STDIN: Final = "-"
+_STANDARD_INPUT: Final = "standard input"
+GIVEN_IDS: Final = "the ids given"
+"""Name of a list that came as an iterable of ids."""
 _GZIP: Final = b"\x1f\x8b"
 """No text begins with these bytes, in UTF-8 or any other encoding: knowing gzip by them is no guess."""
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -51,7 +54,7 @@ class Source:
         Raises `BadInputError` if it cannot be read, or is damaged gzip.
         """
         if path == STDIN:
-            return cls("standard input", _spool(stdin or sys.stdin.buffer, "standard input"))
+            return cls.of_stream(stdin or sys.stdin.buffer, _STANDARD_INPUT)
         try:
             file: IO[bytes] = Path(path).open("rb")  # noqa: SIM115  `close` closes it.
         except OSError as error:
@@ -63,9 +66,24 @@ class Source:
                 return cls(path, _spool(file, path))
         return cls(path, file)
 
+    @classmethod
+    def of_stream(cls, stream: IO[bytes], name: str) -> Self:
+        """Reads `stream` to its end. Raises `BadInputError` if it cannot be read, or is damaged gzip."""
+        return cls(name, _spool(stream, name))
+
+    @classmethod
+    def of_ids(cls, ids: Iterable[str]) -> Self:
+        """Consumes `ids`, in constant memory; its bytes are those of a file with one id per line.
+
+        Raises `BadInputError` for an item that cannot be one line of a file.
+        """
+        return cls(GIVEN_IDS, spool_ids(ids))
+
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self.name = name
         """Shown in messages."""
+        self.argument = STDIN if name == _STANDARD_INPUT else name
+        """What a command line calls it."""
         self._file = file
         self._sheets: dict[str | None, CalamineSheet] = {}
         try:
@@ -146,20 +164,9 @@ class Source:
 
 
 def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copies the rest of `stream` to a temporary file that is unlinked and of mode 0600 from the start."""
-    spool = tempfile.TemporaryFile()  # noqa: SIM115  The source closes it.
-    try:
+    """Copies the rest of `stream` to a temporary file."""
+    with spooled(name) as spool:
         shutil.copyfileobj(stream, spool, _CHUNK)
-        spool.flush()
-    except OSError as error:
-        spool.close()
-        folder = tempfile.gettempdir()
-        raise BadInputError(
-            f"{name}: copying it to {folder} failed: {error.strerror}; TMPDIR can name another place"
-        ) from error
-    except BaseException:
-        spool.close()
-        raise
     return spool
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import msgspec
 
 from producers.reading import IdSpan
-from producers.submission.submit import JobRequest, Submission, new_job_id, request_fields, store_list
+from producers.submission.request import JobRequest, request_fields
+from producers.submission.submit import Submission, new_job_id, store_list
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State
 from worker.core.outcome import UNSUCCESSFUL, Outcome

@@ -1,11 +1,9 @@
 """Makes a job from a list: checks the list, stores its slices and starts the job."""
 
-import getpass
 import hashlib
 import secrets
-import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,7 +12,6 @@ import msgspec
 from producers.reading import (
     Duplicate,
     IdSpan,
-    InputOptions,
     Malformed,
     Manifest,
     ManifestCounter,
@@ -26,44 +23,14 @@ from producers.reading import (
     reading_of,
     survey,
 )
+from producers.submission.request import JobRequest, request_fields
 from worker.core.batches.slices import IDS, Slice, line_ranges_of
 from worker.core.reporting.skipped import CHUNK, SkippedLine
 from worker.store.jobs import JobStore
 from worker.store.script_calls import Ticket
-from worker.telemetry.traces.interface import TRACEPARENT
 
 _SLICES_PER_ROUND_TRIP: Final = 16
 """Slices stored per round trip to Redis, about 1 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """A submission without its list: the options of `submit`, `run` or `retry`."""
-
-    org_id: str
-    options: InputOptions = field(default_factory=InputOptions)
-    request_id: str | None = None
-    fresh: bool = False
-    """Whether a request id whose job rests makes a new job instead of returning that one."""
-    fingerprint_extra: str = ""
-    """More text that tells requests apart; `run` adds the API's URL."""
-    labels: dict[str, str] = field(default_factory=dict)
-    deadline: float | None = None
-    """Seconds from submission."""
-    max_failures: int | None = None
-    max_failure_ratio: float | None = None
-    weight: int = 1
-    created_by: str | None = None
-    parent_job_id: str | None = None
-    """The job whose ids this one retries."""
-    root_job_id: str | None = None
-    """The first job of that family."""
-    traceparent: str | None = None
-    """The span of this submission, if it is traced (W3C Trace Context)."""
-    folder_due: bool = False
-    """Whether the store remembers that the results folder of this job has to be written."""
-    api_url: str | None = None
-    """The API that the job is bound to; None binds it to the API of the worker that claims it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +105,6 @@ def new_job_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
-def whoami() -> str:
-    """`user@host` of this process, recorded as the actor of what it does."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
-
-
 class Upload:
     """Cuts a list into slices, and skipped lines into chunks, and stores each as it fills."""
 
@@ -205,25 +163,3 @@ class Upload:
             self._store.put_skipped(self._job_id, self._chunks, self._skipped)
             self._chunks += 1
             self._skipped = []
-
-
-def request_fields(request: JobRequest) -> dict[str, str]:
-    """The fields of the job's hash in Redis that come from the request."""
-    fields = {
-        "org_id": request.org_id,
-        "created_by": request.created_by or whoami(),
-        "labels": msgspec.json.encode(request.labels).decode(),
-        "weight": str(request.weight),
-    }
-    optional = {
-        "request_id": request.request_id,
-        "parent_job_id": request.parent_job_id,
-        "root_job_id": request.root_job_id,
-        "max_failures": request.max_failures,
-        "max_failure_ratio": request.max_failure_ratio,
-        TRACEPARENT: request.traceparent,
-        "api_url": request.api_url,
-        "folder_due": 1 if request.folder_due else None,
-    }
-    fields |= {name: str(value) for name, value in optional.items() if value is not None}
-    return fields

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
-from producers.submission.submit import JobRequest
+from producers.submission.request import JobRequest
 from worker.settings import Settings
 from worker.telemetry.traces import make_tracing
 

@@ -27,6 +27,11 @@ class Recount:
     """Ids that occur more than once in the record; none may."""
 
     @property
+    def balanced(self) -> bool:
+        """Whether the report is true."""
+        return not self.differences
+
+    @property
     def differences(self) -> list[str]:
         """Contradictions, one sentence each; empty if the report is true."""
         unchanged = self.before == self.after

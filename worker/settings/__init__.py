@@ -36,7 +36,7 @@ _SECRETS_DIR: Final = f"{PREFIX}SECRETS_DIR"
 SECRETS: Final = frozenset({"redis_url", "traces_url", "proxy_url", "api_token", "access_token"})
 """Fields that are secrets or may contain one."""
 
-_CREDENTIAL: Final = frozenset({"api_token", "access_token"})
+CREDENTIAL: Final = frozenset({"api_token", "access_token"})
 """What only those need who call the API."""
 
 PROXY_URL: Final = f"{PREFIX}PROXY_URL"
@@ -85,7 +85,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_duration)]
 
 
 class Settings(BaseSettings):
-    """All settings; `producers/README.md` says what each means."""
+    """All settings; the README says what each means."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -258,7 +258,7 @@ def load(*, credential: bool = True, **flags: Any) -> Settings:
     env_file = environment.get(_ENV_FILE)
     from_file = {} if env_file is None else _from_file(Path(env_file), environment)
     secrets_dir = environment.get(_SECRETS_DIR) or from_file.get("secrets_dir")
-    withheld = frozenset() if credential else _CREDENTIAL
+    withheld = frozenset() if credential else CREDENTIAL
     secrets: dict[str, str] = {}
     if secrets_dir is not None:
         fields = {

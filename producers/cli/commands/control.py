@@ -1,20 +1,11 @@
 """`pause`, `resume` and `cancel`: change the state of a job."""
 
-import time
-from typing import Final
-
 import click
 
-from producers.cli.connection import open_local_or_shared
+from producers.cli.connection import open_client
 from producers.cli.options import job_argument, local_option
-from producers.submission.submit import whoami
-from producers.submission.wake import wake_workers
-from worker.core.job import Control, ReasonCode, State
-from worker.settings import Settings, load
-from worker.store.jobs import JobStore
-
-_POLL: Final = 0.25
-"""Seconds between two looks at whether a cancelled job has come to rest."""
+from worker.core.job import Control
+from worker.settings import load
 
 
 def _command(control: Control, help_text: str) -> click.Command:
@@ -22,28 +13,14 @@ def _command(control: Control, help_text: str) -> click.Command:
     @job_argument()
     @click.option("--reason", default="", metavar="TEXT", help="Recorded with the change.")
     def command(job_id: str, reason: str, *, local: bool = False) -> int:
-        settings = load(credential=False)
-        with open_local_or_shared(settings, local=local) as store:
-            state, changed = _steer(control, store, settings, job_id, reason)
-        click.echo(f"job {job_id} is {state}" + ("" if changed else " already"), err=True)
+        with open_client(load(credential=False), local=local) as client:
+            job = client.job(job_id)
+            steer = {Control.PAUSE: job.pause, Control.RESUME: job.resume, Control.CANCEL: job.cancel}
+            change = steer[control](reason)
+        click.echo(f"job {job_id} is {change.state}" + ("" if change.changed else " already"), err=True)
         return 0
 
     return command
-
-
-def _steer(
-    control: Control, store: JobStore, settings: Settings, job_id: str, reason: str
-) -> tuple[str, bool]:
-    state, changed, tickets = store.control(
-        job_id, control, code=ReasonCode.USER, message=reason, actor=whoami()
-    )
-    wake_workers(settings, job_id, tickets)
-    while state == State.CANCELLING and not store.where.at_work:
-        # No worker serves this Redis: claims of a killed one expire with their leases, in seconds.
-        time.sleep(_POLL)
-        store.sweep(job_id)
-        state = store.field(job_id, "state") or state
-    return state, changed
 
 
 pause = _command(Control.PAUSE, "Stop sending for a job; `resume` goes on with it.")

@@ -15,7 +15,7 @@ from producers.cli.options import output_option
 from producers.local.children import Child
 from producers.local.run import RunPaths, make_home, run
 from producers.reading import Source
-from producers.submission.submit import JobRequest
+from producers.submission.request import JobRequest
 from worker.settings import NO_PROXY, PREFIX, load
 
 _RATE: Final = 100

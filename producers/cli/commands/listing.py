@@ -1,23 +1,20 @@
 """`list`: jobs, newest first."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from producers.cli.connection import open_local_or_shared
+from producers.cli.connection import open_client
 from producers.cli.options import local_option, output_option
+from producers.client import JobSummary
 from producers.display.table import as_json, printable
 from producers.local.embedded_redis import NoLocalJobsError
 from worker.core.job import State
 from worker.core.outcome import SUCCEEDED
-from worker.core.reporting.report import counts_of
-from worker.core.timestamp import timestamp
 from worker.settings import load
-from worker.store.jobs import JobStore
 
 _MIN_WIDTH: Final = 140
 """Columns of the table at least, however narrow the terminal is."""
@@ -33,8 +30,8 @@ def command(state: str | None, output_format: str, local: bool) -> int:
     Example: bulk-activate list --state running
     """
     try:
-        with open_local_or_shared(load(credential=False), local=local) as store:
-            jobs = [job for job in _jobs(store) if state in {None, job["state"]}]
+        with open_client(load(credential=False), local=local) as client:
+            jobs = list(client.summaries(state))
     except NoLocalJobsError as error:
         # Treated as an empty Redis: nothing to list is no error.
         click.echo(str(error), err=True)
@@ -49,27 +46,7 @@ def command(state: str | None, output_format: str, local: bool) -> int:
     return 0
 
 
-def _jobs(store: JobStore) -> Iterator[dict[str, Any]]:
-    for fields in store.summaries():
-        try:
-            yield _job(fields)
-        except (KeyError, ValueError, OverflowError):
-            click.echo(f"Warning: job {fields.get('id')!r} is left out: its record is damaged", err=True)
-
-
-def _job(fields: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "job_id": fields["id"],
-        "org_id": fields["org_id"],
-        "api_url": fields.get("api_url"),
-        "state": State(fields["state"]),
-        "created_at": timestamp(float(fields["created_ms"])),
-        "created_by": fields.get("created_by", ""),
-        "counts": counts_of(fields),
-    }
-
-
-def _table(jobs: list[dict[str, Any]]) -> None:
+def _table(jobs: list[JobSummary]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("job", "state", "ids", "active", "failed", "created", "api"):
         is_number = name in {"ids", "active", "failed"}
@@ -79,12 +56,12 @@ def _table(jobs: list[dict[str, Any]]) -> None:
             name, no_wrap=not is_folded, overflow="fold", justify="right" if is_number else "left"
         )
     for job in jobs:
-        counts = job["counts"]
+        counts = job.counts
         # Tokens that were active before count too: they are no failures.
         active = sum(counts[name] for name in SUCCEEDED)
         numbers = (f"{number:,}" for number in (counts["total"], active, counts["failed"]))
-        texts = map(printable, (job["job_id"], job["state"]))
-        table.add_row(*texts, *numbers, job["created_at"], printable(job["api_url"] or ""))
+        texts = map(printable, (job.job_id, job.state))
+        table.add_row(*texts, *numbers, job.created_at, printable(job.api_url or ""))
     console = Console(highlight=False)
     # Job ids are copied into the next command, so no narrow terminal may cut them.
     console.width = max(console.width, _MIN_WIDTH)

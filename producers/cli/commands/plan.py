@@ -2,32 +2,20 @@
 
 import shlex
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from producers.cli.options import as_arguments, input_options, open_source, output_option, reading_options
+from producers.cli.connection import open_client
+from producers.cli.options import as_arguments, input_options, list_of, output_option, reading_options
 from producers.display import table
-from producers.reading import (
-    InputOptions,
-    Malformed,
-    Manifest,
-    ManifestCounter,
-    Source,
-    Survey,
-    check_no_secrets,
-    read_list,
-    survey,
-)
-from producers.submission.planned import plan_of, show_advice
+from producers.display.notices import warn
+from producers.submission.planned import Plan
 from worker.core.duration import show_duration
-from worker.core.reporting.estimate import Seconds, expected_seconds, requests_for
+from worker.core.rate.rate_config import RateConfig
 from worker.core.visible import visible
-from worker.settings import Settings, load
-
-_MAX_SHOWN: Final = 10
-"""Malformed lines that are described; `results` describes all of them once the job exists."""
+from worker.settings import load
 
 
 @click.command()
@@ -41,79 +29,41 @@ def command(file: str, rate: str | None, output_format: str, **given: Any) -> in
 
     Example: bulk-activate plan ids.txt --rate 50
     """
-    settings = load(credential=False, rate=rate)
-    options = input_options(given)
-    with open_source(file) as source:
-        manifest, malformed, surveyed = _read(source, options)
-        plan = plan_of(source, options)
-    requests = requests_for(manifest.unique)
-    seconds = expected_seconds(requests, *_rates(settings))
+    settings, options = load(credential=False, rate=rate), input_options(given)
+    with open_client(settings) as client:
+        plan = client.plan(list_of(file), **asdict(options))
     if output_format == "json":
-        table.as_json(
-            {
-                "manifest": manifest,
-                "requests": requests,
-                "seconds": {"low": round(seconds.low, 1), "high": round(seconds.high, 1)},
-                "plan": plan,
-                "first_id": surveyed.first or None,
-                "last_id": surveyed.last or None,
-                "warnings": surveyed.advice,
-                "malformed_lines": [{"line": row.line, "why": row.why} for row in malformed],
-            }
-        )
+        table.as_json(plan)
         return 0
-    for name, value in _rows(manifest, surveyed, requests, seconds, settings):
+    for name, value in _rows(plan, settings.rate_config):
         click.echo(f"{name:<12} {visible(str(value))}")
-    if malformed:
+    if plan.malformed_lines:
         click.echo("\nMalformed lines:")
-    for row in malformed:
+    for row in plan.malformed_lines:
         click.echo(f"  line {row.line}: {row.why}")
-    if manifest.malformed > len(malformed):
-        click.echo(f"  and {manifest.malformed - len(malformed):,} more")
-    show_advice(surveyed)
+    if plan.manifest.malformed > len(plan.malformed_lines):
+        click.echo(f"  and {plan.manifest.malformed - len(plan.malformed_lines):,} more")
+    for sentence in plan.warnings:
+        warn(sentence)
     arguments = shlex.join([file, *as_arguments(options)])
-    hint = "look at the warning first; if the list is right as it is, " if surveyed.advice else ""
+    hint = "look at the warning first; if the list is right as it is, " if plan.warnings else ""
     click.echo(f"\nWithout a Redis of your own: bulk-activate run {arguments}", err=True)
-    click.echo(f"Next: {hint}bulk-activate submit {arguments} --plan {shlex.quote(plan)}", err=True)
+    click.echo(f"Next: {hint}bulk-activate submit {arguments} --plan {shlex.quote(plan.plan)}", err=True)
     return 0
 
 
-def _read(source: Source, options: InputOptions) -> tuple[Manifest, list[Malformed], Survey]:
-    check_no_secrets(source, options)
-    surveyed = survey(source, options)
-    counter = ManifestCounter()
-
-    def malformed_rows() -> Iterator[Malformed]:
-        for piece in read_list(source, options, surveyed):
-            counter.count(piece)
-            if isinstance(piece, Malformed):
-                yield piece
-
-    rows = malformed_rows()
-    first = list(islice(rows, _MAX_SHOWN))
-    for _ in rows:
-        pass  # The counter sees them; none is kept.
-    return counter.manifest(source.sha256), first, surveyed
-
-
-def _rates(settings: Settings) -> tuple[float, float]:
-    """The lowest and the highest expected rate, in requests per second."""
-    return settings.rate_config.first, settings.rate_config.ceiling
-
-
-def _rows(
-    manifest: Manifest, surveyed: Survey, requests: int, seconds: Seconds, settings: Settings
-) -> Iterator[tuple[str, str]]:
+def _rows(plan: Plan, rate: RateConfig) -> Iterator[tuple[str, str]]:
+    manifest = plan.manifest
     yield "lines", f"{manifest.lines:,}"
     yield "unique ids", f"{manifest.unique:,}"
     yield "duplicates", f"{manifest.duplicates:,} (each id is sent once)"
     yield "malformed", f"{manifest.malformed:,} (never sent)"
-    if surveyed.first:
-        yield "first, last", f"{surveyed.first}, {surveyed.last}"
-    yield "requests", f"{requests:,}"
-    slowest, fastest = _rates(settings)
-    rate = f"{slowest:g} requests/s"
-    if slowest != fastest:
-        rate = f"{slowest:g} to {fastest:g} requests/s, as it is learned"
-    yield "duration", f"{show_duration(seconds.low)} to {show_duration(seconds.high)}, at {rate}"
+    if plan.first_id:
+        yield "first, last", f"{plan.first_id}, {plan.last_id}"
+    yield "requests", f"{plan.requests:,}"
+    speed = f"{rate.first:g} requests/s"
+    if rate.first != rate.ceiling:
+        speed = f"{rate.first:g} to {rate.ceiling:g} requests/s, as it is learned"
+    low, high = show_duration(plan.seconds.low), show_duration(plan.seconds.high)
+    yield "duration", f"{low} to {high}, at {speed}"
     yield "sha256", manifest.sha256 or ""

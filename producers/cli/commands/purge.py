@@ -2,7 +2,7 @@
 
 import click
 
-from producers.cli.connection import open_local_or_shared
+from producers.cli.connection import open_client
 from producers.cli.options import job_argument, local_option
 from worker.settings import load
 
@@ -17,7 +17,7 @@ def command(job_id: str, local: bool) -> int:
 
     Example: bulk-activate purge 20261124-093000-1a2b3c4d
     """
-    with open_local_or_shared(load(credential=False), local=local) as store:
-        store.purge(job_id)
+    with open_client(load(credential=False), local=local) as client:
+        client.job(job_id).purge()
     click.echo(f"job {job_id} is removed", err=True)
     return 0

@@ -2,13 +2,11 @@
 
 import click
 
-from producers.cli.options import org_of
-from producers.submission.connection import open_store
-from worker.core.errors import BadInputError
+from producers.cli.connection import open_client
+from producers.display.notices import warn
+from producers.submission.rate import DEFAULT
 from worker.core.rate.rate_config import AUTO
-from worker.settings import MAX_RATE, PREFIX, load
-
-DEFAULT = "default"
+from worker.settings import load
 
 
 @click.command()
@@ -22,38 +20,11 @@ def command(org_id: str, rate: str) -> int:
 
     Example: bulk-activate set-rate 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f 50
     """
-    settings = load(credential=False)
-    org_id, order = org_of(org_id, "ORG"), rate_order(rate)
-    with open_store(settings) as store:
-        store.set_rate(settings.api_host, org_id, order)
-        in_use = store.apis_in_use()
+    with open_client(load(credential=False)) as client:
+        change = client.set_rate(org_id, rate)
     meanings = {AUTO: "is learned by the workers", DEFAULT: "is what the workers' settings say"}
-    meaning = meanings.get(order, f"is {order} requests per second")
-    click.echo(f"the rate of {org_id} at {settings.api_url} {meaning} from now on", err=True)
-    if settings.api_url not in in_use:
-        others = f" but {', '.join(sorted(in_use))}" if in_use else ""
-        click.echo(
-            f"Warning: no live worker and no unfinished job has {settings.api_url}{others}:"
-            f" if that is not the API you mean, set {PREFIX}API_URL and give the order again",
-            err=True,
-        )
+    meaning = meanings.get(change.order, f"is {change.order} requests per second")
+    click.echo(f"the rate of {org_id} at {change.api_url} {meaning} from now on", err=True)
+    if change.warning is not None:
+        warn(change.warning)
     return 0
-
-
-def rate_order(rate: str) -> str:
-    """The order for the store: 'auto', 'default', or requests per second in shortest form.
-
-    Raises `BadInputError`.
-    """
-    if rate in {AUTO, DEFAULT}:
-        return rate
-    try:
-        value = float(rate)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= MAX_RATE:
-        raise BadInputError(
-            f"RATE: {rate!r} is neither 'auto' nor 'default' nor requests per second, more than 0,"
-            f" at most {MAX_RATE:,}"
-        )
-    return f"{value:g}"

@@ -4,12 +4,9 @@ from pathlib import Path
 
 import click
 
-from producers.cli.connection import open_local_or_shared
+from producers.cli.connection import open_client
 from producers.cli.options import job_argument, local_option
-from worker.reports.family import read_family
 from worker.reports.files import whole_file
-from worker.reports.html.page import page
-from worker.reports.status import read_snapshot
 from worker.settings import load
 
 
@@ -25,12 +22,8 @@ def command(job_id: str, output: Path, merged: bool, local: bool) -> int:
 
     Example: bulk-activate report 20261124-093000-1a2b3c4d --output report.html
     """
-    with open_local_or_shared(load(credential=False), local=local) as store:
-        if merged:
-            text = page(*read_family(store, job_id))
-        else:
-            snapshot = read_snapshot(store, job_id)
-            text = page(snapshot.report, [snapshot])
+    with open_client(load(credential=False), local=local) as client:
+        text = client.job(job_id).page(merged=merged)
     with whole_file(output) as file:
         file.write(text.encode())
     return 0

@@ -1,27 +1,20 @@
 """`results`: prints one row per line of the list."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import click
 
-from producers.cli.connection import open_local_or_shared
+from producers.cli.connection import open_client
 from producers.cli.options import job_argument, local_option, output_option
+from producers.display.notices import warn
+from producers.job import ResultsFormat
 from worker.core.errors import BadInputError
-from worker.core.reporting.rows import RowSpan
-from worker.core.visible import visible
 from worker.process.streams import ReaderGoneError, write_out
-from worker.reports.family import family_results
 from worker.reports.files import whole_file
-from worker.reports.parquet import require_parquet, write_parquet
-from worker.reports.results import Write, job_results, parse_outcomes, write_csv, write_ndjson
 from worker.settings import load
-
-_WRITERS: Final = {"csv": write_csv, "ndjson": write_ndjson, "parquet": write_parquet}
 
 
 @click.command()
@@ -39,7 +32,7 @@ def command(
     merged: bool,
     ids: tuple[str, ...],
     local: bool,
-    output_format: str,
+    output_format: ResultsFormat,
     bom: bool,
     output: Path | None,
 ) -> int:
@@ -47,39 +40,25 @@ def command(
 
     Example: bulk-activate results 20261124-093000-1a2b3c4d --outcome failed,unknown --output failed.csv
     """
-    outcomes = parse_outcomes(outcome)
-    write_rows = _WRITERS[output_format]
-    if bom:
-        if output_format != "csv":
-            raise BadInputError(f"--bom: only CSV takes a byte order mark, not -o {output_format}")
-        write_rows = partial(write_csv, bom=True)
-    if output_format == "parquet":
-        require_parquet()
-        if output is None and sys.stdout.isatty():
-            raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
-    with open_local_or_shared(load(credential=False), local=local) as store:
-        rows = (family_results if merged else job_results)(store, job_id, outcomes, frozenset(ids))
-        missing = set(ids)
-        if ids:
-            rows = _noting_found(rows, missing)
-        if output is None:
-            _print(write_rows, rows)
-        else:
+    if output_format == "parquet" and output is None and sys.stdout.isatty():
+        raise BadInputError("-o parquet is no text for a terminal: name a file with --output")
+    missing: frozenset[str] = frozenset()
+    with open_client(load(credential=False), local=local) as client:
+        rows = partial(
+            client.job(job_id).write_results,
+            form=output_format,
+            outcomes=outcome,
+            ids=ids,
+            merged=merged,
+            bom=bom,
+        )
+        if output is not None:
             with whole_file(output) as file:
-                write_rows(rows, file.write)
+                missing = rows(file.write)
+        else:
+            # The reader may stop early, as `head` does.
+            with suppress(ReaderGoneError):
+                missing = rows(write_out)
     if missing:
-        click.echo(f"Warning: no such row in job {job_id}: {visible(', '.join(sorted(missing)))}", err=True)
+        warn(f"no such row in job {job_id}: {', '.join(sorted(missing))}")
     return 0
-
-
-def _print(write_rows: Callable[[Iterator[RowSpan], Write], int], rows: Iterator[RowSpan]) -> None:
-    # The reader may stop early, as `head` does.
-    with suppress(ReaderGoneError):
-        write_rows(rows, write_out)
-
-
-def _noting_found(rows: Iterable[RowSpan], missing: set[str]) -> Iterator[RowSpan]:
-    """Passes `rows` on and removes their ids from `missing`."""
-    for run in rows:
-        missing.difference_update(id_ for id_ in run.ids if id_ is not None)
-        yield run

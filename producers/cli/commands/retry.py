@@ -5,12 +5,8 @@ from typing import Any
 import click
 
 from producers.cli.after_submit import after_submit
+from producers.cli.connection import open_client
 from producers.cli.options import job_argument, job_options, limits_of
-from producers.submission.connection import open_store
-from producers.submission.retry import retry, retryable
-from producers.submission.submit import JobRequest
-from producers.submission.tracing import submission_tracing
-from worker.reports.results import parse_outcomes
 from worker.settings import load
 
 
@@ -26,11 +22,5 @@ def command(job_id: str, outcome: str | None, watched: bool, **given: Any) -> in
 
     Example: bulk-activate retry 20261124-093000-1a2b3c4d --outcome unknown,not_attempted
     """
-    settings = load(credential=False)
-    outcomes = retryable(parse_outcomes(outcome))
-    # `retry` takes the organization from the parent.
-    request = JobRequest(org_id="", **limits_of(given))
-    with submission_tracing(settings) as submission_span, open_store(settings, check=True) as store:
-        with submission_span(request) as traced_request:
-            child = retry(store, job_id, traced_request, outcomes)
-        return after_submit(child, settings, store, watched=watched, traceparent=traced_request.traceparent)
+    with open_client(load(credential=False)) as client:
+        return after_submit(client.job(job_id).retry(outcome, **limits_of(given)), watched=watched)

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from producers.cli.options import (
     job_options,
-    open_source,
+    opened_list,
     org_option,
     output_option,
     reading_options,
@@ -79,7 +79,7 @@ def command(
 
 def _run_list(file: str, given: dict[str, Any], settings: Settings, paths: RunPaths) -> tuple[Report, Path]:
     request = request_of(given, settings.org_id)
-    with open_source(file) as source:
+    with opened_list(file) as source:
         return run(source, request, settings, paths, os.environ)
 
 

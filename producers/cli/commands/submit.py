@@ -1,15 +1,15 @@
 """`submit`: stores a list as a job for the workers."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from producers.cli.after_submit import after_submit
-from producers.cli.options import job_options, open_source, org_option, reading_options, request_of
-from producers.submission.connection import open_store
-from producers.submission.planned import check_plan, show_survey
-from producers.submission.submit import submit
-from producers.submission.tracing import submission_tracing
+from producers.cli.connection import open_client
+from producers.cli.options import input_options, job_options, limits_of, list_of, org_option, reading_options
+from producers.display.notices import show_ends
+from producers.submission.request import MAX_WEIGHT
 from worker.settings import load
 
 
@@ -25,7 +25,7 @@ from worker.settings import load
     help="Refuse the list if it differs from what `plan` saw, or is read in another way.",
 )
 @click.option(
-    "--weight", type=click.IntRange(1, 100), default=1, show_default=True, help="Share of the rate."
+    "--weight", type=click.IntRange(1, MAX_WEIGHT), default=1, show_default=True, help="Share of the rate."
 )
 @click.option("--watch", "watched", is_flag=True, help="Show progress until the job rests.")
 def command(file: str, planned: str | None, watched: bool, **given: Any) -> int:
@@ -33,21 +33,11 @@ def command(file: str, planned: str | None, watched: bool, **given: Any) -> int:
 
     Example: bulk-activate submit ids.txt --org 6d4a2f0e-7a1b-4c5d-9e8f-0a1b2c3d4e5f --watch
     """
-    settings = load(credential=False)
-    request = request_of(given, settings.org_id)
-    with (
-        submission_tracing(settings) as submission_span,
-        open_source(file) as source,
-        open_store(settings, check=True) as store,
-    ):
-        if planned is not None:
-            check_plan(source, request.options, planned, file)
-        with submission_span(request) as traced_request:
-            submission = submit(source, traced_request, store)
-        if not submission.new:
+    reading = asdict(input_options(given))
+    with open_client(load(credential=False)) as client:
+        job = client.submit(list_of(file), plan=planned, **limits_of(given), **given, **reading)
+        if not job.is_new:
             click.echo("This request was submitted before; its job:", err=True)
-        elif submission.survey is not None:
-            show_survey(submission.survey)
-        return after_submit(
-            submission, settings, store, watched=watched, traceparent=traced_request.traceparent
-        )
+        elif job.survey is not None:
+            show_ends(job.survey)
+        return after_submit(job, watched=watched)

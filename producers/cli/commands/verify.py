@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from producers.cli.connection import open_local_or_shared
+from producers.cli.connection import open_client
 from producers.cli.options import job_argument, local_option
 from worker.core.errors import BadInputError, UnbalancedError
 from worker.core.outcome import COUNTED
 from worker.core.visible import visible
 from worker.reports.proof import check_proof
-from worker.reports.recount import recount
 from worker.settings import load
 
 
@@ -35,8 +34,8 @@ def command(job_id: str | None, folder: Path | None, local: bool) -> int:
     if folder is not None:
         return _folder(folder)
     assert job_id is not None
-    with open_local_or_shared(load(credential=False), local=local) as store:
-        found = recount(store, job_id)
+    with open_client(load(credential=False), local=local) as client:
+        found = client.job(job_id).verify()
     if found.differences:
         raise UnbalancedError(f"job {job_id} does not balance: {'; '.join(found.differences)}")
     parts = ", ".join(f"{found.recounted[name]:,} {name}" for name in COUNTED if found.recounted[name])

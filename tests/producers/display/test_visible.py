@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from unittest.mock import Mock
 
 import msgspec
@@ -14,6 +15,7 @@ from rich.console import Console
 from producers.cli.commands import listing
 from producers.cli.completion import job_ids
 from producers.cli.main import _exit_code
+from producers.client import JobSummary
 from producers.display import table
 from producers.display.live_view import LiveView, as_line, as_lines
 from tests.core.stored import T0, job, made
@@ -27,6 +29,9 @@ from worker.core.visible import visible
 from worker.store import keys
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from worker.core.job import State
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u200b\u2028\nline two\ud83d"
 
@@ -56,9 +61,7 @@ def test_the_table_of_a_job(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_table_of_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     counts = made(job()).counts
-    listing._table(
-        [{"job_id": EVIL, "state": EVIL, "created_at": "now", "api_url": f"https://{EVIL}", "counts": counts}]
-    )
+    listing._table([JobSummary(EVIL, EVIL, f"https://{EVIL}", cast("State", EVIL), "now", EVIL, counts)])
     out = capsys.readouterr().out
     assert harmless(out)
     # A long host is folded.

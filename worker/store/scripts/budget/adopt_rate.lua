@@ -7,6 +7,4 @@
 
 local decision = cjson.decode(ARGV[1])
 
-local adopted = adopt(decision)
-store_budget()
-return adopted and 1 or 0
+return adopt(decision) and 1 or 0

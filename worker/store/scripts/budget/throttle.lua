@@ -33,5 +33,5 @@ if first then
   set_budget('decided_us', int(now))
   reply.decision_request = {learned = known.learned or '', evidence = found}
 end
-store_budget()
+keep_for_a_day()
 return cjson.encode(reply)
