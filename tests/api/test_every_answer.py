@@ -19,8 +19,8 @@ from tests.core.made import IDS, a_batch, ok
 from tests.servers import free_port
 from worker.core.answers import answer as documented
 from worker.core.answers.answer import MAX_BODY, classify
+from worker.core.retrying.action import Action, Halt, Hold, Renew
 from worker.core.retrying.policy import Policy, decide
-from worker.core.retrying.step import Action, Halt, Hold, Renew
 
 A, B, C = SENT = IDS[:3]
 DOUBT = "Retry ???"

@@ -116,7 +116,7 @@ class Scale:
             ours.append(cost)
             client.unlink("list")
             self._stack.cli("cancel", job_id)
-            self._stack.cli("purge", job_id, "--yes")
+            self._stack.cli("purge", job_id)
         self.row("submit / redis-cli --pipe, time", f"{median(ratios):.2f}", "at most 1.5")
         self.row("submit: seconds", f"{median(cost.seconds for cost in ours):.2f}", "")
         self.row("submit: CPU seconds", f"{median(cost.cpu for cost in ours):.2f}", "")

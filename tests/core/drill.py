@@ -14,12 +14,12 @@ from worker.core.batches.packing import Pool, may_be_packed
 from worker.core.batches.split import FREE_PROBES, Parts
 from worker.core.outcome import BY_CODE, FINAL, Outcome
 from worker.core.reason import Reason
+from worker.core.retrying.action import Halt, Hold, Renew, Retry, Split
 from worker.core.retrying.blame import needs_scout
 from worker.core.retrying.breaker import Breaker, BreakerState
 from worker.core.retrying.judgement import judge, resume
 from worker.core.retrying.policy import Policy, needs_split
 from worker.core.retrying.refusals import Refusals
-from worker.core.retrying.step import Halt, Hold, Renew, Retry, Split
 
 LATENCY = 0.05
 LOOK_UP = 0.5

@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,13 @@ import click
 import pytest
 import yaml
 
-from producers.cli.main import cli
 from tests.deploy.tools import tool
+from tests.documents.markdown import document
+from tests.documents.programs import takes
 from tests.servers import redis7
-from worker.__main__ import COMMANDS as WORKER_SIDE
 
-RUNBOOK = (Path(__file__).parents[2] / "deploy" / "runbook.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)\n```$", RUNBOOK, re.MULTILINE | re.DOTALL)
-LINES = [line for block in BLOCKS for line in block.splitlines()]
+RUNBOOK = document("deploy/runbook.md")
+LINES = [line for block in RUNBOOK.fences() if block.language == "sh" for line in block.text.splitlines()]
 OURS = "bulk-activate"
 
 
@@ -33,19 +31,6 @@ def ours() -> list[list[str]]:
     return found + [
         shlex.split(line.split(" commands ", 1)[1]) for line in LINES if " run --rm commands " in line
     ]
-
-
-def takes(arguments: list[str]) -> None:
-    """Reads the arguments as the command does, and runs nothing. Raises `UsageError`."""
-    name, *rest = arguments
-    command = import_module(WORKER_SIDE[name]).command if name in WORKER_SIDE else found(name)
-    command.make_context(name, [*rest]).close()
-
-
-def found(name: str) -> click.Command:
-    command = cli.get_command(click.Context(cli), name)
-    assert command is not None, f"no command {name}"
-    return command
 
 
 def test_every_block_is_of_commands_that_are_checked_here() -> None:
@@ -64,13 +49,13 @@ def test_every_block_is_of_commands_that_are_checked_here() -> None:
 
 def test_our_commands_are_taken() -> None:
     assert len(ours()) > 20
-    for arguments in ours():
-        takes(arguments)
+    for name, *arguments in ours():
+        takes(name, arguments)
 
 
 def test_this_test_would_find_an_option_that_is_gone() -> None:
     with pytest.raises(click.UsageError):
-        takes(["status", "JOB", "--no-such-option"])
+        takes("status", ["JOB", "--no-such-option"])
 
 
 def test_every_command_of_steering_is_told() -> None:
@@ -91,7 +76,7 @@ def test_every_command_of_steering_is_told() -> None:
 
 @pytest.mark.parametrize("situation", ["stuck", "429", "credential", "full", "version", "machine"])
 def test_each_situation_has_its_page(situation: str) -> None:
-    assert any(situation in head for head in re.findall(r"^## (.*)$", RUNBOOK, re.MULTILINE))
+    assert any(situation in section.heading for section in RUNBOOK.sections())
 
 
 def test_kubectl_takes_its_commands_and_finds_no_fault_but_that_no_cluster_is_there(root: Path) -> None:

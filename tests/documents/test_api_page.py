@@ -17,11 +17,11 @@ from worker.core.batches.batch import Batch
 from worker.core.batches.split import FREE_PROBES
 from worker.core.job import ReasonCode
 from worker.core.outcome import BY_CODE, Outcome
+from worker.core.retrying.action import Action
 from worker.core.retrying.breaker import Breaker
 from worker.core.retrying.judgement import judge
 from worker.core.retrying.policy import MOST_INTERCEPTED, Policy
 from worker.core.retrying.refusals import CONFIRM_AFTER, Refusals
-from worker.core.retrying.step import Action
 
 PAGE: Final = (ROOT / "worker/api/README.md").read_text()
 ANSWERS: Final = {cells[0]: cells[1:] for cells in rows(section(PAGE, "What each answer means"))}

@@ -140,6 +140,16 @@ def test_every_state_outcome_and_code_of_a_reason_is_explained() -> None:
     assert all(f"`{name}`" in REFERENCE.text for name in UNSUCCESSFUL)
 
 
+def test_every_reason_that_an_answer_can_give_is_explained() -> None:
+    answers = document("worker/api/README.md").section("What each answer means")
+    reasons = {
+        name for row in rows(answers, "what came back") for name in re.findall(r"[A-Z][A-Z_]{4,}", row[2])
+    }
+    assert reasons >= {"TIMED_OUT", "NOT_THE_API"}
+    explained = {name for row in rows(REFERENCE.section("Reasons"), "reason") for name in code(row[0])}
+    assert {name for name in reasons if not name.startswith("HTTP_")} <= explained
+
+
 def test_every_exit_code_is_explained_and_no_other() -> None:
     classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if hasattr(kind, "exit_code")]
     of_errors = {kind.exit_code for kind in classes}

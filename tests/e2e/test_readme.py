@@ -1,4 +1,4 @@
-"""Every example of the README is typed as it stands, into a shell, and does what it says."""
+"""Every example of the documents is typed as it stands, into a shell, and does what it says."""
 
 import os
 import re
@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from tests.documents.markdown import document, tables
 from tests.e2e.stack import (
     ORG,
     TIMEOUT,
@@ -30,17 +31,24 @@ from tests.e2e.stack import (
 from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 
-README: Final = (Path(__file__).parents[2] / "README.md").read_text()
-ROUND: Final = {"status": 3, "run": 3}
-"""What a command exits with where some ids are refused; all others exit with 0."""
+README: Final = document("README.md").text
+DEPLOY: Final = document("deploy/README.md").text
+PRODUCERS: Final = document("producers/README.md").text
+TESTS: Final = document("tests/README.md").text
+SYMPTOMS: Final = [
+    row[1].strip("`") for row in tables(document("README.md").section("Something is wrong").text)[0][1:]
+]
+"""The command for each symptom."""
 
+SOME_REFUSED: Final = 3
+"""What a command exits with that sees a job to its end, some of whose ids are refused."""
 
 _TYPED: Final = r"(?:bulk-activate |FLOWER_BASIC_AUTH=|export )"
 
 
-def examples(heading: str) -> list[str]:
+def examples(heading: str, page: str = README) -> list[str]:
     """The indented command lines under `heading`, without their remarks."""
-    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = re.findall(rf"^ {{4}}({_TYPED}.*)$", section, re.MULTILINE)
     return [re.sub(r"\s+#.*$", "", line) for line in lines]
 
@@ -91,16 +99,18 @@ def owned() -> Iterator[Simulator]:
 
 
 def test_no_example_is_missed() -> None:
-    everywhere = re.findall(rf"^ {{4}}({_TYPED}.*?)(?:\s+#.*)?$", README, re.MULTILINE)
-    shown = ("One machine", "A team", "Watching", "The rate")
-    assert everywhere == [line for heading in shown for line in examples(heading)]
+    everywhere = re.findall(rf"^ {{4}}({_TYPED}.*?)(?:\s+#.*)?$", README + DEPLOY, re.MULTILINE)
+    shown = [line for heading in ("One machine", "A team", "The rate") for line in examples(heading)]
+    assert everywhere == shown + examples("Watching", DEPLOY)
     assert len(everywhere) > 12
 
 
 def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
     (line,) = re.findall(r"^python3 -m venv .* && \.venv/bin/(bulk-activate demo)$", README, re.MULTILINE)
     done = typed(line, tmp_path, shell(tmp_path, {}))
-    (told,) = re.findall(r"activates ([\d,]+) made-up ids\. It ends with exit code (\d)", README)
+    (told,) = re.findall(
+        r"activates ([\d,]+) made-up ids\. It ends with exit code (\d)", " ".join(README.split())
+    )
     assert f"Activating {told[0]} made-up ids" in done.err
     assert done.code == int(told[1])
 
@@ -114,7 +124,7 @@ def test_the_demo_as_it_is_typed(tmp_path: Path) -> None:
     ],
 )
 def test_what_takes_long_is_at_least_taken(program: str, instead: str, tmp_path: Path) -> None:
-    assert re.search(rf"`(?:\.venv/bin/)?{re.escape(program)}`", README)
+    assert f"`{program}`" in TESTS
     root = Path(__file__).parents[2]
     done = typed(f"{program} {instead}", root, shell(tmp_path, {}))
     assert done.code == 0, done.out + done.err
@@ -126,7 +136,7 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
     env = shell(tmp_path, {"API_URL": owned.url, "RATE": "500"})
     export, run, listed, resume, cancel = examples("One machine")
     done = typed(f"{export}; {run}", tmp_path, env)
-    assert done.code == ROUND["run"], done.err
+    assert done.code == SOME_REFUSED, done.err
     files = {path.name for path in (tmp_path / "results").iterdir()}
     assert files == {"results.csv", "failed.csv", "malformed.csv", "report.html", "manifest.json"}
     assert all(f"`{name}`" in README for name in files)
@@ -145,16 +155,16 @@ def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
     env = shell(tmp_path, settings | {"API_TOKEN": TOKEN})
     # Only workers hold the credential: whoever submits has none.
     bare = shell(tmp_path, settings)
-    worker, *lines = examples("A team")
+    worker, *lines, purge = examples("A team")
     assert "worker" in worker
     job = "not yet"
     with left_running(worker, tmp_path, env):
         until(lambda: workers(stack) == 2)
-        for line in lines:
+        for line in (*lines, *SYMPTOMS, purge):
             name = line.split()[1]
-            line = line.replace("GUID", ORG).replace("JOB", job)  # noqa: PLW2901 -- as someone types it.
+            line = line.replace("GUID", ORG).replace("ORG", ORG).replace("JOB", job)  # noqa: PLW2901 -- as typed.
             done = typed(line, tmp_path, env if name == "doctor" else bare)
-            assert done.code == ROUND.get(name, 0), f"{line}\n{done.err}"
+            assert done.code == (SOME_REFUSED if "--watch" in line else 0), f"{line}\n{done.err}"
             if name == "submit":
                 job = done.out.strip()
         assert (tmp_path / "report.html").is_file()
@@ -164,7 +174,7 @@ def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
 
 
 def test_watching(stack: Stack, tmp_path: Path) -> None:
-    flower, metrics = examples("Watching")
+    flower, metrics = examples("Watching", DEPLOY)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = one.getsockname()[1], other.getsockname()[1]
     env = shell(tmp_path, {"REDIS_URL": stack.redis_url}, FLOWER_PORT=str(ports[0]))
@@ -192,10 +202,10 @@ def answers(url: str) -> bool:
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_completion_is_switched_on(name: str, tmp_path: Path) -> None:
-    assert f"{name}_source" in README
+    assert f"{name}_source" in PRODUCERS
     env = shell(tmp_path, {})
     if name == "bash":
-        (line,) = re.findall(r'`(eval "\$\(_BULK_ACTIVATE_COMPLETE=bash_source bulk-activate\)")`', README)
+        (line,) = re.findall(r'`(eval "\$\(_BULK_ACTIVATE_COMPLETE=bash_source bulk-activate\)")`', PRODUCERS)
         done = typed(f"{line}; complete -p bulk-activate", tmp_path, env)
         assert done.out.startswith("complete"), done.err
     else:

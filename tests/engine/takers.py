@@ -72,7 +72,7 @@ class SendTimes:
         self.limiter = RateLimiter(BudgetSession(store, rate_config, services.redis_retry))
         self.dispatcher = Dispatcher("an-organization", services, self.limiter, self.concurrency)
         self._demands = demands
-        setattr(self.dispatcher, "_demands", self._all_demands)  # noqa: B010 -- mypy, of a method.
+        setattr(self.dispatcher.waiting, "demands", self._all_demands)  # noqa: B010 -- mypy, of a method.
         self._given: dict[Request, asyncio.Future[Slot | None]] = {}
         self._takers: set[asyncio.Task[None]] = set()
 
@@ -80,7 +80,7 @@ class SendTimes:
         return None
 
     def _all_demands(self) -> list[Demand]:
-        queues = self.dispatcher._queues
+        queues = self.dispatcher.waiting._queues
         return [Demand(one.job, one.weight, one.slots + queues.waiting(one.job)) for one in self._demands()]
 
     @property

@@ -210,7 +210,7 @@ async def test_one_event_lowers_the_rate_once_however_many_were_in_flight(
 async def test_a_long_hold_gives_the_slices_back(send_times: Make) -> None:
     mine = send_times(100.0)
     context = context_of(JOB, always)
-    with mine.dispatcher.registered(context):
+    with mine.dispatcher.waiting.registered(context):
         await refuse(mine, 20.0)
     assert context.commit.snooze > 10
 

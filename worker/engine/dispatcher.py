@@ -7,8 +7,7 @@ may be in flight, and a send time of the shared budget is due.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from contextvars import Context
 from typing import Any, Final
 
@@ -18,17 +17,15 @@ from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
 from worker.core.answers.answer import NoReply
 from worker.core.job import Control, ReasonCode
-from worker.core.reason import Reason
-from worker.core.retrying.step import Halt
-from worker.engine.job_queues import JobQueues
+from worker.core.retrying.action import Halt
+from worker.engine.credential_fault import credential_fault
 from worker.engine.limiter.concurrency import ConcurrencyLimiter
 from worker.engine.limiter.rate_limiter import RateLimiter
-from worker.engine.mark_window import MarkWindow
 from worker.engine.request import Request, SendContext
 from worker.engine.retries import resume_request
 from worker.engine.services import Services
-from worker.engine.stopwatch import Stopwatch
-from worker.store.budget import Demand
+from worker.engine.wait_times import WaitTimes
+from worker.engine.waiting import WaitingRequests
 from worker.store.claims import LONG_HOLD_MS
 
 _LOOK_UP: Final = 0.5
@@ -45,20 +42,19 @@ class Dispatcher:
     ) -> None:
         self.services = services
         self.limiter = limiter
-        self.window = MarkWindow(limiter)
         self._org_id = org_id
         self._concurrency = concurrency
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
         """The clock of slots, holds and requests, in seconds."""
-        self._queues = JobQueues()
+        times = WaitTimes(services.gate, limiter, concurrency)
+        self._tokenless = times.tokenless
+        self.waiting = WaitingRequests(limiter, times, self.now)
         self._unsendable: deque[Request] = deque()
         """There was no access token for them: a sender takes them to see what is to become of them."""
         self._later: dict[Request, asyncio.TimerHandle] = {}
         self._idle: list[asyncio.Future[Request]] = []
         """Senders that wait for a request."""
-        self._contexts: set[SendContext] = set()
-        self._tokenless = Stopwatch()
         self._token_look_at = 0.0
         self._token_task: asyncio.Task[None] | None = None
         self._is_reserving = False
@@ -68,33 +64,16 @@ class Dispatcher:
 
     # The slices' side.
 
-    @contextmanager
-    def registered(self, context: SendContext) -> Iterator[None]:
-        """While this lasts its demand counts, and a long hold or a fault of its job stops it."""
-        self._contexts.add(context)
-        try:
-            yield
-        finally:
-            self._contexts.discard(context)
-
     def offer(self, *requests: Request) -> None:
         """Queues them behind the other requests of their job."""
         for request in requests:
             request.context.opened()
-            self._stamp(request)
-            if request.context.going_on:
-                self._queues.put(request)
-            else:
-                self._drop(request)
+            self.waiting.put(request)
         self._tick()
 
     def put_first(self, request: Request) -> None:
         """Queues it before the other requests of its job: it was sent before, or is part of one that was."""
-        self._stamp(request)
-        if request.context.going_on:
-            self._queues.put_first(request)
-        else:
-            self._drop(request)
+        self.waiting.put_first(request)
         self._tick()
 
     def put_later(self, request: Request, seconds: float) -> None:
@@ -110,8 +89,7 @@ class Dispatcher:
         for request in [one for one in self._later if one.context is context]:
             self._later.pop(request).cancel()
             context.closed()
-        for request in self._queues.remove(context):
-            self._drop(request)
+        self.waiting.withdraw(context)
 
     # The senders' side.
 
@@ -119,7 +97,7 @@ class Dispatcher:
         """The request whose turn it is at this moment; None where nothing may be sent."""
         if self._unsendable:
             return self._unsendable.popleft()
-        if not self._queues:
+        if not self.waiting:
             return None
         now = self.now()
         if not self._may_send(now):
@@ -128,7 +106,7 @@ class Dispatcher:
         if not self._concurrency.has_room(now):
             return None
         slot = self.limiter.due(now, at_first=self._concurrency.is_slow_start(now))
-        if slot is None or (request := self._pop(slot.job)) is None:
+        if slot is None or (request := self.waiting.pop(slot.job)) is None:
             return None
         self.limiter.take()
         self._concurrency.acquire(now)
@@ -146,24 +124,6 @@ class Dispatcher:
             if self._is_good(request):
                 return request
             self._put_back(request)
-
-    def begin(self, request: Request) -> float:
-        """Accounts for the time that it waited, now that it is sent. Returns the loop's time, in seconds."""
-        self._leave_window(request)
-        now, commit = self.now(), request.context.commit
-        left = now - request.offered_at
-        for name, seconds in (
-            ("backing_off", self.services.gate.shut_seconds(now) - request.shut_before),
-            ("in_flight", self._tokenless.seconds(now) - request.tokenless_before),
-            ("held_by_429", self.limiter.held_between(request.offered_at, now)),
-            ("waiting_for_place", self._concurrency.full_seconds(now) - request.full_before),
-        ):
-            if seconds > 0:
-                spent = min(left, seconds)
-                commit.add_seconds(name, spent)
-                left -= spent
-        commit.add_seconds("waiting_for_rate", left)
-        return now
 
     def release(self) -> float:
         """Ends its place among the requests in flight. Returns the loop's time, in seconds."""
@@ -191,7 +151,7 @@ class Dispatcher:
         control = Control.PAUSE if fault.code is ReasonCode.CREDENTIAL_REJECTED else Control.FAIL
         message = fault.reason.message or fault.reason.name
         log.error("job stopped", job_id=job_id, code=fault.code, status=fault.reason.status, message=message)
-        for context in self._contexts:
+        for context in self.waiting.slices:
             if context.job_id == job_id:
                 context.commit.give_back()
         services = self.services
@@ -231,7 +191,7 @@ class Dispatcher:
                 self._put_back(request)
             else:
                 given.set_result(request)
-        if not self._queues:
+        if not self.waiting:
             return
         now = self.now()
         if self._may_send(now):
@@ -243,7 +203,7 @@ class Dispatcher:
     def _may_send(self, now: float) -> bool:
         gate = self.services.gate
         if not gate.may_send(now):
-            for request in self._queues:
+            for request in self.waiting:
                 if request.reported_opening != gate.openings:
                     request.reported_opening = gate.openings
                     request.context.commit.set_api_problem(gate.problem())
@@ -280,34 +240,6 @@ class Dispatcher:
         self._timer = None
         self._tick()
 
-    def _pop(self, job_id: str) -> Request | None:
-        """The next request of a slice that goes on: of the job that a slot was meant for, if it has any."""
-        while (request := self._queues.pop(job_id)) is not None:
-            if request.context.going_on:
-                return request
-            self._drop(request)
-        return None
-
-    def _drop(self, request: Request) -> None:
-        """Ends a request that is not sent any more; what is known of its ids is recorded already."""
-        waited = self.services.gate.shut_seconds(self.now()) - request.shut_before
-        request.context.commit.add_seconds("backing_off", waited)
-        self._leave_window(request)
-        request.context.closed()
-
-    def _leave_window(self, request: Request) -> None:
-        if request.is_ahead:
-            request.is_ahead = False
-            self.window.release(request.context.job_id)
-
-    def _stamp(self, request: Request) -> None:
-        now = self.now()
-        request.slot, request.breaker_probe = None, False
-        request.offered_at = now
-        request.shut_before = self.services.gate.shut_seconds(now)
-        request.tokenless_before = self._tokenless.seconds(now)
-        request.full_before = self._concurrency.full_seconds(now)
-
     def _is_good(self, request: Request) -> bool:
         """Whether what was handed out a moment ago can still be sent."""
         if request.slot is None:
@@ -326,7 +258,7 @@ class Dispatcher:
         self.limiter.give_up()
         self._concurrency.release(now)
         request.slot, request.breaker_probe = None, False
-        self._queues.put_back(request)
+        self.waiting.put_back(request)
 
     def _come_back(self, request: Request) -> None:
         del self._later[request]
@@ -346,23 +278,14 @@ class Dispatcher:
 
     async def _reserve(self) -> None:
         try:
-            await self.limiter.reserve(self._demands())
+            await self.limiter.reserve(self.waiting.demands())
             self._is_reserving = False
             self._snooze_if_long()
             self._tick()
             await self.limiter.session.hand_in()
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slices end.
             self._is_reserving = False
-            self._fail(error)
-
-    def _demands(self) -> list[Demand]:
-        slots: dict[str, int] = {}
-        weights: dict[str, float] = {}
-        for context in self._contexts:
-            job_id = context.job_id
-            slots[job_id] = slots.get(job_id, self._queues.waiting(job_id)) + context.unfed
-            weights[job_id] = context.weight
-        return [Demand(job_id, weights[job_id], count) for job_id, count in slots.items()]
+            self.waiting.fail(error)
 
     def _look_for_token(self) -> None:
         self._token_look_at = self.now() + _LOOK_UP
@@ -375,12 +298,11 @@ class Dispatcher:
             no_token = await self.services.api.ready(self._org_id)
             if no_token is not None:
                 self._cannot_send(no_token)
-        except CredentialRejectedError as error:
-            await self._halt_all(ReasonCode.CREDENTIAL_REJECTED, Reason("CREDENTIAL_REJECTED", str(error)))
-        except NotOwnerError as error:
-            await self._halt_all(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("NOT_OWNER", str(error)))
+        except (CredentialRejectedError, NotOwnerError) as error:
+            for job_id in {request.context.job_id for request in self.waiting}:
+                await self.halt(job_id, credential_fault(error))
         except Exception as error:  # noqa: BLE001 -- it is raised again where the slices end.
-            self._fail(error)
+            self.waiting.fail(error)
         finally:
             self._token_task = None
             self._tokenless.run(self.now(), on=False)
@@ -390,29 +312,19 @@ class Dispatcher:
         """All that wait have waited for the same token; while the circuit is open, only its probe has."""
         gate = self.services.gate
         is_open = gate.is_open
-        while (request := self._pop("")) is not None:
+        while (request := self.waiting.pop()) is not None:
             request.no_token = no_token
             request.breaker_probe = gate.enter(self.now())
             self._unsendable.append(request)
             if not is_open:
                 break
 
-    async def _halt_all(self, code: ReasonCode, reason: Reason) -> None:
-        for job_id in {request.context.job_id for request in self._queues}:
-            await self.halt(job_id, Halt(code, reason))
-
     def _snooze_if_long(self) -> None:
         """A hold too long to be waited for: the slices go back to the queue until it ends."""
         seconds = self.limiter.held_seconds(self.now())
         if 1000 * seconds > LONG_HOLD_MS:
-            for context in self._contexts:
+            for context in self.waiting.slices:
                 context.snooze(seconds)
-
-    def _fail(self, error: Exception) -> None:
-        """The store refuses for good: whoever waits for it is given back, and its task fails."""
-        while (request := self._queues.pop()) is not None:
-            request.context.broken(error)
-            self._drop(request)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # No part of the request that happened to need it: what it logs is about all of them.

@@ -23,8 +23,8 @@ from worker.core.answers.retry_after import their_now
 from worker.core.answers.trust import TokenAction
 from worker.core.batches.split import Parts
 from worker.core.rate.advice import quota_of
+from worker.core.retrying.action import Action, Halt, Hold, Renew, Retry, Settle, Split
 from worker.core.retrying.judgement import judge
-from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 from worker.engine.commit_buffer import CommitBuffer
 from worker.engine.dispatcher import Dispatcher
 from worker.engine.request import Request, RequestKind

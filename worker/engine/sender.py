@@ -6,11 +6,9 @@ from worker.core.answers.answer import NoReply, Reply
 from worker.core.answers.reconcile import names_all
 from worker.core.batches.batch import Settlement
 from worker.core.batches.split import Parts
-from worker.core.job import ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.rate.advice import has_quota
-from worker.core.reason import Reason
-from worker.core.retrying.step import Halt
+from worker.engine.credential_fault import credential_fault
 from worker.engine.dispatcher import Dispatcher
 from worker.engine.exceptional import resolve
 from worker.engine.request import Request
@@ -35,7 +33,7 @@ async def send(request: Request, dispatcher: Dispatcher) -> None:
         request.batch = request.parts.take_scout(request.batch)
     batch = request.batch
     log_context.bind(context.job_id, context.slice_no, context.claim, batch)
-    sent_at = dispatcher.begin(request)
+    sent_at = dispatcher.waiting.begin(request)
     if request.no_token is not None:
         await resolve(request, request.no_token, 0.0, dispatcher)
         return
@@ -43,7 +41,7 @@ async def send(request: Request, dispatcher: Dispatcher) -> None:
         reply = await services.api.activate(context.org_id, batch.ids)
     except (CredentialRejectedError, NotOwnerError) as error:
         services.gate.leave(dispatcher.release(), breaker_probe=request.breaker_probe)
-        await dispatcher.halt(context.job_id, _credential_fault(error))
+        await dispatcher.halt(context.job_id, credential_fault(error))
         context.closed()
         return
     except BaseException:
@@ -74,12 +72,6 @@ def _is_ordinary(request: Request, reply: Reply | NoReply, *, is_open: bool) -> 
         and names_all(reply.body, request.batch.ids)
         and not has_quota(reply.headers)
     )
-
-
-def _credential_fault(error: CredentialRejectedError | NotOwnerError) -> Halt:
-    if isinstance(error, NotOwnerError):
-        return Halt(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("NOT_OWNER", str(error)))
-    return Halt(ReasonCode.CREDENTIAL_REJECTED, Reason("CREDENTIAL_REJECTED", str(error)))
 
 
 def _give_up(request: Request, error: Exception) -> None:

@@ -67,7 +67,7 @@ class SliceRunner:
         try:
             healthy, suspects = _unsettled(self._claim)
             self._context.unfed = len(healthy)
-            with self._dispatcher.registered(self._context):
+            with self._dispatcher.waiting.registered(self._context):
                 await self._feed(healthy)
                 self._dispatcher.offer(*(suspect(self._context, batch) for batch in suspects))
                 await self._wait_for_the_last()
@@ -81,7 +81,7 @@ class SliceRunner:
 
     async def _feed(self, batches: list[Batch]) -> None:
         """Marks and offers a window at a time."""
-        context, window = self._context, self._dispatcher.window
+        context, window = self._context, self._dispatcher.waiting.window
         fed = 0
         while fed < len(batches) and (admitted := await window.admit(context, len(batches) - fed)):
             marked = batches[fed : fed + admitted]

@@ -85,7 +85,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_duration)]
 
 
 class Settings(BaseSettings):
-    """All settings; the README says what each means."""
+    """All settings; `producers/README.md` says what each means."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,

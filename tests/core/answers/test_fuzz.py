@@ -12,8 +12,8 @@ from tests.core.made import IDS, a_batch, answered, ok
 from worker.core.answers.answer import Faulty, classify
 from worker.core.answers.reconcile import Reconciled
 from worker.core.outcome import BY_CODE
+from worker.core.retrying.action import Retry, Settle
 from worker.core.retrying.policy import Policy, decide
-from worker.core.retrying.step import Retry, Settle
 
 BATCH = a_batch(5, ambiguous=[4])
 SENT = BATCH.ids

@@ -57,6 +57,11 @@ def test_connections_that_are_made_first_are_no_measure() -> None:
     assert after(0.9, *[0.2] * WARM_UP).is_far
 
 
+def test_the_first_round_trip_alone_lets_no_more_be_marked() -> None:
+    assert after(0.2).marked_seconds == RESERVATION_SECONDS
+    assert after(0.2, 0.2).marked_seconds > 2 * RESERVATION_SECONDS
+
+
 def test_a_busy_loop_is_no_distance() -> None:
     """Near Redis nothing changes, however late the loop comes to read what it said."""
     trip = after(*[0.0005, 0.2, 0.15, 0.18] * 5)

@@ -6,8 +6,8 @@ from tests.core.made import IDS, a_batch, all_well, refused
 from worker.core.answers.reconcile import Plain, Reconciled
 from worker.core.batches.batch import Settlement
 from worker.core.reason import RESOLVED_ACTIVE, Reason
+from worker.core.retrying.action import Retry, Settle
 from worker.core.retrying.policy import Policy, decide
-from worker.core.retrying.step import Retry, Settle
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4

@@ -29,10 +29,10 @@ from worker.core.batches.split import Parts
 from worker.core.job import ReasonCode
 from worker.core.outcome import BY_CODE, FINAL, Outcome
 from worker.core.reason import Reason
+from worker.core.retrying.action import Action, Halt, Hold, Renew, Retry, Settle, Split
 from worker.core.retrying.breaker import is_away
 from worker.core.retrying.charging import is_charged_at_once, split_exhausted
 from worker.core.retrying.policy import Policy, decide
-from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 
 BAD = Reason("HTTP_503", "later", 503)
 NO = Reason("HTTP_400", "no", 400)

@@ -9,9 +9,9 @@ from worker.core.answers.answer import Faulty, Rejected
 from worker.core.answers.reconcile import Plain, Reconciled
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.reason import Reason
+from worker.core.retrying.action import Retry, Settle, Split
 from worker.core.retrying.charging import is_charged_at_once, split_exhausted
 from worker.core.retrying.policy import Policy, decide
-from worker.core.retrying.step import Retry, Settle, Split
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4

@@ -7,8 +7,8 @@ from worker.core.answers.answer import Faulty, Intercepted, JobFault, Throttled,
 from worker.core.answers.trust import TokenAction
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
+from worker.core.retrying.action import Halt, Hold, Renew, Retry, Settle, Split
 from worker.core.retrying.policy import MOST_FORBIDDEN, MOST_INTERCEPTED, MOST_RENEWALS, Policy, decide
-from worker.core.retrying.step import Halt, Hold, Renew, Retry, Settle, Split
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4

@@ -27,6 +27,8 @@ MARKED_ROUND_TRIPS: Final = 3
 of that is marked at a time."""
 NEAR_SECONDS: Final = 0.01
 """Seconds of a round trip up to which none of this is needed: a request may be sent later than that."""
+_FIRST_JUDGED: Final = 2
+"""The round trip from which on marks may reach further: the first opens a connection, which makes it long."""
 _MEMORY: Final = 16
 _MEAN_BY: Final = 1 / 8
 _DEVIATION_BY: Final = 1 / 4
@@ -83,6 +85,8 @@ class RoundTrip:
     @property
     def marked_seconds(self) -> float:
         """Seconds' worth of sending that is marked ahead."""
+        if self._count < _FIRST_JUDGED:
+            return RESERVATION_SECONDS
         return RESERVATION_SECONDS + MARKED_ROUND_TRIPS * max(0.0, self.distance - NEAR_SECONDS)
 
     @property

@@ -23,9 +23,9 @@ from worker.core.answers.reconcile import Reconciled
 from worker.core.batches.batch import Batch, Settlement, settle_alike
 from worker.core.outcome import Outcome
 from worker.core.reason import Reason
+from worker.core.retrying.action import Action, Halt, Retry, Split
 from worker.core.retrying.blame import is_answer
 from worker.core.retrying.breaker import Breaker
-from worker.core.retrying.step import Action, Halt, Retry, Split
 
 
 def is_charged_at_once(verdict: Verdict, action: Action, batch: Batch) -> bool:

@@ -12,12 +12,12 @@ from worker.core.answers.answer import JobFault, Verdict
 from worker.core.answers.reconcile import Reconciled
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.reason import Reason
+from worker.core.retrying.action import Action, Retry
 from worker.core.retrying.blame import attribute
 from worker.core.retrying.breaker import Breaker, is_away
 from worker.core.retrying.charging import charge_failure, is_charged_at_once, resolve_charges, split_exhausted
 from worker.core.retrying.policy import Policy, decide
 from worker.core.retrying.refusals import Refusals
-from worker.core.retrying.step import Action, Retry
 
 
 class Judgement(NamedTuple):

@@ -29,10 +29,10 @@ from worker.core.batches.batch import Batch, Settlement, settle_alike
 from worker.core.job import ReasonCode
 from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
+from worker.core.retrying.action import Action, Halt, Hold, Renew, Retry, Settle, Split
 from worker.core.retrying.blame import is_answer
 from worker.core.retrying.charging import split_exhausted
 from worker.core.retrying.refusals import CONFIRM_AFTER
-from worker.core.retrying.step import Action, Halt, Hold, Renew, Retry, Settle, Split
 
 RETRY_BASE: Final = 0.5
 RETRY_CAP: Final = 20.0

@@ -20,9 +20,9 @@ _SAME_HOLD: Final = 0.05
 """Seconds, of a round trip: by so much two looks at one hold may differ in when it ends. Slots reserved at
 its very end are good all the same."""
 
-MAX_AHEAD: Final = 128
+MAX_AHEAD: Final = 256
 """Batches of a job let in ahead of sending, however high the rate, near Redis."""
-MAX_MARKED: Final = 48
+MAX_MARKED: Final = 96
 """Batches let in, and so marked, in one step at full speed, near Redis."""
 
 

@@ -7,4 +7,6 @@
 
 local decision = cjson.decode(ARGV[1])
 
-return adopt(decision) and 1 or 0
+local adopted = adopt(decision)
+store_budget()
+return adopted and 1 or 0

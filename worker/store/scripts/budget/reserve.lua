@@ -161,7 +161,7 @@ if due then
   -- Nobody else decides until this worker had the time to.
   set_budget('due_us', int(now + 1e6))
 end
-keep_for_a_day()
+store_budget()
 redis.call('PEXPIRE', workers_key, DAY_MS)
 redis.call('PEXPIRE', jobs_key, DAY_MS)
 return cjson.encode(reply)

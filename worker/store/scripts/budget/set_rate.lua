@@ -19,6 +19,7 @@ set_budget('epoch', budget_number('epoch') + 1)
 set_budget('late', 0)
 set_budget('tat_us', int(now))
 set_budget('due_us', 0)
+store_budget()
 redis.call('HDEL', key, 'label')
 redis.call('PERSIST', key)
 return 1

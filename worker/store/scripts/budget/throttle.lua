@@ -33,5 +33,5 @@ if first then
   set_budget('decided_us', int(now))
   reply.decision_request = {learned = known.learned or '', evidence = found}
 end
-keep_for_a_day()
+store_budget()
 return cjson.encode(reply)

@@ -57,21 +57,23 @@ if tonumber(n) >= job_number('slices') then return {'NO_JOB'} end
 local slice = base .. 'slice:' .. n
 local ids = redis.call('GET', base .. 'ids:' .. n)
 local ends = tonumber(redis.call('ZSCORE', base .. 'claimed', n) or '')
-local mine = ends and redis.call('HGET', slice, 'nonce') == nonce
-if redis.call('HGET', slice, 'done') then
+local claim, held_by, done, deaths, lengths = unpack(
+  redis.call('HMGET', slice, 'claim', 'nonce', 'done', 'deaths', 'lengths'))
+local mine = ends and held_by == nonce
+if done then
   redis.call('ZREM', base .. 'waiting', n)
   return {'DONE'}
 end
 if ends and (ends > now or store_was_away(now)) and not mine then return {'TAKEN'} end
-if not is_intact(n) then
+if not is_intact(n, lengths) then
   end_as_lost(n)
   finish_if_done(now)
   return {'RESTING'}
 end
-if ends and not mine then expire_claim(now, n) end
+if ends and not mine then deaths = expire_claim(now, n) end
 -- A worker that was done with another slice asks for it: no message is to be sent for it.
-if tonumber(n) == job_number('next_slice') then redis.call('HINCRBY', job, 'next_slice', 1) end
-if not is_isolated and not mine and tonumber(redis.call('HGET', slice, 'deaths') or 0) >= MOST_DEATHS then
+if tonumber(n) == job_number('next_slice') then set_job('next_slice', n + 1) end
+if not is_isolated and not mine and tonumber(deaths or 0) >= MOST_DEATHS then
   -- As if a message had been sent: it takes a while until that process is there.
   wait_until(now + REDELIVER_AFTER, n)
   return {'NEEDS_ISOLATION'}
@@ -82,16 +84,16 @@ if held_ms - now > long_hold_ms and not mine then
   return {'HELD'}
 end
 if not mine then
-  redis.call('HINCRBY', slice, 'claim', 1)
+  claim = redis.call('HINCRBY', slice, 'claim', 1)
   redis.call('HSET', slice, 'nonce', nonce, 'worker', worker, 'seq', 0)
-  store_lengths(n)
+  redis.call('HSETNX', slice, 'lengths', NOTHING_WRITTEN)
 end
-redis.call('HSET', job, 'api_url', api_url, 'host', host)
+set_job('api_url', api_url, 'host', host)
 redis.call('ZREM', base .. 'waiting', n)
 redis.call('ZADD', base .. 'claimed', int(now + lease_ms), n)
 if job_field('state') == 'queued' then set_state(now, 'running', '', '', '') end
 return {
-  'CLAIMED', tonumber(redis.call('HGET', slice, 'claim')), ids_in(n), ids, redis.call('GET', base .. 'out:' .. n) or '',
+  'CLAIMED', tonumber(claim), ids_in(n), ids, redis.call('GET', base .. 'out:' .. n) or '',
   job_field('org_id'), job_field('weight') or '1', redis.call('GET', base .. 'bat:' .. n) or '', redis.call('GET', base .. 'exc:' .. n) or '',
   unpack(fill_window(now, window)),
 }

@@ -36,7 +36,8 @@ local MAX_BATCH, BATCH_BYTES = 15, 8
 local slice = base .. 'slice:' .. n
 local state = job_field('state')
 if not state then return {'NO_JOB', '', 0, 0, 0, -1} end
-if redis.call('HGET', slice, 'claim') ~= claim then return {'FENCED', state, 0, 0, 0, -1} end
+local held_by, seen, lengths, deaths = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'lengths', 'deaths'))
+if held_by ~= claim then return {'FENCED', state, 0, 0, 0, -1} end
 local function probes_left()
   return free_probes + job_number('n_activated') - job_number('r_probes')
 end
@@ -47,11 +48,10 @@ local function upcoming()
   local next = job_number('next_slice')
   return is_workable() and next < job_number('slices') and next or -1
 end
-local seen = tonumber(redis.call('HGET', slice, 'seq'))
-if seq <= seen then return {'REPEATED', state, is_workable() and 1 or 0, probes_left(), accepted(), upcoming()} end
+if seq <= tonumber(seen) then return {'REPEATED', state, is_workable() and 1 or 0, probes_left(), accepted(), upcoming()} end
 if not redis.call('ZSCORE', base .. 'claimed', n) then return {'FENCED', state, 0, 0, 0, -1} end
 local now = now_ms()
-if not is_intact(n) then
+if not is_intact(n, lengths) then
   end_as_lost(n)
   finish_if_done(now)
   return {'FENCED', job_field('state'), 0, 0, 0, -1}
@@ -133,11 +133,15 @@ for _, entry in ipairs(doc.apart) do
       pack(index, 2) .. pack(attempts, 1) .. pack(status, 2) .. pack(age, 5))
   end
 end
+local added, added_to_all = {}, {['sent:' .. (job_field('org_id') or '')] = doc.requests.sent or 0}
 for from, count in pairs(moved) do
-  if count ~= 0 then redis.call('HINCRBY', job, COUNTER[from], count) end
-  if FINAL[from] then add_total(COUNTER[from], count) end
+  added[COUNTER[from]] = count
+  if FINAL[from] then added_to_all[COUNTER[from]] = count end
 end
-if settled_now > 0 then redis.call('HSET', job, 'moved_ms', int(now)) end
+for name, count in pairs(doc.requests) do added['r_' .. name], added_to_all['r_' .. name] = count, count end
+add_to_job(added)
+add_totals(added_to_all)
+if settled_now > 0 then set_job('moved_ms', int(now)) end
 
 -- Ids of a reason that are kept for show.
 local SAMPLES = 5
@@ -155,17 +159,11 @@ for _, entry in ipairs(doc.reasons) do
   end
 end
 
-for name, count in pairs(doc.requests) do
-  redis.call('HINCRBY', job, 'r_' .. name, count)
-  add_total('r_' .. name, count)
-end
-add_total('sent:' .. job_field('org_id'), doc.requests.sent or 0)
-
 for _, entry in ipairs(doc.support) do
   local field = 'support_' .. entry[1]
   local known = job_field(field)
   local _, count = string.gsub(known or '', '%S+', '')
-  if count < SAMPLES then redis.call('HSET', job, field, known and (known .. ' ' .. entry[2]) or entry[2]) end
+  if count < SAMPLES then set_job(field, known and (known .. ' ' .. entry[2]) or entry[2]) end
 end
 
 -- At most 256 buckets over the job's life; when it outgrows them, neighbours merge and buckets double.
@@ -211,15 +209,14 @@ end
 
 if state == 'running' then
   if doc.api_problem ~= '' then
-    redis.call('HSET', job, 'reason_code', 'api_unavailable', 'reason_message', doc.api_problem, 'reason_actor', 'worker')
+    set_job('reason_code', 'api_unavailable', 'reason_message', doc.api_problem, 'reason_actor', 'worker')
   elseif settled_now > 0 and job_field('reason_code') == 'api_unavailable' then
-    redis.call('HSET', job, 'reason_code', '', 'reason_message', '', 'reason_actor', '')
+    set_job('reason_code', '', 'reason_message', '', 'reason_actor', '')
   end
 end
 
-redis.call('HSET', slice, 'seq', seq, 'mark', mark)
-store_lengths(n)
-if settled_now > 0 then redis.call('HDEL', slice, 'deaths') end
+redis.call('HSET', slice, 'seq', seq, 'mark', mark, 'lengths', value_lengths(n))
+if settled_now > 0 and deaths then redis.call('HDEL', slice, 'deaths') end
 redis.call('ZADD', base .. 'claimed', int(now + lease_ms), n)
 local queued = {}
 local keeps, hands_over, snoozes = claim_end == 'keep', claim_end == 'hand over', claim_end == 'snooze'

@@ -27,7 +27,7 @@ elseif control == 'resume' then
   end
   for _, n in ipairs(fill_window(now, window)) do queued[#queued + 1] = n end
 elseif control == 'cancel' then
-  redis.call('HDEL', job, 'ending')
+  drop_from_job('ending')
   set_ending('cancelled', code, message, actor)
   set_state(now, 'cancelling', code, message, actor)
   finish_if_done(now)

@@ -26,7 +26,7 @@ if request_key then
   redis.call('SET', request_key, job_id .. ' ' .. request_fingerprint)
 end
 local now = now_ms()
-redis.call('HSET', job, 'id', job_id, 'state', 'preparing', 'created_ms', int(now),
+set_job('id', job_id, 'state', 'preparing', 'created_ms', int(now),
   'record_version', RECORD_VERSION, unpack(ARGV, 4))
 redis.call('ZADD', 'bulk:jobs', int(now), job_id)
 redis.call('SADD', 'bulk:live', job_id)

@@ -11,11 +11,12 @@ local n, nonce, window = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local slice = base .. 'slice:' .. n
 if not job_field('state') then return {'NO_JOB'} end
-if job_field('ended_ms') or redis.call('HGET', slice, 'nonce') ~= nonce or redis.call('HGET', slice, 'done') then
+local held_by, done, lengths = unpack(redis.call('HMGET', slice, 'nonce', 'done', 'lengths'))
+if job_field('ended_ms') or held_by ~= nonce or done then
   return {'FENCED'}
 end
 local now = now_ms()
-if not is_intact(n) then
+if not is_intact(n, lengths) then
   end_as_lost(n)
   finish_if_done(now)
   return {'FENCED'}
@@ -39,8 +40,7 @@ end)
 redis.call('SET', base .. 'out:' .. n, out)
 redis.call('APPEND', base .. 'why:' .. n, table.concat(why))
 for from, to in pairs(ends) do
-  redis.call('HINCRBY', job, COUNTER[from], -moved[from])
-  redis.call('HINCRBY', job, COUNTER[to], moved[from])
+  add_to_job({[COUNTER[from]] = -moved[from], [COUNTER[to]] = moved[from]})
 end
 redis.call('HINCRBY', base .. 'tally', reason, #why)
 redis.call('HSET', slice, 'done', 1, 'mark', 0)

@@ -14,10 +14,10 @@ if not state then return {'NO_JOB'} end
 if is_of_other_version() then return {'OTHER_VERSION'} end
 if state ~= 'preparing' then return {'ALREADY'} end
 local now = now_ms()
-redis.call('HSET', job, 'total', total, 'n_pending', total, 'slices', slices, 'next_slice', 0,
+set_job('total', total, 'n_pending', total, 'slices', slices, 'next_slice', 0,
   'slice_ids', slice_ids, unpack(ARGV, 6))
 if deadline ~= '' then
-  redis.call('HSET', job, 'deadline_ms', int(job_number('created_ms') + 1000 * tonumber(deadline)))
+  set_job('deadline_ms', int(job_number('created_ms') + 1000 * tonumber(deadline)))
 end
 local root = job_field('root_job_id')
 -- The family is stored with its root: if that was purged, a write would leave a key that nothing removes.

@@ -12,7 +12,6 @@ local state = job_field('state')
 if not state then return {'NO_JOB'} end
 if is_of_other_version() then return {'OTHER_VERSION'} end
 if state ~= 'preparing' then return {'ALREADY'} end
-redis.call('HSET', job, 'upload_ms', int(now_ms()))
 local slices = job_number('slices')
 for i = 2, #ARGV, 2 do
   if what == 'ids' then
@@ -22,5 +21,5 @@ for i = 2, #ARGV, 2 do
     redis.call('HSET', base .. 'skipped', ARGV[i], ARGV[i + 1])
   end
 end
-redis.call('HSET', job, 'slices', slices)
+set_job('upload_ms', int(now_ms()), 'slices', slices)
 return {'STORED'}

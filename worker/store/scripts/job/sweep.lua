@@ -28,7 +28,7 @@ check_limits(now)
 -- Once for what it last recorded: a slow sweep is no silence.
 local GRACE = 6000
 local spare = store_was_away(now)
-redis.call('HSET', job, 'swept_ms', int(now))
+set_job('swept_ms', int(now))
 clamp_leases(now)
 local serves = not is_of_other_host(api_url) and not is_of_other_org(orgs)
 local queued = {}
@@ -36,14 +36,14 @@ local queued = {}
 for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '-inf', int(spare and now + GRACE or now))) do
   local ends = tonumber(redis.call('ZSCORE', base .. 'claimed', n))
   local slice = base .. 'slice:' .. n
-  local claim, seq, spared = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared_at'))
+  local claim, seq, spared, lengths = unpack(redis.call('HMGET', slice, 'claim', 'seq', 'spared_at', 'lengths'))
   local stands = (claim or '') .. ':' .. (seq or '')
   if spare and claim and spared ~= stands then
     redis.call('HSET', slice, 'spared_at', stands)
     redis.call('ZADD', base .. 'claimed', int(now + GRACE), n)
   elseif ends > now then
     -- Its holder was spared before, and has its lease.
-  elseif claim and is_intact(n) then
+  elseif claim and is_intact(n, lengths) then
     expire_claim(now, n)
     if not serves then
       -- The next sweep of a worker that serves the job sends the message.

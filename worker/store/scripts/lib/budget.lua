@@ -39,9 +39,18 @@ local function budget_number(field, default)
   return tonumber(known[field] or default or 0)
 end
 
+local changed = {}
 local function set_budget(field, value)
-  known[field] = value
-  redis.call('HSET', key, field, value)
+  known[field], changed[field] = value, value
+end
+
+-- Writes what was set, in one call; to be called at the end. What was learned serves the next job too, for a day. An
+-- order lasts until the next order.
+local function store_budget()
+  local flat = {}
+  for field, value in pairs(changed) do flat[#flat + 1], flat[#flat + 2] = field, value end
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+  if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end
 
 -- No time is believed further ahead than we put it: the store's clock may have been set back, or somebody else
@@ -64,9 +73,4 @@ clamp('due_us', math.max(now, budget_number('hold_us')) + math.max(60e6, 4e6 / m
 local function is_recent(seen, micros)
   local ago = now - (tonumber(seen) or 0)
   return ago <= micros and ago >= -micros
-end
-
--- What was learned serves the next job too. An order lasts until the next order.
-local function keep_for_a_day()
-  if not known.override then redis.call('PEXPIRE', key, DAY_MS) end
 end

@@ -19,8 +19,7 @@ local function mark_ambiguous(n)
   if count > 0 then
     redis.call('SETRANGE', base .. 'out:' .. n, 0, doubted)
     store_lengths(n)
-    redis.call('HINCRBY', job, 'n_pending', -count)
-    redis.call('HINCRBY', job, 'n_ambiguous', count)
+    add_to_job({n_pending = -count, n_ambiguous = count})
   end
   redis.call('HSET', slice, 'mark', 0)
 end
@@ -33,15 +32,15 @@ local function wait_until(redeliver_at_ms, n)
 end
 
 -- A claim on slice `n` ended with its worker. The claim number moves, so that whoever held it is fenced
--- when it wakes. The caller sends a message for the slice, or calls `wait_until` itself.
+-- when it wakes. The caller sends a message for the slice, or calls `wait_until` itself. Returns the slice's deaths.
 local function expire_claim(now, n)
   mark_ambiguous(n)
   local slice = base .. 'slice:' .. n
   redis.call('HINCRBY', slice, 'claim', 1)
   store_lengths(n)
-  redis.call('HINCRBY', slice, 'deaths', 1)
   redis.call('ZREM', base .. 'claimed', n)
   wait_until(now + REDELIVER_AFTER, n)
+  return redis.call('HINCRBY', slice, 'deaths', 1)
 end
 
 -- Sweeps come each second. After a silence the store was out of reach for all workers, and holders of claims get time

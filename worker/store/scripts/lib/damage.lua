@@ -16,7 +16,7 @@ local function recount()
     end
     sums['.'] = (sums['.'] or 0) + open
   end
-  for code, field in pairs(COUNTER) do redis.call('HSET', job, field, sums[code] or 0) end
+  for code, field in pairs(COUNTER) do set_job(field, sums[code] or 0) end
 end
 
 -- Keys of slice `n` were deleted: the job ends, and ids whose outcome is not known any more are `unknown`.
@@ -39,8 +39,8 @@ local function end_as_lost(n)
   redis.call('HINCRBY', slice, 'claim', 1)
   redis.call('HSET', slice, 'done', 1, 'mark', 0)
   store_lengths(n)
-  redis.call('HDEL', job, 'ending')
-  redis.call('HSET', job, 'record_lost', 1)
+  drop_from_job('ending')
+  set_job('record_lost', 1)
   set_ending('failed', 'record_lost',
     'keys of slice ' .. n .. ' were deleted from Redis: look for who did it, and submit the list again', 'store')
 end

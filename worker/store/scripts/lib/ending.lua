@@ -3,9 +3,9 @@
 
 local function finish_job(now, to, code, message, actor)
   set_state(now, to, code, message, actor)
-  redis.call('HSET', job, 'ended_ms', int(now))
-  add_total('ended:' .. to .. ':' .. code, 1)
-  redis.call('HDEL', job, 'ending')
+  set_job('ended_ms', int(now))
+  add_totals({['ended:' .. to .. ':' .. code] = 1})
+  drop_from_job('ending')
   redis.call('DEL', base .. 'waiting', base .. 'claimed')
   redis.pcall('SREM', 'bulk:live', job_field('id'))
 end
@@ -28,11 +28,10 @@ local function finish_if_done(now)
   for _, n in ipairs(redis.call('ZRANGE', base .. 'claimed', 0, -1)) do mark_ambiguous(n) end
   if job_field('record_lost') then recount() end
   local pending, ambiguous = job_number('n_pending'), job_number('n_ambiguous')
-  redis.call('HINCRBY', job, 'n_not_attempted', pending)
-  redis.call('HINCRBY', job, 'n_unknown', ambiguous)
-  add_total('n_not_attempted', pending)
-  add_total('n_unknown', ambiguous)
-  redis.call('HSET', job, 'n_pending', 0, 'n_ambiguous', 0, 'rest_pending', pending, 'rest_ambiguous', ambiguous)
+  local settled = {n_not_attempted = pending, n_unknown = ambiguous}
+  add_to_job(settled)
+  add_totals(settled)
+  set_job('n_pending', 0, 'n_ambiguous', 0, 'rest_pending', pending, 'rest_ambiguous', ambiguous)
   local to = cjson.decode(ending)
   finish_job(now, to.state, to.code, to.message, to.actor)
   return true

@@ -40,8 +40,40 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
-local function job_field(field)
-  return redis.call('HGET', job, field) or nil
+-- Read together at the first look at the job: a call from Lua costs more than a field.
+local OFTEN_READ = {
+  'state', 'ending', 'record_version', 'id', 'org_id', 'api_url', 'host', 'record_lost', 'reason_code', 'reason_texts',
+  'total', 'slices', 'slice_ids', 'next_slice', 'created_ms', 'started_ms', 'ended_ms', 'deadline_ms', 'swept_ms',
+  'max_failures', 'max_failure_ratio', 'n_pending', 'n_ambiguous', 'n_activated', 'n_already_active', 'n_failed',
+  'n_not_attempted', 'n_unknown', 'r_probes',
+}
+
+-- The job's hash as far as it was read; false for a field that it does not have. Every write to it goes through the
+-- functions below, which keep this in step.
+local fields = {}
+
+local function read_job(names)
+  for i, value in ipairs(redis.call('HMGET', job, unpack(names))) do fields[names[i]] = value end
+end
+
+local function job_field(name)
+  if fields.state == nil then read_job(OFTEN_READ) end
+  if fields[name] == nil then read_job({name}) end
+  return fields[name] or nil
+end
+
+-- Takes field, value ...
+local function set_job(...)
+  redis.call('HSET', job, ...)
+  for i = 1, select('#', ...), 2 do
+    local name, value = select(i, ...)
+    fields[name] = value
+  end
+end
+
+local function drop_from_job(name)
+  redis.call('HDEL', job, name)
+  fields[name] = false
 end
 
 -- Slices of a job at most, 377 million ids: a loop over more would keep Redis busy for all.
@@ -58,6 +90,18 @@ end
 -- Lua writes large numbers as 1.7e+12 unless told otherwise.
 local function int(value)
   return string.format('%.0f', value)
+end
+
+-- Adds to counters of the job, {name = amount}: two calls, however many there are.
+local function add_to_job(amounts)
+  local names, sums = {}, {}
+  for name in pairs(amounts) do names[#names + 1] = name end
+  if #names == 0 then return end
+  read_job(names)
+  for _, name in ipairs(names) do
+    sums[#sums + 1], sums[#sums + 2] = name, int(job_number(name) + amounts[name])
+  end
+  set_job(unpack(sums))
 end
 
 -- Whether the record of the job is laid out in another way than is known here. Some of version 1 do not say so.

@@ -16,6 +16,6 @@ local function intern_reason(text)
     if known then return tonumber(known) end
   end
   redis.call('HSET', key, text, count + 1)
-  redis.call('HSET', job, 'reason_texts', count + 1)
+  set_job( 'reason_texts', count + 1)
   return count + 1
 end

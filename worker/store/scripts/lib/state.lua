@@ -16,12 +16,12 @@ local function set_state(now, to, code, message, actor)
   if from == 'running' then
     local since = job_number('active_since')
     -- The store's clock may have been set back.
-    redis.call('HINCRBY', job, 'active_ms', int(math.max(0, now - since)))
+    add_to_job({active_ms = math.max(0, now - since)})
   end
-  redis.call('HSET', job, 'state', to, 'reason_code', code, 'reason_message', message, 'reason_actor', actor)
+  set_job('state', to, 'reason_code', code, 'reason_message', message, 'reason_actor', actor)
   if to == 'running' then
-    redis.call('HSET', job, 'active_since', int(now))
-    redis.call('HSETNX', job, 'started_ms', int(now))
+    set_job('active_since', int(now))
+    if not job_field('started_ms') then set_job('started_ms', int(now)) end
   end
   redis.call('RPUSH', base .. 'history', cjson.encode({
     at = now, from = from, to = to, code = code, message = message, actor = actor,
@@ -32,6 +32,6 @@ local function set_state(now, to, code, message, actor)
 end
 
 local function set_ending(to, code, message, actor)
-  if job_field('ended_ms') then return end
-  redis.call('HSETNX', job, 'ending', cjson.encode({state = to, code = code, message = message, actor = actor}))
+  if job_field('ended_ms') or job_field('ending') then return end
+  set_job('ending', cjson.encode({state = to, code = code, message = message, actor = actor}))
 end

@@ -11,12 +11,13 @@ local function fill_window(now, window)
   local queued = {}
   if not is_workable() then return queued end
   local next, slices = job_number('next_slice'), job_number('slices')
+  if next >= slices then return queued end
   local waiting = redis.call('ZCARD', base .. 'waiting')
   while waiting < window and next < slices do
     wait_until(now + REDELIVER_AFTER, next)
     queued[#queued + 1] = ticket(next)
     next, waiting = next + 1, waiting + 1
   end
-  redis.call('HSET', job, 'next_slice', next)
+  if #queued > 0 then set_job('next_slice', next) end
   return queued
 end
