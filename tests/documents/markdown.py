@@ -141,6 +141,17 @@ def tables(text: str) -> list[list[list[str]]]:
     return found
 
 
+def rows(text: str) -> list[list[str]]:
+    """The rows of the only table of a text, without its heading."""
+    ((_, *found),) = tables(text)
+    return found
+
+
+def quoted(text: str) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`]+)`", text)
+
+
 def _html_targets(html: str) -> list[str]:
     return re.findall(r'(?:href|src|srcset)="([^"]+)"', html)
 

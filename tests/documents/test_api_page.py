@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.drill import Drill, batches_of, up
 from tests.core.made import IDS, a_batch, answered, ok
-from tests.documents.reading import ROOT, quoted, rows, section
+from tests.documents.markdown import ROOT, document, quoted, rows
 from worker.core.access.exchange import read_exchange
 from worker.core.answers.answer import MAX_BODY, NoReply, Reply, Throttled, Verdict, classify
 from worker.core.answers.reconcile import Reconciled
@@ -23,9 +23,11 @@ from worker.core.retrying.judgement import judge
 from worker.core.retrying.policy import MOST_INTERCEPTED, Policy
 from worker.core.retrying.refusals import CONFIRM_AFTER, Refusals
 
-PAGE: Final = (ROOT / "worker/api/README.md").read_text()
-ANSWERS: Final = {cells[0]: cells[1:] for cells in rows(section(PAGE, "What each answer means"))}
-EXCHANGES: Final = {cells[0]: cells[1:] for cells in rows(section(PAGE, "What an exchange's answer means"))}
+PAGE: Final = document("worker/api/README.md")
+ANSWERS: Final = {cells[0]: cells[1:] for cells in rows(PAGE.section("What each answer means").text)}
+EXCHANGES: Final = {
+    cells[0]: cells[1:] for cells in rows(PAGE.section("What an exchange's answer means").text)
+}
 SENT: Final = IDS[:3]
 OBJECT: Final = b'{"message": "no"}'
 NO_OBJECT: Final = (b"", b"<html>", b"no", b"[]", OBJECT[:-1])
@@ -156,11 +158,11 @@ def test_an_error_document_in_a_200_counts_as_its_status(field: str) -> None:
 
 
 def test_the_bounds_are_those_of_the_code() -> None:
-    assert f"A job has {FREE_PROBES} such requests" in PAGE
-    assert f"intercepts {MOST_INTERCEPTED} times while others get through" in PAGE
-    assert f"else at a second one {CONFIRM_AFTER:.0f} s later" in PAGE
-    assert ("more than 1 MiB" in PAGE, MAX_BODY) == (True, 1 << 20)
-    assert ("An id has five attempts" in PAGE, Policy().max_attempts) == (True, 5)
+    assert f"A job has {FREE_PROBES} such requests" in PAGE.text
+    assert f"intercepts {MOST_INTERCEPTED} times while others get through" in PAGE.text
+    assert f"else at a second one {CONFIRM_AFTER:.0f} s later" in PAGE.text
+    assert ("more than 1 MiB" in PAGE.text, MAX_BODY) == (True, 1 << 20)
+    assert ("An id has five attempts" in PAGE.text, Policy().max_attempts) == (True, 5)
 
 
 def exchange_replies(row: str) -> list[Reply | NoReply]:
@@ -180,7 +182,7 @@ def test_an_example_of_each_exchange_means_what_its_row_says(row: str) -> None:
 
 
 def test_every_fact_says_how_it_is_known_and_names_files_that_are_there() -> None:
-    facts = list(rows(section(PAGE, "Facts")))
+    facts = list(rows(PAGE.section("Facts").text))
     assert {known for _, known, _ in facts} == {"documented", "seen", "unknown"}
     for _, _, use in facts:
         for name in quoted(use):

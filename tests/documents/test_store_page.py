@@ -8,7 +8,8 @@ import fakeredis
 import pytest
 import redis
 
-from tests.documents.reading import ROOT, Moves, blocks, moves, quoted, rows, section
+from tests.documents.markdown import ROOT, document, quoted, rows
+from tests.documents.states import Moves, moves
 from tests.documents.wandering import Wanderer, wander
 from tests.model.snapshot import LEGAL
 from tests.store.job_setup import SCOPE, commit, put_job, settled, state, take
@@ -22,13 +23,13 @@ from worker.store.claims import LEASE_MS, ClaimStore
 from worker.store.jobs import PURGED_AT_ONCE, WINDOW, JobStore
 from worker.store.script_calls import BudgetScript, Code, ExchangeScript, Script
 
-PAGE: Final = (ROOT / "worker/store/README.md").read_text()
+PAGE: Final = document("worker/store/README.md")
 FOLDER: Final = ROOT / "worker/store/scripts"
 LUA: Final = {
     str(path.relative_to(FOLDER).with_suffix("")): path.read_text() for path in FOLDER.rglob("*.lua")
 }
 ALL_LUA: Final = "\n".join(LUA.values())
-JOB, SLICE, CLAIM = map(moves, blocks(PAGE, "mermaid"))
+JOB, SLICE, CLAIM = (moves(fence.text) for fence in PAGE.fences() if fence.language == "mermaid")
 
 NOT_IN_THE_MODEL: Final[dict[str, Moves]] = {
     "job": {("cancelling", "failed")},
@@ -39,7 +40,7 @@ NOT_IN_THE_MODEL: Final[dict[str, Moves]] = {
 
 
 def shown_keys() -> set[str]:
-    return {name for cells in rows(section(PAGE, "Keys")) for name in quoted(cells[0])}
+    return {name for cells in rows(PAGE.section("Keys").text) for name in quoted(cells[0])}
 
 
 def test_the_keys_are_those_of_python() -> None:
@@ -145,7 +146,9 @@ async def test_a_slice_that_is_set_aside_is_done_and_its_live_claim_fenced(
 
 
 def test_the_layouts_are_those_that_are_read() -> None:
-    cells = {quoted(name)[0]: (size, layout) for name, size, layout in rows(section(PAGE, "Byte layouts"))}
+    cells = {
+        quoted(name)[0]: (size, layout) for name, size, layout in rows(PAGE.section("Byte layouts").text)
+    }
     letters = re.findall(r"`(.)` (\w+)", cells["out"][1])
     assert letters == [(code, str(outcome)) for outcome, code in CODES.items()]
     for name, struct in (("bat", record._BATCH), ("why", record._REASON), ("exc", record._EXCEPTION)):
@@ -157,7 +160,7 @@ def test_the_layouts_are_those_that_are_read() -> None:
 
 
 def test_every_script_is_in_the_table_with_every_code_that_it_returns() -> None:
-    table = {quoted(cells[0])[0]: cells[2].split() for cells in rows(section(PAGE, "Scripts"))}
+    table = {quoted(cells[0])[0]: cells[2].split() for cells in rows(PAGE.section("Scripts").text)}
     folders = {"job": Script, "budget": BudgetScript, "exchange": ExchangeScript}
     assert set(table) == {f"{folder}/{name}" for folder, names in folders.items() for name in names}
     for script in Script:
@@ -178,17 +181,17 @@ def test_every_script_is_in_the_table_with_every_code_that_it_returns() -> None:
 )
 def test_the_bounds_are_those_of_lua(said: str, value: str) -> None:
     (bound,) = re.findall(value, ALL_LUA)
-    assert said.format(int(bound)) in PAGE
+    assert said.format(int(bound)) in PAGE.text
 
 
 def test_the_bounds_are_those_of_python() -> None:
-    assert f"{LEASE_MS // 1000} s without a commit" in PAGE
-    assert f"removes a job, {PURGED_AT_ONCE} slices a call" in PAGE
-    assert ("for eight slices of a job at once" in PAGE, WINDOW) == (True, 8)
-    assert ("After three deaths" in PAGE, "MOST_DEATHS = 3" in ALL_LUA) == (True, True)
-    assert ("up to five of them" in PAGE, "SAMPLES = 5" in ALL_LUA) == (True, True)
+    assert f"{LEASE_MS // 1000} s without a commit" in PAGE.text
+    assert f"removes a job, {PURGED_AT_ONCE} slices a call" in PAGE.text
+    assert ("for eight slices of a job at once" in PAGE.text, WINDOW) == (True, 8)
+    assert ("After three deaths" in PAGE.text, "MOST_DEATHS = 3" in ALL_LUA) == (True, True)
+    assert ("up to five of them" in PAGE.text, "SAMPLES = 5" in ALL_LUA) == (True, True)
 
 
 def test_the_versions_are_those_of_the_record() -> None:
-    text = section(PAGE, "Versions")
+    text = PAGE.section("Versions").text
     assert f"is {RECORD_VERSION}. It stands in each job; without it, it is {FIRST_VERSION}." in text

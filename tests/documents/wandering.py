@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from tests.documents.reading import Moves
+from tests.documents.states import Moves
 from tests.model.world import LIVE, LOST, RAN_OUT, Job, World
 from worker.core.job import AT_REST, Control, State
 from worker.store.claims import ClaimEnd
