@@ -22,13 +22,13 @@ MAX_AHEAD: Final = 1.0
 dies."""
 WARM_UP: Final = 4
 """First round trips, of which only the shortest counts: they open connections and load scripts."""
-MARKED_ROUND_TRIPS: Final = 3
-"""Round trips' worth of sending that is marked ahead: a mark may wait for the commit before it, and only half
-of that is marked at a time."""
+MARKED_ROUND_TRIPS: Final = 5
+"""Round trips' worth of sending that is marked ahead: half of it is marked at a time, and has to last for the
+commit before a mark, for the mark's own, and for some jitter."""
 NEAR_SECONDS: Final = 0.01
 """Seconds of a round trip up to which none of this is needed: a request may be sent later than that."""
-_FIRST_JUDGED: Final = 2
-"""The round trip from which on marks may reach further: the first opens a connection, which makes it long."""
+_FIRST_TRIPS: Final = 3
+"""Round trips that the first one may take: it opens a connection, and loads the scripts."""
 _MEMORY: Final = 16
 _MEAN_BY: Final = 1 / 8
 _DEVIATION_BY: Final = 1 / 4
@@ -85,9 +85,8 @@ class RoundTrip:
     @property
     def marked_seconds(self) -> float:
         """Seconds' worth of sending that is marked ahead."""
-        if self._count < _FIRST_JUDGED:
-            return RESERVATION_SECONDS
-        return RESERVATION_SECONDS + MARKED_ROUND_TRIPS * max(0.0, self.distance - NEAR_SECONDS)
+        distance = self.distance / _FIRST_TRIPS if self._count == 1 else self.distance
+        return RESERVATION_SECONDS + MARKED_ROUND_TRIPS * max(0.0, distance - NEAR_SECONDS)
 
     @property
     def is_far(self) -> bool:
