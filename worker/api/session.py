@@ -134,7 +134,7 @@ async def _exchange(
     ) as response:
         content = await _read_bounded(response)
         status = response.status
-        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and connector.forwarder is not None:
+        if connector.forwarder is not None and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             return NoReply("NO_CONNECTION", login_refused(connector.forwarder), sent=False)
         if len(content) > MAX_BODY and status == HTTPStatus.OK:
             response.close()

@@ -15,6 +15,10 @@ LOOK_UP: Final = 0.5
 """Seconds: how often those who wait look whether another organization's answer changed it."""
 
 
+_CLOSED: Final = BreakerState.CLOSED
+"""Looked up once: in Python 3.11 each look at a member costs a call, and every request asks several times."""
+
+
 class CircuitGate:
     """One per process. Times are in seconds, on the loop's clock."""
 
@@ -28,14 +32,12 @@ class CircuitGate:
     @property
     def is_open(self) -> bool:
         """Whether everything may be sent: the circuit is closed."""
-        return self.breaker.state is BreakerState.CLOSED
+        return self.breaker.state is _CLOSED
 
     def may_send(self, now: float) -> bool:
         """Whether a request may go out, be it as the one that finds out whether the API is back."""
         breaker = self.breaker
-        return breaker.state is BreakerState.CLOSED or (
-            breaker.state is BreakerState.OPEN and not breaker.wait(now)
-        )
+        return breaker.state is _CLOSED or (breaker.state is BreakerState.OPEN and not breaker.wait(now))
 
     def enter(self, now: float) -> bool:
         """A request goes out, since it may. Whether it does as the breaker's probe."""

@@ -136,6 +136,9 @@ class Unreached:
 
 Verdict = Reconciled | Throttled | Unauthorized | JobFault | Rejected | Intercepted | Faulty | Unreached
 
+_OK: Final = HTTPStatus.OK
+"""Looked up once: in Python 3.11 each look at a member costs a call, and every answer asks."""
+
 _JOB_FAULTS: Final[dict[int, ReasonCode]] = {
     HTTPStatus.FORBIDDEN: ReasonCode.ORGANIZATION_FORBIDDEN,
     HTTPStatus.NOT_FOUND: ReasonCode.ORGANIZATION_NOT_FOUND,
@@ -194,7 +197,7 @@ def _classify_status(reply: Reply, status: int, document: Document | None, now: 
 
 def is_token_rejected(reply: Reply) -> bool:
     """Whether the access token was rejected, by the status or by an error document in a 200."""
-    if reply.status != HTTPStatus.OK:
+    if reply.status != _OK:
         return reply.status == HTTPStatus.UNAUTHORIZED
     # A cheap check before the body is parsed a second time.
     if b'"status' not in reply.body or b"401" not in reply.body:

@@ -26,6 +26,8 @@ _NAMES: Final = tuple(
     (f"{prefix}-Remaining", f"{prefix}-Reset", f"{prefix}-Limit")
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 )
+_TELLING: Final = ("RateLimit", *(name for name, _, _ in _NAMES))
+"""Headers of which one is there where an answer names a quota."""
 _PARAMETER: Final = re.compile(
     r'[;,\s](r|t|q|remaining|reset|limit)\s*=\s*"?(\d{1,15}(?:\.\d{1,9})?)', re.IGNORECASE
 )
@@ -53,7 +55,10 @@ class Quota:
 
 def has_quota(headers: Mapping[str, str]) -> bool:
     """Whether `quota_of` may find one; cheap, for the answers that name none."""
-    return "RateLimit" in headers or any(name in headers for name, _, _ in _NAMES)
+    for name in _TELLING:  # noqa: SIM110 -- a generator would cost as much as the look, at each answer.
+        if name in headers:
+            return True
+    return False
 
 
 def quota_of(headers: Mapping[str, str], now: float) -> Quota | None:

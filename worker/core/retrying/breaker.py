@@ -49,6 +49,10 @@ class BreakerState(Enum):
     HALF_OPEN = auto()
 
 
+_CLOSED: Final = BreakerState.CLOSED
+"""Looked up once: in Python 3.11 each look at a member of an enumeration costs a call."""
+
+
 def is_away(verdict: Verdict) -> bool:
     """Whether the answer, or its absence, may mean that the API is away."""
     return isinstance(verdict, Faulty | Intercepted | Unreached)
@@ -142,9 +146,9 @@ class Breaker:
         return None if self.state is BreakerState.CLOSED else False
 
     def _close(self) -> None:
-        if self.state is not BreakerState.CLOSED:
+        if self.state is not _CLOSED:
             self._outages = [*self._outages, range(self._run_first, self._failures + 1)][-_REMEMBERED:]
-        self.state = BreakerState.CLOSED
+        self.state = _CLOSED
         self._run = self._openings = 0
         self._run_first = self._failures + 1
 
