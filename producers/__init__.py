@@ -30,10 +30,11 @@ from worker.core.errors import (
 
 if TYPE_CHECKING:
     from producers.async_client import AsyncClient, AsyncJob
-    from producers.client import Client, JobSummary
+    from producers.client import Client
     from producers.job import Change, Job, SubmittedJob
     from producers.submission.planned import Plan
     from producers.submission.rate import RateChange
+    from producers.summary import JobSummary
     from producers.waiting import JobUnfinishedError, Outage, Progress, WatchTimeoutError
     from worker.core.job import State
     from worker.core.outcome import Outcome
@@ -77,7 +78,7 @@ _MODULES: Final = {
     "Change": "producers.job",
     "Client": "producers.client",
     "Job": "producers.job",
-    "JobSummary": "producers.client",
+    "JobSummary": "producers.summary",
     "JobUnfinishedError": "producers.waiting",
     "Outage": "producers.waiting",
     "Outcome": "worker.core.outcome",

@@ -8,12 +8,15 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from producers.client import Client, JobSummary, ReadingOptions, SubmitOptions
-from producers.job import Change, Job, LimitOptions, ResultsFormat, Texts
+from producers.client import Client
+from producers.job import Change, Job
+from producers.keywords import LimitOptions, ReadingOptions, SubmitOptions
+from producers.readable_job import ResultsFormat, Texts
 from producers.reading.opened import ListSource
 from producers.submission.planned import Plan
 from producers.submission.rate import RateChange
 from producers.submission.session import Warn
+from producers.summary import JobSummary
 from producers.waiting import MAX_OUTAGE, POLL, Outage, Progress, require_completed
 from worker.core.reporting.rows import Row
 from worker.core.reporting.schema import Report
@@ -107,6 +110,9 @@ class AsyncJob:
 
     async def retry(self, outcomes: Texts = None, **limits: Unpack[LimitOptions]) -> "AsyncJob":
         return AsyncJob(await asyncio.to_thread(self._job.retry, outcomes, **limits))
+
+    async def set_weight(self, weight: int) -> bool:
+        return await asyncio.to_thread(self._job.set_weight, weight)
 
     async def purge(self) -> None:
         await asyncio.to_thread(self._job.purge)

@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
-import msgspec
-
-from producers.job import Job, LimitOptions, SubmittedJob
-from producers.reading import Format, InputOptions, Source
+from producers.job import Job, SubmittedJob
+from producers.keywords import ReadingOptions
+from producers.reading import InputOptions, Source
 from producers.reading.opened import ListSource, opened
 from producers.submission.planned import Plan, check_plan, make_plan
 from producers.submission.rate import RateChange, set_rate
@@ -16,47 +15,11 @@ from producers.submission.request import JobRequest, check_limits, require_org, 
 from producers.submission.session import Session, Warn
 from producers.submission.submit import submit
 from producers.submission.tracing import submission_tracing
-from worker.core.job import State
-from worker.core.reporting.report import counts_of
-from worker.core.timestamp import timestamp
+from producers.summary import JobSummary, summary_of
 from worker.settings import CREDENTIAL, Settings, load
 from worker.store.job_reader import WORKERS_WITHIN_MS, StoreLocation
 
 _log = logging.getLogger("producers")
-
-
-class ReadingOptions(TypedDict, total=False):
-    """How a list is read, as the options of `submit` say it; an iterable of ids needs none."""
-
-    format: Literal["auto"] | Format
-    column: str
-    delimiter: str
-    field: str
-    sheet: str
-    strict: bool
-    allow_malformed: bool
-    allow_token_like_ids: bool
-
-
-class SubmitOptions(ReadingOptions, LimitOptions, total=False):
-    """The options of `Client.submit`."""
-
-    org_id: str | None
-    request_id: str | None
-    weight: int
-    plan: str | None
-
-
-class JobSummary(msgspec.Struct, frozen=True):
-    """A job as `list -o json` prints it."""
-
-    job_id: str
-    org_id: str
-    api_url: str | None
-    state: State
-    created_at: str | None
-    created_by: str
-    counts: dict[str, int]
 
 
 class Client:
@@ -177,7 +140,7 @@ class Client:
         with self._session.reachable():
             for fields in self._session.store.summaries():
                 try:
-                    summary = _summary(fields)
+                    summary = summary_of(fields)
                 except (KeyError, ValueError, OverflowError):
                     self._session.warn(f"job {fields.get('id')!r} is left out: its record is damaged")
                 else:
@@ -208,15 +171,3 @@ def _options(source: ListSource | Source, given: ReadingOptions) -> InputOptions
     """The options; an iterable of ids is read as lines, whatever its ids look like."""
     is_file = isinstance(source, Source | str) or hasattr(source, "__fspath__") or hasattr(source, "read")
     return InputOptions(**({} if is_file else {"format": "lines"}) | given)
-
-
-def _summary(fields: Mapping[str, str]) -> JobSummary:
-    return JobSummary(
-        job_id=fields["id"],
-        org_id=fields["org_id"],
-        api_url=fields.get("api_url"),
-        state=State(fields["state"]),
-        created_at=timestamp(float(fields["created_ms"])),
-        created_by=fields.get("created_by", ""),
-        counts=counts_of(fields),
-    )

@@ -57,10 +57,16 @@ def require_org(org_id: str | None, name: str = "--org") -> str:
     return org_id
 
 
+def require_weight(weight: int) -> int:
+    """Checks a job's share of the rate. Raises `BadInputError`."""
+    if isinstance(weight, bool) or weight not in range(1, MAX_WEIGHT + 1):
+        raise BadInputError(f"--weight: {weight!r} is no whole number from 1 to {MAX_WEIGHT}")
+    return int(weight)
+
+
 def check_limits(request: JobRequest) -> JobRequest:
     """Raises `BadInputError` for a limit, a weight or a label that no job can have. Returns `request`."""
-    if isinstance(request.weight, bool) or request.weight not in range(1, MAX_WEIGHT + 1):
-        raise BadInputError(f"--weight: {request.weight!r} is no whole number from 1 to {MAX_WEIGHT}")
+    require_weight(request.weight)
     if request.max_failures is not None and request.max_failures < 0:
         raise BadInputError(f"--max-failures: {request.max_failures} is less than 0")
     if request.max_failure_ratio is not None and not 0 <= request.max_failure_ratio <= 1:

@@ -31,13 +31,11 @@ EARLY: Final = 150_000
 TOO_LONG: Final = 3600.0
 FOLDER: Final = """
 import sys
-from pathlib import Path
 
-from worker.reports.folder import write_folder
-from worker.settings import load
+from producers import Client
 
-with opened(load()) as store:
-    write_folder(store, sys.argv[1], Path(sys.argv[2]), {})
+with Client() as client:
+    client.job(sys.argv[1]).write_folder(sys.argv[2])
 """
 """The results folder of `run`, of a job that `run` did not start."""
 

@@ -160,6 +160,23 @@ class JobStore(JobReader):
             )
         return state, found is Code.CHANGED, tickets(values[1:])
 
+    def set_weight(self, job_id: str, weight: int) -> bool:
+        """Changes the job's share of the rate; whether it had another one.
+
+        Raises `NoSuchJobError`, or `StateChangeError` for a job at rest.
+        """
+        code, values = self._call(Script.SET_WEIGHT, job_id, [weight, _listed(AT_REST)])
+        if code is Code.NO_JOB:
+            raise no_such_job(job_id, self.where)
+        if code is Code.OTHER_VERSION:
+            raise self._other_version("change the weight of", job_id)
+        if code is Code.ILLEGAL:
+            state = values[0].decode()
+            raise StateChangeError(
+                f"cannot change the weight of job {job_id}: it is {state}, and nothing more of it is sent"
+            )
+        return code is Code.CHANGED
+
     def sweep(self, job_id: str) -> list[Ticket]:
         """Settles what is due by the clock; returns the slices to send messages for."""
         args: tuple[str | int, ...] = (WINDOW, ABANDONED_MS, "", "")

@@ -21,6 +21,7 @@ class Script(StrEnum):
     CLAIM = "claim"
     COMMIT = "commit"
     CONTROL = "control"
+    SET_WEIGHT = "set_weight"
     SWEEP = "sweep"
     PURGE = "purge"
     LEASE_NOTIFICATIONS = "lease_notifications"

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from producers.cli.connection import open_client
 from producers.cli.options import local_option, output_option
-from producers.client import JobSummary
 from producers.display.table import as_json, printable
 from producers.local.embedded_redis import NoLocalJobsError
+from producers.summary import JobSummary
 from worker.core.job import State
 from worker.core.outcome import SUCCEEDED
 from worker.settings import load

@@ -10,7 +10,7 @@ import click
 from producers.cli.connection import open_client
 from producers.cli.options import job_argument, local_option, output_option
 from producers.display.notices import warn
-from producers.job import ResultsFormat
+from producers.readable_job import ResultsFormat
 from worker.core.errors import BadInputError
 from worker.process.streams import ReaderGoneError, write_out
 from worker.reports.files import whole_file

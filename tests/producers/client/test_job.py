@@ -197,6 +197,24 @@ def test_a_job_at_rest_is_purged_and_then_there_is_none(job: Job) -> None:
             call()
 
 
+def test_the_weight_of_a_job_can_be_changed_until_it_rests(client: Client, job: Job) -> None:
+    store = client._session.store
+    assert job.set_weight(7)
+    assert not job.set_weight(7)
+    assert store.field(job.id, "weight") == "7"
+    wrong: float
+    for wrong in (0, 101, True, 1.5):
+        with pytest.raises(BadInputError, match="--weight"):
+            job.set_weight(wrong)  # type: ignore[arg-type] # Callers without a type checker.
+    job.cancel()
+    with pytest.raises(StateChangeError, match="it is cancelled"):
+        job.set_weight(1)
+    assert store.field(job.id, "weight") == "7"
+    with pytest.raises(NoSuchJobError):
+        client.job("20261124-093000-1a2b3c4d").set_weight(1)
+    assert store.field("20261124-093000-1a2b3c4d", "weight") is None
+
+
 def test_jobs_are_listed_newest_first_by_state(client: Client, job: Job) -> None:
     paused = client.submit(new_ids(2), org_id=ORG)
     paused.pause()

@@ -15,9 +15,9 @@ from rich.console import Console
 from producers.cli.commands import listing
 from producers.cli.completion import job_ids
 from producers.cli.main import _exit_code
-from producers.client import JobSummary
 from producers.display import table
 from producers.display.live_view import LiveView, as_line, as_lines
+from producers.summary import JobSummary
 from tests.core.stored import T0, job, made
 from tests.e2e.stack import cli, environment
 from tests.reports.pages import report
