@@ -46,6 +46,14 @@ def _outside_code(page: Document) -> list[str]:
     return [text for line, text in enumerate(page.text.splitlines(), 1) if line not in inside]
 
 
+@pytest.mark.parametrize("room", ["deploy", "producers", "tests"])
+def test_a_room_has_a_word_on_each_of_its_folders(room: str) -> None:
+    page = document(f"{room}/README.md")
+    for folder in (ROOT / room).iterdir():
+        if folder.is_dir() and not folder.name.startswith(("_", ".")):
+            assert f"{folder.name}/`" in page.text, folder.name
+
+
 def test_anchors_are_those_of_github() -> None:
     assert slug("A storm of 429s") == "a-storm-of-429s"
     assert slug("Limits, as of this version") == "limits-as-of-this-version"
