@@ -8,7 +8,7 @@ from typing import Final
 from tests.benchmarks.figures import reached
 from tests.benchmarks.options import BURST, SPARE, STEPS, TOO_LONG, Options, Row, row_of
 from tests.benchmarks.ours import wait, workers
-from tests.core.rate.simulation import LOW_LIMITS, STARTS
+from tests.core.rate.cases import LOW_LIMITS, STARTS
 from tests.limits.arrivals import until
 from tests.limits.started import limited_api
 
@@ -71,14 +71,22 @@ def _low(options: Options, limit: float, burst: int, start: float) -> Row:
 
 
 def steps(options: Options) -> Iterator[Row]:
-    with (
-        limited_api("bucket", schedule=STEPS, burst=BURST, latency=options.latency) as api,
-        workers(api.url, 2, RATE="auto", RATE_START="10", RATE_MAX="1000") as ours,
-    ):
-        ours.submit(round(STEPS.allowed(STEPS.seconds) * 1.2))
-        wait(lambda: False, STEPS.seconds + 3)
-        found = reached(until(api.arrivals(), STEPS.seconds), STEPS.allowed, STEPS.seconds)
-    yield {"schedule": str(STEPS), "ideal": STEPS.allowed(STEPS.seconds), **row_of(found)}
+    for retry_after in ("none", "ceil"):
+        with (
+            limited_api(
+                "bucket", schedule=STEPS, burst=BURST, retry_after=retry_after, latency=options.latency
+            ) as api,
+            workers(api.url, 2, RATE="auto", RATE_START="10", RATE_MAX="1000") as ours,
+        ):
+            ours.submit(round(STEPS.allowed(STEPS.seconds) * 1.2))
+            wait(lambda: False, STEPS.seconds + 3)
+            found = reached(until(api.arrivals(), STEPS.seconds), STEPS.allowed, STEPS.seconds)
+        yield {
+            "schedule": str(STEPS),
+            "Retry-After": retry_after,
+            "ideal": STEPS.allowed(STEPS.seconds),
+            **row_of(found),
+        }
 
 
 def penalty(options: Options) -> Iterator[Row]:

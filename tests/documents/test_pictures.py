@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.documents.markdown import document
+from tests.documents.markdown import documents
 from tests.documents.pictures import IMAGES, kept_run, words
 
 
@@ -41,7 +41,6 @@ def test_the_run_is_told_whole() -> None:
     assert run.seen.workers
 
 
-def test_every_picture_is_shown_in_the_readme() -> None:
-    shown = {link.target for link in document("README.md").links()}
-    made = {path.relative_to(IMAGES.parents[1]).as_posix() for path in IMAGES.iterdir()}
-    assert {name for name in made if name.endswith((".svg", ".png"))} <= shown
+def test_every_picture_is_shown_in_a_document() -> None:
+    shown = {(page.path.parent / link.target).resolve() for page in documents() for link in page.links()}
+    assert {path for path in IMAGES.iterdir() if path.suffix in {".svg", ".png"}} <= shown

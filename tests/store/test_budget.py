@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from tests.store.conftest import Backend
+from worker.core.rate.learned import VERSION
 from worker.core.rate.learning import begin, next_decision_in, on_success
 from worker.core.rate.rate_config import RateConfig
 from worker.store.budget import (
@@ -298,5 +299,8 @@ def test_a_learned_state_is_read_back(rate_config: RateConfig) -> None:
 
 
 def test_a_learned_state_of_another_version_is_ignored() -> None:
+    known = pack_learned(begin(RateConfig(None, 10, 100)))
+    assert unpack_learned(known.replace(f'"version":{VERSION}', f'"version":{VERSION + 1}')) is None
+    assert unpack_learned(known.replace(f',"version":{VERSION}', "")) == unpack_learned(known)
     assert unpack_learned('{"phase": "of the moon"}') is None
     assert unpack_learned("") is None

@@ -10,7 +10,7 @@ import msgspec
 import redis.asyncio
 
 from worker.core.answers.retry_after import LONGEST
-from worker.core.rate.learned import Evidence, Learned
+from worker.core.rate.learned import VERSION, Evidence, Learned
 from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.slots import RESERVATION_SECONDS
 from worker.store import keys
@@ -198,8 +198,9 @@ def pack_learned(learned: Learned) -> str:
 
 
 def unpack_learned(blob: str) -> Learned | None:
-    """None where nothing was learned, or by a version whose state this one cannot read."""
+    """None if nothing was learned, or by a version whose state means something else: learning starts anew."""
     try:
-        return _learned.decode(blob) if blob else None
+        learned = _learned.decode(blob) if blob else None
     except msgspec.DecodeError:
         return None
+    return learned if learned is None or learned.version == VERSION else None

@@ -1,39 +1,32 @@
 """Hours of sending in a moment: workers, the shared budget and a limiter, on a clock of their own.
 
-    python -m tests.core.rate.simulation         prints what each kind of limiter costs
-    python -m tests.core.rate.simulation low     the same for limits of a few requests per second
+Workers reserve slots, send in them, report answers and decide as `worker/engine/limiter` does; the budget is
+a model (`budget_model`), and what is decided is the real thing, `worker.core.rate`, or another learner to be
+compared with it. `cases` holds what is simulated, and `score` prints it.
 
-The budget is a model of `worker/store/scripts/budget/reserve.lua`: reservations of a tenth of a second, one
-after another and not far ahead, void after a refusal, slower at first after a hold. What is decided is the
-real thing: `worker.core.rate`.
+Each request reaches the limiter a little late, and is answered after a time that varies by `spread`. Both
+times are drawn by the seed.
 """
 
 import heapq
 import math
 import random
-import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import product
-from statistics import mean
-from typing import Final
+from itertools import cycle
+from typing import Any, Final, Protocol
 
-from rich.console import Console
-from rich.table import Table
-
-from tests.limits.limiters import FixedWindow, Limiter, Penalty, SlidingLog, TokenBucket
+from tests.core.rate.budget_model import BudgetModel, Learner
 from worker.core.backoff import hold_for
-from worker.core.rate.learned import Evidence
-from worker.core.rate.learning import begin, next_decision_in, on_success, on_throttle
+from worker.core.rate import learning
 from worker.core.rate.rate_config import RateConfig
-from worker.core.rate.slots import slots_per_reservation
+from worker.core.rate.round_trip import MIN_AHEAD
 
-HORIZON: Final = 0.15
 ASK_APART: Final = 0.075
-RAMP_FROM: Final = 0.2
-RAMP_MOST: Final = 0.5
+SAME_HOLD: Final = 0.05
+"""As in `budget_session` and `rate_limiter`."""
+REFUSED_WHILE_BUSY: Final = 0.02
+"""Maximum seconds until a limit of requests in flight answers 429."""
 
 RetryAfter = Callable[[float], float | None]
 """What a 429 says, by the seconds until a request may pass."""
@@ -44,7 +37,11 @@ def silent(_wait: float) -> float | None:
 
 
 def whole_seconds(wait: float) -> float | None:
-    return float(max(1, math.ceil(wait)))
+    return float(max(1, math.ceil(wait - 1e-9)))
+
+
+class Admits(Protocol):
+    def admit(self, now: float) -> float: ...
 
 
 @dataclass
@@ -53,10 +50,14 @@ class Outcome:
     passed: int = 0
     throttled: int = 0
     in_holds: int = 0
-    """Requests sent while a hold that was known to all was in force."""
-    cuts: int = 0
-    """Refusals that were decided on."""
+    """Requests sent while a hold that their worker knew of was in force."""
+    decisions: int = 0
+    """429s that were decided on."""
     passed_at: list[float] = field(default_factory=list)
+    rates: list[tuple[float, Any, bool]] = field(default_factory=list)
+    """Each decision: when it was adopted, the learner's state, and whether a 429 led to it."""
+    holds: list[tuple[float, float]] = field(default_factory=list)
+    """When each 429 that was decided on began a hold, and for how many seconds."""
 
     @property
     def throttled_share(self) -> float:
@@ -67,232 +68,176 @@ class Outcome:
 
 
 class _Worker:
-    """Counts what passed by the era it was sent in, until it tells it with the next round trip."""
-
     def __init__(self) -> None:
-        self._passed: Counter[int] = Counter()
+        self.epoch = 0
+        self.strikes = 0
+        self.run = 0
+        """Number of the slots in hand; those of another number are void."""
+        self.end = -math.inf
+        """The last slot in hand."""
+        self.held_until = 0.0
+        self.asks_at = 0.0
+        self.may_ask_at = 0.0
+        self.decision: tuple[int, Any] | None = None
+        """One that changes nothing, which waits for the next round trip."""
+        self._answers: list[tuple[float, int]] = []
+        self.answer = self._answers.append
 
-    def passed(self, epoch: int) -> None:
-        self._passed[epoch] += 1
+    def void(self) -> None:
+        self.run += 1
+        self.end = -math.inf
 
-    def told(self, epoch: int) -> tuple[int, int]:
-        """What passed of `epoch` and of the one before since the last time, which is forgotten."""
-        told, self._passed = self._passed, Counter()
-        return told[epoch], told[epoch - 1]
+    def report(self, now: float) -> tuple[int, int]:
+        """Good answers up to `now` since the last report, to requests of this epoch and of the one before."""
+        passed = late = 0
+        left = []
+        for answer in self._answers:
+            if answer[0] > now:
+                left.append(answer)
+            elif answer[1] == self.epoch:
+                passed += 1
+            elif answer[1] == self.epoch - 1:
+                late += 1
+        self._answers = left
+        self.answer = left.append
+        return passed, late
 
 
 class Simulation:
     def __init__(
         self,
-        limiter: Limiter,
+        limiter: Admits,
         rate_config: RateConfig,
         *,
+        learner: Learner = learning,
         workers: int = 1,
         latency: float = 0.05,
         retry_after: RetryAfter = silent,
         changes: Sequence[tuple[float, Callable[[], None]]] = (),
         seed: int = 1,
+        jitter: float = 0.0005,
+        spread: float = 0.3,
+        round_trip: float = 0.002,
     ) -> None:
+        """`latency`, `jitter` (its mean) and `round_trip`, to Redis, are in seconds."""
         self._limiter = limiter
-        self._workers = workers
-        self._latency = latency
+        self._learner = learner
         self._retry_after = retry_after
-        self._changes = list(changes)
         self._chance = random.Random(seed)
+        self._latencies = cycle([latency * self._chance.uniform(1 - spread, 1 + spread) for _ in range(1009)])
+        self._late = cycle([self._chance.expovariate(1 / jitter) if jitter else 0.0 for _ in range(997)])
+        self._trip = round_trip
+        self._releases: Callable[[], None] | None = getattr(limiter, "release", None)
+        self._budget = BudgetModel(learner, rate_config, latency)
+        self._workers = [_Worker() for _ in range(workers)]
         self._count = 0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._now = 0.0
-        self._learned = begin(rate_config)
-        self._tat = self._hold = self._hold_length = self._from = 0.0
-        self._due = next_decision_in(self._learned, latency)
-        self._epoch = self._passed = self._refused = self._late = 0
+        self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._done = Outcome()
+        for number, worker in enumerate(self._workers):
+            self._ask_at(worker, number * ASK_APART / workers)
+        for when, change in changes:
+            self._at(when, lambda _now, change: change(), change)
 
     def run(self, *, seconds: float = math.inf, batches: float = math.inf) -> Outcome:
-        for number in range(self._workers):
-            self._at(number * ASK_APART / self._workers, partial(self._ask, _Worker()))
-        for when, change in self._changes:
-            self._at(when, change)
-        while self._done.passed < batches:
-            self._now, _, act = heapq.heappop(self._events)
-            if self._now > seconds:
+        """Ends after `seconds`, or when `batches` were let through."""
+        done, events, now = self._done, self._events, 0.0
+        while done.passed < batches:
+            now, _, act, given = heapq.heappop(events)
+            if now > seconds:
                 break
-            act()
-        self._done.seconds = min(self._now, seconds)
-        return self._done
+            act(now, *given)
+        done.seconds = min(now, seconds)
+        done.decisions = self._budget.decisions
+        return done
 
-    def _at(self, when: float, act: Callable[[], None]) -> None:
+    def _at(self, when: float, act: Callable[..., None], *given: Any) -> None:
         self._count += 1
-        heapq.heappush(self._events, (when, self._count, act))
+        heapq.heappush(self._events, (when, self._count, act, given))
 
-    def _ask(self, worker: _Worker) -> None:
-        """One worker tells what it heard, asks for a run, and comes again when it is used up."""
-        self._hear(worker)
-        self._reserve(worker)
-        if self._now >= self._due:
-            # Who decides has its run by then.
-            self._look()
+    def _ask_at(self, worker: _Worker, when: float) -> None:
+        worker.asks_at = when
+        self._at(when, self._ask, worker)
 
-    def _hear(self, worker: _Worker) -> None:
-        passed, late = worker.told(self._epoch)
-        self._passed += passed
-        self._late += late
-
-    def _reserve(self, worker: _Worker) -> None:
-        again = partial(self._ask, worker)
-        gap = 1 / self._learned.rate
-        first = max(self._now, self._tat, self._hold)
-        ramp = min(RAMP_MOST, self._hold_length / 2)
-        if first < self._hold + ramp:
-            gap /= RAMP_FROM + (1 - RAMP_FROM) * (first - self._hold) / ramp
-        if first > self._now + HORIZON:
-            wait = min(0.5, max(0.02, first - self._now - HORIZON))
-            self._at(self._now + max(ASK_APART, wait * (1 + 0.2 * self._chance.random())), again)
+    def _ask(self, now: float, worker: _Worker) -> None:
+        """Reports answers and reserves slots. `now` is when the store does it."""
+        if now != worker.asks_at:
             return
-        slots = slots_per_reservation(1 / gap)
-        self._tat = first + slots * gap
-        epoch = self._epoch
-        for position in range(slots):
-            self._at(first + position * gap, lambda: self._send(worker, epoch))
-        self._at(max(self._now + ASK_APART, self._tat - 0.06), again)
-
-    def _send(self, worker: _Worker, epoch: int) -> None:
-        if epoch != self._epoch:
-            return
-        if self._now < self._hold - 1e-9:
-            self._done.in_holds += 1
-        wait = self._limiter.admit(self._now)
-        self._at(self._now + self._latency, lambda: self._answered(worker, epoch, wait))
-
-    def _answered(self, worker: _Worker, epoch: int, wait: float) -> None:
-        if not wait:
-            self._done.passed += 1
-            self._done.passed_at.append(self._now)
-            worker.passed(epoch)
-            return
-        self._done.throttled += 1
-        self._refused += 1
-        self._hear(worker)
-        asked = self._retry_after(wait)
-        if epoch == self._epoch:
-            self._cut(asked)
-        elif asked is not None:
-            self._hold = max(self._hold, self._now + asked)
-
-    def _cut(self, asked: float | None) -> None:
-        hold = hold_for(asked, self._learned.strikes, self._chance.random())
-        self._learned = on_throttle(self._learned, self._evidence(), hold)
-        self._hold, self._hold_length = self._now + hold, hold
-        self._tat = max(self._tat, self._hold)
-        self._from = self._hold
-        self._due = self._hold + next_decision_in(self._learned, self._latency)
-        self._epoch += 1
-        self._late = 0
-        self._done.cuts += 1
-
-    def _look(self) -> None:
-        self._learned = on_success(self._learned, self._evidence())
-        self._due = self._now + next_decision_in(self._learned, self._latency)
-
-    def _evidence(self) -> Evidence:
-        evidence = Evidence(
-            max(0.0, self._now - self._from), self._passed, self._refused, self._latency, self._late
+        if worker.decision is not None:
+            self._adopt(now, *worker.decision, new_epoch=False)
+            worker.decision = None
+        found = self._budget.reserve(now, worker.epoch, *worker.report(now))
+        if found.epoch != worker.epoch:
+            worker.void()
+            worker.epoch = found.epoch
+        worker.strikes = found.strikes
+        pause = 0.0 if found.slots else found.again * (1 + 0.2 * self._chance.random())
+        worker.may_ask_at = now + max(pause, ASK_APART)
+        send, run, late, epoch, first, gap = (
+            self._send,
+            worker.run,
+            self._late,
+            found.epoch,
+            found.first,
+            found.gap,
         )
-        self._from, self._passed, self._refused = self._now, 0, 0
-        return evidence
+        for position in range(found.slots):
+            self._at(first + position * gap + next(late), send, worker, run, epoch)
+        if found.slots:
+            worker.end = first + (found.slots - 1) * gap
+        self._ask_at(worker, max(worker.may_ask_at, worker.end - MIN_AHEAD))
+        if found.decision is not None:
+            learned = self._learner.on_success(self._budget.learned, found.decision)
+            if learned.rate == self._budget.learned.rate:
+                worker.decision = (found.version, learned)
+            else:
+                self._at(now + self._trip, self._adopt, found.version, learned, False)
 
+    def _send(self, now: float, worker: _Worker, run: int, epoch: int) -> None:
+        if run != worker.run:
+            return
+        done = self._done
+        if now < worker.held_until - SAME_HOLD:
+            done.in_holds += 1
+        wait = self._limiter.admit(now)
+        answered = now + next(self._latencies)
+        if wait:
+            if self._releases:
+                answered = min(answered, now + REFUSED_WHILE_BUSY)
+            self._at(answered + self._trip / 2, self._throttle, worker, epoch, self._retry_after(wait))
+            done.throttled += 1
+            return
+        done.passed += 1
+        done.passed_at.append(now)
+        worker.answer((answered, epoch))
+        if self._releases:
+            self._at(answered, lambda _now, release: release(), self._releases)
 
-AUTO: Final = RateConfig(None, 10.0, 1000.0)
-KINDS: Final[dict[str, Callable[[], Limiter]]] = {
-    "token bucket, burst 1": lambda: TokenBucket(50, 1),
-    "token bucket, burst 10": lambda: TokenBucket(50, 10),
-    "token bucket, burst 100": lambda: TokenBucket(50, 100),
-    "50 in any second": lambda: SlidingLog(50, 1),
-    "500 in any 10 s": lambda: SlidingLog(50, 10),
-    "3,000 in any minute": lambda: SlidingLog(50, 60),
-    "3,000 in each minute": lambda: FixedWindow(50, 60),
-    "5 s of penalty": lambda: Penalty(50, 10, 5, extends=False),
-    "5 s, anew at each call": lambda: Penalty(50, 10, 5, extends=True),
-}
-"""Each allows 50 requests per second."""
+    def _throttle(self, now: float, worker: _Worker, epoch: int, asked: float | None) -> None:
+        """A 429 reaches the store: all hold, and the first one of its epoch is decided on by its worker."""
+        budget = self._budget
+        before, own = budget.hold, hold_for(asked, worker.strikes, self._chance.random())
+        evidence, held = budget.throttle(now, epoch, asked, own, *worker.report(now))
+        if budget.hold > before:
+            for other in self._workers:
+                if other is not worker:
+                    self._at(now + self._trip / 2, self._hear_of_hold, other, budget.hold)
+        worker.held_until = max(worker.held_until, now + held)
+        worker.void()
+        if evidence is None:
+            self._ask_at(worker, max(worker.may_ask_at, now + self._trip / 2))
+            return
+        learned = self._learner.on_throttle(budget.learned, evidence, held)
+        self._done.holds.append((now, held))
+        self._at(now + self._trip, self._adopt, budget.version, learned, True)
+        self._ask_at(worker, max(worker.may_ask_at, now + 2 * self._trip))
 
+    def _hear_of_hold(self, now: float, worker: _Worker, until: float) -> None:
+        worker.held_until = max(worker.held_until, until)
+        if worker.end < until - SAME_HOLD and worker.end > now:
+            worker.void()
+            self._ask_at(worker, max(worker.may_ask_at, now))
 
-def steps(seed: int = 1, workers: int = 1) -> Outcome:
-    """200/s for 20 s, 20/s for 15 s, 200/s for 36 s: 11,500 requests are allowed."""
-    bucket = TokenBucket(200, 20)
-    changes = [(20.0, lambda: setattr(bucket, "rate", 20.0)), (35.0, lambda: setattr(bucket, "rate", 200.0))]
-    made = Simulation(bucket, AUTO, latency=0.02, changes=changes, seed=seed, workers=workers)
-    return made.run(seconds=71)
-
-
-def unknown(burst: int, seed: int = 1, retry_after: RetryAfter = silent, workers: int = 1) -> Outcome:
-    """1,500 batches at a limit of 50/s, which would take 30 s."""
-    made = Simulation(TokenBucket(50, burst), AUTO, seed=seed, retry_after=retry_after, workers=workers)
-    return made.run(batches=1500)
-
-
-def penalty(seed: int, *, extends: bool, seconds: float = 600.0) -> float:
-    """The share used of a limit of 20 to 100/s, another for each seed, that punishes with 5 s of silence."""
-    limit = 20 * 5 ** random.Random(seed).random()
-    made = Simulation(Penalty(limit, 10, 5, extends=extends), AUTO, seed=seed)
-    return made.run(seconds=seconds).passed / limit / seconds
-
-
-LOW_LIMITS: Final = (0.5, 0.7, 1.0, 2.0, 3.0, 5.0)
-STARTS: Final = (1.0, 10.0, 100.0)
-
-
-def low_limit(
-    about: float, burst: int, start: float, seed: int, retry_after: RetryAfter
-) -> tuple[Simulation, float]:
-    """At a limit within a tenth of `about`, another for each seed: no round number is what fits."""
-    limit = about * (0.9 + 0.2 * random.Random(seed).random())
-    rate_config = RateConfig(None, start, 1000.0)
-    return Simulation(TokenBucket(limit, burst), rate_config, retry_after=retry_after, seed=seed), limit
-
-
-def low(about: float, burst: int, start: float, seed: int, retry_after: RetryAfter) -> float:
-    """How many times the ideal 60 requests take, which is (60 - burst) / limit seconds. At most 20."""
-    made, limit = low_limit(about, burst, start, seed, retry_after)
-    ideal = (60 - burst) / limit
-    return made.run(seconds=20 * ideal, batches=60).seconds / ideal
-
-
-def main_low(seeds: int = 20, hour: float = 3600.0) -> None:
-    title = (
-        f"{seeds} seeds: times the ideal of 60 requests, mean and worst; least share of the limit in an hour"
-    )
-    table = Table("burst", "start", "Retry-After", *(f"{about:g}/s" for about in LOW_LIMITS), title=title)
-    for burst, start, says in product((1, 10), STARTS, (silent, whole_seconds)):
-        cells = []
-        for about in LOW_LIMITS:
-            took = [low(about, burst, start, seed, says) for seed in range(seeds)]
-            shares = []
-            for seed in range(seeds):
-                made, limit = low_limit(about, burst, start, seed, says)
-                shares.append(made.run(seconds=hour).passed / limit / hour)
-            cells.append(f"{mean(took):.2f} {max(took):.2f} {min(shares):.0%}")
-        table.add_row(str(burst), f"{start:g}", says.__name__, *cells)
-    Console().print(table)
-
-
-def main() -> None:
-    table = Table("limiter", "Retry-After", "share of the limit", "429s")
-    for name, kind in KINDS.items():
-        for says in (silent, whole_seconds):
-            done = Simulation(kind(), AUTO, retry_after=says).run(seconds=3600)
-            share = done.passed / 50 / 3600
-            table.add_row(name, says.__name__, f"{share:.1%}", f"{done.throttled_share:.2%}")
-    for burst in (1, 10, 50):
-        for says in (silent, whole_seconds):
-            done = unknown(burst, retry_after=says)
-            name = f"unknown 50/s, burst {burst}, 1,500 batches"
-            table.add_row(name, says.__name__, f"{30 / done.seconds:.1%}", f"{done.throttled_share:.2%}")
-    done = steps()
-    share, throttled = done.passed / 11_500, done.throttled_share
-    table.add_row("200/s, 20/s, 200/s", "silent", f"{share:.1%}", f"{throttled:.2%}")
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main_low() if sys.argv[1:] == ["low"] else main()
+    def _adopt(self, now: float, version: int, learned: Any, new_epoch: bool) -> None:
+        if version == self._budget.version:
+            self._done.rates.append((now, learned, new_epoch))
+        self._budget.adopt(now, version, learned, new_epoch=new_epoch)
