@@ -11,7 +11,7 @@ from producers.cli.completion import job_ids
 from producers.reading import Format, InputOptions, Source
 from producers.reading.opened import opened
 from producers.reading.source import STDIN
-from producers.submission.request import JobRequest, require_org, seconds_of
+from producers.submission.request import JobRequest, check_limits, require_org, seconds_of
 from worker.core.errors import BadInputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -131,11 +131,13 @@ def limits_of(given: dict[str, Any]) -> dict[str, Any]:
 
 def request_of(given: dict[str, Any], default_org: str | None) -> JobRequest:
     """Makes a request from the command's arguments. Anything left in `given` is a field of `JobRequest`."""
-    return JobRequest(
-        org_id=require_org(given.pop("org_id") or default_org),
-        **limits_of(given),
-        options=input_options(given),
-        **given,
+    return check_limits(
+        JobRequest(
+            org_id=require_org(given.pop("org_id") or default_org),
+            **limits_of(given),
+            options=input_options(given),
+            **given,
+        )
     )
 
 
