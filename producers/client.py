@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from producers.job import Job, SubmittedJob
+from producers.job import Job, SubmittedJob, announced
 from producers.keywords import ReadingOptions
 from producers.reading import InputOptions, Source
 from producers.reading.opened import ListSource, opened
@@ -116,7 +116,7 @@ class Client:
             if submission.new and submission.survey is not None:
                 for sentence in submission.survey.advice:
                     session.warn(sentence)
-            return SubmittedJob(session, submission, traced_request.traceparent)
+            return announced(session, submission, traced_request.traceparent)
 
     def plan(self, source: ListSource | Source, **reading: Unpack[ReadingOptions]) -> Plan:
         """Counts a list and estimates its duration; nothing is stored, and Redis is not asked.

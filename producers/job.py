@@ -93,7 +93,7 @@ class Job(ReadableJob):
                 child = retry(session.store, self.id, traced_request, chosen)
             if not child.tickets:
                 session.warn("this job holds no id: there is nothing to do")
-            return SubmittedJob(session, child, traced_request.traceparent)
+            return announced(session, child, traced_request.traceparent)
 
     def set_weight(self, weight: int) -> bool:
         """Changes the job's share of its organization's rate, 1 to 100; whether it had another one.
@@ -111,12 +111,17 @@ class Job(ReadableJob):
 
 
 class SubmittedJob(Job):
-    """A job as `submit` or `retry` has just stored it. Making one wakes the workers."""
+    """A job as `submit` or `retry` has just stored it."""
 
-    def __init__(self, session: Session, submission: Submission, traceparent: str | None) -> None:
+    def __init__(self, session: Session, submission: Submission) -> None:
         super().__init__(session, submission.job_id)
         self.is_new: Final = submission.new
         """Whether this call made it; an earlier one with the same request id and list may have."""
         self.survey: Final = submission.survey
         """The first and the last id, abbreviated, and warnings about the list; None for a retry."""
-        wake_workers(session, self.id, submission.tickets, traceparent)
+
+
+def announced(session: Session, submission: Submission, traceparent: str | None) -> SubmittedJob:
+    """Wakes workers for what was stored, and returns its job."""
+    wake_workers(session, submission.job_id, submission.tickets, traceparent)
+    return SubmittedJob(session, submission)

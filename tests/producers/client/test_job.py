@@ -10,6 +10,7 @@ import pytest
 from producers import (
     BadInputError,
     Client,
+    DamagedRecordError,
     Job,
     JobUnfinishedError,
     NoSuchJobError,
@@ -180,6 +181,15 @@ def test_a_retry_has_what_its_parent_has_and_its_own_labels(client: Client) -> N
     with pytest.raises(BadInputError, match="nothing to retry about activated"):
         parent.retry(["activated"])
     assert len(list(parent.results(merged=True))) == 5
+    assert "2 jobs; this page has the latest outcome" in parent.page(merged=True)
+
+
+def test_a_record_that_was_not_written_by_us_is_an_error(valkey: RealServer, job: Job) -> None:
+    with sync_client(valkey.server.url) as redis:
+        spoil_job(redis, job.id, {"created_ms": "long ago"})
+    for read in (job.report, job.wait, job.page):
+        with pytest.raises(DamagedRecordError, match=job.id):
+            read()
 
 
 def test_a_job_at_rest_is_purged_and_then_there_is_none(job: Job) -> None:
