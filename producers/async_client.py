@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
+from copy import copy
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
@@ -19,7 +20,7 @@ from producers.submission.session import Warn
 from producers.summary import JobSummary
 from producers.waiting import MAX_OUTAGE, POLL, Outage, Progress, require_completed
 from worker.core.reporting.rows import Row
-from worker.core.reporting.schema import Report
+from worker.core.reporting.schema import Rate, Report
 from worker.reports.recount import Recount
 from worker.reports.results import Write
 
@@ -114,6 +115,9 @@ class AsyncJob:
     async def set_weight(self, weight: int) -> bool:
         return await asyncio.to_thread(self._job.set_weight, weight)
 
+    async def org_id(self) -> str:
+        return await asyncio.to_thread(self._job.org_id)
+
     async def purge(self) -> None:
         await asyncio.to_thread(self._job.purge)
 
@@ -153,11 +157,19 @@ class AsyncClient:
     async def jobs(self, state: str | None = None) -> list[AsyncJob]:
         return [self.job(summary.job_id) for summary in await self.summaries(state)]
 
-    async def summaries(self, state: str | None = None) -> list[JobSummary]:
-        return await asyncio.to_thread(lambda: list(self._client.summaries(state)))
+    async def summaries(self, state: str | None = None, after: str | None = None) -> list[JobSummary]:
+        return await asyncio.to_thread(lambda: list(self._client.summaries(state, after)))
+
+    def acting_as(self, actor: str) -> Self:
+        client = copy(self)
+        client._client = self._client.acting_as(actor)  # noqa: SLF001 -- its own.
+        return client
 
     async def set_rate(self, org_id: str, rate: str | float) -> RateChange:
         return await asyncio.to_thread(self._client.set_rate, org_id, rate)
+
+    async def rate(self, org_id: str) -> Rate:
+        return await asyncio.to_thread(self._client.rate, org_id)
 
     async def live_workers(self) -> int:
         return await asyncio.to_thread(self._client.live_workers)

@@ -15,7 +15,9 @@ from producers.submission.request import JobRequest, check_limits, require_org, 
 from producers.submission.session import Session, Warn
 from producers.submission.submit import submit
 from producers.submission.tracing import submission_tracing
-from producers.summary import JobSummary, summary_of
+from producers.summary import JobSummary, place_of, summary_of
+from worker.core.reporting.schema import Rate
+from worker.reports.status import read_rate
 from worker.settings import CREDENTIAL, Settings, load
 from worker.store.job_reader import WORKERS_WITHIN_MS, StoreLocation
 
@@ -135,10 +137,14 @@ class Client:
         """The jobs, newest first; those in `state` only."""
         return (self.job(summary.job_id) for summary in self.summaries(state))
 
-    def summaries(self, state: str | None = None) -> Iterator[JobSummary]:
-        """A line on each job, newest first; those in `state` only. Warns of those with a damaged record."""
+    def summaries(self, state: str | None = None, after: str | None = None) -> Iterator[JobSummary]:
+        """A line on each job, newest first; those in `state` only, and those behind the position `after`.
+
+        Warns of those with a damaged record. Raises `BadInputError` for an `after` that is no position.
+        """
+        place = None if after is None else place_of(after)
         with self._session.reachable():
-            for fields in self._session.store.summaries():
+            for fields in self._session.store.summaries(place):
                 try:
                     summary = summary_of(fields)
                 except (KeyError, ValueError, OverflowError):
@@ -155,6 +161,16 @@ class Client:
         """
         with self._session.reachable():
             return set_rate(self._session, org_id, rate)
+
+    def rate(self, org_id: str) -> Rate:
+        """The rate of an organization at API_URL, as in a job's report. Raises `BadInputError`."""
+        org_id = require_org(org_id, "ORG")
+        with self._session.reachable():
+            return read_rate(self._session.store, self._session.settings.api_host, org_id)
+
+    def acting_as(self, actor: str) -> Self:
+        """A client over the same connections that records `actor`. Closing either closes both."""
+        return self.over(self._session.acting_as(actor))
 
     @property
     def where(self) -> StoreLocation:

@@ -5,26 +5,28 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, Literal, TypeVar, cast
 
 from redis.exceptions import RedisError
 
 from producers.submission.session import Session
 from producers.waiting import MAX_OUTAGE, POLL, Outage, Progress, Wait, require_completed
 from worker.core.errors import BadInputError
+from worker.core.ids import is_job_id
 from worker.core.job import AT_REST
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import Row, RowSpan, rows_of
 from worker.core.reporting.schema import Report
 from worker.reports.family import family_results, read_family
-from worker.reports.parquet import require_parquet, write_parquet
+from worker.reports.parquet import parquet_pieces, require_parquet
 from worker.reports.recount import Recount, recount
-from worker.reports.results import Write, job_results, parse_outcomes, write_csv, write_ndjson
+from worker.reports.results import Piece, Write, csv_pieces, job_results, ndjson_pieces, parse_outcomes
 from worker.reports.status import read_report, read_snapshot
-from worker.store.job_reader import WORKERS_WITHIN_MS
+from worker.store.job_reader import WORKERS_WITHIN_MS, no_such_job
 from worker.store.jobs import must_rest
 
 ResultsFormat = Literal["csv", "ndjson", "parquet"]
+T = TypeVar("T")
 Texts = str | Collection[str] | None
 """One text or several; None or none of them for all."""
 
@@ -38,6 +40,14 @@ class ReadableJob:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
+
+    def org_id(self) -> str:
+        """The organization of the job."""
+        with self._session.reachable():
+            found = self._session.store.field(self.id, "org_id") if is_job_id(self.id) else None
+        if found is None:
+            raise no_such_job(self.id, self._session.store.where)
+        return found
 
     def report(self) -> Report:
         """The document of `status -o json`, also while the job runs."""
@@ -130,20 +140,42 @@ class ReadableJob:
 
         `bom`: CSV begins with a byte order mark, by which Excel knows UTF-8. Raises as `results` does.
         """
+        missing = set(_ids(ids))
+        for piece in self._pieces(form, outcomes_of(outcomes), missing, merged=merged, bom=bom):
+            write(piece)
+        return frozenset(missing)
+
+    def result_pieces(
+        self,
+        form: ResultsFormat = "csv",
+        *,
+        outcomes: Texts = None,
+        ids: Texts = None,
+        merged: bool = False,
+        bom: bool = False,
+    ) -> Iterator[bytes]:
+        """The bytes that `results -o FORM` prints, in pieces that are read as they are asked for.
+
+        Raises as `results` does.
+        """
+        return self._pieces(form, outcomes_of(outcomes), set(_ids(ids)), merged=merged, bom=bom)
+
+    def _pieces(
+        self, form: ResultsFormat, outcomes: Collection[Outcome], ids: set[str], *, merged: bool, bom: bool
+    ) -> Iterator[bytes]:
+        """Removes from `ids`, on the way, those that have a row."""
         if bom and form != "csv":
             raise BadInputError(f"--bom: only CSV takes a byte order mark, not -o {form}")
         if form == "parquet":
             require_parquet()
-        writers: dict[ResultsFormat, Callable[[Iterator[RowSpan], Write], int]] = {
-            "csv": partial(write_csv, bom=bom),
-            "ndjson": write_ndjson,
-            "parquet": write_parquet,
+        pieces_of: dict[ResultsFormat, Callable[[Iterator[RowSpan]], Iterator[Piece]]] = {
+            "csv": partial(csv_pieces, bom=bom),
+            "ndjson": ndjson_pieces,
+            "parquet": parquet_pieces,
         }
-        wanted = _ids(ids)
-        spans, missing = self._spans(outcomes_of(outcomes), wanted, merged=merged), set(wanted)
-        with self._session.reachable():
-            writers[form](_noting_found(spans, missing) if wanted else spans, write)
-        return frozenset(missing)
+        spans = self._spans(outcomes, frozenset(ids), merged=merged)
+        pieces = pieces_of[form](_noting_found(spans, ids) if ids else spans)
+        return (piece.data for piece in self._guarded(pieces))
 
     def _spans(
         self, outcomes: Collection[Outcome], ids: Collection[str], *, merged: bool
@@ -151,9 +183,9 @@ class ReadableJob:
         with self._session.reachable():
             return (family_results if merged else job_results)(self._session.store, self.id, outcomes, ids)
 
-    def _guarded(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def _guarded(self, items: Iterator[T]) -> Iterator[T]:
         with self._session.reachable():
-            yield from rows
+            yield from items
 
     def page(self, *, merged: bool = False) -> str:
         """The page that `report` writes, as HTML."""

@@ -24,6 +24,7 @@ HERE: Final = Path(__file__).resolve().parent
 EXTRAS: Final = {
     "worker": ("embedded",),
     "monitor": ("monitor", "tracing"),
+    "serve": ("serve", "tracing"),
     "test": ("test",),
     "checks": ("checks",),
     "benchmark": ("benchmark",),

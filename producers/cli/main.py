@@ -30,6 +30,8 @@ _COMMANDS: Final = {
     "purge": ("purge", "Remove a job that rests."),
     "doctor": ("worker_side:doctor", "Check Redis, workers, credential and API."),
     "set-rate": ("rate", "Change how fast all workers may send for an organization."),
+    "serve": ("serve", "Serve the HTTP API."),
+    "key": ("key", "Make a key for `serve`."),
     "worker": ("worker_side:worker", "Start Celery workers."),
     "metrics": ("worker_side:metrics", "Serve numbers for Prometheus."),
     "simulator": ("worker_side:simulator", "Serve the stand-in for the API."),

@@ -12,7 +12,7 @@ import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
@@ -79,7 +79,9 @@ class Source:
         """
         return cls(GIVEN_IDS, spool_ids(ids))
 
-    def __init__(self, name: str, file: IO[bytes]) -> None:
+    def __init__(self, name: str, file: IO[bytes], check: Callable[[], object] = lambda: None) -> None:
+        """`check` is called for each megabyte that is read, and may raise to end a pass."""
+        self._check = check
         self.name = name
         """Shown in messages."""
         self.argument = STDIN if name == _STANDARD_INPUT else name
@@ -131,7 +133,9 @@ class Source:
 
     def _chunks(self) -> Iterator[bytes]:
         try:
-            yield from (_unpacked_chunks if self.is_gzip else _raw_chunks)(self._file, self.name)
+            for chunk in (_unpacked_chunks if self.is_gzip else _raw_chunks)(self._file, self.name):
+                self._check()
+                yield chunk
         except BadInputError:
             self._check_unchanged()  # A change would explain the damage.
             raise
@@ -140,6 +144,7 @@ class Source:
     def _hash(self) -> str:
         digest = hashlib.sha256()
         for chunk in _raw_chunks(self._file, self.name):
+            self._check()
             digest.update(chunk)
         return digest.hexdigest()
 

@@ -18,7 +18,7 @@ from producers.reading import (
     reading_of,
     survey,
 )
-from worker.core.errors import BadInputError
+from worker.core.errors import PlanDiffersError
 from worker.core.rate.rate_config import RateConfig
 from worker.core.reporting.estimate import Seconds, expected_seconds, requests_for
 
@@ -90,18 +90,18 @@ def _rounded(seconds: Seconds) -> Duration:
 
 
 def check_plan(source: Source, options: InputOptions, planned: str) -> None:
-    """Raises `BadInputError` if the list differs from the `planned` one.
+    """Raises `PlanDiffersError` if the list differs from the `planned` one.
 
     `planned` is `Plan.plan`, or the sha256 alone, which allows any reading.
     """
     sha256, colon, reading = planned.partition(":")
     if sha256.lower() != source.sha256:
-        raise BadInputError(
+        raise PlanDiffersError(
             f"--plan: the list's sha256 is {source.sha256}, not {sha256}: it is another list, or was"
             f" changed since; look at it with `bulk-activate plan {shlex.quote(source.argument)}`"
         )
     if colon and reading != (now := reading_of(source, options)):
-        raise BadInputError(
+        raise PlanDiffersError(
             f"--plan: the list was planned as {reading} and would now be read as {now}:"
             " give the reading options (--format, --column, ...) that `plan` was given"
         )

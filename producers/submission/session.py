@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Final
 
 from producers.submission.request import whoami
@@ -22,7 +23,7 @@ class Session:
     ) -> None:
         self.settings: Final = settings
         self.warn: Final = warn
-        self.actor: Final = actor or whoami()
+        self.actor = actor or whoami()
         """Recorded with every job and every change."""
         self._redis = sync_client(settings.redis_url)
         self.store: Final = JobStore(self._redis, where)
@@ -30,6 +31,12 @@ class Session:
 
     def close(self) -> None:
         self._redis.close()
+
+    def acting_as(self, actor: str) -> "Session":
+        """A session over the same connections, with another actor. Closing either closes both."""
+        session = copy(self)
+        session.actor = actor
+        return session
 
     @contextmanager
     def reachable(self) -> Iterator[None]:

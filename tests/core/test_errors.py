@@ -8,6 +8,7 @@ EXIT_CODES = {
     "BadInputError": 2,
     "BadSettingError": 2,
     "StateChangeError": 2,
+    "PlanDiffersError": 2,
     "RequestIdTakenError": 2,
     "DamagedRecordError": 1,
     "NoSuchJobError": 5,

@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FILES = ("worker", "monitor", "test", "checks", "benchmark", "build")
+FILES = ("worker", "monitor", "serve", "test", "checks", "benchmark", "build")
 PYTHONS = ("3.11.0", "3.11.2", "3.11.3", "3.12.0", "3.13.0", "3.14.0")
 """From our floor on; 3.11.2 is Debian 12's own."""
 SYSTEMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("darwin", "x86_64"))
@@ -97,10 +97,11 @@ def direct(pyproject: dict[str, Any], name: str) -> list[Requirement]:
     if name == "build":
         return [Requirement(line) for line in pyproject["build-system"]["requires"]]
     project = pyproject["project"]
-    tests = ["embedded", "monitor", "tracing", "test"]
+    tests = ["embedded", "monitor", "serve", "tracing", "test"]
     extras = {
         "worker": ["embedded"],
         "monitor": ["monitor", "tracing"],
+        "serve": ["serve", "tracing"],
         "test": tests,
         "checks": [*tests, "parquet", "checks"],
         "benchmark": [*tests, "benchmark"],

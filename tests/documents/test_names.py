@@ -17,6 +17,7 @@ ALL = pytest.mark.parametrize("page", documents(), ids=lambda page: page.name)
 
 USERS: Final = {"ids.txt", "owner-token", "junit.xml", ".env", "images.env"}
 """Files that a reader has or makes."""
+_MEDIA_TYPE: Final = re.compile(r"(?:text|application)/[a-z.+-]+")
 RESULTS: Final = {
     value for name, value in vars(folder).items() if name.isupper() and isinstance(value, str)
 } | {"results/"}
@@ -81,7 +82,7 @@ def _mentioned(page: Document) -> Iterator[tuple[str, str]]:
 def test_every_file_is_there(page: Document) -> None:
     for word, where in _mentioned(page):
         name, _, inside = word.partition("::")
-        if not _FILE.fullmatch(name) or name in USERS | RESULTS or "{" in name:
+        if not _FILE.fullmatch(name) or name in USERS | RESULTS or "{" in name or _MEDIA_TYPE.fullmatch(name):
             continue
         assert _exists(page, name), where
         if inside:

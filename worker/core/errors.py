@@ -4,6 +4,7 @@
     ├── BadInputError            2  an unusable file, option or id
     │   ├── BadSettingError      2  an environment variable, a line of ENV_FILE or a secrets file
     │   ├── StateChangeError     2  the job's state does not allow the change
+    │   ├── PlanDiffersError     2  the list, or how it is read, is not what was planned
     │   └── RequestIdTakenError  2  the request id was used for another list
     ├── DamagedRecordError       1  data in Redis was forged, damaged or truncated
     ├── NoSuchJobError           5
@@ -32,6 +33,10 @@ class BadSettingError(BadInputError):
 
 
 class StateChangeError(BadInputError):
+    pass
+
+
+class PlanDiffersError(BadInputError):
     pass
 
 

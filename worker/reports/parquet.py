@@ -4,7 +4,7 @@ Needs the extra `parquet`, which is imported only here. Texts are exact, as in N
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib import import_module
 from itertools import islice
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from worker.core.errors import BadInputError
 from worker.core.reporting.rows import COLUMNS, Row, RowSpan, rows_of
-from worker.reports.results import Write
+from worker.reports.results import Piece, Write, write_pieces
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -37,20 +37,31 @@ def require_parquet() -> _Arrow:
         ) from None
 
 
-def write_parquet(spans: Iterable[RowSpan], write: Write) -> int:
-    """Writes the rows, one row group at a time. Returns their number.
+def parquet_pieces(spans: Iterable[RowSpan]) -> Iterator[Piece]:
+    """Yields the rows, one row group at a time.
 
     The same rows and version of pyarrow give the same bytes. Raises `BadInputError` if it is not installed.
     """
     arrow = require_parquet()
     schema = _schema(arrow.core)
     source = rows_of(spans)
-    count = 0
-    with arrow.parquet.ParquetWriter(_Sink(write), schema, compression="zstd") as writer:
+    written: list[bytes] = []
+
+    def piece(rows: int) -> Piece:
+        data = b"".join(written)
+        written.clear()
+        return Piece(data, rows)
+
+    with arrow.parquet.ParquetWriter(_Sink(written.append), schema, compression="zstd") as writer:
         while group := list(islice(source, ROW_GROUP)):
             writer.write_table(arrow.core.table(_columns(group), schema=schema))
-            count += len(group)
-    return count
+            yield piece(len(group))
+    yield piece(0)
+
+
+def write_parquet(spans: Iterable[RowSpan], write: Write) -> int:
+    """Writes what `parquet_pieces` yields. Returns the number of rows."""
+    return write_pieces(parquet_pieces(spans), write)
 
 
 def _schema(core: "ModuleType") -> object:

@@ -27,6 +27,14 @@ MALFORMED_COLUMNS: Final = ("line", "why")
 Write = Callable[[bytes], object]
 
 
+class Piece(NamedTuple):
+    """A part of a file of results."""
+
+    data: bytes
+    rows: int
+    """The rows that end in it."""
+
+
 def job_results(
     store: JobStore,
     job_id: str,
@@ -67,12 +75,22 @@ def parse_outcomes(text: str | None) -> frozenset[Outcome]:
     return frozenset(Outcome(name) for name in names)
 
 
-def write_csv(spans: Iterable[RowSpan], write: Write, *, bom: bool = False) -> int:
-    """Writes a header and the rows. Returns the number of rows. `bom` lets Excel recognize UTF-8."""
+def csv_pieces(spans: Iterable[RowSpan], *, bom: bool = False) -> Iterator[Piece]:
+    """Yields a header and the rows as CSV. `bom` lets Excel recognize UTF-8."""
     if bom:
-        write(BOM_UTF8)
-    write((",".join(COLUMNS) + "\n").encode())
-    return _write_lines(spans, write, _CSV)
+        yield Piece(BOM_UTF8, 0)
+    yield Piece((",".join(COLUMNS) + "\n").encode(), 0)
+    yield from _text_pieces(spans, _CSV)
+
+
+def ndjson_pieces(spans: Iterable[RowSpan]) -> Iterator[Piece]:
+    """Yields the rows as NDJSON."""
+    return _text_pieces(spans, _NDJSON)
+
+
+def write_csv(spans: Iterable[RowSpan], write: Write, *, bom: bool = False) -> int:
+    """Writes what `csv_pieces` yields. Returns the number of rows."""
+    return write_pieces(csv_pieces(spans, bom=bom), write)
 
 
 def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
@@ -85,7 +103,16 @@ def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
 
 def write_ndjson(spans: Iterable[RowSpan], write: Write) -> int:
     """Writes the rows as NDJSON. Returns their number."""
-    return _write_lines(spans, write, _NDJSON)
+    return write_pieces(ndjson_pieces(spans), write)
+
+
+def write_pieces(pieces: Iterable[Piece], write: Write) -> int:
+    """Writes the bytes of `pieces`. Returns the number of rows."""
+    count = 0
+    for piece in pieces:
+        write(piece.data)
+        count += piece.rows
+    return count
 
 
 class _RowFormat(NamedTuple):
@@ -101,9 +128,8 @@ class _RowFormat(NamedTuple):
     """Formats what follows the id, with the line end."""
 
 
-def _write_lines(spans: Iterable[RowSpan], write: Write, row_format: _RowFormat) -> int:
+def _text_pieces(spans: Iterable[RowSpan], row_format: _RowFormat) -> Iterator[Piece]:
     before, between = row_format.before, row_format.between
-    count = 0
     for lines, ids, rests in _chunks(spans, row_format.rest):
         named = row_format.plain(cast("list[str]", ids)) if _are_plain(ids) else map(row_format.quoted, ids)
         # One comprehension over many rows: a call for each row would cost more than its text.
@@ -111,9 +137,7 @@ def _write_lines(spans: Iterable[RowSpan], write: Write, row_format: _RowFormat)
             f"{before}{line}{between}{name}{rest}"
             for line, name, rest in zip(lines, named, rests, strict=True)
         ]
-        write("".join(rows).encode())
-        count += len(rows)
-    return count
+        yield Piece("".join(rows).encode(), len(rows))
 
 
 def _chunks(

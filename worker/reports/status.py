@@ -36,6 +36,11 @@ def read_snapshot(store: JobStore, job_id: str) -> ReportSnapshot:
         return ReportSnapshot(_report(store, raw), read_timeline(raw.timeline))
 
 
+def read_rate(store: JobStore, host: str, org_id: str) -> Rate:
+    """The rate of an organization at the API host `host`, whether it has a job or not."""
+    return _rate(store.budget(host, org_id), store.now_ms())
+
+
 def _report(store: JobStore, raw: RawJob) -> Report:
     budget = store.budget(raw.fields.get("host", ""), raw.fields["org_id"])
     fields = dict(raw.fields)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.core.access.proxy import parse_proxy
@@ -46,6 +46,8 @@ NO_PROXY: Final = "none"
 
 MAX_RATE: Final = 100_000
 """Requests per second, at most."""
+_HOST: Final = re.compile(r"[0-9a-z._-]+|\[[0-9a-f:.]+\]")
+"""A host as it stands in a URL, in lower case."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -72,6 +74,12 @@ def _orgs(value: Any) -> Any:
     if isinstance(value, str):
         # Empty entries are kept, and refused as ids: a stray comma must not admit every organization.
         return tuple(org_id.strip().lower() for org_id in value.split(","))
+    return value
+
+
+def _hosts(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(host.strip().lower() for host in value.split(","))
     return value
 
 
@@ -120,6 +128,10 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_address: str = "127.0.0.1"
+    serve_keys_file: Path | None = None
+    serve_hosts: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_hosts)] = None
+    serve_max_upload: Annotated[ByteSize, Field(gt=0)] = ByteSize(2 * 1024**3)
+    serve_upload_timeout: Seconds = 3600.0
     traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
     secrets_dir: Path | None = None
     env_file: Path | None = None
@@ -192,6 +204,13 @@ class Settings(BaseSettings):
                 )
         return orgs
 
+    @field_validator("serve_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if not all(map(_HOST.fullmatch, hosts or ())):
+            raise ValueError("must be names of hosts, comma between, without ports")
+        return hosts
+
     @field_validator("already_active")
     @classmethod
     def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -244,7 +263,8 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """The settings without secrets, URLs that may contain one, and paths."""
-        places = {"secrets_dir", "env_file", "credentials_dir", "state_dir", "heartbeat_file", "ca_file"}
+        files = {"secrets_dir", "env_file", "credentials_dir", "heartbeat_file", "ca_file", "serve_keys_file"}
+        places = {*files, "state_dir"}
         return self.model_dump(mode="json", exclude={*SECRETS, *places})
 
 

@@ -191,9 +191,18 @@ class JobReader:
         value = cast("bytes | None", self._redis.hget(keys.job(job_id), name))
         return None if value is None else value.decode()
 
-    def summaries(self) -> Iterator[dict[str, str]]:
-        """The hash of every job, newest first; only the id of a damaged one."""
-        for job_id in keys.job_ids(cast("list[bytes]", self._redis.zrevrange(keys.JOBS, 0, -1))):
+    def summaries(self, after: tuple[int, str] | None = None) -> Iterator[dict[str, str]]:
+        """The hash of every job, newest first; only the id of a damaged one.
+
+        `after`: milliseconds and id of the job behind which they begin, which need not be there any more.
+        """
+        latest = "+inf" if after is None else after[0]
+        found = self._redis.zrevrangebyscore(keys.JOBS, latest, "-inf", withscores=True)
+        members = cast("list[tuple[bytes, float]]", found)
+        if after is not None:
+            # Of the same millisecond, they come in the reverse order of their ids.
+            members = [(job_id, ms) for job_id, ms in members if (ms, job_id) < (after[0], after[1].encode())]
+        for job_id in keys.job_ids(job_id for job_id, _ in members):
             try:
                 with damage(job_id):
                     fields = _text(cast("dict[bytes, bytes]", self._redis.hgetall(keys.job(job_id))))

@@ -1,0 +1,112 @@
+"""What every handler works with, and the checks that they share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from producers.client import Client
+from producers.job import Job
+from producers.submission.request import require_org
+from producers.web.feeds import Document, Feeds, document_of
+from producers.web.keys import Key, Role
+from producers.web.problems import Code, ProblemError
+from producers.web.stopping import Stopping
+from producers.web.threads import Threads
+from worker.core.errors import BadInputError
+from worker.settings import Settings
+from worker.store.job_reader import no_such_job
+
+AnyRequest = Request[Any, Any, Any]
+
+JSON = "application/json"
+_MAX_BODY = 64 * 1024
+"""Bytes of a JSON body, which holds a reason or a number."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """The parts of the server."""
+
+    settings: Settings
+    client: Client
+    threads: Threads
+    feeds: Feeds
+    stopping: Stopping
+
+    async def job(self, request: AnyRequest, job_id: str) -> Job:
+        """The job, steered by the key of the request. Raises `NoSuchJobError` if that does not reach it."""
+        key, job = key_of(request), self.client.job(job_id)
+        # A job of a foreign organization and none at all are answered in the same words.
+        org_id = await self.threads.quick.run(job.org_id)
+        if not key.reaches(org_id):
+            raise no_such_job(job_id, self.client.where)
+        return self.client.acting_as(key.name).job(job_id)
+
+    async def document(self, job: Job) -> Document:
+        return await self.threads.quick.run(lambda: document_of(job.report()))
+
+    def org(self, request: AnyRequest, org_id: str | None) -> str:
+        """The organization that the request names. Raises `ProblemError` where the key does not reach it."""
+        wanted = org_id or self.settings.org_id
+        if wanted is None:
+            raise BadInputError("org_id: name the organization")
+        require_org(wanted, "org_id")
+        if not key_of(request).reaches(wanted):
+            raise ProblemError(Code.FORBIDDEN, f"this key does not reach organization {wanted}")
+        return wanted
+
+
+def api_of(request: AnyRequest) -> Api:
+    found: Api = request.app.state.api
+    return found
+
+
+def key_of(request: AnyRequest) -> Key:
+    """The key that came with the request."""
+    key: Key = request.scope["user"]
+    return key
+
+
+def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuses a key whose role is below that of the handler."""
+    needed = Role(handler.opt.get("role", Role.VIEWER))
+    key: Key | None = connection.scope.get("user")
+    if key is not None and not key.role.may(needed):
+        raise ProblemError(Code.FORBIDDEN, f"the key {key.name} is {key.role}; this needs {needed}")
+
+
+def shown(document: Document, status: int = 200, **headers: str) -> Response[bytes]:
+    """The document as an answer."""
+    return Response(
+        document.printed,
+        status_code=status,
+        media_type=JSON,
+        headers={"etag": document.etag, "cache-control": "private, no-cache", **headers},
+    )
+
+
+def as_json(value: object, status: int = 200) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(value), status_code=status, media_type=JSON, headers={"cache-control": "no-store"}
+    )
+
+
+async def json_body(request: AnyRequest, kind: Any, default: Any) -> Any:
+    """The JSON body as `kind`; `default` where there is none. Raises `ProblemError` and `BadInputError`."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY:
+            raise ProblemError(Code.TOO_LARGE, f"more than {_MAX_BODY:,} bytes")
+    if not body.strip() and default is not None:
+        return default
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type of this body is {JSON}")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInputError(f"the body: {error}") from None

@@ -1,0 +1,143 @@
+"""The document of a job as it changes, read once for all who watch the job."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import msgspec
+import structlog
+
+from producers.client import Client
+from producers.web.stopping import Stopping
+from producers.web.threads import Threads
+from worker.core.errors import BulkActivateError, NoSuchJobError
+from worker.core.job import AT_REST, State
+from worker.core.reporting.schema import Report
+
+INTERVAL: Final = 0.5
+"""Seconds between two readings of a job that is watched."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Document(NamedTuple):
+    """The document of `status`, with its entity tag."""
+
+    compact: bytes
+    """On one line."""
+    etag: str
+    state: State
+
+    @property
+    def rests(self) -> bool:
+        return self.state in AT_REST
+
+    @property
+    def printed(self) -> bytes:
+        """The bytes that `status -o json` prints."""
+        return msgspec.json.format(self.compact, indent=2) + b"\n"
+
+
+def document_of(report: Report) -> Document:
+    compact = msgspec.json.encode(report)
+    return Document(compact, f'"{hashlib.sha256(compact).hexdigest()[:32]}"', report.state)
+
+
+class Feed:
+    """A job that is watched."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+        self._changed = asyncio.Event()
+        self.watchers = 0
+        self.task: asyncio.Task[None] | None = None
+        self.latest: Document | None = None
+        self.gone = False
+        """Whether the job was removed."""
+
+    def publish(self, document: Document) -> None:
+        if self.latest is None or document.etag != self.latest.etag:
+            self.latest = document
+            self.wake()
+
+    def wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def differs(self, etag: str | None, seconds: float) -> Document | None:
+        """The document once its tag is not `etag`; None after `seconds`, or once job or server are gone."""
+        try:
+            async with self._stopping.within(seconds):
+                while self.latest is None or self.latest.etag == etag:
+                    if self.gone:
+                        return None
+                    await self._changed.wait()
+        except TimeoutError:
+            return None
+        return self.latest
+
+
+class Feeds:
+    """A feed for each job that somebody watches."""
+
+    def __init__(self, client: Client, threads: Threads, stopping: Stopping) -> None:
+        self._client = client
+        self._threads = threads
+        self._stopping = stopping
+        self._feeds: dict[str, Feed] = {}
+        self.streams = 0
+        """Event streams that are open."""
+
+    async def read(self, job_id: str) -> Document:
+        return await self._threads.quick.run(lambda: document_of(self._client.job(job_id).report()))
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[Feed]:
+        """The feed of a job, which is read as long as somebody is in the block."""
+        feed = self._feeds.get(job_id)
+        if feed is None:
+            feed = self._feeds[job_id] = Feed(self._stopping)
+            feed.task = asyncio.create_task(self._follow(job_id, feed))
+        feed.watchers += 1
+        try:
+            yield feed
+        finally:
+            feed.watchers -= 1
+            if not feed.watchers:
+                del self._feeds[job_id]
+                if feed.task is not None:
+                    feed.task.cancel()
+
+    async def _follow(self, job_id: str, feed: Feed) -> None:
+        failure: str | None = None
+        while True:
+            try:
+                feed.publish(await self.read(job_id))
+                failure = None
+            except NoSuchJobError:
+                feed.gone = True
+                feed.wake()
+                return
+            except BulkActivateError as error:
+                # Those who watch wait until it is over.
+                if failure != (failure := type(error).__name__):
+                    _log.warning("a job that is watched cannot be read", job_id=job_id, why=failure)
+            if feed.latest is not None and feed.latest.rests:
+                return
+            await asyncio.sleep(INTERVAL)
+
+    async def changes(self, job_id: str, first: Document, beat: float) -> AsyncIterator[Document | None]:
+        """Yields `first`, then each new document until the job rests; None after `beat` seconds without one.
+
+        Ends early with the job's record, and with the server.
+        """
+        document = first
+        yield document
+        with self.watching(job_id) as feed:
+            while not (document.rests or feed.gone or self._stopping.begun):
+                found = await feed.differs(document.etag, beat)
+                if found is not None:
+                    document = found
+                yield found

@@ -1,0 +1,112 @@
+"""The way in: refuses a foreign `Host` and a wrong key before all else, and logs each request."""
+
+import time
+from collections.abc import Collection
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from producers.web.keys import Key, Keys
+from producers.web.problems import MEDIA_TYPE, STATUS, Code, ProblemError, document, headers
+
+PROBES: Final = frozenset({"/healthz", "/readyz"})
+"""Asked by probes, which have no key and name an address."""
+OPEN: Final = PROBES | {"/api/v1/openapi.json", "/api/docs"}
+"""Paths that need no key: they show nothing that is not in the source."""
+_REFUSALS_TOLD_EVERY: Final = 10.0
+"""Seconds between two log lines about wrong keys, however many come."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Gate:
+    def __init__(self, app: ASGIApp, keys: Keys, hosts: Collection[str]) -> None:
+        """`hosts`: the names that requests may call the server, without ports; in lower case."""
+        self._app = app
+        self._keys = keys
+        self._hosts = hosts
+        self._refused = 0
+        self._told_at = float("-inf")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        started, status = time.monotonic(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            key = self._admitted(scope)
+        except ProblemError as problem:
+            await _answer(scope, send, problem)
+            if problem.code is Code.UNAUTHENTICATED:
+                self._tell_refusal()
+            return
+        scope["user"] = key
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            log = _log.debug if scope["path"] in PROBES else _log.info
+            log(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                seconds=round(time.monotonic() - started, 4),
+                key=None if key is None else key.name,
+            )
+
+    def _admitted(self, scope: Scope) -> Key | None:
+        """The key of the request; None where it needs none. Raises `ProblemError`."""
+        path, fields = scope["path"], scope["headers"]
+        if path not in PROBES and _host_of(_field(fields, b"host")) not in self._hosts:
+            raise ProblemError(Code.BAD_INPUT, "this Host is not one of the server's (SERVE_HOSTS)")
+        if path in OPEN:
+            return None
+        scheme, _, secret = _field(fields, b"authorization").partition(b" ")
+        key = self._keys.find(secret.strip()) if scheme.lower() == b"bearer" else None
+        if key is None:
+            raise ProblemError(
+                Code.UNAUTHENTICATED, "expected `Authorization: Bearer KEY`, with a key that holds"
+            )
+        return key
+
+    def _tell_refusal(self) -> None:
+        self._refused += 1
+        if (now := time.monotonic()) - self._told_at >= _REFUSALS_TOLD_EVERY:
+            _log.warning("requests without a key that holds were refused", count=self._refused)
+            self._refused, self._told_at = 0, now
+
+
+def _field(fields: Any, name: bytes) -> bytes:
+    """The only field of that name; empty where there is none or more than one."""
+    found = [value for field, value in fields if field == name]
+    return bytes(found[0]) if len(found) == 1 else b""
+
+
+def _host_of(field: bytes) -> str:
+    """The host of a `Host` field, in lower case, without the port."""
+    text = field.decode("latin-1").lower()
+    host, colon, port = text.rpartition(":")
+    return host if colon and (port.isdigit() or not port) and not host.endswith(":") else text
+
+
+async def _answer(scope: Scope, send: Send, problem: ProblemError) -> None:
+    body = msgspec.json.encode(document(problem, scope["path"]))
+    fields = {**headers(problem), "content-type": MEDIA_TYPE, "content-length": str(len(body))}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": int(STATUS[problem.code]),
+            "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,196 @@
+"""Who may use the HTTP API: keys with a role, and the file that lists them.
+
+A line of the file is `NAME ROLE SHA256 [ORG,ORG...]`; blank lines and those that begin with # are left out.
+The file holds hashes of keys alone, so reading it gives nobody a key: a key has 256 random bits, which no
+search of hashes finds.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+
+from worker.core.errors import BadInputError, BadSettingError
+from worker.core.file_mode import written_by_others
+from worker.core.ids import is_org_id
+
+PREFIX: Final = "bulk_"
+"""What keys begin with, by which scanners for secrets can know them."""
+_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._@-]{0,63}")
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+_FIELDS: Final = range(3, 5)
+
+_log = structlog.get_logger(__name__)
+
+
+class Role(StrEnum):
+    """What a key may do; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def may(self, needed: "Role") -> bool:
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A line of the file."""
+
+    name: str
+    """Recorded as `actor` and `created_by` of what is done with the key."""
+    role: Role
+    digest: bytes
+    """SHA-256 of the key."""
+    orgs: frozenset[str] | None = None
+    """The organizations that it reaches, in lower case; None for all."""
+
+    def reaches(self, org_id: str) -> bool:
+        return self.orgs is None or org_id.lower() in self.orgs
+
+
+class Keys(Protocol):
+    def find(self, secret: bytes) -> Key | None:
+        """The key with this text."""
+
+
+class NewKey(NamedTuple):
+    secret: str
+    line: str
+    """Its line of the file."""
+
+
+def new_key(name: str, role: Role, orgs: Collection[str]) -> NewKey:
+    """Makes a key up. Raises `BadInputError` for a name or an organization that cannot stand in the file."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    line = " ".join((name, role, digest_of(secret.encode()).hex(), *([",".join(orgs)] if orgs else [])))
+    parse_key(line)
+    return NewKey(secret, line)
+
+
+def digest_of(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()
+
+
+def parse_key(line: str) -> Key:
+    """The key of a line. Raises `BadInputError`, without quoting what may be a secret."""
+    fields = line.split()
+    if len(fields) not in _FIELDS:
+        raise BadInputError("expected NAME ROLE SHA256 [ORG,ORG...]")
+    name, role, sha256 = fields[:3]
+    if not _NAME.fullmatch(name):
+        raise BadInputError(
+            "the name of a key is letters, digits and ._@-, at most 64, and begins with no sign"
+        )
+    if role not in set(Role):
+        raise BadInputError(f"the role of key {name} is none of {', '.join(Role)}")
+    if not _SHA256.fullmatch(sha256):
+        raise BadInputError(
+            f"the third field of key {name} is no SHA-256: take what `bulk-activate key` prints"
+        )
+    orgs = fields[3].split(",") if len(fields) == _FIELDS[-1] else None
+    if orgs is not None and not all(map(is_org_id, orgs)):
+        raise BadInputError(f"the organizations of key {name} are GUIDs, comma between")
+    reached = None if orgs is None else frozenset(map(str.lower, orgs))
+    return Key(name, Role(role), bytes.fromhex(sha256), reached)
+
+
+def find(keys: Iterable[Key], secret: bytes) -> Key | None:
+    """The key among `keys` with this text, in a time that tells nothing about the digests."""
+    digest, found = digest_of(secret), None
+    for key in keys:
+        if hmac.compare_digest(key.digest, digest):
+            found = key
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class OneKey:
+    """A key for one run of the server."""
+
+    key: Key
+
+    def find(self, secret: bytes) -> Key | None:
+        return find([self.key], secret)
+
+
+class KeysFile:
+    """The keys in a file, which is read anew when it has changed.
+
+    A line that is damaged after a change is left out and logged, and so is a file that is gone or that others
+    may write: then nobody may do anything. A key that was taken out is refused from the next request on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises `BadSettingError` if the file cannot be used."""
+        self._path = path
+        self._read_at: tuple[int, ...] | None = None
+        self._keys: list[Key] = []
+        try:
+            keys, damage = self._read()
+        except BadInputError as error:
+            raise BadSettingError(f"SERVE_KEYS_FILE: {error}") from None
+        if damage:
+            raise BadSettingError(f"SERVE_KEYS_FILE: {path}, {damage[0]}")
+        if not keys:
+            raise BadSettingError(f"SERVE_KEYS_FILE: {path} holds no key: `bulk-activate key` makes one")
+        self._keys, self._read_at = keys, _state(path)
+
+    def find(self, secret: bytes) -> Key | None:
+        if (state := _state(self._path)) != self._read_at:
+            try:
+                self._keys, damage = self._read()
+            except BadInputError as error:
+                self._keys, damage = [], [str(error)]
+            for why in damage:
+                _log.error("the keys file is damaged", path=str(self._path), why=why)
+            _log.info("the keys file was read again", keys=len(self._keys))
+            self._read_at = state
+        return find(self._keys, secret)
+
+    def _read(self) -> tuple[list[Key], list[str]]:
+        """The keys, and what is wrong with other lines. Raises `BadInputError` if the file cannot be used."""
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                found = os.fstat(file.fileno())
+                lines = file.read().splitlines()
+        except OSError as error:
+            raise BadInputError(f"cannot read {self._path} ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise BadInputError(f"{self._path} is not UTF-8") from None
+        if (how := written_by_others(found.st_mode, found.st_uid, os.geteuid())) is not None:
+            raise BadInputError(f"{self._path} {how}: make it yours alone (chown, chmod go-w)")
+        keys: dict[str, Key] = {}
+        damage = []
+        for number, line in enumerate(map(str.strip, lines), 1):
+            if not line or line.startswith("#"):
+                continue
+            try:
+                key = parse_key(line)
+            except BadInputError as error:
+                damage.append(f"line {number}: {error}")
+                continue
+            if key.name in keys:
+                damage.append(f"line {number}: the name {key.name} stands twice")
+            else:
+                keys[key.name] = key
+        return list(keys.values()), damage
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What changes when the file does; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode, found.st_uid

@@ -1,0 +1,168 @@
+"""Takes lists: makes jobs and plans of them."""
+
+from typing import Annotated, Any, Final, Literal, cast
+
+from litestar import Response, post
+from litestar.params import Parameter
+
+from producers.job import SubmittedJob
+from producers.keywords import ReadingOptions
+from producers.submission.planned import Plan
+from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
+from producers.web.keys import Role
+from producers.web.uploads import format_of, received
+from worker.core.errors import BadInputError
+from worker.core.reporting.schema import Report
+
+ListFormat = Literal["auto", "lines", "csv", "tsv", "ndjson"]
+"""The formats that a body can have; workbooks have no media type here."""
+MAX_KEY: Final = 255
+"""Characters of an idempotency key."""
+
+
+def optional(description: str, **more: Any) -> Any:
+    return Parameter(description=description, required=False, **more)
+
+
+Format = Annotated[
+    ListFormat | None, optional("How the list is written; without it the Content-Type says it.")
+]
+Column = Annotated[str | None, optional("The column of a table that holds the ids: its name or number.")]
+Delimiter = Annotated[str | None, optional("What stands between the cells of a CSV.")]
+Field = Annotated[str | None, optional("The field of NDJSON objects that holds the id.")]
+Strict = Annotated[bool, optional("Refuse a list that has a malformed line.")]
+AllowMalformed = Annotated[bool, optional("Take a list most of whose lines are malformed.")]
+AllowTokenLike = Annotated[bool, optional("These are ids, although they look like token values.")]
+
+
+def job_path(job_id: str) -> str:
+    return f"/api/v1/jobs/{job_id}"
+
+
+def _reading(request: AnyRequest, given: ListFormat | None, **options: Any) -> ReadingOptions:
+    """The reading options. Raises `ProblemError` for a body that is no list."""
+    by_media_type = format_of(request)
+    return cast("ReadingOptions", {"format": given or by_media_type, **options})
+
+
+def _bounds(api: Api) -> dict[str, Any]:
+    return {
+        "most": api.settings.serve_max_upload,
+        "seconds": api.settings.serve_upload_timeout,
+        "stopping": api.stopping,
+        "threads": api.threads,
+    }
+
+
+@post(
+    "/jobs",
+    operation_id="submitJob",
+    summary="Stores a list as a job for the workers",
+    description="With an `Idempotency-Key` that was used before for the same list, answers 200 with its job.",
+    opt={"role": Role.OPERATOR},
+    status_code=201,
+)
+async def submit_job(
+    request: AnyRequest,
+    org_id: Annotated[str | None, optional("The organization, a GUID.")] = None,
+    column: Column = None,
+    delimiter: Delimiter = None,
+    field: Field = None,
+    format_: Annotated[ListFormat | None, optional("How the list is written.", query="format")] = None,
+    strict: Strict = False,
+    allow_malformed: AllowMalformed = False,
+    allow_token_like_ids: AllowTokenLike = False,
+    label: Annotated[list[str] | None, optional("`name=value`, kept with the job; repeatable.")] = None,
+    weight: Annotated[int, optional("Share of the organization's rate.", ge=1, le=100)] = 1,
+    deadline: Annotated[str | None, optional("End the job so long after now, as in `6h`.")] = None,
+    max_failures: Annotated[int | None, optional("End the job past so many failed ids.", ge=0)] = None,
+    max_failure_ratio: Annotated[
+        float | None, optional("End the job past this share of failed ids.", ge=0, le=1)
+    ] = None,
+    plan: Annotated[str | None, optional("Refuse a list that differs from this plan, or sha256.")] = None,
+    idempotency_key: Annotated[
+        str | None,
+        optional("The same key and list give the same job, never a second.", header="Idempotency-Key"),
+    ] = None,
+) -> Response[Report]:
+    api = api_of(request)
+    reading = _reading(
+        request,
+        format_,
+        column=column,
+        delimiter=delimiter,
+        field=field,
+        strict=strict,
+        allow_malformed=allow_malformed,
+        allow_token_like_ids=allow_token_like_ids,
+    )
+    org = api.org(request, org_id)
+    labels = _labels(label)
+    if idempotency_key is not None and not (
+        0 < len(idempotency_key) <= MAX_KEY and idempotency_key.isascii() and idempotency_key.isprintable()
+    ):
+        raise BadInputError(f"Idempotency-Key: 1 to {MAX_KEY} printable characters")
+    client = api.client.acting_as(key_of(request).name)
+    async with received(request, **_bounds(api)) as source:
+
+        def submit() -> SubmittedJob:
+            return client.submit(
+                source,
+                org_id=org,
+                request_id=idempotency_key,
+                labels=labels,
+                weight=weight,
+                deadline=deadline,
+                max_failures=max_failures,
+                max_failure_ratio=max_failure_ratio,
+                plan=plan,
+                **reading,
+            )
+
+        job = await api.threads.long.run(submit)
+    document = await api.document(job)
+    return cast("Response[Report]", shown(document, 201 if job.is_new else 200, location=job_path(job.id)))
+
+
+@post(
+    "/plans",
+    operation_id="planList",
+    summary="Reads and checks a list; nothing is stored",
+    opt={"role": Role.OPERATOR},
+    status_code=200,
+)
+async def plan_list(
+    request: AnyRequest,
+    column: Column = None,
+    delimiter: Delimiter = None,
+    field: Field = None,
+    format_: Annotated[ListFormat | None, optional("How the list is written.", query="format")] = None,
+    strict: Strict = False,
+    allow_malformed: AllowMalformed = False,
+    allow_token_like_ids: AllowTokenLike = False,
+) -> Response[Plan]:
+    api = api_of(request)
+    reading = _reading(
+        request,
+        format_,
+        column=column,
+        delimiter=delimiter,
+        field=field,
+        strict=strict,
+        allow_malformed=allow_malformed,
+        allow_token_like_ids=allow_token_like_ids,
+    )
+    async with received(request, **_bounds(api)) as source:
+        found = await api.threads.long.run(api.client.plan, source, **reading)
+    return cast("Response[Plan]", as_json(found))
+
+
+def _labels(given: list[str] | None) -> dict[str, str]:
+    """Raises `BadInputError` for one that is not of the form name=value."""
+    labels = {}
+    for label in given or ():
+        name, equals, value = label.partition("=")
+        if not name or not equals:
+            raise BadInputError(f"label: {label!r} is not of the form name=value")
+        labels[name] = value
+    return labels

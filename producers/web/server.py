@@ -1,0 +1,155 @@
+"""Runs the HTTP API in this process until SIGTERM or Ctrl-C."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Final
+
+import structlog
+import uvicorn
+
+from producers.client import Client
+from producers.submission.request import whoami
+from producers.submission.session import Session
+from producers.web.api import Api
+from producers.web.app import make_app
+from producers.web.feeds import Feeds
+from producers.web.gate import Gate
+from producers.web.keys import Key, Keys, KeysFile, OneKey, Role, digest_of, new_key
+from producers.web.stopping import Stopping
+from producers.web.threads import Threads
+from worker.core.errors import BadInputError
+from worker.process.signal_handlers import install_signal_handlers
+from worker.settings import LOOPBACK, PREFIX, Settings
+from worker.telemetry import logs
+
+_ANSWERS_END_WITHIN: Final = 5
+"""Seconds for answers that are under way; then their connections are cut."""
+_WORK_ENDS_WITHIN: Final = 3.0
+"""Seconds for work in threads after that. Both together are less than the ten that SIGTERM leaves."""
+_BACKLOG: Final = 1024
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, host: str, port: int) -> int:
+    """Serves until the process is told to end; returns the exit code. Raises `BadInputError`."""
+    is_loopback = host in LOOPBACK
+    if settings.serve_keys_file is None and not is_loopback:
+        raise BadInputError(
+            f"--host {host}: without {PREFIX}SERVE_KEYS_FILE it listens on loopback alone:"
+            " make a key with `bulk-activate key`"
+        )
+    keys: Keys
+    if settings.serve_keys_file is None:
+        secret = new_key("local", Role.ADMIN, ()).secret
+        # Whoever started it is who acts.
+        keys = OneKey(Key(whoami(), Role.ADMIN, digest_of(secret.encode())))
+    else:
+        secret, keys = "", KeysFile(settings.serve_keys_file)
+    logs.configure(settings)
+    with _listening(host, port) as listener, Client.over(Session(settings, _warn)) as client:
+        threads, stopping = Threads(), Stopping()
+        api = Api(settings, client, threads, Feeds(client, threads, stopping), stopping)
+        hosts = frozenset(settings.serve_hosts or ()) | (_names(LOOPBACK) if is_loopback else _names({host}))
+        url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
+        code = _run(_Server(Gate(make_app(api), keys, hosts), stopping, url, secret), listener)
+        if not threads.close(_WORK_ENDS_WITHIN):
+            # A thread cannot be ended. What it was storing is removed by a worker's sweep.
+            _log.warning("ended while work was under way")
+            sys.stdout.flush()
+            os._exit(code)
+        return code
+
+
+def _run(server: "_Server", listener: socket.socket) -> int:
+    install_signal_handlers()
+    asyncio.run(server.serve([listener]))
+    return 130 if server.interrupted else 0
+
+
+class _Server(uvicorn.Server):
+    """Prints its address once it can be used, and tells whatever waits when it ends."""
+
+    def __init__(self, app: Gate, stopping: Stopping, url: str, secret: str) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                http="httptools",
+                loop="asyncio",
+                proxy_headers=False,
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=_ANSWERS_END_WITHIN,
+            )
+        )
+        self._stopping = stopping
+        self._url = url
+        self._secret = secret
+        self.interrupted = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, number)
+        if self._secret:
+            sys.stderr.write(f"An admin key for this run: {self._url}/?key={self._secret}\n")
+        sys.stdout.write(f"{self._url}\n")
+        sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Without the base's handlers, which raise the signal again at the end."""
+        yield
+
+    def _end(self, number: int) -> None:
+        if number == signal.SIGINT:
+            self.interrupted = True
+        self._stopping.begin()
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._end(sig)
+
+
+def _listening(host: str, port: int) -> contextlib.closing[socket.socket]:
+    """Raises `BadInputError` where the address cannot be had."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise BadInputError(f"--host {host}: {error.strerror}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise BadInputError(
+            f"--host {host} --port {port}: cannot listen there ({getattr(error, 'strerror', error)})"
+        ) from None
+    return contextlib.closing(listener)
+
+
+def _names(hosts: frozenset[str] | set[str]) -> frozenset[str]:
+    return frozenset(_bracketed(host).lower() for host in hosts)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _warn(line: str) -> None:
+    _log.warning(line)

@@ -1,0 +1,137 @@
+"""Receives a list into an unlinked temporary file of mode 0600, within bounds of size and time."""
+
+import os
+import tempfile
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import IO, Any, Final
+
+from litestar import Request
+
+from producers.reading import Source
+from producers.web.problems import Code, ProblemError
+from producers.web.stopping import Stopping
+from producers.web.threads import Threads
+
+MEDIA_TYPES: Final = {"text/plain": "auto", "text/csv": "csv", "application/x-ndjson": "ndjson"}
+"""Each with the format that it is read as, where the request does not say it."""
+LONGEST_SILENCE: Final = 30.0
+"""Seconds until the next bytes have to come."""
+NAME: Final = "the list"
+"""What messages call it."""
+_WRITTEN_AT_ONCE: Final = 1024 * 1024
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_GZIP: Final = 16 + zlib.MAX_WBITS
+"""`wbits` of zlib that says gzip."""
+
+
+class Spool:
+    """The file that the list is written to."""
+
+    def __init__(self, file: IO[bytes], most: int, *, is_gzip: bool) -> None:
+        self._file = file
+        self._most = most
+        self._is_gzip = is_gzip
+        self._unpacker: Any = None
+        self._received = self._written = 0
+
+    def write(self, data: bytes) -> None:
+        """Raises `ProblemError` for more than is allowed, packed or not, and for damaged gzip."""
+        self._received = self._within(self._received + len(data))
+        for piece in self._unpacked(data) if self._is_gzip else (data,):
+            self._written = self._within(self._written + len(piece))
+            self._file.write(piece)
+
+    def _within(self, size: int) -> int:
+        if size > self._most:
+            raise too_large(self._most)
+        return size
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
+        """A megabyte at a time: a few packed bytes can be many."""
+        while data:
+            if self._unpacker is None or self._unpacker.eof:
+                self._unpacker = zlib.decompressobj(_GZIP)
+            try:
+                yield self._unpacker.decompress(data, _WRITTEN_AT_ONCE)
+                while self._unpacker.unconsumed_tail:
+                    yield self._unpacker.decompress(self._unpacker.unconsumed_tail, _WRITTEN_AT_ONCE)
+            except zlib.error:
+                raise ProblemError(Code.BAD_INPUT, "the body is no gzip, or damaged") from None
+            data = self._unpacker.unused_data
+
+    def finish(self) -> None:
+        """Raises `ProblemError` for gzip that is cut short, and for gzip inside of what was sent."""
+        if self._is_gzip and not (self._unpacker is not None and self._unpacker.eof):
+            raise ProblemError(Code.BAD_INPUT, "the gzip data is cut short")
+        self._file.flush()
+        if os.pread(self._file.fileno(), len(_GZIP_MAGIC), 0) == _GZIP_MAGIC:
+            raise ProblemError(Code.BAD_INPUT, "the list is gzip: send it with Content-Encoding: gzip")
+
+
+def too_large(most: int) -> ProblemError:
+    return ProblemError(Code.TOO_LARGE, f"more than {most:,} bytes (SERVE_MAX_UPLOAD)")
+
+
+def format_of(request: Request[Any, Any, Any]) -> str:
+    """How the media type says that the list is read. Raises `ProblemError`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise ProblemError(
+            Code.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type of a list is one of {', '.join(MEDIA_TYPES)}"
+        )
+    return MEDIA_TYPES[media_type]
+
+
+@asynccontextmanager
+async def received(
+    request: Request[Any, Any, Any], *, most: int, seconds: float, stopping: Stopping, threads: Threads
+) -> AsyncIterator[Source]:
+    """The list in the request's body, complete. Its file is gone after the block. Raises `ProblemError`.
+
+    `most` bytes, within `seconds`; nothing of a list that is refused stays behind.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, "the Content-Encoding of a list is gzip, or none")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        raise too_large(most)
+
+    def check() -> None:
+        if stopping.begun:
+            raise shutting_down()
+
+    with tempfile.TemporaryFile() as file:
+        spool = Spool(file, most, is_gzip=encoding == "gzip")
+        try:
+            async with stopping.within(seconds):
+                await _receive(request, spool, stopping, threads)
+        except TimeoutError:
+            check()
+            raise ProblemError(Code.TIMED_OUT, "the list took too long to come") from None
+        await threads.pieces.run(spool.finish)
+        with await threads.long.run(Source, NAME, file, check) as source:
+            yield source
+
+
+async def _receive(
+    request: Request[Any, Any, Any], spool: Spool, stopping: Stopping, threads: Threads
+) -> None:
+    pending = bytearray()
+    is_whole = False
+    while not is_whole:
+        async with stopping.within(LONGEST_SILENCE):
+            message: Any = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ProblemError(Code.BAD_INPUT, "the client left before the list was whole")
+        pending += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
+        if is_whole or len(pending) >= _WRITTEN_AT_ONCE:
+            await threads.pieces.run(spool.write, bytes(pending))
+            pending.clear()
+
+
+def shutting_down() -> ProblemError:
+    return ProblemError(Code.SHUTTING_DOWN, "the server is ending: send it again")
