@@ -5,8 +5,8 @@ import pytest
 from tests.documents.markdown import ROOT, Document, document, documents, slug
 
 ALL = pytest.mark.parametrize("page", documents(), ids=lambda page: page.name)
-LONG = {"producers/README.md", ".github/SECURITY.md", "deploy/runbook.md"}
-"""A reference, a list of claims, and what is looked up by its headings."""
+LONG = {"producers/README.md", ".github/SECURITY.md", "deploy/runbook.md", "worker/core/rate/README.md"}
+"""A reference, a list of claims, what is looked up by its headings, and tables of measurements."""
 
 
 @ALL

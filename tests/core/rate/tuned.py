@@ -16,12 +16,20 @@ from tests.core.rate.score import by_group, score
 from worker.core.rate import tuning
 
 SEEDS: Final = 2
-EVERY: Final = 3
+EVERY: Final = 4
 """One in so many cases is simulated."""
-SHORTER: Final = 0.1
-AROUND_ONE: Final = ("RISEN", "RETEST", "CLIMB_GAIN", "TWO_STEPS", "ONE_STEP", "CLOSE", "CLOSE_WHERE_DEAR")
+SHORTER: Final = 0.2
+AROUND_ONE: Final = (
+    "RISEN",
+    "STEP_PASSED",
+    "CLIMB_GAIN",
+    "TWO_STEPS",
+    "ONE_STEP",
+    "CLOSE",
+    "CLOSE_WHERE_DEAR",
+)
 """Ratios above 1: what is halved and doubled is what they exceed 1 by."""
-UP_TO_ONE: Final = ("MARGIN", "FIRST_CUT")
+UP_TO_ONE: Final = ("MARGIN",)
 """Shares near 1: what is halved and doubled is what they are short of 1 by."""
 
 
