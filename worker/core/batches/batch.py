@@ -1,7 +1,6 @@
 """The ids of one request, with what is known of each of them from earlier requests."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -12,18 +11,6 @@ from worker.core.reason import Reason
 
 MAX_BATCH: Final = 15
 """Ids in a request: the API's documented limit."""
-
-
-class RequestKind(StrEnum):
-    """Why the next request of a batch is made; all but the first are counters of the report (`requests`)."""
-
-    FIRST = "first"
-    RETRIED = "retried"
-    """A repetition after an answer that was lost or bad."""
-    PROBES = "probes"
-    """Made only to find the id at fault for a refused request."""
-    REPLAYED = "replayed"
-    """A repetition after a 401."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -41,7 +28,7 @@ class Batch(msgspec.Struct, frozen=True):
     renewals: int = 0
     """401s in a row; never charged."""
     conflicts: int = 0
-    """409s taken for a conflict with a repetition of ours in flight; never charged."""
+    """409s after which these ids were sent again, as an earlier request may have been in flight; free."""
     errors: int = 0
     """5xx and unreadable answers to these ids together that no outage explains."""
     unattributed_errors: int = 0
@@ -62,8 +49,6 @@ class Batch(msgspec.Struct, frozen=True):
     """Whether the API has answered other requests well after a failure of these ids."""
     split_probe: bool = False
     """Whether the next request is made only because another was rejected, to find the id at fault."""
-    kind: RequestKind = RequestKind.FIRST
-    """Why the next request is made."""
     isolated: bool = False
     """Whether these ids were taken out of a rejected request: one of them may spoil what it is sent with."""
 

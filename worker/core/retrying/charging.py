@@ -5,8 +5,9 @@ Each id has so many attempts; an id that has none left is `unknown`, or failed.
 what came back                             charged
 -----------------------------------------  ----------------------------------------------------------------
 a readable 200                             to each id, at once; where it answers a split probe, to nobody
-429, 401, no connection, no word of the    to nobody
-API's; a first 409, an unconfirmed 403
+429, 401, no connection                    to nobody
+no word of the API's                       to nobody
+a first 409, an unconfirmed 403            to nobody
 a refusal of several ids                   to nobody: they are taken apart
 a refusal of one id                        to that id, at once
 5xx, no answer, or none that can be read,  to each id, at once
