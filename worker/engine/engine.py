@@ -28,7 +28,7 @@ from worker.process.heartbeat import Health, Heartbeat
 from worker.process.liveness import consumer_is_stuck
 from worker.settings import Settings
 from worker.store.claims import ClaimStore
-from worker.store.connect import async_client
+from worker.store.connect import async_client, open_connections
 from worker.store.exchanges import ExchangeStore
 from worker.store.script_calls import Ticket
 from worker.telemetry.traces import ActivationApi, Tracing
@@ -53,6 +53,7 @@ class Engine:
         scope = settings.scope(only_job)
         self._send_messages = send_messages
         self._redis = async_client(settings.redis_url)
+        self._opening = asyncio.create_task(open_connections(self._redis))
         self._session = make_session(settings)
         lock = SharedExchangeLock(ExchangeStore(self._redis, settings.api_host, secrets.token_hex(8)), now)
         api: ActivationApi = ActivationClient(self._session, AccessTokens(settings, self._session, now, lock))
@@ -108,6 +109,8 @@ class Engine:
         await self._retention.close()
         await self._dispatchers.close()
         await self._session.close()
+        self._opening.cancel()
+        await asyncio.wait([self._opening])
         await self._redis.aclose()
 
     def _vitals(self) -> Health:

@@ -3,6 +3,7 @@
 TLS is always verified. Behind sentinels each new connection goes to whom they call the master by then.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ FLOOR: Final = (6, 2)
 
 _TIMEOUT: Final = 5.0
 _CONNECTIONS: Final = 32
+_OPENED_FIRST: Final = 8
 
 _REFUSALS: Final = (
     OutOfMemoryError,
@@ -101,6 +103,15 @@ def async_client(url: str) -> redis.asyncio.Redis:
         url, max_connections=_CONNECTIONS, timeout=_TIMEOUT, retry=retry, **_options(url)
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+async def open_connections(client: redis.asyncio.Redis) -> None:
+    """Opens as many connections as a busy worker uses at once.
+
+    Each takes several round trips: far from Redis, a commit that needed one more waits half a second.
+    Where Redis does not answer nothing is raised: its next user finds out.
+    """
+    await asyncio.gather(*(client.ping() for _ in range(_OPENED_FIRST)), return_exceptions=True)
 
 
 @contextmanager
