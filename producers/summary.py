@@ -14,7 +14,8 @@ from worker.core.reporting.report import counts_of
 from worker.core.timestamp import timestamp
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
-_MILLISECONDS: Final = re.compile("[0-9]{1,15}")
+_POSITION: Final = r"^[0-9]{1,15}\.[0-9A-Za-z][0-9A-Za-z_-]{0,63}$"
+"""Pattern of a position: milliseconds and a job's id."""
 
 
 class JobSummary(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ class JobSummary(msgspec.Struct, frozen=True):
 def place_of(position: str) -> tuple[int, str]:
     """The milliseconds and the job's id in a position. Raises `BadInputError`."""
     created_ms, _, job_id = position.partition(".")
-    if not (_MILLISECONDS.fullmatch(created_ms) and is_job_id(job_id)):
+    if not (re.match(_POSITION, position) and is_job_id(job_id)):
         raise BadInputError(f"{position!r} is no position in the list of jobs")
     return int(created_ms), job_id
 

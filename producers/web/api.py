@@ -27,6 +27,15 @@ _MAX_BODY = 64 * 1024
 """Bytes of a JSON body, which holds a reason or a number."""
 
 
+def _number(text: str) -> int | float:
+    """Of JSON's numbers, 5.0 is a whole one."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
+
+
 @dataclass(frozen=True)
 class Api:
     """The parts of the server."""
@@ -49,7 +58,7 @@ class Api:
     async def document(self, job: Job) -> Document:
         return await self.threads.quick.run(lambda: document_of(job.report()))
 
-    def org(self, request: AnyRequest, org_id: str | None) -> str:
+    def org(self, request: AnyRequest, org_id: str) -> str:
         """The organization that the request names. Raises `ProblemError` where the key does not reach it."""
         wanted = org_id or self.settings.org_id
         if wanted is None:
@@ -107,6 +116,6 @@ async def json_body(request: AnyRequest, kind: Any, default: Any) -> Any:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type of this body is {JSON}")
     try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.convert(_DECODER.decode(body), kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInputError(f"the body: {error}") from None

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from litestar import Litestar, Response, Router, get
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
 from producers.web import events, lists, reading, steering
 from producers.web.api import AnyRequest, Api, api_of, as_json, require_role
@@ -84,8 +84,10 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     body = msgspec.json.encode(document(problem, request.url.path))
     status = int(STATUS[problem.code])
     fields = headers(problem)
-    if isinstance(error, HTTPException) and error.headers:
-        fields |= {name.lower(): value for name, value in error.headers.items() if name.lower() == "allow"}
+    if isinstance(error, MethodNotAllowedException):
+        allowed = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow", "")
+        methods = allowed.split(", ")
+        fields["allow"] = ", ".join(sorted({*methods} - {"OPTIONS"}))
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=fields)
 
 
@@ -109,9 +111,9 @@ def _problem(error: Exception) -> ProblemError:
 def _invalid(extra: Any) -> str:
     """What is wrong with each parameter."""
     found = extra if isinstance(extra, list) else []
-    return "; ".join(
-        f"{each.get('key', 'parameter')}: {each['message']}" for each in found if "message" in each
-    )
+    wrong = [(each.get("key", "parameter"), each["message"]) for each in found if "message" in each]
+    # A handler's parameter that is named like a function of Python ends in `_`.
+    return "; ".join(f"{name.rstrip('_')}: {message}" for name, message in wrong)
 
 
 @get("/healthz", operation_id="isAlive", summary="Whether the server answers")

@@ -21,6 +21,7 @@ from producers.web.problems import STATUS, Code, Problem
 from producers.web.reading import FORMS, JobPage, Verdict
 from producers.web.steering import NamedRate, RateOrder, Reason, RequestsPerSecond, Weight
 from producers.web.uploads import MEDIA_TYPES
+from worker.core.outcome import Outcome
 from worker.core.reporting.schema import Rate, Report
 
 DOCS: Final = Environment(
@@ -90,6 +91,9 @@ _OPERATIONS: Final[dict[str, _Operation]] = {
     "getRate": _Operation(Rate),
     "setRate": _Operation(Rate, _OF_JSON, body=_RATE),
 }
+_OUTCOME: Final = f"(?:{'|'.join(Outcome)})"
+_ITEMS: Final = {"outcome": f"^{_OUTCOME}(?:,{_OUTCOME})*$", "label": "^[^=]+="}
+"""Patterns of the items of lists."""
 _HEADERS: Final = {
     "ETag": "Changes with the document; for `If-None-Match`.",
     "Location": "The path of the job.",
@@ -120,9 +124,29 @@ def _is_json(kind: Any) -> bool:
     return kind is not None and not isinstance(kind, tuple)
 
 
+_OF_A_JOB: Final = (
+    "getJob",
+    "getResults",
+    "getReportPage",
+    "verifyJob",
+    "pauseJob",
+    "resumeJob",
+    "cancelJob",
+    "retryJob",
+    "changeJob",
+    "purgeJob",
+    "watchJob",
+)
+
+
+def _links(where: str) -> dict[str, Any]:
+    """What can be done with the job whose id stands there."""
+    return {name: {"operationId": name, "parameters": {"job_id": where}} for name in _OF_A_JOB}
+
+
 def _complete(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
-        parameter["schema"] = _without_null(parameter["schema"])
+        _complete_parameter(parameter)
     added = _OPERATIONS.get(operation["operationId"])
     if added is None:
         # Health: no key, and no input that could be wrong.
@@ -135,6 +159,8 @@ def _complete(operation: dict[str, Any]) -> None:
     success = next(status for status in operation["responses"] if status.startswith("2"))
     answer = _answer(success, added)
     operation["responses"] = {success: answer, **_problems((*_ALWAYS, *added.problems))}
+    if operation["operationId"] in {"submitJob", "retryJob"}:
+        answer["links"] = _links("$response.body#/job_id")
     if added.also is not None:
         other = _answer(str(added.also), added)
         if added.also == HTTPStatus.NOT_MODIFIED:
@@ -146,6 +172,15 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["parameters"].append(
             {"name": "Content-Encoding", "in": "header", "schema": {"enum": ["gzip", "identity"]}}
         )
+
+
+def _complete_parameter(parameter: dict[str, Any]) -> None:
+    schema = parameter["schema"] = _without_null(parameter["schema"])
+    if schema.get("default") == "" or parameter["name"] in {"max_failures", "max_failure_ratio"}:
+        # The handler's way to say that there is none.
+        del schema["default"]
+    if parameter["name"] in _ITEMS:
+        schema["items"]["pattern"] = _ITEMS[parameter["name"]]
 
 
 def _answer(status: str, added: _Operation) -> dict[str, Any]:

@@ -57,6 +57,11 @@ class Feed:
         self.gone = False
         """Whether the job was removed."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes, of the job or of the server."""
+        return self.gone or self._stopping.begun
+
     def publish(self, document: Document) -> None:
         if self.latest is None or document.etag != self.latest.etag:
             self.latest = document
@@ -136,8 +141,9 @@ class Feeds:
         document = first
         yield document
         with self.watching(job_id) as feed:
-            while not (document.rests or feed.gone or self._stopping.begun):
+            while not (document.rests or feed.is_over):
                 found = await feed.differs(document.etag, beat)
                 if found is not None:
                     document = found
-                yield found
+                if found is not None or not feed.is_over:
+                    yield found

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.web.keys import Key, Keys
 from producers.web.problems import MEDIA_TYPE, STATUS, Code, ProblemError, document, headers
+from worker.core.errors import BulkActivateError
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 """Asked by probes, which have no key and name an address."""
@@ -51,8 +52,16 @@ class Gate:
                 self._tell_refusal()
             return
         scope["user"] = key
+        if scope["method"] == "OPTIONS":
+            # No page elsewhere may use the API. Litestar's own answer to it misses methods.
+            scope["method"] = "NONE"  # type: ignore[typeddict-item]
         try:
             await self._app(scope, receive, noting)
+        except Exception as error:
+            # Where the answer has begun, an end without its last bytes has uvicorn close the connection.
+            if not (status and _is_known(error)):
+                raise
+            _log.warning("an answer was cut short", path=scope["path"], why=str(_first(error)))
         finally:
             log = _log.debug if scope["path"] in PROBES else _log.info
             log(
@@ -84,6 +93,17 @@ class Gate:
         if (now := time.monotonic()) - self._told_at >= _REFUSALS_TOLD_EVERY:
             _log.warning("requests without a key that holds were refused", count=self._refused)
             self._refused, self._told_at = 0, now
+
+
+def _is_known(error: Exception) -> bool:
+    """Whether it is of ours; a stream wraps it."""
+    if isinstance(error, ExceptionGroup):
+        return all(map(_is_known, error.exceptions))
+    return isinstance(error, BulkActivateError | ProblemError)
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _field(fields: Any, name: bytes) -> bytes:

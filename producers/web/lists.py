@@ -1,9 +1,9 @@
 """Takes lists: makes jobs and plans of them."""
 
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 from litestar import Response, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from producers.job import SubmittedJob
 from producers.keywords import ReadingOptions
@@ -12,24 +12,31 @@ from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
 from producers.web.keys import Role
 from producers.web.uploads import format_of, received
 from worker.core.errors import BadInputError
+from worker.core.ids import ORG_ID
 from worker.core.reporting.schema import Report
 
-ListFormat = Literal["auto", "lines", "csv", "tsv", "ndjson"]
+T = TypeVar("T")
+FORMATS: Final = ("auto", "lines", "csv", "tsv", "ndjson")
 """The formats that a body can have; workbooks have no media type here."""
 MAX_KEY: Final = 255
 """Characters of an idempotency key."""
 
 
 def optional(description: str, **more: Any) -> Any:
-    return Parameter(description=description, required=False, **more)
+    return QueryParameter(description=description, required=False, **more)
 
 
 Format = Annotated[
-    ListFormat | None, optional("How the list is written; without it the Content-Type says it.")
+    str,
+    optional(
+        "How the list is written; without it the Content-Type says it.",
+        name="format",
+        pattern=f"^(?:{'|'.join(FORMATS)}|)$",
+    ),
 ]
-Column = Annotated[str | None, optional("The column of a table that holds the ids: its name or number.")]
-Delimiter = Annotated[str | None, optional("What stands between the cells of a CSV.")]
-Field = Annotated[str | None, optional("The field of NDJSON objects that holds the id.")]
+Column = Annotated[str, optional("The column of a table that holds the ids: its name or number.")]
+Delimiter = Annotated[str | None, optional("What stands between the cells of a CSV.", max_length=1)]
+Field = Annotated[str, optional("The field of NDJSON objects that holds the id.")]
 Strict = Annotated[bool, optional("Refuse a list that has a malformed line.")]
 AllowMalformed = Annotated[bool, optional("Take a list most of whose lines are malformed.")]
 AllowTokenLike = Annotated[bool, optional("These are ids, although they look like token values.")]
@@ -39,10 +46,20 @@ def job_path(job_id: str) -> str:
     return f"/api/v1/jobs/{job_id}"
 
 
-def _reading(request: AnyRequest, given: ListFormat | None, **options: Any) -> ReadingOptions:
+def _reading(request: AnyRequest, given: str, **options: Any) -> ReadingOptions:
     """The reading options. Raises `ProblemError` for a body that is no list."""
     by_media_type = format_of(request)
     return cast("ReadingOptions", {"format": given or by_media_type, **options})
+
+
+def _given(request: AnyRequest, **parameter: T) -> T | None:
+    """The value of a parameter, or None where the request has none.
+
+    None as its default would do, but Litestar reads the word `null` as that. For the same reason texts are
+    empty where they are not given.
+    """
+    ((name, value),) = parameter.items()
+    return value if name in request.query_params else None
 
 
 def _bounds(api: Api) -> dict[str, Any]:
@@ -64,42 +81,47 @@ def _bounds(api: Api) -> dict[str, Any]:
 )
 async def submit_job(
     request: AnyRequest,
-    org_id: Annotated[str | None, optional("The organization, a GUID.")] = None,
-    column: Column = None,
-    delimiter: Delimiter = None,
-    field: Field = None,
-    format_: Annotated[ListFormat | None, optional("How the list is written.", query="format")] = None,
+    org_id: Annotated[str, optional("The organization, a GUID.", pattern=f"{ORG_ID}|^$")] = "",
+    column: Column = "",
+    delimiter: Delimiter = "",
+    field: Field = "",
+    format_: Format = "",
     strict: Strict = False,
     allow_malformed: AllowMalformed = False,
     allow_token_like_ids: AllowTokenLike = False,
     label: Annotated[list[str] | None, optional("`name=value`, kept with the job; repeatable.")] = None,
     weight: Annotated[int, optional("Share of the organization's rate.", ge=1, le=100)] = 1,
-    deadline: Annotated[str | None, optional("End the job so long after now, as in `6h`.")] = None,
-    max_failures: Annotated[int | None, optional("End the job past so many failed ids.", ge=0)] = None,
+    deadline: Annotated[str, optional("End the job so long after now, as in `6h`.")] = "",
+    max_failures: Annotated[int, optional("End the job past so many failed ids.", ge=0)] = 0,
     max_failure_ratio: Annotated[
-        float | None, optional("End the job past this share of failed ids.", ge=0, le=1)
-    ] = None,
-    plan: Annotated[str | None, optional("Refuse a list that differs from this plan, or sha256.")] = None,
+        float, optional("End the job past this share of failed ids.", ge=0, le=1)
+    ] = 0,
+    plan: Annotated[str, optional("Refuse a list that differs from this plan, or sha256.")] = "",
     idempotency_key: Annotated[
-        str | None,
-        optional("The same key and list give the same job, never a second.", header="Idempotency-Key"),
-    ] = None,
+        str,
+        HeaderParameter(
+            name="Idempotency-Key",
+            description="The same key and list give the same job, never a second.",
+            max_length=MAX_KEY,
+            required=False,
+        ),
+    ] = "",
 ) -> Response[Report]:
     api = api_of(request)
     reading = _reading(
         request,
         format_,
-        column=column,
-        delimiter=delimiter,
-        field=field,
+        column=column or None,
+        delimiter=delimiter or None,
+        field=field or None,
         strict=strict,
         allow_malformed=allow_malformed,
         allow_token_like_ids=allow_token_like_ids,
     )
     org = api.org(request, org_id)
     labels = _labels(label)
-    if idempotency_key is not None and not (
-        0 < len(idempotency_key) <= MAX_KEY and idempotency_key.isascii() and idempotency_key.isprintable()
+    if not (idempotency_key.isascii() and idempotency_key.isprintable()) or (
+        not idempotency_key and "idempotency-key" in request.headers
     ):
         raise BadInputError(f"Idempotency-Key: 1 to {MAX_KEY} printable characters")
     client = api.client.acting_as(key_of(request).name)
@@ -109,13 +131,13 @@ async def submit_job(
             return client.submit(
                 source,
                 org_id=org,
-                request_id=idempotency_key,
+                request_id=idempotency_key or None,
                 labels=labels,
                 weight=weight,
-                deadline=deadline,
-                max_failures=max_failures,
-                max_failure_ratio=max_failure_ratio,
-                plan=plan,
+                deadline=deadline or None,
+                max_failures=_given(request, max_failures=max_failures),
+                max_failure_ratio=_given(request, max_failure_ratio=max_failure_ratio),
+                plan=plan or None,
                 **reading,
             )
 
@@ -133,10 +155,10 @@ async def submit_job(
 )
 async def plan_list(
     request: AnyRequest,
-    column: Column = None,
-    delimiter: Delimiter = None,
-    field: Field = None,
-    format_: Annotated[ListFormat | None, optional("How the list is written.", query="format")] = None,
+    column: Column = "",
+    delimiter: Delimiter = "",
+    field: Field = "",
+    format_: Format = "",
     strict: Strict = False,
     allow_malformed: AllowMalformed = False,
     allow_token_like_ids: AllowTokenLike = False,
@@ -145,9 +167,9 @@ async def plan_list(
     reading = _reading(
         request,
         format_,
-        column=column,
-        delimiter=delimiter,
-        field=field,
+        column=column or None,
+        delimiter=delimiter or None,
+        field=field or None,
         strict=strict,
         allow_malformed=allow_malformed,
         allow_token_like_ids=allow_token_like_ids,

@@ -6,9 +6,8 @@ from itertools import islice
 from typing import Annotated, Any, Final, cast
 
 import msgspec
-import structlog
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from producers.readable_job import ResultsFormat
@@ -16,7 +15,8 @@ from producers.summary import JobSummary
 from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
 from producers.web.feeds import Document
 from producers.web.problems import Code, ProblemError
-from worker.core.errors import BadInputError, BulkActivateError
+from worker.core.errors import BadInputError
+from worker.core.ids import ORG_ID
 from worker.core.job import State
 from worker.core.outcome import Outcome
 from worker.core.reporting.schema import Rate, Report
@@ -31,13 +31,15 @@ FORMS: Final[dict[str, ResultsFormat]] = {
 _REPORT_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """The report is one page with its style in it, and runs no script."""
 
-_log = structlog.get_logger(__name__)
-
-JobId = Annotated[str, Parameter(description="The id of a job.")]
+JobId = Annotated[str, PathParameter(description="The id of a job.")]
+OrgId = Annotated[str, PathParameter(description="The id of an organization, a GUID.", pattern=ORG_ID)]
 Outcomes = Annotated[
-    list[str] | None, Parameter(description="Only these outcomes, comma between or repeated.", required=False)
+    list[str] | None,
+    QueryParameter(description="Only these outcomes, comma between or repeated.", required=False),
 ]
-Merged = Annotated[bool, Parameter(description="The latest outcome of each id over the job and its retries.")]
+Merged = Annotated[
+    bool, QueryParameter(description="The latest outcome of each id over the job and its retries.")
+]
 
 
 class JobPage(msgspec.Struct, frozen=True):
@@ -58,19 +60,25 @@ class Verdict(msgspec.Struct, frozen=True):
 async def list_jobs(
     request: AnyRequest,
     state_: Annotated[
-        State | None, Parameter(query="state", description="Only jobs in this state.", required=False)
-    ] = None,
-    limit: Annotated[int, Parameter(ge=1, le=MAX_LIMIT)] = 100,
+        str,
+        QueryParameter(
+            name="state",
+            description="Only jobs in this state.",
+            required=False,
+            pattern=f"^(?:{'|'.join(State)}|)$",
+        ),
+    ] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 100,
     page_token: Annotated[
-        str | None, Parameter(description="`next_page_token` of the page before.", required=False)
-    ] = None,
+        str,
+        QueryParameter(description="`next_page_token` of the page before.", required=False),
+    ] = "",
 ) -> Response[JobPage]:
     api, key = api_of(request), key_of(request)
 
     def page() -> JobPage:
-        reached = (
-            summary for summary in api.client.summaries(state_, page_token) if key.reaches(summary.org_id)
-        )
+        summaries = api.client.summaries(state_ or None, page_token or None)
+        reached = (summary for summary in summaries if key.reaches(summary.org_id))
         found = list(islice(reached, limit + 1))
         jobs = found[:limit]
         return JobPage(jobs, jobs[-1].position if len(found) > limit else None)
@@ -88,8 +96,8 @@ async def list_jobs(
 async def get_job(
     request: AnyRequest,
     job_id: JobId,
-    wait: Annotated[float, Parameter(ge=0, description="Seconds, 60 at most.")] = 0,
-    if_none_match: Annotated[str | None, Parameter(header="If-None-Match", required=False)] = None,
+    wait: Annotated[float, QueryParameter(ge=0, description="Seconds, 60 at most.")] = 0,
+    if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", required=False)] = None,
 ) -> Response[Report]:
     api = api_of(request)
     job = await api.job(request, job_id)
@@ -140,7 +148,7 @@ async def get_results(
     job_id: JobId,
     outcome: Outcomes = None,
     id_: Annotated[
-        list[str] | None, Parameter(query="id", description="Only this id; repeatable.", required=False)
+        list[str] | None, QueryParameter(name="id", description="Only this id; repeatable.", required=False)
     ] = None,
     merged: Merged = False,
 ) -> Stream:
@@ -154,7 +162,7 @@ async def get_results(
     # What is wrong shows before the answer begins.
     first = await api.threads.pieces.run(next, pieces, b"")
     return Stream(
-        _results(api, job_id, first, pieces),
+        _results(api, first, pieces),
         media_type=media_type,
         headers={
             "content-disposition": f'attachment; filename="{job_id}.{form}"',
@@ -164,19 +172,15 @@ async def get_results(
     )
 
 
-async def _results(api: Api, job_id: str, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _results(api: Api, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Each piece is read once the one before is sent: a slow reader holds no thread and little memory."""
     piece: bytes | None = first
-    try:
-        while piece is not None and not api.stopping.begun:
-            if piece:
-                yield piece
-            piece = await api.threads.pieces.run(next, pieces, None)
-    except BulkActivateError as error:
-        _log.warning("results were cut short", job_id=job_id, why=str(error))
-        raise
-    if piece is not None:
-        raise ProblemError(Code.SHUTTING_DOWN, "the server is ending")
+    while piece is not None:
+        if api.stopping.begun:
+            raise ProblemError(Code.SHUTTING_DOWN, "the server is ending")
+        if piece:
+            yield piece
+        piece = await api.threads.pieces.run(next, pieces, None)
 
 
 def preferred(accept: str | None) -> str:
@@ -242,9 +246,7 @@ async def verify_job(request: AnyRequest, job_id: JobId) -> Response[Verdict]:
 
 
 @get("/orgs/{org_id:str}/rate", operation_id="getRate", summary="The rate of an organization")
-async def get_rate(
-    request: AnyRequest, org_id: Annotated[str, Parameter(description="The id of an organization, a GUID.")]
-) -> Response[Rate]:
+async def get_rate(request: AnyRequest, org_id: OrgId) -> Response[Rate]:
     api = api_of(request)
     org = api.org(request, org_id)
     return cast("Response[Rate]", as_json(await api.threads.quick.run(api.client.rate, org)))

@@ -4,13 +4,12 @@ from typing import Annotated, Literal, cast
 
 import msgspec
 from litestar import Response, delete, patch, post, put
-from litestar.params import Parameter
 
 from producers.job import Change
 from producers.web.api import AnyRequest, api_of, as_json, json_body, key_of, shown
 from producers.web.keys import Role
 from producers.web.lists import job_path
-from producers.web.reading import JobId, Outcomes, outcomes_of
+from producers.web.reading import JobId, OrgId, Outcomes, outcomes_of
 from worker.core.errors import BadInputError
 from worker.core.job import Control
 from worker.core.reporting.schema import Rate, Report
@@ -136,9 +135,7 @@ async def purge_job(request: AnyRequest, job_id: JobId) -> None:
     summary="Changes the rate of an organization, for every worker at once",
     opt={"role": Role.ADMIN},
 )
-async def set_rate(
-    request: AnyRequest, org_id: Annotated[str, Parameter(description="The id of an organization, a GUID.")]
-) -> Response[Rate]:
+async def set_rate(request: AnyRequest, org_id: OrgId) -> Response[Rate]:
     body = await json_body(request, RateOrder | RequestsPerSecond | NamedRate, None)
     rate = body.rate if isinstance(body, RateOrder) else body
     api = api_of(request)

@@ -41,7 +41,9 @@ _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 JOB_ID = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}\Z"
 """Pattern of a job's id. Strict, since the id is a part of keys in Redis."""
 _JOB_ID = re.compile(JOB_ID)
-_ORG_ID = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]{6,62})[0-9A-Za-z]")
+ORG_ID = r"^[0-9A-Za-z][0-9A-Za-z-]{6,62}[0-9A-Za-z]$"
+"""Pattern of an organization's id."""
+_ORG_ID = re.compile(ORG_ID)
 
 
 def are_plain(ids: Sequence[str]) -> bool:
