@@ -86,7 +86,8 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                http="httptools",
+                # The other one takes a header of any length, from anybody.
+                http="h11",
                 loop="asyncio",
                 proxy_headers=False,
                 backlog=_BACKLOG,
@@ -129,7 +130,8 @@ def _listening(host: str, port: int) -> contextlib.closing[socket.socket]:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Of this protocol asyncio knows that small answers must not wait (TCP_NODELAY).
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         raise BadInputError(f"--host {host}: {error.strerror}") from None
     try:

@@ -1,8 +1,10 @@
 """Keys, roles, organizations and hosts, on every path."""
 
 import re
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -103,6 +105,18 @@ def test_configured_hosts_are_taken_with_any_port(valkey: RealServer, tmp_path: 
             assert server.client("viewer").get("/api/v1/jobs", headers={"Host": host}).status_code == 200
         refused = server.client("viewer").get("/api/v1/jobs", headers={"Host": "third.example.com"})
         assert code_of(refused) == (400, "bad_input")
+
+
+def test_a_header_of_any_length_is_refused_before_it_fills_the_memory(server: Served) -> None:
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
+        try:
+            while True:
+                connection.sendall(b"x" * 65536)
+        except ConnectionError:
+            pass
+    assert server.client(None).get("/healthz").status_code == 200
 
 
 def test_probes_need_no_key_and_name_any_host(server: Served) -> None:

@@ -236,7 +236,8 @@ def test_no_key_and_no_id_is_in_the_log(server: Served, admin: httpx.Client) -> 
     made = admin.post(JOBS, content=body, headers=TEXT).json()
     one = body.split()[0].decode()
     admin.get(f"/api/v1/jobs/{made['job_id']}/results", params={"id": one})
+    # It is written once the answer is sent.
+    until(lambda: made["job_id"] in server.log.read_text())
     log = server.log.read_text()
-    assert made["job_id"] in log
     assert not any(token_id in log for token_id in body.decode().split())
     assert not any(secret in log for secret in server.secrets.values())

@@ -27,7 +27,7 @@ def command(host: str, port: int) -> int:
     try:
         from producers.web.server import serve  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"httptools", "litestar", "uvicorn"}:
+        if (error.name or "").partition(".")[0] not in {"litestar", "uvicorn"}:
             raise
         raise BadInputError(
             "serve needs an extra that is not installed: pip install 'bulk-activation-worker[serve]'"
