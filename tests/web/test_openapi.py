@@ -100,6 +100,7 @@ def test_made_up_requests_are_answered_as_the_document_says(
                 *("--header", f"Authorization: Bearer {server.secrets['admin']}"),
                 *("--max-examples", str(pytestconfig.getoption("--requests"))),
                 *("--request-timeout", "30", "--seed", "1", "--continue-on-failure", "--no-color"),
+                *("--max-time", "60"),
                 # Its answer ends when the job does.
                 *("--exclude-operation-id", "watchJob"),
             ],
