@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from threading import Event
 from typing import Final
 
 from producers.submission.request import whoami
@@ -27,7 +28,8 @@ class Session:
         """Recorded with every job and every change."""
         self._redis = sync_client(settings.redis_url)
         self.store: Final = JobStore(self._redis, where)
-        self._is_checked = False
+        self._checked = Event()
+        """Shared by all sessions over these connections."""
 
     def close(self) -> None:
         self._redis.close()
@@ -49,10 +51,10 @@ class Session:
 
         Raises `BadSettingError` and `RedisUnreachableError`.
         """
-        if not self._is_checked:
+        if not self._checked.is_set():
             for warning in check_server(self._redis, self.settings.redis_url):
                 self.warn(warning)
-            self._is_checked = True
+            self._checked.set()
 
 
 @contextmanager

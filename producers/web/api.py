@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from producers.client import Client
 from producers.job import Job
 from producers.submission.request import require_org
-from producers.web.feeds import Document, Feeds, document_of
+from producers.web.feeds import Document, Feeds
 from producers.web.keys import Key, Role
 from producers.web.problems import Code, ProblemError
 from producers.web.stopping import Stopping
@@ -56,7 +56,7 @@ class Api:
         return self.client.acting_as(key.name).job(job_id)
 
     async def document(self, job: Job) -> Document:
-        return await self.threads.quick.run(lambda: document_of(job.report()))
+        return await self.feeds.read(job)
 
     def org(self, request: AnyRequest, org_id: str) -> str:
         """The organization that the request names. Raises `ProblemError` where the key does not reach it."""

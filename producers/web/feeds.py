@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from producers.client import Client
+from producers.job import Job
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.errors import BulkActivateError, NoSuchJobError
@@ -95,8 +96,8 @@ class Feeds:
         self.streams = 0
         """Event streams that are open."""
 
-    async def read(self, job_id: str) -> Document:
-        return await self._threads.quick.run(lambda: document_of(self._client.job(job_id).report()))
+    async def read(self, job: Job) -> Document:
+        return await self._threads.quick.run(lambda: document_of(job.report()))
 
     @contextmanager
     def watching(self, job_id: str) -> Iterator[Feed]:
@@ -116,10 +117,11 @@ class Feeds:
                     feed.task.cancel()
 
     async def _follow(self, job_id: str, feed: Feed) -> None:
+        job = self._client.job(job_id)
         failure: str | None = None
         while True:
             try:
-                feed.publish(await self.read(job_id))
+                feed.publish(await self.read(job))
                 failure = None
             except NoSuchJobError:
                 feed.gone = True

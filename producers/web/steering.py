@@ -1,17 +1,17 @@
 """Changes jobs and rates."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal, cast
 
 import msgspec
 from litestar import Response, delete, patch, post, put
 
-from producers.job import Change
+from producers.job import Change, Job
 from producers.web.api import AnyRequest, api_of, as_json, json_body, key_of, shown
 from producers.web.keys import Role
 from producers.web.lists import job_path
 from producers.web.reading import JobId, OrgId, Outcomes, outcomes_of
 from worker.core.errors import BadInputError
-from worker.core.job import Control
 from worker.core.reporting.schema import Rate, Report
 from worker.settings import MAX_RATE
 
@@ -40,18 +40,13 @@ _MAX_REASON = 1000
 """Characters of a reason."""
 
 
-async def _control(request: AnyRequest, job_id: str, control: Control) -> Response[Report]:
+async def _control(request: AnyRequest, job_id: str, steer: Callable[[Job, str], Change]) -> Response[Report]:
     body = await json_body(request, Reason, Reason())
     if len(body.reason) > _MAX_REASON:
         raise BadInputError(f"reason: at most {_MAX_REASON} characters")
     api = api_of(request)
     job = await api.job(request, job_id)
-
-    def act() -> Change:
-        steer = {Control.PAUSE: job.pause, Control.RESUME: job.resume, Control.CANCEL: job.cancel}
-        return steer[control](body.reason)
-
-    await api.threads.quick.run(act)
+    await api.threads.quick.run(steer, job, body.reason)
     return cast("Response[Report]", shown(await api.document(job)))
 
 
@@ -63,7 +58,7 @@ async def _control(request: AnyRequest, job_id: str, control: Control) -> Respon
     status_code=200,
 )
 async def pause_job(request: AnyRequest, job_id: JobId) -> Response[Report]:
-    return await _control(request, job_id, Control.PAUSE)
+    return await _control(request, job_id, Job.pause)
 
 
 @post(
@@ -74,7 +69,7 @@ async def pause_job(request: AnyRequest, job_id: JobId) -> Response[Report]:
     status_code=200,
 )
 async def resume_job(request: AnyRequest, job_id: JobId) -> Response[Report]:
-    return await _control(request, job_id, Control.RESUME)
+    return await _control(request, job_id, Job.resume)
 
 
 @post(
@@ -85,7 +80,7 @@ async def resume_job(request: AnyRequest, job_id: JobId) -> Response[Report]:
     status_code=200,
 )
 async def cancel_job(request: AnyRequest, job_id: JobId) -> Response[Report]:
-    return await _control(request, job_id, Control.CANCEL)
+    return await _control(request, job_id, Job.cancel)
 
 
 @post(
