@@ -21,7 +21,7 @@ from producers.web.problems import STATUS, Code, Problem
 from producers.web.reading import FORMS, JobPage, Verdict
 from producers.web.steering import NamedRate, RateOrder, Reason, RequestsPerSecond, Weight
 from producers.web.uploads import MEDIA_TYPES
-from worker.core.outcome import Outcome
+from worker.core.outcome import UNSUCCESSFUL, Outcome
 from worker.core.reporting.schema import Rate, Report
 
 DOCS: Final = Environment(
@@ -91,9 +91,19 @@ _OPERATIONS: Final[dict[str, _Operation]] = {
     "getRate": _Operation(Rate),
     "setRate": _Operation(Rate, _OF_JSON, body=_RATE),
 }
-_OUTCOME: Final = f"(?:{'|'.join(Outcome)})"
-_ITEMS: Final = {"outcome": f"^{_OUTCOME}(?:,{_OUTCOME})*$", "label": "^[^=]+="}
-"""Patterns of the items of lists."""
+
+
+def _list_of(outcomes: Iterable[Outcome]) -> str:
+    one = f"(?:{'|'.join(outcomes)})"
+    return f"^{one}(?:,{one})*$"
+
+
+_ITEMS: Final = {
+    ("getResults", "outcome"): _list_of(Outcome),
+    ("retryJob", "outcome"): _list_of(sorted(UNSUCCESSFUL)),
+    ("submitJob", "label"): "^[^=]+=",
+}
+"""Patterns of the items of lists, by operation and parameter."""
 _HEADERS: Final = {
     "ETag": "Changes with the document; for `If-None-Match`.",
     "Location": "The path of the job.",
@@ -146,7 +156,7 @@ def _links(where: str) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
-        _complete_parameter(parameter)
+        _complete_parameter(operation["operationId"], parameter)
     added = _OPERATIONS.get(operation["operationId"])
     if added is None:
         # Health: no key, and no input that could be wrong.
@@ -174,13 +184,13 @@ def _complete(operation: dict[str, Any]) -> None:
         )
 
 
-def _complete_parameter(parameter: dict[str, Any]) -> None:
+def _complete_parameter(operation_id: str, parameter: dict[str, Any]) -> None:
     schema = parameter["schema"] = _without_null(parameter["schema"])
     if schema.get("default") == "" or parameter["name"] in {"max_failures", "max_failure_ratio"}:
         # The handler's way to say that there is none.
         del schema["default"]
-    if parameter["name"] in _ITEMS:
-        schema["items"]["pattern"] = _ITEMS[parameter["name"]]
+    if (pattern := _ITEMS.get((operation_id, parameter["name"]))) is not None:
+        schema["items"]["pattern"] = pattern
 
 
 def _answer(status: str, added: _Operation) -> dict[str, Any]:

@@ -94,13 +94,14 @@ def started(err: int | IO[bytes], *options: str, **settings: str) -> Iterator[su
         text=True,
         env=environment(settings) | {"PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "")},
     )
-    try:
-        with process:
+    # Its end waits for the process, also where the test failed.
+    with process:
+        try:
             yield process
             process.terminate()
             process.wait(2 * ENDS_WITHIN)
-    finally:
-        process.kill()
+        finally:
+            process.kill()
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from producers.web.problems import STATUS, Code
 from tests.documents.markdown import document, tables
 from tests.servers import RealServer, missing
 from tests.web.served import Served, served
+from worker.core.outcome import UNSUCCESSFUL, Outcome
 from worker.core.reporting.schema import Report
 
 SECTION = document("producers/README.md").section("HTTP")
@@ -60,6 +61,17 @@ def test_the_fields_of_a_report_are_those_of_the_document(openapi: dict[str, Any
     schema = openapi["components"]["schemas"]["Report"]
     assert list(schema["properties"]) == [field.encode_name for field in msgspec.structs.fields(Report)]
     assert set(schema["required"]) == set(schema["properties"])
+
+
+def test_only_outcomes_that_can_be_retried_are_offered_to_a_retry(openapi: dict[str, Any]) -> None:
+    (parameter,) = [
+        each
+        for each in openapi["paths"]["/api/v1/jobs/{job_id}/retry"]["post"]["parameters"]
+        if each["name"] == "outcome"
+    ]
+    pattern = re.compile(parameter["schema"]["items"]["pattern"])
+    assert {outcome for outcome in Outcome if pattern.search(outcome)} == UNSUCCESSFUL
+    assert pattern.search(",".join(UNSUCCESSFUL))
 
 
 def test_every_reference_leads_somewhere(openapi: dict[str, Any]) -> None:
