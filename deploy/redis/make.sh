@@ -7,7 +7,8 @@
 #   redis.conf                              for the server: users (hashes of their passwords), port 6379 by TLS
 #   redis_cert.pem, redis_key.pem           for the server
 #   redis_ca.pem                            for everybody: the authority that signed it
-#   submitter_redis_url, worker_redis_url, monitor_redis_url     BULK_ACTIVATE_REDIS_URL of each part
+#   submitter_redis_url, worker_redis_url, serve_redis_url, monitor_redis_url
+#                                           BULK_ACTIVATE_REDIS_URL of each part
 #   redis_admin_password                    yours, as REDISCLI_AUTH with `--user bulk-admin`
 # HOST is what clients call the server; CA is where they find redis_ca.pem (default: /run/secrets/redis_ca.pem).
 # SERVER is where the server finds its own files (default: /run/secrets). The authority's key is thrown away:
@@ -36,7 +37,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
   -keyout "$folder/redis_key.pem" -out "$folder/redis_cert.pem" 2>/dev/null
 
 grep '^user ' "$here/users.conf" >"$work/users"
-for role in submitter worker monitor; do
+for role in submitter worker serve monitor; do
   password=$(random)
   sed -i "s/^\\(user bulk-$role on \\)>CHANGE-ME/\\1#$(hash "$password")/" "$work/users"
   echo "rediss://bulk-$role:$password@$host:6379/0?ssl_ca_certs=$ca" >"$folder/${role}_redis_url"

@@ -33,6 +33,8 @@ _ANSWERS_END_WITHIN: Final = 5
 _WORK_ENDS_WITHIN: Final = 3.0
 """Seconds for work in threads after that. Both together are less than the ten that SIGTERM leaves."""
 _BACKLOG: Final = 1024
+_EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- it is the user who binds to them.
+"""They include those of loopback."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +58,8 @@ def serve(settings: Settings, host: str, port: int) -> int:
     with _listening(host, port) as listener, Client.over(Session(settings, _warn)) as client:
         threads, stopping = Threads(), Stopping()
         api = Api(settings, client, threads, Feeds(client, threads, stopping), stopping)
-        hosts = frozenset(settings.serve_hosts or ()) | (_names(LOOPBACK) if is_loopback else _names({host}))
+        own = {host, *LOOPBACK} if host in LOOPBACK | _EVERY_ADDRESS else {host}
+        hosts = frozenset(settings.serve_hosts or ()) | _names(own)
         url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
         code = _run(_Server(Gate(make_app(api), keys, hosts), stopping, url, secret), listener)
         if not threads.close(_WORK_ENDS_WITHIN):

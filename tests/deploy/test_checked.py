@@ -14,7 +14,7 @@ import yaml
 from tests.deploy.tools import check, tool
 from tests.servers import missing
 
-UNITS = ("bulk-activate-worker.service", "bulk-activate-flower.service")
+UNITS = ("bulk-activate-worker.service", "bulk-activate-web.service", "bulk-activate-flower.service")
 KUSTOMIZATIONS = (".", "keda")
 KEDA_SCHEMA = Path(__file__).with_name("keda.schema.json")
 """Ours: no package brings one."""
@@ -144,7 +144,7 @@ def test_units_leave_nothing_of_memory_or_for_others(deploy: Path, name: str) ->
 
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_is_started_again_but_for_what_no_start_mends(deploy: Path, name: str) -> None:
-    """2 is how the worker and Flower end for a bad setting or password."""
+    """2 is how each ends for a bad setting, password or keys file."""
     lines = (deploy / "systemd" / name).read_text().splitlines()
     assert {"Restart=always", "RestartPreventExitStatus=2"} <= set(lines)
 
@@ -184,7 +184,7 @@ def test_every_shell_script(root: Path, deploy: Path) -> None:
         "compose.yaml",
         "worker.yaml",
         "redis.yaml",
-        UNITS[1],
+        "bulk-activate-flower.service",
     }
     for name, script in found.items():
         assert check("shellcheck", "--shell=sh", "-", given=script) == "", name

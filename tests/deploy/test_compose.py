@@ -15,7 +15,13 @@ from worker.settings import PREFIX, Settings
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is in the extra `test`")
 
-OURS = {"worker": "worker", "commands": "submitter", "flower": "monitor", "metrics": "monitor"}
+OURS = {
+    "worker": "worker",
+    "commands": "submitter",
+    "web": "serve",
+    "flower": "monitor",
+    "metrics": "monitor",
+}
 """Our services, and whom each is to Redis."""
 
 
@@ -53,7 +59,7 @@ def test_what_redis_writes_is_on_a_named_volume(compose: dict[str, Any], service
 
 def test_only_the_loopback_is_published_and_only_pages(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"flower", "metrics", "grafana"}
+    assert set(published) == {"web", "flower", "metrics", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     shared = {
         name: service["network_mode"] for name, service in services.items() if "network_mode" in service

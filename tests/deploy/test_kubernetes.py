@@ -26,10 +26,21 @@ def parts(deploy: Path) -> list[dict[str, Any]]:
     return [part for path in files for part in yaml.safe_load_all(path.read_text())]
 
 
+def literals(deploy: Path, name: str) -> dict[str, str]:
+    """What a generated config map holds."""
+    made = yaml.safe_load((deploy / "kubernetes" / "kustomization.yaml").read_text())
+    (found,) = [each["literals"] for each in made["configMapGenerator"] if each["name"] == name]
+    return dict(line.split("=", 1) for line in found)
+
+
 @pytest.fixture(scope="module")
 def settings(deploy: Path) -> dict[str, str]:
-    made = yaml.safe_load((deploy / "kubernetes" / "kustomization.yaml").read_text())
-    return dict(line.split("=", 1) for line in made["configMapGenerator"][0]["literals"])
+    return literals(deploy, "settings")
+
+
+@pytest.fixture(scope="module")
+def of_web(deploy: Path) -> dict[str, str]:
+    return literals(deploy, "web")
 
 
 def named(parts: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
@@ -50,7 +61,7 @@ def worker(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_no_pod_may_more_than_it_needs(parts: list[dict[str, Any]]) -> None:
     found = list(pods(parts))
-    assert len(found) == 5
+    assert len(found) == 6
     for pod in found:
         assert pod["automountServiceAccountToken"] is False
         # Else a service named bulk-activate-... would be an unknown setting, and stop every worker.
@@ -65,9 +76,9 @@ def test_no_pod_may_more_than_it_needs(parts: list[dict[str, Any]]) -> None:
 
 
 def test_secrets_are_files_and_no_setting_is_unknown(
-    parts: list[dict[str, Any]], settings: dict[str, str]
+    parts: list[dict[str, Any]], settings: dict[str, str], of_web: dict[str, str]
 ) -> None:
-    assert set(settings) <= {PREFIX + name.upper() for name in FIELDS}
+    assert {*settings, *of_web} <= {PREFIX + name.upper() for name in FIELDS}
     assert not any(name.endswith(("TOKEN", "PASSWORD", "AUTH")) for name in settings)
     mounts = {mount["name"]: mount["mountPath"] for mount in worker(parts)["volumeMounts"]}
     assert settings[f"{PREFIX}SECRETS_DIR"] == mounts["secrets"]
@@ -76,7 +87,13 @@ def test_secrets_are_files_and_no_setting_is_unknown(
 
 @pytest.mark.parametrize(
     ("name", "secret"),
-    [("worker", "bulk-activate"), ("commands", "submitter"), ("flower", "monitor"), ("metrics", "monitor")],
+    [
+        ("worker", "bulk-activate"),
+        ("commands", "submitter"),
+        ("web", "serve"),
+        ("flower", "monitor"),
+        ("metrics", "monitor"),
+    ],
 )
 def test_each_service_has_its_own_redis_user(
     parts: list[dict[str, Any]], settings: dict[str, str], name: str, secret: str

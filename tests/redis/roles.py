@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import httpx
 import redis
 from celery import Celery
 
@@ -14,10 +15,11 @@ from tests.e2e.stack import CELERY, ORG, Simulator, Stack, new_ids, until
 from tests.monitoring.flowers import Flower, flower
 from tests.monitoring.scrapes import exporter
 from tests.redis.guarded import PASSWORD, Process
+from tests.web.served import TEXT, served
 from worker.queue.messages import make_app
 from worker.settings import load
 
-ROLES: Final = ("submitter", "worker", "monitor")
+ROLES: Final = ("submitter", "worker", "serve", "monitor")
 CONF: Final = Path(__file__).parents[2] / "deploy" / "redis" / "users.conf"
 DB: Final = 3
 
@@ -92,6 +94,45 @@ def takes_up(scene: Scene, job: str) -> str:
     return stack.submit(new_ids(3))
 
 
+def serves(scene: Scene, job: str) -> None:
+    """Every request of the HTTP API, with a job that has ended and with new ones."""
+    stack = scene.stack("serve")
+    with served(stack.redis_url, stack.home) as server:
+        client = server.client("admin")
+        new, tag = _submitted(client)
+        more = client.get("/api/v1/jobs?limit=1").json()["next_page_token"]
+        for method, path, body in (
+            ("GET", f"/api/v1/jobs?page_token={more}", None),
+            ("POST", f"/api/v1/jobs/{new}/pause", {"reason": "a look"}),
+            ("POST", f"/api/v1/jobs/{new}/resume", None),
+            ("PATCH", f"/api/v1/jobs/{new}", {"weight": 2}),
+            ("PUT", f"/api/v1/orgs/{ORG}/rate", 50),
+            ("POST", f"/api/v1/jobs/{new}/cancel", None),
+            ("GET", f"/api/v1/jobs/{new}/events", None),
+            ("POST", f"/api/v1/jobs/{new}/retry", None),
+            ("GET", f"/api/v1/jobs/{new}/results?merged=true", None),
+            ("GET", f"/api/v1/jobs/{new}/report.html?merged=true", None),
+            ("DELETE", f"/api/v1/jobs/{new}", None),
+            ("POST", f"/api/v1/jobs/{job}/verify", None),
+            ("GET", f"/api/v1/jobs/{job}/results", None),
+            ("GET", f"/api/v1/jobs/{job}/results?id=an-id", None),
+            ("GET", "/readyz", None),
+        ):
+            answer = client.request(method, path, json=body, headers={"If-None-Match": tag})
+            assert answer.is_success, f"{method} {path}: {answer.text}"
+
+
+def _submitted(client: httpx.Client) -> tuple[str, str]:
+    """A new job, submitted twice, and its entity tag."""
+    ids = new_ids(60)
+    headers = TEXT | {"Idempotency-Key": uuid.uuid4().hex}
+    body = "\n".join([*ids, ids[0]])
+    assert client.post("/api/v1/plans", content=body, headers=TEXT).status_code == 200
+    made = [client.post(f"/api/v1/jobs?org_id={ORG}", content=body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 200]
+    return made[0].json()["job_id"], made[0].headers["etag"]
+
+
 def looks_on(scene: Scene, job: str, waits: str) -> None:
     """Everything that only reads: reports, metrics for Prometheus, and Flower."""
     stack = scene.stack("monitor")
@@ -101,7 +142,7 @@ def looks_on(scene: Scene, job: str, waits: str) -> None:
     assert len(stack.rows(job)) == 61
     with exporter(stack.redis_url) as shown:
         assert shown.value("redis_up") == 1
-        assert shown.value("jobs_live") == 1
+        assert shown.value("jobs_live") == 2  # One waits for commands, one for `serve`.
     with flower(stack.redis_url, stack.home / "flower.log") as page:
         for path in ("/tasks", "/workers", "/broker"):
             assert page.status(path) == 200

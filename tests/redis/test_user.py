@@ -13,13 +13,14 @@ import redis
 
 from tests.e2e.stack import ORG, Stack, simulator
 from tests.redis.guarded import PASSWORD, Process, redis_server
-from tests.redis.roles import DB, ROLES, Scene, looks_on, submits, takes_up, users, works
+from tests.redis.roles import DB, ROLES, Scene, looks_on, serves, submits, takes_up, users, works
 
 RARE: Final = {
     # Scripts share these steps; a job that is cancelled while a slice of it is out takes them.
     "submitter": {"getrange", "setrange", "strlen", "zrange", "zrangebyscore"},
     # RETENTION, at the earliest after a while at rest; a job that ends without its record.
     "worker": {"unlink", "zrange"},
+    "serve": {"getrange", "setrange", "strlen", "zrange", "zrangebyscore"},
     "monitor": set[str](),
 }
 
@@ -74,6 +75,8 @@ def test_each_suffices_for_its_part_and_nothing_of_it_is_too_much(tmp_path: Path
             works(scene, job)
         with as_role("submitter"):
             waits = takes_up(scene, job)
+        with as_role("serve"):
+            serves(scene, job)
         with as_role("monitor"):
             looks_on(scene, job, waits)
         assert refused(admin) == set()
@@ -133,6 +136,9 @@ NOBODYS: Final = (
         ("submitter", "BRPOP bulk-activation.0 1"),
         ("submitter", "SUBSCRIBE bulk:holds"),
         ("submitter", f"PUBLISH /{DB}.celery.pidbox stop"),
+        ("serve", "BRPOP bulk-activation.0 1"),
+        ("serve", "SUBSCRIBE bulk:doctor"),
+        ("serve", f"PUBLISH /{DB}.celery.pidbox stop"),
         ("monitor", "HSET bulk:j:job state completed"),
         ("monitor", "DEL bulk:j:job"),
         ("monitor", "LPUSH bulk-activation.0 a"),

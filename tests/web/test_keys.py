@@ -100,7 +100,9 @@ def test_a_host_that_was_not_configured_is_refused(server: Served, host: str) ->
 
 
 def test_configured_hosts_are_taken_with_any_port(valkey: RealServer, tmp_path: Path) -> None:
-    with served(valkey.server.url, tmp_path, SERVE_HOSTS="Bulk.example.com, other.example.com") as server:
+    hosts = "Bulk.example.com, other.example.com"
+    with served(valkey.server.url, tmp_path, "--host", "0.0.0.0", SERVE_HOSTS=hosts) as server:
+        # It listens on loopback too.
         for host in ("bulk.example.com", "BULK.example.com:8443", "other.example.com", "localhost"):
             assert server.client("viewer").get("/api/v1/jobs", headers={"Host": host}).status_code == 200
         refused = server.client("viewer").get("/api/v1/jobs", headers={"Host": "third.example.com"})
