@@ -42,6 +42,8 @@ def test_every_block_is_of_commands_that_are_checked_here() -> None:
         "redis-cli",
         "stat",
         "install",
+        "sed",
+        "nginx",
         "/opt/bulk-activate/bin/pip",
     }
     assert {shlex.split(line)[0] for line in LINES} == known
@@ -70,11 +72,14 @@ def test_every_command_of_steering_is_told() -> None:
         "verify",
         "status",
         "worker",
+        "key",
     }
     assert steering <= {arguments[0] for arguments in ours()}
 
 
-@pytest.mark.parametrize("situation", ["stuck", "429", "credential", "full", "version", "machine"])
+@pytest.mark.parametrize(
+    "situation", ["stuck", "429", "credential", "full", "Keys", "proxy", "version", "machine"]
+)
 def test_each_situation_has_its_page(situation: str) -> None:
     assert any(situation in section.heading for section in RUNBOOK.sections())
 
@@ -89,9 +94,9 @@ def test_kubectl_takes_its_commands_and_finds_no_fault_but_that_no_cluster_is_th
         ]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode != 0
-        assert re.search(r"127\.0\.0\.1:9\b.*refused|owner-token", done.stderr, re.DOTALL), (
-            f"{line}\n{done.stderr}"
-        )
+        assert re.search(
+            r"127\.0\.0\.1:9\b.*refused|(owner-token|keys): no such file", done.stderr, re.DOTALL
+        ), f"{line}\n{done.stderr}"
 
 
 def test_what_they_name_is_there(deploy: Path) -> None:
@@ -112,15 +117,15 @@ def test_what_they_name_is_there(deploy: Path) -> None:
         }
     for line in begun_with("systemctl"):
         _, verb, unit = shlex.split(line)
-        assert verb == "restart"
-        assert (deploy / "systemd" / f"{unit}.service").is_file()
+        assert (verb, unit) == ("reload", "nginx") or verb == "restart"
+        assert unit == "nginx" or (deploy / "systemd" / f"{unit}.service").is_file()
     for line in begun_with("/opt/bulk-activate/bin/pip"):
         words = shlex.split(line)
         assert all((deploy.parent / word).exists() for word in words if "/" in word and word != words[0])
-    for line in (*begun_with("stat"), *begun_with("install")):
+    told = "".join(file.read_text() for name in ("systemd", "nginx") for file in (deploy / name).iterdir())
+    for line in (*begun_with("stat"), *begun_with("install"), *begun_with("sed")):
         (path,) = re.findall(r"(/\S+)$", line)
-        units = "".join(unit.read_text() for unit in (deploy / "systemd").iterdir())
-        assert path in units
+        assert path in told
 
 
 def test_redis_takes_its_commands() -> None:

@@ -14,8 +14,8 @@ from tests.documents.programs import command_names, module_takes, takes
 from worker.settings import Settings
 
 OTHERS: Final = {
-    *("celery", "docker", "eval", "export", "install", "kubectl", "redis-cli", "stat", "systemctl"),
-    *("apt-get", "bash", "cd", "cp", "git", "openssl", "ruff", "mypy", "lint-imports"),
+    *("celery", "docker", "eval", "export", "install", "kubectl", "redis-cli", "sed", "stat", "systemctl"),
+    *("nginx", "apt-get", "bash", "cd", "cp", "git", "openssl", "ruff", "mypy", "lint-imports"),
 }
 """Programs of others. What the runbook has them do is held by `tests/deploy/test_runbook.py`."""
 ENDS: Final = {"&&", "||", "|", ";", "<", ">", ">>", "(", ")"}
