@@ -17,6 +17,7 @@ from worker.core.job import AT_REST
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import Row, RowSpan, rows_of
 from worker.core.reporting.schema import Report
+from worker.core.reporting.timeline import Timeline
 from worker.reports.family import family_results, read_family
 from worker.reports.parquet import parquet_pieces, require_parquet
 from worker.reports.recount import Recount, recount
@@ -65,8 +66,18 @@ class ReadableJob:
             return self._progress()
 
     def _progress(self) -> Progress:
-        report, store = self._report(), self._session.store
+        return self._with_workers(self._report())
+
+    def _with_workers(self, report: Report) -> Progress:
+        store = self._session.store
         return Progress(report, store.now_ms(), store.live_workers(WORKERS_WITHIN_MS))
+
+    def snapshot(self) -> tuple[Progress, Timeline]:
+        """The progress, and what was sent and settled when, for plots."""
+        with self._session.reachable():
+            self._session.store.expire_if_due(self.id)
+            report, timeline = read_snapshot(self._session.store, self.id)
+            return self._with_workers(report), timeline
 
     def wait(self, timeout: float | None = None) -> Report:
         """Blocks until the job has completed, and returns its report: ids may have failed all the same.

@@ -1,6 +1,7 @@
 """Waits for a job until it rests: what is yielded on the way, when it ends, and how."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -47,6 +48,20 @@ class Progress:
     def is_last(self) -> bool:
         """Whether nothing moves any more: the job rests, or is paused."""
         return self.report.state in AT_REST or self.report.state is State.PAUSED
+
+    def hold_seconds(self) -> float:
+        """Seconds for which a 429 still holds all sending."""
+        until = self.report.rate.held_until
+        if until is None:
+            return 0.0
+        return max(0.0, datetime.fromisoformat(until).timestamp() - self.now_ms / 1000)
+
+    def seconds_left(self) -> float | None:
+        """Estimated seconds to the end, at the average speed since the start; None while unknown."""
+        per_second = self.report.progress.ids_per_second
+        if self.report.state is not State.RUNNING or not per_second:
+            return None
+        return (self.report.counts["total"] - self.report.settled()) / per_second
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from producers.display.speed import CurrentSpeed
+from producers.waiting import Progress
 from worker.core.duration import show_duration
 from worker.core.job import ReasonCode, State
 from worker.core.outcome import Outcome
@@ -32,30 +32,12 @@ _MAX_REASONS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class LiveView:
+class LiveView(Progress):
     """What one poll of a watched job has read."""
 
-    report: Report
-    now_ms: int
-    """Redis's clock, which decides when a hold ends."""
-    workers: int
     speed: CurrentSpeed | None = None
     worker_starting: bool = False
     """Whether a worker was started for this job and has not sent a heartbeat yet."""
-
-    def hold_seconds(self) -> float:
-        """Seconds for which a 429 still holds all sending."""
-        until = self.report.rate.held_until
-        if until is None:
-            return 0.0
-        return max(0.0, datetime.fromisoformat(until).timestamp() - self.now_ms / 1000)
-
-    def seconds_left(self) -> float | None:
-        """Estimated seconds to the end, at the average speed since the start; None while unknown."""
-        per_second = self.report.progress.ids_per_second
-        if self.report.state is not State.RUNNING or not per_second:
-            return None
-        return (self.report.counts["total"] - self.report.settled()) / per_second
 
 
 def as_line(view: LiveView) -> str:

@@ -25,7 +25,7 @@ def next_command(
         mended = "once the credential is mended" if report.state_reason.code == "credential_rejected" else ""
         return f"bulk-activate resume {job}" + (f"   # {mended}" if mended else "")
     if report.state in AT_REST:
-        if _is_hopeless(report):
+        if report.is_hopeless():
             return f"bulk-activate results {job} --outcome failed   # trying again mends none of the reasons"
         if report.unsuccessful():
             return (
@@ -45,7 +45,7 @@ def _next_local(report: Report, where: StoreLocation) -> str:
         return f"bulk-activate verify {job} --local   # the counters do not sum to the total"
     if report.state in AT_REST:
         if report.unsuccessful():
-            then = "trying again mends none of the reasons" if _is_hopeless(report) else "then run failed.csv"
+            then = "trying again mends none of the reasons" if report.is_hopeless() else "then run failed.csv"
             chosen = "--outcome failed,unknown,not_attempted --output failed.csv"
             return f"bulk-activate results {job} --local {chosen}   # {then}"
         return f"bulk-activate report {job} --local --output report.html"
@@ -57,15 +57,8 @@ def _next_local(report: Report, where: StoreLocation) -> str:
 def next_after_run(report: Report, folder: Path) -> str:
     """The next step for a job of `run` at rest, some of whose ids are not active. `folder`: its results."""
     failed = shlex.quote(str(folder / FAILED))
-    if _is_hopeless(report):
+    if report.is_hopeless():
         return f"What is not active stands in {failed}; trying again mends none of the reasons"
     return (
         f"Next: bulk-activate run {failed} --org {report.org_id}   # what is not active; or look at it first"
     )
-
-
-def _is_hopeless(report: Report) -> bool:
-    """Whether every id that did not succeed failed for a reason that a retry cannot change."""
-    refused = report.counts["failed"]
-    listed = sum(group.count for group in report.failures if not group.retryable)
-    return 0 < refused == report.unsuccessful() == listed

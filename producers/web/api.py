@@ -12,8 +12,9 @@ from producers.client import Client
 from producers.job import Job
 from producers.submission.request import require_org
 from producers.web.feeds import Document, Feeds
-from producers.web.keys import Key, Role
+from producers.web.keys import Key, Keys, Role
 from producers.web.problems import Code, ProblemError
+from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.errors import BadInputError
@@ -24,7 +25,7 @@ AnyRequest = Request[Any, Any, Any]
 
 JSON = "application/json"
 _MAX_BODY = 64 * 1024
-"""Bytes of a JSON body, which holds a reason or a number."""
+"""Bytes of a body that is no list: it holds a reason or a number."""
 
 
 def _number(text: str) -> int | float:
@@ -45,6 +46,8 @@ class Api:
     threads: Threads
     feeds: Feeds
     stopping: Stopping
+    keys: Keys
+    sessions: Sessions
 
     async def job(self, request: AnyRequest, job_id: str) -> Job:
         """The job, steered by the key of the request. Raises `NoSuchJobError` if that does not reach it."""
@@ -104,13 +107,19 @@ def as_json(value: object, status: int = 200) -> Response[bytes]:
     )
 
 
-async def json_body(request: AnyRequest, kind: Any, default: Any) -> Any:
-    """The JSON body as `kind`; `default` where there is none. Raises `ProblemError` and `BadInputError`."""
+async def small_body(request: AnyRequest) -> bytes:
+    """The whole body. Raises `ProblemError` for one that is too large."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BODY:
             raise ProblemError(Code.TOO_LARGE, f"more than {_MAX_BODY:,} bytes")
+    return body
+
+
+async def json_body(request: AnyRequest, kind: Any, default: Any) -> Any:
+    """The JSON body as `kind`; `default` where there is none. Raises `ProblemError` and `BadInputError`."""
+    body = await small_body(request)
     if not body.strip() and default is not None:
         return default
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:

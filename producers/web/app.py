@@ -1,4 +1,4 @@
-"""The HTTP API as an ASGI application: its routes, and how errors are answered."""
+"""The HTTP API and the page as an ASGI application: its routes, and how errors are answered."""
 
 from http import HTTPStatus
 from typing import Any, Final, Literal, cast
@@ -10,17 +10,11 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
 from producers.web import events, lists, reading, steering
+from producers.web.answers import refusal
 from producers.web.api import AnyRequest, Api, api_of, as_json, require_role
 from producers.web.docs import DOCS, openapi_document
-from producers.web.problems import (
-    MEDIA_TYPE,
-    STATUS,
-    Code,
-    ProblemError,
-    document,
-    headers,
-    problem_of,
-)
+from producers.web.page.handlers import PAGES
+from producers.web.problems import STATUS, Code, ProblemError, problem_of
 from worker.core.errors import BulkActivateError
 
 _HANDLERS: Final = (
@@ -59,7 +53,7 @@ class Health(msgspec.Struct, frozen=True):
 
 def make_app(api: Api) -> Litestar:
     """The application over `api`, without the check of hosts and keys: that is `Gate`."""
-    handlers = (Router("/api/v1", route_handlers=[*_HANDLERS, openapi]), docs, healthz, readyz)
+    handlers = (Router("/api/v1", route_handlers=[*_HANDLERS, openapi]), docs, healthz, readyz, *PAGES)
     return Litestar(
         handlers,
         guards=[require_role],
@@ -74,21 +68,21 @@ def make_app(api: Api) -> Litestar:
 
 
 def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """The problem that an error is."""
+    """The problem that an error is, as a page for people."""
     problem = _problem(error)
     if STATUS[problem.code] >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.code is not Code.SHUTTING_DOWN:
         if problem.code is Code.UNEXPECTED:
             _log.error("a request failed", path=request.url.path, exc_info=error)
         else:
             _log.warning("a request failed", path=request.url.path, why=str(error))
-    body = msgspec.json.encode(document(problem, request.url.path))
-    status = int(STATUS[problem.code])
-    fields = headers(problem)
+    status, fields, body = refusal(request.scope, problem, request.scope.get("user"))
     if isinstance(error, MethodNotAllowedException):
         allowed = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow", "")
         methods = allowed.split(", ")
         fields["allow"] = ", ".join(sorted({*methods} - {"OPTIONS"}))
-    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=fields)
+    # Litestar adds the charset.
+    media_type = fields.pop("content-type", "").partition(";")[0]
+    return Response(body, status_code=status, media_type=media_type or None, headers=fields)
 
 
 def _problem(error: Exception) -> ProblemError:

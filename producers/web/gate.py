@@ -1,22 +1,32 @@
-"""The way in: refuses a foreign `Host` and a wrong key before all else, and logs each request."""
+"""The way in: refuses a foreign `Host` and a wrong key before all else, and logs each request.
+
+A key comes as `Authorization: Bearer KEY`, or by the cookie of a session; what changes something by cookie
+comes from a page of this server, by its `Origin`.
+"""
 
 import time
 from collections.abc import Collection
+from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from producers.web.answers import refusal
+from producers.web.browsers import READING, field_of, is_same_origin, session_name
 from producers.web.keys import Key, Keys
-from producers.web.problems import MEDIA_TYPE, STATUS, Code, ProblemError, document, headers
+from producers.web.problems import Code, ProblemError
+from producers.web.sessions import Sessions
 from worker.core.errors import BulkActivateError
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 """Asked by probes, which have no key and name an address."""
-OPEN: Final = PROBES | {"/api/v1/openapi.json", "/api/docs"}
+SIGN_IN: Final = "/sign-in"
+OPEN: Final = PROBES | {"/api/v1/openapi.json", "/api/docs", SIGN_IN}
 """Paths that need no key: they show nothing that is not in the source."""
+_ASSETS: Final = "/assets/"
+"""What the paths of such files begin with."""
 _REFUSALS_TOLD_EVERY: Final = 10.0
 """Seconds between two log lines about wrong keys, however many come."""
 
@@ -24,10 +34,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, keys: Keys, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions, hosts: Collection[str]) -> None:
         """`hosts`: the names that requests may call the server, without ports; in lower case."""
         self._app = app
         self._keys = keys
+        self._sessions = sessions
         self._hosts = hosts
         self._refused = 0
         self._told_at = float("-inf")
@@ -64,6 +75,10 @@ class Gate:
             _log.warning("an answer was cut short", path=scope["path"], why=str(_first(error)))
         finally:
             log = _log.debug if scope["path"] in PROBES else _log.info
+            if status == HTTPStatus.UNAUTHORIZED:
+                # Somebody tries keys at the form.
+                log = _log.debug
+                self._tell_refusal()
             log(
                 "request",
                 method=scope["method"],
@@ -75,18 +90,35 @@ class Gate:
 
     def _admitted(self, scope: Scope) -> Key | None:
         """The key of the request; None where it needs none. Raises `ProblemError`."""
-        path, fields = scope["path"], scope["headers"]
-        if path not in PROBES and _host_of(_field(fields, b"host")) not in self._hosts:
+        path = scope["path"]
+        if path not in PROBES and _host_of(field_of(scope, b"host")) not in self._hosts:
             raise ProblemError(Code.BAD_INPUT, "this Host is not one of the server's (SERVE_HOSTS)")
-        if path in OPEN:
+        if path in OPEN or path.startswith(_ASSETS) or _is_printed(scope):
             return None
-        scheme, _, secret = _field(fields, b"authorization").partition(b" ")
-        key = self._keys.find(secret.strip()) if scheme.lower() == b"bearer" else None
+        scheme, _, secret = field_of(scope, b"authorization").partition(b" ")
+        if scheme:
+            key = self._keys.find(secret.strip()) if scheme.lower() == b"bearer" else None
+            expected = "expected `Authorization: Bearer KEY`, with a key that holds"
+        else:
+            key = self._signed_in(scope)
+            expected = "expected `Authorization: Bearer KEY`, or the cookie of a session that has not ended"
         if key is None:
-            raise ProblemError(
-                Code.UNAUTHENTICATED, "expected `Authorization: Bearer KEY`, with a key that holds"
-            )
+            raise ProblemError(Code.UNAUTHENTICATED, expected)
         return key
+
+    def _signed_in(self, scope: Any) -> Key | None:
+        """The key of the session; None without one. Raises `ProblemError` for a change from elsewhere."""
+        found = self._sessions.find(session_name(scope))
+        if found is None:
+            return None
+        if scope["method"] not in READING and not is_same_origin(scope):
+            raise ProblemError(
+                Code.FORBIDDEN,
+                "the Origin of this request is not this server: a proxy before it has to pass Host as it"
+                " comes, port and all, and X-Forwarded-Proto",
+            )
+        scope["auth"] = found.session
+        return found.key
 
     def _tell_refusal(self) -> None:
         self._refused += 1
@@ -106,10 +138,9 @@ def _first(error: Exception) -> Exception:
     return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
-def _field(fields: Any, name: bytes) -> bytes:
-    """The only field of that name; empty where there is none or more than one."""
-    found = [value for field, value in fields if field == name]
-    return bytes(found[0]) if len(found) == 1 else b""
+def _is_printed(scope: Any) -> bool:
+    """Whether it is the address that is printed where there is no keys file: the page takes its key."""
+    return bool(scope["path"] == "/" and scope["query_string"].startswith(b"key="))
 
 
 def _host_of(field: bytes) -> str:
@@ -120,12 +151,12 @@ def _host_of(field: bytes) -> str:
 
 
 async def _answer(scope: Scope, send: Send, problem: ProblemError) -> None:
-    body = msgspec.json.encode(document(problem, scope["path"]))
-    fields = {**headers(problem), "content-type": MEDIA_TYPE, "content-length": str(len(body))}
+    status, fields, body = refusal(scope, problem, None)
+    fields["content-length"] = str(len(body))
     await send(
         {
             "type": "http.response.start",
-            "status": int(STATUS[problem.code]),
+            "status": status,
             "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
         }
     )

@@ -10,11 +10,12 @@ import hmac
 import os
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -59,9 +60,14 @@ class Key:
         return self.orgs is None or org_id.lower() in self.orgs
 
 
-class Keys(Protocol):
+class Keys(ABC):
     def find(self, secret: bytes) -> Key | None:
         """The key with this text."""
+        return self.with_digest(digest_of(secret))
+
+    @abstractmethod
+    def with_digest(self, digest: bytes) -> Key | None:
+        """The key with this SHA-256, if it holds now."""
 
 
 class NewKey(NamedTuple):
@@ -105,9 +111,9 @@ def parse_key(line: str) -> Key:
     return Key(name, Role(role), bytes.fromhex(sha256), reached)
 
 
-def find(keys: Iterable[Key], secret: bytes) -> Key | None:
-    """The key among `keys` with this text, in a time that tells nothing about the digests."""
-    digest, found = digest_of(secret), None
+def find(keys: Iterable[Key], digest: bytes) -> Key | None:
+    """The key among `keys` with this digest, in a time that tells nothing about theirs."""
+    found = None
     for key in keys:
         if hmac.compare_digest(key.digest, digest):
             found = key
@@ -115,16 +121,16 @@ def find(keys: Iterable[Key], secret: bytes) -> Key | None:
 
 
 @dataclass(frozen=True, slots=True)
-class OneKey:
+class OneKey(Keys):
     """A key for one run of the server."""
 
     key: Key
 
-    def find(self, secret: bytes) -> Key | None:
-        return find([self.key], secret)
+    def with_digest(self, digest: bytes) -> Key | None:
+        return find([self.key], digest)
 
 
-class KeysFile:
+class KeysFile(Keys):
     """The keys in a file, which is read anew when it has changed.
 
     A line that is damaged after a change is left out and logged, and so is a file that is gone or that others
@@ -146,7 +152,7 @@ class KeysFile:
             raise BadSettingError(f"SERVE_KEYS_FILE: {path} holds no key: `bulk-activate key` makes one")
         self._keys, self._read_at = keys, _state(path)
 
-    def find(self, secret: bytes) -> Key | None:
+    def with_digest(self, digest: bytes) -> Key | None:
         if (state := _state(self._path)) != self._read_at:
             try:
                 self._keys, damage = self._read()
@@ -156,7 +162,7 @@ class KeysFile:
                 _log.error("the keys file is damaged", path=str(self._path), why=why)
             _log.info("the keys file was read again", keys=len(self._keys))
             self._read_at = state
-        return find(self._keys, secret)
+        return find(self._keys, digest)
 
     def _read(self) -> tuple[list[Key], list[str]]:
         """The keys, and what is wrong with other lines. Raises `BadInputError` if the file cannot be used."""

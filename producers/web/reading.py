@@ -10,10 +10,13 @@ from litestar import Response, get, post
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.response import Stream
 
+from producers.client import Client
+from producers.job import Job
 from producers.readable_job import ResultsFormat
 from producers.summary import JobSummary
 from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
 from producers.web.feeds import Document
+from producers.web.keys import Key
 from producers.web.problems import Code, ProblemError
 from worker.core.errors import BadInputError
 from worker.core.ids import ORG_ID
@@ -74,16 +77,20 @@ async def list_jobs(
         QueryParameter(description="`next_page_token` of the page before.", required=False),
     ] = "",
 ) -> Response[JobPage]:
-    api, key = api_of(request), key_of(request)
+    api = api_of(request)
+    page = await api.threads.quick.run(
+        page_of_jobs, api.client, key_of(request), state_ or None, limit, page_token or None
+    )
+    return cast("Response[JobPage]", as_json(page))
 
-    def page() -> JobPage:
-        summaries = api.client.summaries(state_ or None, page_token or None)
-        reached = (summary for summary in summaries if key.reaches(summary.org_id))
-        found = list(islice(reached, limit + 1))
-        jobs = found[:limit]
-        return JobPage(jobs, jobs[-1].position if len(found) > limit else None)
 
-    return cast("Response[JobPage]", as_json(await api.threads.quick.run(page)))
+def page_of_jobs(client: Client, key: Key, state: str | None, limit: int, page_token: str | None) -> JobPage:
+    """Jobs that the key reaches. Raises `BadInputError` for a token that is none."""
+    summaries = client.summaries(state, page_token)
+    reached = (summary for summary in summaries if key.reaches(summary.org_id))
+    found = list(islice(reached, limit + 1))
+    jobs = found[:limit]
+    return JobPage(jobs, jobs[-1].position if len(found) > limit else None)
 
 
 @get(
@@ -153,19 +160,25 @@ async def get_results(
     merged: Merged = False,
 ) -> Stream:
     media_type = preferred(request.headers.get("accept"))
-    form = FORMS[media_type]
     api = api_of(request)
     job = await api.job(request, job_id)
+    return await streamed(api, job, media_type, outcome, id_, merged=merged)
+
+
+async def streamed(
+    api: Api, job: Job, media_type: str, outcomes: list[str] | None, ids: list[str] | None, *, merged: bool
+) -> Stream:
+    """The rows of a job, as a file to be kept. Raises what is wrong before the answer begins."""
+    form = FORMS[media_type]
     pieces = await api.threads.pieces.run(
-        job.result_pieces, form, outcomes=outcomes_of(outcome), ids=id_, merged=merged
+        job.result_pieces, form, outcomes=outcomes_of(outcomes), ids=ids, merged=merged
     )
-    # What is wrong shows before the answer begins.
     first = await api.threads.pieces.run(next, pieces, b"")
     return Stream(
         _results(api, first, pieces),
         media_type=media_type,
         headers={
-            "content-disposition": f'attachment; filename="{job_id}.{form}"',
+            "content-disposition": f'attachment; filename="{job.id}.{form}"',
             "cache-control": "no-store",
             "vary": "Accept",
         },
@@ -222,7 +235,10 @@ def outcomes_of(given: list[str] | None) -> list[str] | None:
 )
 async def get_report_page(request: AnyRequest, job_id: JobId, merged: Merged = False) -> Response[str]:
     api = api_of(request)
-    job = await api.job(request, job_id)
+    return await report_page(api, await api.job(request, job_id), merged=merged)
+
+
+async def report_page(api: Api, job: Job, *, merged: bool) -> Response[str]:
     page = await api.threads.long.run(job.page, merged=merged)
     return Response(
         page,

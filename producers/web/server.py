@@ -1,4 +1,4 @@
-"""Runs the HTTP API in this process until SIGTERM or Ctrl-C."""
+"""Runs the HTTP API and the page in this process until SIGTERM or Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -21,6 +21,7 @@ from producers.web.app import make_app
 from producers.web.feeds import Feeds
 from producers.web.gate import Gate
 from producers.web.keys import Key, Keys, KeysFile, OneKey, Role, digest_of, new_key
+from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.errors import BadInputError
@@ -57,11 +58,12 @@ def serve(settings: Settings, host: str, port: int) -> int:
     logs.configure(settings)
     with _listening(host, port) as listener, Client.over(Session(settings, _warn)) as client:
         threads, stopping = Threads(), Stopping()
-        api = Api(settings, client, threads, Feeds(client, threads, stopping), stopping)
+        sessions = Sessions(keys)
+        api = Api(settings, client, threads, Feeds(client, threads, stopping), stopping, keys, sessions)
         own = {host, *LOOPBACK} if host in LOOPBACK | _EVERY_ADDRESS else {host}
         hosts = frozenset(settings.serve_hosts or ()) | _names(own)
         url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
-        code = _run(_Server(Gate(make_app(api), keys, hosts), stopping, url, secret), listener)
+        code = _run(_Server(Gate(make_app(api), keys, sessions, hosts), stopping, url, secret), listener)
         if not threads.close(_WORK_ENDS_WITHIN):
             # A thread cannot be ended. What it was storing is removed by a worker's sweep.
             _log.warning("ended while work was under way")

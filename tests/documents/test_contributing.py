@@ -11,7 +11,7 @@ from producers.display.live_view import _COLOURS
 from tests.documents.markdown import ROOT, document, quoted, rows
 from worker.core.outcome import CODES, COUNTED, FINAL, SUCCEEDED, UNSUCCESSFUL, Outcome
 from worker.engine.commit_buffer import _OF_THE_API
-from worker.reports.html.sections import _MEANINGS
+from worker.reports.html.sections import MEANINGS
 
 PAGE: Final = document(".github/CONTRIBUTING.md")
 SCRIPTS: Final = ROOT / "worker/store/scripts"
@@ -67,7 +67,7 @@ def test_what_the_api_itself_said_is_the_same_in_lua_and_python() -> None:
 def test_every_outcome_has_words_and_a_colour() -> None:
     css = (ROOT / "worker/reports/html/page.css").read_text()
     verdict = (ROOT / "worker/reports/verdict.py").read_text()
-    assert set(_MEANINGS) == set(COUNTED)
+    assert set(MEANINGS) == set(COUNTED)
     assert {outcome for outcome, _ in _COLOURS} == set(COUNTED) - {Outcome.PENDING}
     assert all(f".{outcome}" in css for outcome in COUNTED)
     assert all(f"Outcome.{outcome.name}" in verdict for outcome in UNSUCCESSFUL)

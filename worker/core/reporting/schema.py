@@ -90,3 +90,9 @@ class Report(msgspec.Struct, frozen=True):
 
     def settled(self) -> int:
         return self.counts["total"] - self.counts[Outcome.PENDING] - self.counts[Outcome.AMBIGUOUS]
+
+    def is_hopeless(self) -> bool:
+        """Whether every id that did not succeed failed for a reason that a retry cannot change."""
+        refused = self.counts[Outcome.FAILED]
+        listed = sum(group.count for group in self.failures if not group.retryable)
+        return 0 < refused == self.unsuccessful() == listed

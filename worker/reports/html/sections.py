@@ -15,7 +15,7 @@ _MAX_CHANGES: Final = 30
 _MAX_JOBS: Final = 20
 _MAX_PLOTS: Final = 3
 
-_MEANINGS: Final[Mapping[str, str]] = {
+MEANINGS: Final[Mapping[str, str]] = {
     Outcome.PENDING: "still to be sent",
     Outcome.AMBIGUOUS: "sent, its answer was lost; it will be sent again",
     Outcome.ACTIVATED: "active now, by this job",
@@ -100,7 +100,7 @@ def outcomes(report: Report) -> Outcomes:
     """The ids by outcome."""
     counts = report.counts
     sizes = {str(outcome): counts[outcome] for outcome in COUNTED if counts[outcome]}
-    return Outcomes(_parts(sizes, _MEANINGS), counts["total"], _active(report))
+    return Outcomes(_parts(sizes, MEANINGS), counts["total"], _active(report))
 
 
 def _parts(sizes: Mapping[str, float], meanings: Mapping[str, str]) -> list[Part]:
