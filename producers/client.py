@@ -107,7 +107,7 @@ class Client:
         )
         with (
             session.reachable(),
-            submission_tracing(session.settings) as submission_span,
+            submission_tracing(session.settings, session.tracing) as submission_span,
             opened(source) as listed,
         ):
             session.check_server()

@@ -87,7 +87,7 @@ class Job(ReadableJob):
                 created_by=session.actor,
             )
         )
-        with session.reachable(), submission_tracing(session.settings) as submission_span:
+        with session.reachable(), submission_tracing(session.settings, session.tracing) as submission_span:
             session.check_server()
             with submission_span(request) as traced_request:
                 child = retry(session.store, self.id, traced_request, chosen)

@@ -11,6 +11,7 @@ from worker.settings import Settings
 from worker.store.connect import check_server, reachable, sync_client
 from worker.store.job_reader import HERE, StoreLocation
 from worker.store.jobs import JobStore
+from worker.telemetry.traces.interface import Tracing
 
 Warn = Callable[[str], object]
 """Takes a warning: one line without the word 'warning', which may hold control characters from elsewhere."""
@@ -20,10 +21,18 @@ class Session:
     """A connection to the store at `REDIS_URL`, made at its first use. Threads may share it."""
 
     def __init__(
-        self, settings: Settings, warn: Warn, *, where: StoreLocation = HERE, actor: str | None = None
+        self,
+        settings: Settings,
+        warn: Warn,
+        *,
+        where: StoreLocation = HERE,
+        actor: str | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.settings: Final = settings
         self.warn: Final = warn
+        self.tracing: Final = tracing
+        """That of the process; None to make one for each submission, where TRACES_URL is set."""
         self.actor = actor or whoami()
         """Recorded with every job and every change."""
         self._redis = sync_client(settings.redis_url)

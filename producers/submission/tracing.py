@@ -6,19 +6,19 @@ from dataclasses import replace
 
 from producers.submission.request import JobRequest
 from worker.settings import Settings
-from worker.telemetry.traces import make_tracing
+from worker.telemetry.traces import Tracing, make_tracing
 
 SubmissionSpan = Callable[[JobRequest], AbstractContextManager[JobRequest]]
 """Opens a span and yields the request with its `traceparent`; without tracing, the request as it is."""
 
 
 @contextmanager
-def submission_tracing(settings: Settings) -> Iterator[SubmissionSpan]:
-    """Sends the span on exit. That can take seconds, so wake workers inside the block.
+def submission_tracing(settings: Settings, of_process: Tracing | None = None) -> Iterator[SubmissionSpan]:
+    """Spans by the tracing of the process, if it has one, else by one of its own, which sends them on exit.
 
-    Raises `BadSettingError`.
+    That can take seconds, so wake workers inside the block. Raises `BadSettingError`.
     """
-    tracing = make_tracing(settings)
+    tracing = make_tracing(settings) if of_process is None else of_process
 
     @contextmanager
     def submission_span(request: JobRequest) -> Iterator[JobRequest]:
@@ -31,5 +31,5 @@ def submission_tracing(settings: Settings) -> Iterator[SubmissionSpan]:
     try:
         yield submission_span
     finally:
-        if tracing is not None:
+        if tracing is not None and of_process is None:
             tracing.close()

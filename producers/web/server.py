@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Final
@@ -24,15 +25,19 @@ from producers.web.keys import Key, Keys, KeysFile, OneKey, Role, digest_of, new
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
+from producers.web.traced import traced
 from worker.core.errors import BadInputError
 from worker.process.signal_handlers import install_signal_handlers
 from worker.settings import LOOPBACK, PREFIX, Settings
 from worker.telemetry import logs
+from worker.telemetry.traces import Tracing, make_tracing
 
 _ANSWERS_END_WITHIN: Final = 5
 """Seconds for answers that are under way; then their connections are cut."""
 _WORK_ENDS_WITHIN: Final = 3.0
-"""Seconds for work in threads after that. Both together are less than the ten that SIGTERM leaves."""
+"""Seconds for work in threads after that."""
+_SPANS_ARE_SENT_WITHIN: Final = 1.0
+"""Seconds for the last spans of traces. All together are less than the ten that SIGTERM leaves."""
 _BACKLOG: Final = 1024
 _EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- it is the user who binds to them.
 """They include those of loopback."""
@@ -56,20 +61,32 @@ def serve(settings: Settings, host: str, port: int) -> int:
     else:
         secret, keys = "", KeysFile(settings.serve_keys_file)
     logs.configure(settings)
-    with _listening(host, port) as listener, Client.over(Session(settings, _warn)) as client:
+    tracing = make_tracing(settings)
+    session = Session(settings, _warn, tracing=tracing)
+    with _listening(host, port) as listener, Client.over(session) as client:
         threads, stopping = Threads(), Stopping()
         sessions = Sessions(keys)
         api = Api(settings, client, threads, Feeds(client, threads, stopping), stopping, keys, sessions)
         own = {host, *LOOPBACK} if host in LOOPBACK | _EVERY_ADDRESS else {host}
         hosts = frozenset(settings.serve_hosts or ()) | _names(own)
         url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
-        code = _run(_Server(Gate(make_app(api), keys, sessions, hosts), stopping, url, secret), listener)
-        if not threads.close(_WORK_ENDS_WITHIN):
+        app = traced(make_app(api), tracing)
+        code = _run(_Server(Gate(app, keys, sessions, hosts), stopping, url, secret), listener)
+        has_ended = threads.close(_WORK_ENDS_WITHIN)
+        if tracing is not None:
+            _close_within(tracing, _SPANS_ARE_SENT_WITHIN)
+        if not has_ended:
             # A thread cannot be ended. What it was storing is removed by a worker's sweep.
             _log.warning("ended while work was under way")
             sys.stdout.flush()
             os._exit(code)
         return code
+
+
+def _close_within(tracing: Tracing, seconds: float) -> None:
+    closing = threading.Thread(target=tracing.close, daemon=True)
+    closing.start()
+    closing.join(seconds)
 
 
 def _run(server: "_Server", listener: socket.socket) -> int:

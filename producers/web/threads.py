@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -16,7 +18,8 @@ class Pool:
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `call` in a thread. Where it is cancelled, the call goes on to its end all the same."""
-        future = self._executor.submit(call, *args, **kwargs)
+        # In the context of the request: spans of what it does belong to that of the request.
+        future = self._executor.submit(copy_context().run, partial(call, *args, **kwargs))
         self._running.add(future)  # type: ignore[arg-type]
         future.add_done_callback(self._running.discard)
         return await asyncio.wrap_future(future)

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environment, new_ids, until
 from tests.monitoring.collector import Collector, collector
 from tests.servers import free_port, valkey9
+from tests.web.served import TEXT, served
 from worker.core.answers.answer import Reply
 from worker.core.batches.batch import Batch
 from worker.queue.messages import QUEUE_NAMES
@@ -68,6 +69,46 @@ def test_each_request_belongs_to_its_slice_and_each_slice_to_the_submission(
     told = b"".join(spans.bodies)
     assert TOKEN.encode() not in told
     assert not any(name.encode() in told for name in ids)
+
+
+def test_a_trace_leads_from_the_caller_over_its_http_request_to_each_slice(
+    traced: tuple[Stack, Collector], api: Simulator, tmp_path: Path
+) -> None:
+    stack, spans = traced
+    caller = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+    given = TEXT | {TRACEPARENT: f"00-{'-'.join(caller)}-01"}
+    path = f"/api/v1/jobs?org_id={ORG}"
+    with served(stack.redis_url, tmp_path, TRACES_URL=spans.url) as server:
+        body = "\n".join(new_ids(3000))
+        # Without a key there is no span: strangers fill no collector, and choose no trace.
+        assert server.client(None).post(path, content=body, headers=given).status_code == 401
+        client = server.client("operator")
+        job = client.post(path, content=body, headers=given).json()["job_id"]
+        worker = stack.worker(api, TRACES_URL=spans.url)
+        until(lambda: stack.report(job)["state"] == "completed")
+        worker.terminate()
+        assert worker.wait() == 0
+        assert client.post(f"/api/v1/jobs/{job}/retry").status_code == 201
+        assert client.get("/api/v1/jobs/no-such-job").status_code == 404
+        assert server.end() == 0
+    (request,) = spans.spans("POST /api/v1/jobs")
+    assert (request.trace, request.parent) == caller
+    assert request.attributes == {
+        "http.request.method": "POST",
+        "http.route": "/api/v1/jobs",
+        "http.response.status_code": 201,
+    }
+    (submit,) = [span for span in spans.spans("submit") if span.trace == request.trace]
+    assert submit.parent == request.id
+    (retried,) = spans.spans("POST /api/v1/jobs/{job_id}/retry")
+    assert (retried.parent, retried.trace != request.trace) == ("", True)
+    assert [span.parent for span in spans.spans("submit") if span.trace == retried.trace] == [retried.id]
+    (missed,) = spans.spans("GET /api/v1/jobs/{job_id}")
+    assert (missed.attributes["http.response.status_code"], missed.failed) == (404, False)
+    assert {(span.trace, span.parent) for span in spans.spans("slice", job_id=job)} == {
+        (submit.trace, submit.id)
+    }
+    assert not any(secret.encode() in b"".join(spans.bodies) for secret in server.secrets.values())
 
 
 def test_a_refused_request_is_an_error_in_the_trace_of_a_job_that_nobody_traced(

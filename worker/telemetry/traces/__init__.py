@@ -1,4 +1,4 @@
-"""OpenTelemetry traces from a job's submission to each request, if TRACES_URL is set.
+"""OpenTelemetry traces from an HTTP request or a submission to each request to the API, if TRACES_URL is set.
 
 Otherwise nothing is imported. Spans contain job ids and numbers, no token ids and no secrets.
 """
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from worker.core.errors import BadSettingError
 from worker.settings import PREFIX, Settings
-from worker.telemetry.traces.interface import ActivationApi, Tracing
+from worker.telemetry.traces.interface import ActivationApi, RequestSpan, Tracing
 
-__all__ = ["ActivationApi", "Tracing", "check_tracing", "make_tracing"]
+__all__ = ["ActivationApi", "RequestSpan", "Tracing", "check_tracing", "make_tracing"]
 
 
 def make_tracing(settings: Settings) -> Tracing | None:

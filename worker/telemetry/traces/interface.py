@@ -21,8 +21,21 @@ class ActivationApi(Protocol):
     async def activate(self, org_id: str, ids: tuple[str, ...]) -> Reply | NoReply: ...
 
 
+class RequestSpan(Protocol):
+    """The span of an HTTP request that this process answers."""
+
+    def answered(self, route: str | None, status: int) -> None:
+        """`route`: the template of the path, None where there is none; `status`: 0 without an answer."""
+
+
 class Tracing(Protocol):
     """The tracing of a process. Spans are sent from a thread of its own, and dropped if that fails."""
+
+    def request_span(self, method: str, traceparent: str | None) -> AbstractContextManager[RequestSpan]:
+        """A span for an HTTP request, as a child of the caller's `traceparent`.
+
+        Spans that begin in its context (`contextvars`) are its children.
+        """
 
     def submission_span(self) -> AbstractContextManager[str]:
         """A span for a submission; yields the `traceparent` for the job and its messages."""

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 import requests
@@ -67,6 +68,18 @@ class OpenTelemetry:
         self._slices_lock = threading.Lock()
 
     @contextmanager
+    def request_span(self, method: str, traceparent: str | None) -> Iterator["_RequestSpan"]:
+        with self._tracer.start_as_current_span(
+            method,
+            _context_of(traceparent),
+            SpanKind.SERVER,
+            {"http.request.method": method},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield _RequestSpan(span, method)
+
+    @contextmanager
     def submission_span(self) -> Iterator[str]:
         with self._tracer.start_as_current_span(
             "submit", kind=SpanKind.PRODUCER, record_exception=False, set_status_on_exception=False
@@ -77,9 +90,8 @@ class OpenTelemetry:
 
     @contextmanager
     def slice_span(self, traceparent: str | None, job_id: str, slice_no: int, size: int) -> Iterator[None]:
-        parent = _propagator.extract({TRACEPARENT: traceparent} if traceparent else {}, Context())
         attributes: dict[str, str | int] = {"job_id": job_id, "slice": slice_no, "size": size}
-        span = self._tracer.start_span("slice", parent, SpanKind.CONSUMER, attributes)
+        span = self._tracer.start_span("slice", _context_of(traceparent), SpanKind.CONSUMER, attributes)
         own = set_span_in_context(span, Context())
         with self._slices_lock:
             self._slices.setdefault((job_id, slice_no), []).append(own)
@@ -101,6 +113,27 @@ class OpenTelemetry:
 
     def close(self) -> None:
         self._provider.shutdown()
+
+
+def _context_of(traceparent: str | None) -> Context:
+    return _propagator.extract({TRACEPARENT: traceparent} if traceparent else {}, Context())
+
+
+class _RequestSpan:
+    """Names and attributes by OpenTelemetry's conventions for HTTP servers."""
+
+    def __init__(self, span: Span, method: str) -> None:
+        self._span = span
+        self._method = method
+
+    def answered(self, route: str | None, status: int) -> None:
+        if route is not None:
+            self._span.update_name(f"{self._method} {route}")
+            self._span.set_attribute("http.route", route)
+        if status:
+            self._span.set_attribute("http.response.status_code", status)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._span.set_status(StatusCode.ERROR)
 
 
 class _TracedApi:

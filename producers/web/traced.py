@@ -1,0 +1,44 @@
+"""A span for each request that is let in, if TRACES_URL is set; what the request does is within it."""
+
+from typing import Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from producers.web.gate import PROBES
+from worker.telemetry.traces.interface import TRACEPARENT, Tracing
+
+_TRACEPARENT: Final = TRACEPARENT.encode()
+
+
+def traced(app: ASGIApp, tracing: Tracing | None) -> ASGIApp:
+    """The application with a span for each request, where there is tracing."""
+    return app if tracing is None else _Traced(app, tracing)
+
+
+class _Traced:
+    """Stands behind `Gate`: the `traceparent` of somebody without a key is not looked at."""
+
+    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
+        self._app = app
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        given = [value for name, value in scope["headers"] if name == _TRACEPARENT]
+        traceparent = given[0].decode("latin-1") if len(given) == 1 else None
+        with self._tracing.request_span(scope["method"], traceparent) as span:
+            try:
+                await self._app(scope, receive, noting)
+            finally:
+                span.answered(scope.get("path_template"), status)
