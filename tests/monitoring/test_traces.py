@@ -80,8 +80,9 @@ def test_a_trace_leads_from_the_caller_over_its_http_request_to_each_slice(
     path = f"/api/v1/jobs?org_id={ORG}"
     with served(stack.redis_url, tmp_path, TRACES_URL=spans.url) as server:
         body = "\n".join(new_ids(3000))
-        # Without a key there is no span: strangers fill no collector, and choose no trace.
+        # Without a key there is no span.
         assert server.client(None).post(path, content=body, headers=given).status_code == 401
+        assert server.client(None).get("/sign-in", headers=given).status_code == 200
         client = server.client("operator")
         job = client.post(path, content=body, headers=given).json()["job_id"]
         worker = stack.worker(api, TRACES_URL=spans.url)
@@ -91,6 +92,7 @@ def test_a_trace_leads_from_the_caller_over_its_http_request_to_each_slice(
         assert client.post(f"/api/v1/jobs/{job}/retry").status_code == 201
         assert client.get("/api/v1/jobs/no-such-job").status_code == 404
         assert server.end() == 0
+    assert spans.spans("GET /sign-in") == []
     (request,) = spans.spans("POST /api/v1/jobs")
     assert (request.trace, request.parent) == caller
     assert request.attributes == {
