@@ -5,7 +5,7 @@ from tests.benchmarks.memory import peak_megabytes, worker_pids
 from tests.benchmarks.ours import workers
 from tests.e2e.stack import until
 
-FEW, MANY = 3_000, 12_000
+FEW, MANY = 1_500, 6_000
 """Batches."""
 
 

@@ -16,14 +16,11 @@ from worker.store.connect import sync_client
 
 COMMANDS = (
     "--version",
-    "plan {list}",
     "list",
-    "list -o ndjson",
-    "status {job}",
     "results {job}",
-    "verify {job}",
     "simulator --help",
 )
+"""A line of our own, a table, rows as they are read, a page of click: all others write as one of these."""
 SAYS_NOTHING = ("pause {job}", "resume {job}")
 
 
