@@ -14,6 +14,7 @@ from producers.web.answers import refusal
 from producers.web.api import AnyRequest, Api, api_of, as_json, require_role
 from producers.web.docs import DOCS, openapi_document
 from producers.web.page.handlers import PAGES
+from producers.web.page.state import PageState
 from producers.web.problems import STATUS, Code, ProblemError, problem_of
 from worker.core.errors import BulkActivateError
 
@@ -58,7 +59,7 @@ def make_app(api: Api) -> Litestar:
         handlers,
         guards=[require_role],
         exception_handlers={Exception: answer},
-        state=State({"api": api, "openapi": openapi_document(handlers)}),
+        state=State({"api": api, "page": PageState(), "openapi": openapi_document(handlers)}),
         # Its own controller would load scripts from elsewhere.
         openapi_config=None,
         request_max_body_size=None,

@@ -14,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.web.answers import refusal
-from producers.web.browsers import READING, field_of, is_same_origin, session_name
+from producers.web.browsers import READING, field_of, is_same_origin, session_name, wants_page
 from producers.web.keys import Key, Keys
 from producers.web.problems import Code, ProblemError
 from producers.web.sessions import Sessions
@@ -74,7 +74,7 @@ class Gate:
                 raise
             _log.warning("an answer was cut short", path=scope["path"], why=str(_first(error)))
         finally:
-            log = _log.debug if scope["path"] in PROBES else _log.info
+            log = _log.debug if _is_routine(scope) else _log.info
             if status == HTTPStatus.UNAUTHORIZED:
                 # Somebody tries keys at the form.
                 log = _log.debug
@@ -125,6 +125,13 @@ class Gate:
         if (now := time.monotonic()) - self._told_at >= _REFUSALS_TOLD_EVERY:
             _log.warning("requests without a key that holds were refused", count=self._refused)
             self._refused, self._told_at = 0, now
+
+
+def _is_routine(scope: Scope) -> bool:
+    """Whether nobody asked for it: a probe, a file of a page, or what the page's script reads anew."""
+    path = scope["path"]
+    is_script = field_of(scope, b"sec-fetch-dest") == b"empty" and wants_page(scope)
+    return path in PROBES or path.startswith(_ASSETS) or is_script
 
 
 def _is_known(error: Exception) -> bool:

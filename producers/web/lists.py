@@ -10,7 +10,7 @@ from producers.keywords import ReadingOptions
 from producers.submission.planned import Plan
 from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
 from producers.web.keys import Role
-from producers.web.uploads import format_of, received
+from producers.web.uploads import Bounds, format_of, received
 from worker.core.errors import BadInputError
 from worker.core.ids import ORG_ID
 from worker.core.reporting.schema import Report
@@ -62,13 +62,9 @@ def _given(request: AnyRequest, **parameter: T) -> T | None:
     return value if name in request.query_params else None
 
 
-def _bounds(api: Api) -> dict[str, Any]:
-    return {
-        "most": api.settings.serve_max_upload,
-        "seconds": api.settings.serve_upload_timeout,
-        "stopping": api.stopping,
-        "threads": api.threads,
-    }
+def bounds_of(api: Api) -> Bounds:
+    settings = api.settings
+    return Bounds(settings.serve_max_upload, settings.serve_upload_timeout, api.stopping, api.threads)
 
 
 @post(
@@ -125,7 +121,7 @@ async def submit_job(
     ):
         raise BadInputError(f"Idempotency-Key: 1 to {MAX_KEY} printable characters")
     client = api.client.acting_as(key_of(request).name)
-    async with received(request, **_bounds(api)) as source:
+    async with received(request, bounds_of(api)) as source:
 
         def submit() -> SubmittedJob:
             return client.submit(
@@ -174,7 +170,7 @@ async def plan_list(
         allow_malformed=allow_malformed,
         allow_token_like_ids=allow_token_like_ids,
     )
-    async with received(request, **_bounds(api)) as source:
+    async with received(request, bounds_of(api)) as source:
         found = await api.threads.long.run(api.client.plan, source, **reading)
     return cast("Response[Plan]", as_json(found))
 

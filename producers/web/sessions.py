@@ -4,10 +4,11 @@ The cookie holds a random name, and the session the digest of its key: neither g
 is looked up in the keys at each request, so it ends with its key and has the role that the key has now.
 """
 
+import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from producers.web.keys import Key, Keys
@@ -17,11 +18,41 @@ LIFE: Final = 12 * 3600
 MAX_OF_KEY: Final = 20
 """Sessions that a key has at once; a further one ends its oldest."""
 
+MAX_FORMS: Final = 100
+"""Forms of a session that are known to be sent."""
+
+
+class Once:
+    """Does what a form asks for once, however often the form is sent."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, asyncio.Future[str]] = {}
+
+    async def do(self, form: str, work: Callable[[], Awaitable[str]]) -> str:
+        """What `work` returned for this form, at the first time or now; what failed may be done again.
+
+        Where the browser leaves, the work goes on. A form without a name is no other's.
+        """
+        if not form:
+            return await work()
+        task = self._done.get(form)
+        if task is None:
+            task = self._done[form] = asyncio.ensure_future(work())
+            for oldest in list(self._done)[:-MAX_FORMS]:
+                del self._done[oldest]
+        try:
+            return await asyncio.shield(task)
+        except BaseException:
+            if task.done():
+                self._done.pop(form, None)
+            raise
+
 
 class Session:
     def __init__(self, digest: bytes, ends_at: float) -> None:
         self.digest: Final = digest
         self.ends_at: Final = ends_at
+        self.once: Final = Once()
         self.belongings: Final = contextlib.ExitStack()
         """What is given back at its end."""
 

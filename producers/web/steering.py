@@ -1,7 +1,7 @@
 """Changes jobs and rates."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import msgspec
 from litestar import Response, delete, patch, post, put
@@ -36,14 +36,19 @@ class RateOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Requests per second, `auto` or `default`."""
 
 
-_MAX_REASON = 1000
+MAX_REASON: Final = 1000
 """Characters of a reason."""
+
+
+def check_reason(reason: str) -> None:
+    """Raises `BadInputError` for one that is too long."""
+    if len(reason) > MAX_REASON:
+        raise BadInputError(f"reason: at most {MAX_REASON} characters")
 
 
 async def _control(request: AnyRequest, job_id: str, steer: Callable[[Job, str], Change]) -> Response[Report]:
     body = await json_body(request, Reason, Reason())
-    if len(body.reason) > _MAX_REASON:
-        raise BadInputError(f"reason: at most {_MAX_REASON} characters")
+    check_reason(body.reason)
     api = api_of(request)
     job = await api.job(request, job_id)
     await api.threads.quick.run(steer, job, body.reason)

@@ -3,8 +3,9 @@
 import os
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from litestar import Request
@@ -84,54 +85,63 @@ def format_of(request: Request[Any, Any, Any]) -> str:
     return MEDIA_TYPES[media_type]
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What limits a list that comes in."""
+
+    most: int
+    """Bytes, packed or not."""
+    seconds: float
+    """Until all of it has come."""
+    stopping: Stopping
+    threads: Threads
+
+    def check(self) -> None:
+        """Raises `ProblemError` once the server ends."""
+        if self.stopping.begun:
+            raise ProblemError(Code.SHUTTING_DOWN, "the server is ending: send it again")
+
+
 @asynccontextmanager
-async def received(
-    request: Request[Any, Any, Any], *, most: int, seconds: float, stopping: Stopping, threads: Threads
-) -> AsyncIterator[Source]:
+async def received(request: Request[Any, Any, Any], bounds: Bounds) -> AsyncIterator[Source]:
     """The list in the request's body, complete. Its file is gone after the block. Raises `ProblemError`.
 
-    `most` bytes, within `seconds`; nothing of a list that is refused stays behind.
+    Nothing of a list that is refused stays behind.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, "the Content-Encoding of a list is gzip, or none")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise too_large(most)
-
-    def check() -> None:
-        if stopping.begun:
-            raise shutting_down()
-
     with tempfile.TemporaryFile() as file:
-        spool = Spool(file, most, is_gzip=encoding == "gzip")
-        try:
-            async with stopping.within(seconds):
-                await _receive(request, spool, stopping, threads)
-        except TimeoutError:
-            check()
-            raise ProblemError(Code.TIMED_OUT, "the list took too long to come") from None
-        await threads.pieces.run(spool.finish)
-        with await threads.long.run(Source, NAME, file, check) as source:
+        spool = Spool(file, bounds.most, is_gzip=encoding == "gzip")
+        await receive(request, spool.write, bounds)
+        await bounds.threads.pieces.run(spool.finish)
+        with await bounds.threads.long.run(Source, NAME, file, bounds.check) as source:
             yield source
 
 
-async def _receive(
-    request: Request[Any, Any, Any], spool: Spool, stopping: Stopping, threads: Threads
-) -> None:
+async def receive(request: Request[Any, Any, Any], write: Callable[[bytes], None], bounds: Bounds) -> None:
+    """Hands the body to `write`, in a thread, about a megabyte at a time. Raises `ProblemError`."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > bounds.most:
+        raise too_large(bounds.most)
+    try:
+        async with bounds.stopping.within(bounds.seconds):
+            await _receive(request, write, bounds)
+    except TimeoutError:
+        bounds.check()
+        raise ProblemError(Code.TIMED_OUT, "the list took too long to come") from None
+
+
+async def _receive(request: Request[Any, Any, Any], write: Callable[[bytes], None], bounds: Bounds) -> None:
     pending = bytearray()
     is_whole = False
     while not is_whole:
-        async with stopping.within(LONGEST_SILENCE):
+        async with bounds.stopping.within(LONGEST_SILENCE):
             message: Any = await request.receive()
         if message["type"] == "http.disconnect":
             raise ProblemError(Code.BAD_INPUT, "the client left before the list was whole")
         pending += message.get("body", b"")
         is_whole = not message.get("more_body", False)
         if is_whole or len(pending) >= _WRITTEN_AT_ONCE:
-            await threads.pieces.run(spool.write, bytes(pending))
+            await bounds.threads.pieces.run(write, bytes(pending))
             pending.clear()
-
-
-def shutting_down() -> ProblemError:
-    return ProblemError(Code.SHUTTING_DOWN, "the server is ending: send it again")

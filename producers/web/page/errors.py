@@ -1,5 +1,6 @@
 """Errors as a person sees them: what happened, and what to do next."""
 
+import re
 from typing import Final
 
 from producers.web.keys import Key
@@ -24,8 +25,12 @@ _NEXT: Final = {
 _OTHERWISE: Final = "Go back, and try it in another way."
 
 
-def error_page(problem: ProblemError, key: Key | None) -> str:
-    status = STATUS[problem.code]
+_JOB: Final = re.compile(r"(/jobs/[0-9A-Za-z_-]{1,64})/\w+")
+"""A path of something done with a job."""
+
+
+def error_page(problem: ProblemError, key: Key | None, path: str) -> str:
+    status, job = STATUS[problem.code], _JOB.fullmatch(path)
     return html(
         "error",
         key=key,
@@ -33,5 +38,6 @@ def error_page(problem: ProblemError, key: Key | None) -> str:
         title=status.phrase,
         status=int(status),
         detail=problem.detail,
+        job=job[1] if job else None,
         advice=_NEXT.get(problem.code, _OTHERWISE),
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from producers.web.page import assets, job, jobs, sign_in
+from producers.web.page import assets, job, jobs, new, sign_in, steer
 
 PAGES: Final = (
     sign_in.show_sign_in,
@@ -14,4 +14,10 @@ PAGES: Final = (
     job.find_id,
     job.results_file,
     job.report_file,
+    steer.steer,
+    steer.retry,
+    new.new_page,
+    new.check_list,
+    new.plan_page,
+    new.activate,
 )

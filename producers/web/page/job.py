@@ -7,10 +7,11 @@ from typing import Any, Final
 from litestar import Response, get
 from litestar.response import Stream
 
-from producers.web.api import AnyRequest, api_of
+from producers.web.api import AnyRequest, api_of, key_of
 from producers.web.page.headline import Tone, headline
 from producers.web.page.rendering import page
-from producers.web.page.speed import Speeds
+from producers.web.page.state import state_of
+from producers.web.page.steer import buttons_of
 from producers.web.reading import FORMS, report_page, streamed
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import Row
@@ -40,7 +41,6 @@ _TONES: Final = {
     Outcome.NOT_ATTEMPTED: Tone.WAITING,
     Outcome.SKIPPED: Tone.WAITING,
 }
-_speeds: Final = Speeds()
 
 
 @get("/jobs/{job_id:str}", include_in_schema=False)
@@ -49,7 +49,7 @@ async def job_page(request: AnyRequest, job_id: str) -> Response[str]:
     job = await api.job(request, job_id)
     progress, timeline = await api.threads.quick.run(job.snapshot)
     report = progress.report
-    speed = _speeds.of(report, timeline)
+    speed = state_of(request).speeds.of(report, timeline)
     return page(
         request,
         "job",
@@ -57,6 +57,7 @@ async def job_page(request: AnyRequest, job_id: str) -> Response[str]:
         progress=progress,
         speed=speed,
         headline=headline(progress),
+        buttons=buttons_of(report, key_of(request)),
         outcomes=sections.outcomes(report),
         curves=sections.curves([ReportSnapshot(report, timeline)]),
         requests=sections.requests(report),

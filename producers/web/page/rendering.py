@@ -9,8 +9,9 @@ from litestar import Response
 
 from producers.web.api import AnyRequest
 from producers.web.keys import Role
+from producers.web.steering import MAX_REASON
 from worker.core.duration import show_duration
-from worker.core.job import AT_REST, State
+from worker.core.job import AT_REST
 from worker.reports.html.environment import environment as report_environment
 
 HEADERS: Final = {
@@ -35,7 +36,11 @@ def environment() -> Environment:
     made = report.overlay(loader=ChoiceLoader([PackageLoader("producers.web.page"), report.loader]))
     # Those of an overlay are its maker's.
     made.filters = report.filters | {"when": when, "duration": show_duration}
-    made.globals = report.globals | {"Role": Role, "State": State, "AT_REST": AT_REST}
+    made.globals = report.globals | {
+        "Role": Role,
+        "AT_REST": AT_REST,
+        "MAX_REASON": MAX_REASON,
+    }
     return made
 
 
@@ -59,6 +64,11 @@ def page(request: AnyRequest, name: str, status: int = 200, **values: Any) -> Re
     )
 
 
-def see_other(path: str, **headers: str) -> Response[None]:
+def see_other(path: str, **headers: str) -> Response[bytes]:
     """Has the browser go to `path` (303): after a form, going back or loading again sends nothing twice."""
-    return Response(None, status_code=303, headers={"location": path, "cache-control": "no-store", **headers})
+    return Response(
+        b"",
+        status_code=303,
+        media_type="text/plain",
+        headers={"location": path, "cache-control": "no-store", **headers},
+    )
