@@ -140,12 +140,16 @@ class Feeds:
 
         Ends early with the job's record, and with the server.
         """
-        document = first
-        yield document
-        with self.watching(job_id) as feed:
-            while not (document.rests or feed.is_over):
-                found = await feed.differs(document.etag, beat)
-                if found is not None:
-                    document = found
-                if found is not None or not feed.is_over:
-                    yield found
+        self.streams += 1
+        try:
+            document = first
+            yield document
+            with self.watching(job_id) as feed:
+                while not (document.rests or feed.is_over):
+                    found = await feed.differs(document.etag, beat)
+                    if found is not None:
+                        document = found
+                    if found is not None or not feed.is_over:
+                        yield found
+        finally:
+            self.streams -= 1

@@ -22,6 +22,7 @@ from producers.web.app import make_app
 from producers.web.feeds import Feeds
 from producers.web.gate import Gate
 from producers.web.keys import Key, Keys, KeysFile, OneKey, Role, digest_of, new_key
+from producers.web.metrics import Counted, HttpMetrics, serving_metrics
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
@@ -65,13 +66,15 @@ def serve(settings: Settings, host: str, port: int) -> int:
     session = Session(settings, _warn, tracing=tracing)
     with _listening(host, port) as listener, Client.over(session) as client:
         threads, stopping = Threads(), Stopping()
-        sessions = Sessions(keys)
-        api = Api(settings, client, threads, Feeds(client, threads, stopping), stopping, keys, sessions)
+        sessions, feeds = Sessions(keys), Feeds(client, threads, stopping)
+        api = Api(settings, client, threads, feeds, stopping, keys, sessions)
         own = {host, *LOOPBACK} if host in LOOPBACK | _EVERY_ADDRESS else {host}
         hosts = frozenset(settings.serve_hosts or ()) | _names(own)
         url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
-        app = traced(make_app(api), tracing)
-        code = _run(_Server(Gate(app, keys, sessions, hosts), stopping, url, secret), listener)
+        metrics = HttpMetrics(lambda: feeds.streams)
+        app = Counted(Gate(traced(make_app(api), tracing), keys, sessions, hosts), metrics)
+        with serving_metrics(metrics, settings):
+            code = _run(_Server(app, stopping, url, secret), listener)
         has_ended = threads.close(_WORK_ENDS_WITHIN)
         if tracing is not None:
             _close_within(tracing, _SPANS_ARE_SENT_WITHIN)
@@ -98,7 +101,7 @@ def _run(server: "_Server", listener: socket.socket) -> int:
 class _Server(uvicorn.Server):
     """Prints its address once it can be used, and tells whatever waits when it ends."""
 
-    def __init__(self, app: Gate, stopping: Stopping, url: str, secret: str) -> None:
+    def __init__(self, app: Counted, stopping: Stopping, url: str, secret: str) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

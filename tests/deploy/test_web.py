@@ -40,7 +40,7 @@ def test_the_probes_say_whether_it_lives_and_whether_redis_can_be_used(
 ) -> None:
     (container,) = pod["containers"]
     probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("liveness", "readiness")}
-    (port,) = container["ports"]
+    (port,) = [each for each in container["ports"] if each["name"] == "http"]
     assert {probe["port"] for probe in probes.values()} == {port["name"]}
     _, python, dash_c, script = in_compose["healthcheck"]["test"]
     assert f":{port['containerPort']}/" in script
@@ -84,6 +84,21 @@ def test_a_change_of_the_keys_reaches_it(
     assert (deploy / "keys" / ".gitignore").read_text().splitlines()[-2:] == ["*", "!.gitignore"]
     assert f"\nEnvironment={KEYS_FILE}=/etc/bulk-activate-web/keys\n" in unit
     assert "LoadCredential=bulk_activate_redis_url:" in unit
+
+
+def test_prometheus_finds_its_metrics(in_compose: dict[str, Any], deploy: Path) -> None:
+    port = in_compose["environment"][f"{PREFIX}SERVE_METRICS_PORT"]
+    config = yaml.safe_load((deploy / "prometheus" / "prometheus.yml").read_text())
+    targets = [target for job in config["scrape_configs"] for target in job["static_configs"][0]["targets"]]
+    assert f"web:{port}" in targets
+    web, made, network = (
+        (deploy / "kubernetes" / f"{name}.yaml").read_text() for name in ("web", "kustomization", "network")
+    )
+    assert f'prometheus.io/port: "{port}"' in web
+    assert f"SERVE_METRICS_PORT={port}\n" in made
+    assert f"- port: {port}\n" in network
+    # Not published: it asks for no key.
+    assert not any(port in published for published in in_compose["ports"])
 
 
 def test_it_gets_no_credential(in_compose: dict[str, Any], pod: dict[str, Any], unit: str) -> None:

@@ -17,6 +17,7 @@ from tests.servers import free_port, missing
 
 SHIPPED: Final = ROOT / "deploy" / "prometheus"
 ITS_EXPORTER: Final = "127.0.0.1:9464"
+ITS_SERVE: Final = "web:9465"
 ITS_INTERVAL: Final = "scrape_interval: 15s"
 
 
@@ -41,9 +42,9 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(home: Path, exporter_port: int) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes the exporter every second. Without the program the test is skipped; with
-    CI=true it fails.
+def prometheus(home: Path, exporter_port: int, serve_port: int) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes the exporter and `serve` every second. Without the program the test is
+    skipped; with CI=true it fails.
     """
     binary = shutil.which("prometheus")
     if binary is None:
@@ -51,6 +52,7 @@ def prometheus(home: Path, exporter_port: int) -> Iterator[Prometheus]:
     config = (SHIPPED / "prometheus.yml").read_text()
     for shipped, here in {
         ITS_EXPORTER: f"127.0.0.1:{exporter_port}",
+        ITS_SERVE: f"127.0.0.1:{serve_port}",
         ITS_INTERVAL: "scrape_interval: 1s",
     }.items():
         assert shipped in config

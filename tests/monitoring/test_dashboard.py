@@ -9,19 +9,21 @@ import pytest
 from tests.e2e.stack import Stack, new_ids, simulator, until
 from tests.monitoring.prometheus import Prometheus, prometheus
 from tests.monitoring.scrapes import exporter, legends
-from tests.servers import valkey9
+from tests.servers import free_port, valkey9
+from tests.web.served import served
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """It saw a job end, and then one that waits in the middle of its way."""
-    home = tmp_path_factory.mktemp("watched")
+    home, port = tmp_path_factory.mktemp("watched"), free_port()
     with (
         valkey9() as real,
         simulator("--fail", "0.05", "--latency", "0.05") as api,
         Stack(home, real.server.url) as stack,
         exporter(real.server.url) as told,
-        prometheus(home, told.port) as running,
+        served(real.server.url, home, SERVE_METRICS_PORT=str(port)) as server,
+        prometheus(home, told.port, port) as running,
     ):
         until(lambda: bool(running.series("bulk_activate_redis_up")))
         stack.worker(api, rate=40)
@@ -30,6 +32,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         second = stack.submit(new_ids(6000))
         until(lambda: stack.report(second)["counts"]["pending"] < 5900)
         assert stack.cli("pause", second).code == 0
+        client = server.client("viewer")
+        client.get("/api/v1/jobs")
+        until(lambda: bool(running.series("bulk_activate_http_requests_total")))
+        # An increase is seen between two scrapes alone.
+        client.get("/api/v1/jobs")
         yield running
 
 
@@ -46,11 +53,10 @@ def test_a_query_gives_numbers_and_what_its_legend_names(watched: Prometheus, ex
     assert len({tuple(names.items()) for names in drawn}) == len(drawn), "two lines under one name"
 
 
-def test_it_reads_the_alerts_and_finds_the_exporter(watched: Prometheus) -> None:
+def test_it_reads_the_alerts_and_finds_the_exporter_and_serve(watched: Prometheus) -> None:
     def rules() -> list[dict[str, str]]:
         return [rule for group in watched.ask("rules")["groups"] for rule in group["rules"]]
 
     until(lambda: all(rule["health"] == "ok" for rule in rules()))
     assert len(rules()) > 5
-    (target,) = watched.ask("targets")["activeTargets"]
-    assert target["health"] == "up"
+    assert [target["health"] for target in watched.ask("targets")["activeTargets"]] == ["up", "up"]

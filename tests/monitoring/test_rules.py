@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from producers.web.metrics import NO_ROUTE, HttpMetrics
 from tests.monitoring.promtool import promtool
 from tests.monitoring.scrapes import ROOT, expressions, samples
 from worker.monitoring.metrics.families import families, up
@@ -31,7 +32,14 @@ class _Whole(Collector):
 def exported() -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     registry = CollectorRegistry()
     registry.register(_Whole())
-    return samples(generate_latest(registry).decode())
+    http = HttpMetrics(lambda: 1)
+    http.began("/api/v1/jobs", 0.1)
+    http.answered("GET", NO_ROUTE, 401)
+    return {
+        name: found
+        for each in (registry, http.registry)
+        for name, found in samples(generate_latest(each).decode()).items()
+    }
 
 
 def rules() -> list[dict[str, str]]:

@@ -132,6 +132,7 @@ class Settings(BaseSettings):
     serve_hosts: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_hosts)] = None
     serve_max_upload: Annotated[ByteSize, Field(gt=0)] = ByteSize(2 * 1024**3)
     serve_upload_timeout: Seconds = 3600.0
+    serve_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     traces_url: Annotated[str | None, Field(repr=False, pattern=r"^https?://[^/\s]+/\S+$")] = None
     secrets_dir: Path | None = None
     env_file: Path | None = None

@@ -2,16 +2,17 @@
 
 import signal
 import threading
-from wsgiref.simple_server import WSGIServer
+from contextlib import AbstractContextManager
 
 import click
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from worker import settings
 from worker.core.errors import BadSettingError
 from worker.monitoring.metrics.exporter import RedisCollector
 from worker.process.exit_on_error import exit_on_error
 from worker.process.lifeline import end_with_parent
+from worker.process.metrics_endpoint import metrics_endpoint
 from worker.queue.messages import QUEUE_NAMES
 from worker.settings import PREFIX, Settings
 from worker.store.connect import sync_client
@@ -36,26 +37,17 @@ def command(port: int | None, address: str | None, with_parent: bool) -> None:
         with sync_client(loaded.redis_url) as client:
             registry = CollectorRegistry()
             registry.register(RedisCollector(client, QUEUE_NAMES))
-            server, thread = _serve(loaded, registry)
-            if with_parent:
-                end_with_parent(stopping.set)
-            stopping.wait()
-            server.shutdown()
-            server.server_close()
-            thread.join()
+            with _served(loaded, registry):
+                if with_parent:
+                    end_with_parent(stopping.set)
+                stopping.wait()
 
 
-def _serve(loaded: Settings, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
+def _served(loaded: Settings, registry: CollectorRegistry) -> AbstractContextManager[None]:
     if loaded.metrics_port is None:
         raise BadSettingError(f"no port: give --port, or set {PREFIX}METRICS_PORT")
-    try:
-        return start_http_server(loaded.metrics_port, loaded.metrics_address, registry)
-    except OSError as error:
-        address = f"{loaded.metrics_address}:{loaded.metrics_port}"
-        raise BadSettingError(
-            f"cannot serve metrics at {address} ({error.strerror}):"
-            f" choose another --port ({PREFIX}METRICS_PORT) or --address ({PREFIX}METRICS_ADDRESS)"
-        ) from error
+    choose = f"--port ({PREFIX}METRICS_PORT) or --address ({PREFIX}METRICS_ADDRESS)"
+    return metrics_endpoint(registry, loaded.metrics_address, loaded.metrics_port, choose)
 
 
 if __name__ == "__main__":
