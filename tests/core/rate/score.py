@@ -1,6 +1,7 @@
 """What the learner reaches on each group of cases: `python -m tests.core.rate.score [OPTION]...`
 
     --seeds 4               how many limits of each kind
+    --from 1                the first seed; the learner's numbers were chosen with 1 and 2
     --shorter 1             the share of the simulated time, for a quick look
     --group TEXT            only groups whose name contains it
     --each                  a row for each case, too
@@ -38,8 +39,8 @@ class Score(NamedTuple):
         return f"{100 * self.share:.1f}  {100 * self.worst:.1f}  {100 * self.throttled:.2f}"
 
 
-def score(case: Case, seeds: int, learner: Learner = learning, shorter: float = 1.0) -> Score:
-    found = [case.run(seed, learner=learner, shorter=shorter) for seed in range(1, seeds + 1)]
+def score(case: Case, seeds: Sequence[int], learner: Learner = learning, shorter: float = 1.0) -> Score:
+    found = [case.run(seed, learner=learner, shorter=shorter) for seed in seeds]
     shares = [share for share, _ in found]
     return Score(mean(shares), min(shares), mean(done.throttled_share for _, done in found))
 
@@ -67,18 +68,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--from", type=int, default=1, dest="first")
     parser.add_argument("--shorter", type=float, default=1.0)
     parser.add_argument("--group", default="")
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--learner", action="append", default=[PRESENT])
     given = parser.parse_args()
     begun = time.process_time()
+    seeds = range(given.first, given.first + given.seeds)
     cases = [case for case in CASES if given.group in case.group]
     table = Table("share, worst seed, 429s in %", *given.learner)
     columns: list[dict[str, Score]] = []
     for name in given.learner:
         learner = learner_named(name)
-        scores = {case: score(case, given.seeds, learner, given.shorter) for case in cases}
+        scores = {case: score(case, seeds, learner, given.shorter) for case in cases}
         each = {f"  {case.name}": found for case, found in scores.items()} if given.each else {}
         columns.append(each | by_group(scores))
     for row in columns[0]:
