@@ -111,3 +111,7 @@ def _exit_code(arguments: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return 130
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Processes that `run` starts and ends: the embedded Redis, a worker, the simulator.
+"""Processes that `run` starts and ends: the embedded Redis, a worker, the simulator, `serve`.
 
 Each child gets a pipe as its standard input and exits when the pipe closes, so none outlives this process,
 even if it is killed.
@@ -37,16 +37,22 @@ class _LogLine(msgspec.Struct):
 
 
 class Child:
-    """The process `python -P -m worker NAME ...`, logging to a file.
+    """The process `python -P -m MODULE NAME ...`, logging to a file.
 
     `-P` keeps Python from importing modules from the current folder.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        module: str = "worker",
     ) -> None:
         self.name = name
-        self._command = [sys.executable, "-P", "-m", "worker", name, *arguments, "--with-parent"]
+        self._command = [sys.executable, "-P", "-m", module, name, *arguments, "--with-parent"]
         self._environment = dict(environment)
         self._log = log.absolute()
         self._restarts = 0
@@ -61,7 +67,11 @@ class Child:
         self.stop()
 
     def wait_until_ready(self) -> dict[str, Any]:
-        """Waits for the line of JSON that the child prints once it can be used.
+        """The line of JSON that the child prints once it can be used; as `first_line`."""
+        return msgspec.json.decode(self.first_line(), type=dict[str, Any])
+
+    def first_line(self) -> bytes:
+        """Waits for the line that the child prints once it can be used.
 
         Raises `BulkActivateError` if the child exits instead.
         """
@@ -69,7 +79,11 @@ class Child:
         line = self._process.stdout.readline()
         if not line:
             raise self._failure(self._process.wait())
-        return msgspec.json.decode(line, type=dict[str, Any])
+        return line
+
+    def wait(self) -> None:
+        """Blocks until the child has exited."""
+        self._process.wait()
 
     def restart_if_dead(self) -> None:
         """Starts the child again if it has died.

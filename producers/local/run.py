@@ -1,6 +1,7 @@
 """`run`: a whole job on this machine, with an embedded Redis and a worker of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,9 @@ from worker.core.reporting.schema import Report
 from worker.reports.folder import check_folder, write_folder
 from worker.reports.status import read_report
 from worker.settings import PREFIX, Settings
+
+Beside = Callable[[Settings], AbstractContextManager[object]]
+"""Starts what runs beside a job, on the Redis of these settings, and ends it after the job."""
 
 
 class UnwrittenError(BadInputError):
@@ -122,9 +126,16 @@ def make_home(home: Path) -> Path:
 
 
 def run(
-    source: Source, request: JobRequest, settings: Settings, paths: RunPaths, environment: Mapping[str, str]
+    source: Source,
+    request: JobRequest,
+    settings: Settings,
+    paths: RunPaths,
+    environment: Mapping[str, str],
+    *,
+    beside: Beside = nullcontext,
 ) -> tuple[Report, Path]:
-    """Runs the job of the list until it rests. Returns its report and its results folder.
+    """Runs the job of the list until it rests, with what runs `beside` it. Returns its report and its
+    results folder.
 
     Resumes the job that an earlier run of this list left unfinished, and makes a new one otherwise. If an
     earlier job ended without its folder being written, nothing is sent: only the folder is written.
@@ -132,6 +143,7 @@ def run(
     with (
         embedded_redis(settings, environment) as (server_settings, where),
         open_session(server_settings, warn, where=where) as session,
+        beside(server_settings),
     ):
         store = session.store
         local_request = replace(

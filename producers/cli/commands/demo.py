@@ -4,7 +4,8 @@ import os
 import secrets
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +14,10 @@ import click
 from producers.cli.commands.run import show_result
 from producers.cli.options import output_option
 from producers.local.children import Child
-from producers.local.run import RunPaths, make_home, run
+from producers.local.run import Beside, RunPaths, make_home, run
 from producers.reading import Source
 from producers.submission.request import JobRequest
-from worker.settings import NO_PROXY, PREFIX, load
+from worker.settings import NO_PROXY, PREFIX, Settings, load
 
 _RATE: Final = 100
 """Requests per second that the simulated API allows; the worker sends slightly fewer."""
@@ -38,11 +39,13 @@ _SIMULATOR_OPTIONS: Final = (
     "--ids", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Lines to make up."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="The results folder; default: a new one.")
+@click.option("--web", is_flag=True, help="Show it in a browser too, until Ctrl-C (extra `serve`).")
 @output_option("table", "json")
-def command(ids: int, output: Path | None, output_format: str) -> int:
+def command(ids: int, output: Path | None, web: bool, output_format: str) -> int:
     """See the whole job work: no credential, no network, nothing activated anywhere.
 
-    The simulator refuses some ids on purpose, so the exit code is 3: done, but not for all.
+    The simulator refuses some ids on purpose, so the exit code is 3: done, but not for all. With --web it
+    prints the address of the job's page, which holds for this run alone.
 
     Example: bulk-activate demo --ids 1000
     """
@@ -63,13 +66,43 @@ def command(ids: int, output: Path | None, output_format: str) -> int:
             environment = _without_settings(os.environ) | {
                 PREFIX + name.upper(): value for name, value in overrides.items()
             }
+            # Whoever serves needs no credential.
+            of_page = {name: value for name, value in environment.items() if name != f"{PREFIX}API_TOKEN"}
+            beside: Beside = _page(of_page, Path(scratch, "serve.log")) if web else nullcontext
             click.echo(f"Activating {ids:,} made-up ids against a simulated API.", err=True)
             with Source.open(str(list_file)) as source:
                 request = JobRequest(org_id=str(uuid.uuid4()))
                 report, folder = run(
-                    source, request, load(**overrides), RunPaths(home, output, demo=True), environment
+                    source,
+                    request,
+                    load(**overrides),
+                    RunPaths(home, output, demo=True),
+                    environment,
+                    beside=beside,
                 )
     return show_result(report, folder, output_format)
+
+
+def _page(environment: Mapping[str, str], log: Path) -> Beside:
+    """Shows the page of the job, says its address, and keeps it after the job until Ctrl-C.
+
+    `log` gets the address too, with a key that ends with the page: it has to be a file that goes with it.
+    """
+
+    @contextmanager
+    def shown(settings: Settings) -> Iterator[None]:
+        given = {**environment, f"{PREFIX}REDIS_URL": settings.redis_url}
+        with Child("serve", ["--port", "0"], given, log, module="producers.cli.main") as server:
+            server.first_line()
+            # It was written before that line.
+            address = log.read_text().splitlines()[0].split()[-1]
+            click.echo(f"The page of the job, for you alone: {address}", err=True)
+            yield
+            click.echo("The job rests. Its page stays until Ctrl-C.", err=True)
+            with suppress(KeyboardInterrupt):
+                server.wait()
+
+    return shown
 
 
 def write_list(path: Path, count: int) -> None:

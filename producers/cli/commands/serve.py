@@ -3,6 +3,7 @@
 import click
 
 from worker.core.errors import BadInputError
+from worker.process.lifeline import end_with_parent
 from worker.settings import load
 
 
@@ -15,7 +16,8 @@ from worker.settings import load
     show_default=True,
     help="The port to listen on; 0: the system chooses.",
 )
-def command(host: str, port: int) -> int:
+@click.option("--with-parent", is_flag=True, help="Stop as soon as stdin ends.")
+def command(host: str, port: int, with_parent: bool) -> int:
     """Serve the HTTP API; prints its base URL alone once it can be used.
 
     SERVE_KEYS_FILE says who may use it, a line per key as `key` prints it. Without that file it listens on
@@ -32,4 +34,6 @@ def command(host: str, port: int) -> int:
         raise BadInputError(
             "serve needs an extra that is not installed: pip install 'bulk-activation-worker[serve]'"
         ) from None
+    if with_parent:
+        end_with_parent()
     return serve(settings, host, port)
