@@ -3,12 +3,14 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
+from producers.async_ids import in_thread
 from producers.client import Client
 from producers.job import Change, Job
 from producers.keywords import LimitOptions, ReadingOptions, SubmitOptions
@@ -144,12 +146,19 @@ class AsyncClient:
     async def close(self) -> None:
         await asyncio.to_thread(self._client.close)
 
-    async def submit(self, source: ListSource, **options: Unpack[SubmitOptions]) -> AsyncJob:
-        """An iterable of ids is consumed in another thread."""
-        return AsyncJob(await asyncio.to_thread(self._client.submit, source, **options))
+    async def submit(
+        self, source: ListSource | AsyncIterable[str], **options: Unpack[SubmitOptions]
+    ) -> AsyncJob:
+        """An iterable of ids is consumed in another thread, an asynchronous one in this loop.
 
-    async def plan(self, source: ListSource, **reading: Unpack[ReadingOptions]) -> Plan:
-        return await asyncio.to_thread(self._client.plan, source, **reading)
+        Where the call is cancelled before the latter has ended, nothing is stored.
+        """
+        with _readable(source) as ids:
+            return AsyncJob(await asyncio.to_thread(self._client.submit, ids, **options))
+
+    async def plan(self, source: ListSource | AsyncIterable[str], **reading: Unpack[ReadingOptions]) -> Plan:
+        with _readable(source) as ids:
+            return await asyncio.to_thread(self._client.plan, ids, **reading)
 
     def job(self, job_id: str) -> AsyncJob:
         return AsyncJob(self._client.job(job_id))
@@ -173,3 +182,8 @@ class AsyncClient:
 
     async def live_workers(self) -> int:
         return await asyncio.to_thread(self._client.live_workers)
+
+
+def _readable(source: ListSource | AsyncIterable[str]) -> AbstractContextManager[ListSource]:
+    """The source as a thread can read it."""
+    return in_thread(source) if isinstance(source, AsyncIterable) else nullcontext(source)
