@@ -11,8 +11,10 @@ from litestar.handlers import BaseRouteHandler
 from producers.client import Client
 from producers.job import Job
 from producers.submission.request import require_org
+from producers.web.bodies import in_time, next_piece
 from producers.web.feeds import Document, Feeds
 from producers.web.keys import Key, Keys, Role
+from producers.web.limits import Limits
 from producers.web.problems import Code, ProblemError
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
@@ -46,6 +48,7 @@ class Api:
     threads: Threads
     feeds: Feeds
     stopping: Stopping
+    limits: Limits
     keys: Keys
     sessions: Sessions
 
@@ -108,12 +111,14 @@ def as_json(value: object, status: int = 200) -> Response[bytes]:
 
 
 async def small_body(request: AnyRequest) -> bytes:
-    """The whole body. Raises `ProblemError` for one that is too large."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise ProblemError(Code.TOO_LARGE, f"more than {_MAX_BODY:,} bytes")
+    """The whole body. Raises `ProblemError` for one that is too large, or comes too slowly."""
+    api, body, comes_more = api_of(request), b"", True
+    async with in_time(api.stopping, api.limits.silence):
+        while comes_more:
+            piece, comes_more = await next_piece(request)
+            body += piece
+            if len(body) > _MAX_BODY:
+                raise ProblemError(Code.TOO_LARGE, f"more than {_MAX_BODY:,} bytes")
     return body
 
 

@@ -42,11 +42,11 @@ _ALWAYS: Final = (
     Code.FORBIDDEN,
     Code.UNEXPECTED,
     Code.STORE_UNREACHABLE,
+    Code.SHUTTING_DOWN,
 )
 _OF_JOB: Final = (Code.NO_SUCH_JOB, Code.DAMAGED_RECORD)
 _OF_CHANGE: Final = (*_OF_JOB, Code.ILLEGAL_STATE_CHANGE)
-_OF_JSON: Final = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
-_OF_LIST: Final = (*_OF_JSON, Code.TIMED_OUT, Code.SHUTTING_DOWN)
+_OF_BODY: Final = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.TIMED_OUT)
 _RATE: Final = RateOrder | RequestsPerSecond | NamedRate
 
 
@@ -73,23 +73,23 @@ _OPERATIONS: Final[dict[str, _Operation]] = {
     "getReportPage": _Operation(("text/html",), _OF_JOB),
     "verifyJob": _Operation(Verdict, _OF_JOB),
     "submitJob": _Operation(
-        problems=(*_OF_LIST, Code.PLAN_DIFFERS, Code.REQUEST_ID_TAKEN),
+        problems=(*_OF_BODY, Code.PLAN_DIFFERS, Code.REQUEST_ID_TAKEN),
         body=tuple(MEDIA_TYPES),
         headers=("ETag", "Location"),
         also=200,
     ),
-    "planList": _Operation(Plan, _OF_LIST, body=tuple(MEDIA_TYPES)),
+    "planList": _Operation(Plan, _OF_BODY, body=tuple(MEDIA_TYPES)),
     **{
         name: _Operation(
-            problems=(*_OF_CHANGE, *_OF_JSON), body=Reason, body_required=False, headers=("ETag",)
+            problems=(*_OF_CHANGE, *_OF_BODY), body=Reason, body_required=False, headers=("ETag",)
         )
         for name in ("pauseJob", "resumeJob", "cancelJob")
     },
     "retryJob": _Operation(problems=_OF_CHANGE, headers=("ETag", "Location")),
-    "changeJob": _Operation(problems=(*_OF_CHANGE, *_OF_JSON), body=Weight, headers=("ETag",)),
+    "changeJob": _Operation(problems=(*_OF_CHANGE, *_OF_BODY), body=Weight, headers=("ETag",)),
     "purgeJob": _Operation(None, _OF_CHANGE),
     "getRate": _Operation(Rate),
-    "setRate": _Operation(Rate, _OF_JSON, body=_RATE),
+    "setRate": _Operation(Rate, _OF_BODY, body=_RATE),
 }
 
 

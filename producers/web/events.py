@@ -12,8 +12,6 @@ from producers.web.feeds import Document
 from producers.web.reading import JobId
 
 MEDIA_TYPE: Final = "text/event-stream"
-BEAT: Final = 15.0
-"""Seconds without an event after which a comment shows that the stream is alive."""
 
 
 @get(
@@ -35,7 +33,7 @@ async def watch_job(request: AnyRequest, job_id: JobId) -> Stream:
 
 async def _events(api: Api, job_id: str, first: Document) -> AsyncIterator[bytes]:
     last: Document | None = None
-    async for document in api.feeds.changes(job_id, first, BEAT):
+    async for document in api.feeds.changes(job_id, first, api.limits.beat):
         if document is None:
             yield b": alive\n\n"
         else:

@@ -4,6 +4,7 @@ A key comes as `Authorization: Bearer KEY`, or by the cookie of a session; what 
 comes from a page of this server, by its `Origin`.
 """
 
+import asyncio
 import time
 from collections.abc import Collection
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.web.answers import refusal
+from producers.web.bodies import shutting_down
 from producers.web.browsers import READING, field_of, is_same_origin, session_name, wants_page
 from producers.web.keys import Key, Keys
 from producers.web.problems import Code, ProblemError
@@ -47,14 +49,7 @@ class Gate:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        started, status = time.monotonic(), 0
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        started, answer = time.monotonic(), _Answer(send)
         try:
             key = self._admitted(scope)
         except ProblemError as problem:
@@ -67,15 +62,10 @@ class Gate:
             # No page elsewhere may use the API. Litestar's own answer to it misses methods.
             scope["method"] = "NONE"  # type: ignore[typeddict-item]
         try:
-            await self._app(scope, receive, noting)
-        except Exception as error:
-            # Where the answer has begun, an end without its last bytes has uvicorn close the connection.
-            if not (status and _is_known(error)):
-                raise
-            _log.warning("an answer was cut short", path=scope["path"], why=str(_first(error)))
+            await self._forward(scope, receive, answer)
         finally:
             log = _log.debug if _is_routine(scope) else _log.info
-            if status == HTTPStatus.UNAUTHORIZED:
+            if answer.status == HTTPStatus.UNAUTHORIZED:
                 # Somebody tries keys at the form.
                 log = _log.debug
                 self._tell_refusal()
@@ -83,10 +73,23 @@ class Gate:
                 "request",
                 method=scope["method"],
                 path=scope["path"],
-                status=status,
+                status=answer.status,
                 seconds=round(time.monotonic() - started, 4),
                 key=None if key is None else key.name,
             )
+
+    async def _forward(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            # The server ends, and this did not by itself.
+            if not answer.status:
+                await _answer(scope, answer.send, shutting_down())
+        except Exception as error:
+            # Where the answer has begun, an end without its last bytes has uvicorn close the connection.
+            if not (answer.status and _is_known(error)):
+                raise
+            _log.warning("an answer was cut short", path=scope["path"], why=str(_first(error)))
 
     def _admitted(self, scope: Scope) -> Key | None:
         """The key of the request; None where it needs none. Raises `ProblemError`."""
@@ -132,6 +135,20 @@ def _is_routine(scope: Scope) -> bool:
     path = scope["path"]
     is_script = field_of(scope, b"sec-fetch-dest") == b"empty" and wants_page(scope)
     return path in PROBES or path.startswith(_ASSETS) or is_script
+
+
+class _Answer:
+    """The answer as it is sent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        """0 until it has begun."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
 
 
 def _is_known(error: Exception) -> bool:

@@ -64,7 +64,13 @@ def _given(request: AnyRequest, **parameter: T) -> T | None:
 
 def bounds_of(api: Api) -> Bounds:
     settings = api.settings
-    return Bounds(settings.serve_max_upload, settings.serve_upload_timeout, api.stopping, api.threads)
+    return Bounds(
+        settings.serve_max_upload,
+        settings.serve_upload_timeout,
+        api.limits.silence,
+        api.stopping,
+        api.threads,
+    )
 
 
 @post(

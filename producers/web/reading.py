@@ -25,7 +25,6 @@ from worker.core.outcome import Outcome
 from worker.core.reporting.schema import Rate, Report
 
 MAX_LIMIT: Final = 1000
-MAX_WAIT: Final = 60.0
 FORMS: Final[dict[str, ResultsFormat]] = {
     "text/csv": "csv",
     "application/x-ndjson": "ndjson",
@@ -110,7 +109,7 @@ async def get_job(
     job = await api.job(request, job_id)
     document = await api.document(job)
     if wait and not _is_answer(document, if_none_match):
-        document = await _awaited(api, job_id, document, if_none_match, min(wait, MAX_WAIT))
+        document = await _awaited(api, job_id, document, if_none_match, min(wait, api.limits.wait))
     if _matches(document, if_none_match):
         return Response(
             cast("Any", None),

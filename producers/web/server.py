@@ -8,20 +8,24 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from types import FrameType
 from typing import Final
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from producers.client import Client
 from producers.submission.request import whoami
 from producers.submission.session import Session
 from producers.web.api import Api
 from producers.web.app import make_app
+from producers.web.connections import bounded, cut_unread
 from producers.web.feeds import Feeds
 from producers.web.gate import Gate
 from producers.web.keys import Key, Keys, KeysFile, OneKey, Role, digest_of, new_key
+from producers.web.limits import BACKLOG, DEFAULTS, Limits, allowed_connections
 from producers.web.metrics import Counted, HttpMetrics, serving_metrics
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
@@ -39,14 +43,13 @@ _WORK_ENDS_WITHIN: Final = 3.0
 """Seconds for work in threads after that."""
 _SPANS_ARE_SENT_WITHIN: Final = 1.0
 """Seconds for the last spans of traces. All together are less than the ten that SIGTERM leaves."""
-_BACKLOG: Final = 1024
 _EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- it is the user who binds to them.
 """They include those of loopback."""
 
 _log = structlog.get_logger(__name__)
 
 
-def serve(settings: Settings, host: str, port: int) -> int:
+def serve(settings: Settings, host: str, port: int, limits: Limits = DEFAULTS) -> int:
     """Serves until the process is told to end; returns the exit code. Raises `BadInputError`."""
     is_loopback = host in LOOPBACK
     if settings.serve_keys_file is None and not is_loopback:
@@ -62,19 +65,21 @@ def serve(settings: Settings, host: str, port: int) -> int:
     else:
         secret, keys = "", KeysFile(settings.serve_keys_file)
     logs.configure(settings)
+    limits = replace(limits, connections=allowed_connections(limits.connections))
     tracing = make_tracing(settings)
     session = Session(settings, _warn, tracing=tracing)
     with _listening(host, port) as listener, Client.over(session) as client:
         threads, stopping = Threads(), Stopping()
         sessions, feeds = Sessions(keys), Feeds(client, threads, stopping)
-        api = Api(settings, client, threads, feeds, stopping, keys, sessions)
+        api = Api(settings, client, threads, feeds, stopping, limits, keys, sessions)
         own = {host, *LOOPBACK} if host in LOOPBACK | _EVERY_ADDRESS else {host}
         hosts = frozenset(settings.serve_hosts or ()) | _names(own)
+        cut_unread(listener, limits.unread)
         url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
         metrics = HttpMetrics(lambda: feeds.streams)
         app = Counted(Gate(traced(make_app(api), tracing), keys, sessions, hosts), metrics)
         with serving_metrics(metrics, settings):
-            code = _run(_Server(app, stopping, url, secret), listener)
+            code = _run(_Server(app, bounded(limits), stopping, url, secret), listener)
         has_ended = threads.close(_WORK_ENDS_WITHIN)
         if tracing is not None:
             _close_within(tracing, _SPANS_ARE_SENT_WITHIN)
@@ -101,21 +106,24 @@ def _run(server: "_Server", listener: socket.socket) -> int:
 class _Server(uvicorn.Server):
     """Prints its address once it can be used, and tells whatever waits when it ends."""
 
-    def __init__(self, app: Counted, stopping: Stopping, url: str, secret: str) -> None:
+    def __init__(
+        self, app: Counted, protocol: type[H11Protocol], stopping: Stopping, url: str, secret: str
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 log_config=None,
-                log_level="warning",
+                # What strangers send is worth no line each.
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                # The other one takes a header of any length, from anybody.
-                http="h11",
+                # Over h11: the other parser takes a header of any length, from anybody.
+                http=protocol,
                 loop="asyncio",
                 proxy_headers=False,
-                backlog=_BACKLOG,
+                backlog=BACKLOG,
                 timeout_graceful_shutdown=_ANSWERS_END_WITHIN,
             )
         )

@@ -11,14 +11,13 @@ from typing import IO, Any, Final
 from litestar import Request
 
 from producers.reading import Source
+from producers.web.bodies import in_time, next_piece, shutting_down
 from producers.web.problems import Code, ProblemError
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 
 MEDIA_TYPES: Final = {"text/plain": "auto", "text/csv": "csv", "application/x-ndjson": "ndjson"}
 """Each with the format that it is read as, where the request does not say it."""
-LONGEST_SILENCE: Final = 30.0
-"""Seconds until the next bytes have to come."""
 NAME: Final = "the list"
 """What messages call it."""
 _WRITTEN_AT_ONCE: Final = 1024 * 1024
@@ -93,13 +92,15 @@ class Bounds:
     """Bytes, packed or not."""
     seconds: float
     """Until all of it has come."""
+    silence: float
+    """Seconds until the next bytes have to come."""
     stopping: Stopping
     threads: Threads
 
     def check(self) -> None:
         """Raises `ProblemError` once the server ends."""
         if self.stopping.begun:
-            raise ProblemError(Code.SHUTTING_DOWN, "the server is ending: send it again")
+            raise shutting_down()
 
 
 @asynccontextmanager
@@ -124,24 +125,16 @@ async def receive(request: Request[Any, Any, Any], write: Callable[[bytes], None
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > bounds.most:
         raise too_large(bounds.most)
-    try:
-        async with bounds.stopping.within(bounds.seconds):
-            await _receive(request, write, bounds)
-    except TimeoutError:
-        bounds.check()
-        raise ProblemError(Code.TIMED_OUT, "the list took too long to come") from None
+    async with in_time(bounds.stopping, bounds.seconds):
+        await _receive(request, write, bounds)
 
 
 async def _receive(request: Request[Any, Any, Any], write: Callable[[bytes], None], bounds: Bounds) -> None:
-    pending = bytearray()
-    is_whole = False
-    while not is_whole:
-        async with bounds.stopping.within(LONGEST_SILENCE):
-            message: Any = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ProblemError(Code.BAD_INPUT, "the client left before the list was whole")
-        pending += message.get("body", b"")
-        is_whole = not message.get("more_body", False)
-        if is_whole or len(pending) >= _WRITTEN_AT_ONCE:
+    pending, comes_more = bytearray(), True
+    while comes_more:
+        async with in_time(bounds.stopping, bounds.silence):
+            piece, comes_more = await next_piece(request)
+        pending += piece
+        if len(pending) >= _WRITTEN_AT_ONCE or not comes_more:
             await bounds.threads.pieces.run(write, bytes(pending))
             pending.clear()

@@ -2,12 +2,16 @@
 
 import json
 import os
+import socket
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -45,6 +49,28 @@ class Served:
         self.clients.append(made)
         return made
 
+    def connect(self, first: bytes = b"") -> socket.socket:
+        """A connection on which `first` was sent, and nothing read."""
+        parts = urlsplit(self.url)
+        connection = socket.create_connection((parts.hostname, parts.port))
+        connection.sendall(first)
+        return connection
+
+    def ask(self, method: str, path: str, *fields: str, key: str = "admin") -> socket.socket:
+        """A connection on which the head of a request was sent, and nothing read."""
+        lines = (f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {self.secrets[key]}")
+        return self.connect("\r\n".join((*lines, *fields, "", "")).encode())
+
+    def spooled(self) -> list[Path]:
+        """The lists that it holds: unlinked temporary files."""
+        found = []
+        for each in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(OSError):
+                target = str(each.readlink())
+                if target.startswith(f"{tempfile.gettempdir()}/") and "(deleted)" in target:
+                    found.append(each)
+        return found
+
     def end(self) -> int:
         """The exit code, once SIGTERM has ended it."""
         self.process.terminate()
@@ -65,14 +91,16 @@ def write_keys(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(redis_url: str, home: Path, *options: str, **settings: str) -> Iterator[Served]:
-    """Runs `bulk-activate serve` with a file of keys in `home`."""
+def served(
+    redis_url: str, home: Path, *, limits: Mapping[str, float] | None = None, **settings: str
+) -> Iterator[Served]:
+    """Runs `bulk-activate serve` with a file of keys in `home`; with `limits` of its own, the same server."""
     keys = home / "keys"
     secrets = write_keys(keys)
     log = home / "serve.log"
     with log.open("wb") as err:
         given = {"REDIS_URL": redis_url, "SERVE_KEYS_FILE": str(keys), "LOG_FORMAT": "json", **settings}
-        with started(err, *options, **given) as process:
+        with started(err, limits, **given) as process:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             assert url.startswith("http://"), log.read_text()
@@ -85,9 +113,14 @@ def served(redis_url: str, home: Path, *options: str, **settings: str) -> Iterat
 
 
 @contextmanager
-def started(err: int | IO[bytes], *options: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    err: int | IO[bytes], limits: Mapping[str, float] | None = None, **settings: str
+) -> Iterator[subprocess.Popen[str]]:
+    command = [BULK_ACTIVATE, "serve", "--port", "0"]
+    if limits is not None:
+        command = [sys.executable, str(Path(__file__).with_name("hurried.py")), json.dumps(limits)]
     process = subprocess.Popen(
-        [BULK_ACTIVATE, "serve", "--port", "0", *options],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=err,
@@ -107,6 +140,8 @@ def started(err: int | IO[bytes], *options: str, **settings: str) -> Iterator[su
 def code_of(answer: httpx.Response) -> tuple[int, str]:
     """The status and the code of a problem, whose form is checked."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
+    for inner in ("Traceback", 'File "', "redis://", "unix://", "bulk_"):
+        assert inner not in answer.text
     problem = answer.json()
     assert set(problem) == {"type", "title", "status", "detail", "instance", "code"}
     assert problem["status"] == answer.status_code

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,18 +23,6 @@ GZIP = {**TEXT, "Content-Encoding": "gzip"}
 
 def some_list(count: int = 100) -> bytes:
     return "".join(f"{token_id}\n" for token_id in new_ids(count)).encode()
-
-
-def spooled(server: Served) -> list[str]:
-    """The temporary files that the server has open."""
-    folder = Path(f"/proc/{server.process.pid}/fd")
-    links = []
-    for each in folder.iterdir():
-        try:
-            links.append(str(each.readlink()))
-        except OSError:
-            continue
-    return [link for link in links if link.startswith(f"{tempfile.gettempdir()}/") and "(deleted)" in link]
 
 
 def test_a_list_becomes_the_job_that_submit_makes_of_it(
@@ -121,7 +108,7 @@ def test_a_list_that_cannot_be_used_leaves_nothing_behind(
     before = {summary.job_id for summary in client.summaries("preparing")}
     assert code_of(admin.post(path, content=content, headers=headers)) == expected
     assert {summary.job_id for summary in client.summaries("preparing")} == before
-    until(lambda: not spooled(server))
+    until(lambda: not server.spooled())
 
 
 def test_a_list_without_a_length_is_bounded_too(server: Served) -> None:
@@ -212,8 +199,8 @@ def test_half_a_list_makes_no_job(server: Served, client: Client) -> None:
     )
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(head.encode() + some_list())
-        until(lambda: bool(spooled(server)))
-    until(lambda: not spooled(server))
+        until(lambda: bool(server.spooled()))
+    until(lambda: not server.spooled())
     assert {summary.job_id for summary in client.summaries()} == before
 
 

@@ -47,7 +47,7 @@ async def test_where_the_ids_fail_nothing_is_stored_and_the_caller_sees_why(
         with pytest.raises(LookupError, match="the cursor was closed"):
             await made.submit(broken(), org_id=ORG)
         with pytest.raises(BadInputError):
-            await made.submit(coming([]), org_id=ORG)
+            await made.submit(coming(["two words", "again two"]), org_id=ORG)
     assert [summary.job_id for summary in client.summaries()] == before
 
 
