@@ -16,7 +16,7 @@ from worker.settings import PREFIX
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, default=20_000, help="Mutated answers to read.")
     parser.addoption("--model", type=int, default=15, help="Histories to try on the store and its model.")
-    parser.addoption("--requests", type=int, default=3, help="Made-up requests to each path of `serve`.")
+    parser.addoption("--requests", type=int, default=20, help="Made-up requests to each operation of serve.")
     parser.addoption("--hours", type=int, default=0, help="Hours of low limits to simulate, a seed each.")
     parser.addoption("--soak", metavar="TIME", help="Strike with random faults for so long, e.g. 30m.")
     parser.addoption("--seed", type=int, default=0, help="Decides which faults strike, and when.")

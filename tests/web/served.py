@@ -92,7 +92,7 @@ def write_keys(path: Path) -> dict[str, str]:
 
 @contextmanager
 def served(
-    redis_url: str, home: Path, *, limits: Mapping[str, float] | None = None, **settings: str
+    redis_url: str, home: Path, *options: str, limits: Mapping[str, float] | None = None, **settings: str
 ) -> Iterator[Served]:
     """Runs `bulk-activate serve` with a file of keys in `home`; with `limits` of its own, the same server."""
     keys = home / "keys"
@@ -100,7 +100,7 @@ def served(
     log = home / "serve.log"
     with log.open("wb") as err:
         given = {"REDIS_URL": redis_url, "SERVE_KEYS_FILE": str(keys), "LOG_FORMAT": "json", **settings}
-        with started(err, limits, **given) as process:
+        with started(err, *options, limits=limits, **given) as process:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             assert url.startswith("http://"), log.read_text()
@@ -114,9 +114,9 @@ def served(
 
 @contextmanager
 def started(
-    err: int | IO[bytes], limits: Mapping[str, float] | None = None, **settings: str
+    err: int | IO[bytes], *options: str, limits: Mapping[str, float] | None = None, **settings: str
 ) -> Iterator[subprocess.Popen[str]]:
-    command = [BULK_ACTIVATE, "serve", "--port", "0"]
+    command = [BULK_ACTIVATE, "serve", "--port", "0", *options]
     if limits is not None:
         command = [sys.executable, str(Path(__file__).with_name("hurried.py")), json.dumps(limits)]
     process = subprocess.Popen(
