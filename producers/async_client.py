@@ -23,6 +23,7 @@ from producers.summary import JobSummary
 from producers.waiting import MAX_OUTAGE, POLL, Outage, Progress, require_completed
 from worker.core.reporting.rows import Row
 from worker.core.reporting.schema import Rate, Report
+from worker.core.reporting.timeline import Timeline
 from worker.reports.recount import Recount
 from worker.reports.results import Write
 
@@ -45,6 +46,9 @@ class AsyncJob:
 
     async def progress(self) -> Progress:
         return await asyncio.to_thread(self._job.progress)
+
+    async def snapshot(self) -> tuple[Progress, Timeline]:
+        return await asyncio.to_thread(self._job.snapshot)
 
     async def wait(self, timeout: float | None = None) -> Report:  # noqa: ASYNC109 -- as that of `Job`.
         """Cancelling it ends the wait alone: the job goes on."""
