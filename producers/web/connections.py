@@ -8,7 +8,7 @@ not read its answer is cut by the system (`TCP_USER_TIMEOUT`).
 
 import asyncio
 import socket
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import h11
 import msgspec
@@ -43,19 +43,48 @@ class Waiting:
         oldest.transport.abort()
 
 
+class _Lingering:
+    """A transport whose end a client hears of that still sends a body: it has its answer by then.
+
+    Closed at once, the system would refuse the rest of the body by a reset, at which clients and proxies drop
+    what they have not read yet.
+    """
+
+    def __init__(self, transport: asyncio.Transport, conn: h11.Connection) -> None:
+        self._transport = transport
+        self._conn = conn
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        if self._conn.their_state is h11.SEND_BODY and not self.is_closing():
+            self.lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        else:
+            self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+
 class Connection(H11Protocol):
     waiting: ClassVar[Waiting]
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        self._lingering = _Lingering(transport, self.conn)
+        super().connection_made(cast("asyncio.Transport", self._lingering))
         self._await_head()
         if len(self.connections) > self.waiting.limits.connections:
             # Where all others have a request, it is this one.
             self.waiting.make_room()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._await_head()
+        if not self._lingering.lingers:
+            super().data_received(data)
+            self._await_head()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

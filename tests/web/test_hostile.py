@@ -75,11 +75,21 @@ def test_a_body_that_nobody_reads_is_not_received_for_long(hurried: Served) -> N
         assert drip_until_cut(connection).startswith(b"HTTP/1.1 401 ")
 
 
+def test_a_refused_body_is_drained_so_that_its_client_reads_why(hurried: Served) -> None:
+    length = 8 * 2**20
+    with hurried.ask(
+        "POST", "/api/v1/plans", f"Content-Length: {length}", "Connection: close", key="viewer"
+    ) as connection:
+        until(lambda: connection.recv(1, socket.MSG_PEEK) == b"H")
+        connection.sendall(bytes(length))
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 403 ")
+
+
 def test_a_reason_that_does_not_come_whole_is_not_waited_for(hurried: Served, job: str) -> None:
-    fields = ("Content-Type: application/json", "Content-Length: 1000000")
+    fields = ("Content-Type: application/json", "Content-Length: 1000000", "Connection: close")
     with hurried.ask("POST", f"{job}/pause", *fields) as connection:
         connection.sendall(b"{")
-        answer = connection.recv(65536)
+        answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "timed_out"
 
