@@ -3,7 +3,8 @@
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from litestar import Response, post
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.di import Provide
+from litestar.params import Dependency, HeaderParameter, QueryParameter
 
 from producers.job import SubmittedJob
 from producers.keywords import ReadingOptions
@@ -26,30 +27,47 @@ def optional(description: str, **more: Any) -> Any:
     return QueryParameter(description=description, required=False, **more)
 
 
-Format = Annotated[
-    str,
-    optional(
-        "How the list is written; without it the Content-Type says it.",
-        name="format",
-        pattern=f"^(?:{'|'.join(FORMATS)}|)$",
-    ),
-]
-Column = Annotated[str, optional("The column of a table that holds the ids: its name or number.")]
-Delimiter = Annotated[str | None, optional("What stands between the cells of a CSV.", max_length=1)]
-Field = Annotated[str, optional("The field of NDJSON objects that holds the id.")]
-Strict = Annotated[bool, optional("Refuse a list that has a malformed line.")]
-AllowMalformed = Annotated[bool, optional("Take a list most of whose lines are malformed.")]
-AllowTokenLike = Annotated[bool, optional("These are ids, although they look like token values.")]
-
-
 def job_path(job_id: str) -> str:
     return f"/api/v1/jobs/{job_id}"
 
 
-def _reading(request: AnyRequest, given: str, **options: Any) -> ReadingOptions:
-    """The reading options. Raises `ProblemError` for a body that is no list."""
+def reading_options(
+    request: AnyRequest,
+    column: Annotated[str, optional("The column of a table that holds the ids: its name or number.")] = "",
+    delimiter: Annotated[
+        str | None, optional("What stands between the cells of a CSV.", max_length=1)
+    ] = None,
+    field: Annotated[str, optional("The field of NDJSON objects that holds the id.")] = "",
+    format_: Annotated[
+        str,
+        optional(
+            "How the list is written; without it the Content-Type says it.",
+            name="format",
+            pattern=f"^(?:{'|'.join(FORMATS)}|)$",
+        ),
+    ] = "",
+    strict: Annotated[bool, optional("Refuse a list that has a malformed line.")] = False,
+    allow_malformed: Annotated[bool, optional("Take a list most of whose lines are malformed.")] = False,
+    allow_token_like_ids: Annotated[
+        bool, optional("These are ids, although they look like token values.")
+    ] = False,
+) -> ReadingOptions:
+    """How the list in the body is read. Raises `ProblemError` for a body that is no list."""
     by_media_type = format_of(request)
-    return cast("ReadingOptions", {"format": given or by_media_type, **options})
+    given = {
+        "format": format_ or by_media_type,
+        "column": column,
+        "delimiter": delimiter,
+        "field": field,
+        "strict": strict,
+        "allow_malformed": allow_malformed,
+        "allow_token_like_ids": allow_token_like_ids,
+    }
+    return cast("ReadingOptions", {name: value for name, value in given.items() if value})
+
+
+Reading = Annotated[ReadingOptions, Dependency(skip_validation=True)]
+_READING: Final = {"reading": Provide(reading_options, sync_to_thread=False)}
 
 
 def _given(request: AnyRequest, **parameter: T) -> T | None:
@@ -79,18 +97,13 @@ def bounds_of(api: Api) -> Bounds:
     summary="Stores a list as a job for the workers",
     description="With an `Idempotency-Key` that was used before for the same list, answers 200 with its job.",
     opt={"role": Role.OPERATOR},
+    dependencies=_READING,
     status_code=201,
 )
 async def submit_job(
     request: AnyRequest,
+    reading: Reading,
     org_id: Annotated[str, optional("The organization, a GUID.", pattern=f"{ORG_ID}|^$")] = "",
-    column: Column = "",
-    delimiter: Delimiter = "",
-    field: Field = "",
-    format_: Format = "",
-    strict: Strict = False,
-    allow_malformed: AllowMalformed = False,
-    allow_token_like_ids: AllowTokenLike = False,
     label: Annotated[list[str] | None, optional("`name=value`, kept with the job; repeatable.")] = None,
     weight: Annotated[int, optional("Share of the organization's rate.", ge=1, le=100)] = 1,
     deadline: Annotated[str, optional("End the job so long after now, as in `6h`.")] = "",
@@ -110,16 +123,6 @@ async def submit_job(
     ] = "",
 ) -> Response[Report]:
     api = api_of(request)
-    reading = _reading(
-        request,
-        format_,
-        column=column or None,
-        delimiter=delimiter or None,
-        field=field or None,
-        strict=strict,
-        allow_malformed=allow_malformed,
-        allow_token_like_ids=allow_token_like_ids,
-    )
     org = api.org(request, org_id)
     labels = _labels(label)
     if not (idempotency_key.isascii() and idempotency_key.isprintable()) or (
@@ -153,29 +156,14 @@ async def submit_job(
     operation_id="planList",
     summary="Reads and checks a list; nothing is stored",
     opt={"role": Role.OPERATOR},
+    dependencies=_READING,
     status_code=200,
 )
 async def plan_list(
     request: AnyRequest,
-    column: Column = "",
-    delimiter: Delimiter = "",
-    field: Field = "",
-    format_: Format = "",
-    strict: Strict = False,
-    allow_malformed: AllowMalformed = False,
-    allow_token_like_ids: AllowTokenLike = False,
+    reading: Reading,
 ) -> Response[Plan]:
     api = api_of(request)
-    reading = _reading(
-        request,
-        format_,
-        column=column or None,
-        delimiter=delimiter or None,
-        field=field or None,
-        strict=strict,
-        allow_malformed=allow_malformed,
-        allow_token_like_ids=allow_token_like_ids,
-    )
     async with received(request, bounds_of(api)) as source:
         found = await api.threads.long.run(api.client.plan, source, **reading)
     return cast("Response[Plan]", as_json(found))
