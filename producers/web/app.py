@@ -9,7 +9,7 @@ from litestar import Litestar, Response, Router, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
-from producers.web import events, lists, reading, steering
+from producers.web import events, lists, reading, results, steering
 from producers.web.answers import refusal
 from producers.web.api import AnyRequest, Api, api_of, as_json, require_role
 from producers.web.docs import DOCS, openapi_document
@@ -21,10 +21,10 @@ from worker.core.errors import BulkActivateError
 _HANDLERS: Final = (
     reading.list_jobs,
     reading.get_job,
-    reading.get_results,
-    reading.get_report_page,
     reading.verify_job,
     reading.get_rate,
+    results.get_results,
+    results.get_report_page,
     steering.pause_job,
     steering.resume_job,
     steering.cancel_job,

@@ -3,11 +3,10 @@
 A client that sends its request slowly, or nothing at all, is cut off after some seconds. At the most
 connections that there may be, the one that has been waited for the longest makes room for a new one: who says
 nothing can lock out nobody who speaks. A request that has come whole is never cut here; a client that does
-not read its answer is cut by the system (`TCP_USER_TIMEOUT`).
+not read its answer is cut by the system, by an option of the listening socket.
 """
 
 import asyncio
-import socket
 from typing import Any, ClassVar, Final, cast
 
 import h11
@@ -126,11 +125,3 @@ def _malformed(why: str) -> bytes:
     body = msgspec.json.encode(document(ProblemError(Code.BAD_INPUT, why), ""))
     head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
     return f"{head}connection: close\r\n\r\n".encode() + body
-
-
-def cut_unread(listener: socket.socket, seconds: float) -> None:
-    """Has the system cut connections whose client reads nothing for so long, where it can."""
-    # A connection that is accepted has the options of its listener. Linux has this one, macOS has not.
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if option is not None:
-        listener.setsockopt(socket.IPPROTO_TCP, option, int(1000 * seconds))

@@ -1,7 +1,7 @@
 """The OpenAPI document, and the page that shows it.
 
-Litestar finds the operations and their parameters in the handlers. What it cannot see is added here: bodies
-that are streamed, media types, header fields, and the problems of each operation.
+Litestar finds the operations and their parameters in the handlers. What it cannot see is added here, by
+`operations`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,15 +14,10 @@ from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from producers.submission.planned import Plan
-from producers.web.events import MEDIA_TYPE as EVENTS
+from producers.web.operations import ALWAYS, HEADERS, ITEM_PATTERNS, OF_A_JOB, OPERATIONS, RATE, Operation
 from producers.web.problems import MEDIA_TYPE as PROBLEMS
 from producers.web.problems import STATUS, Code, Problem
-from producers.web.reading import FORMS, JobPage, Verdict
-from producers.web.steering import NamedRate, RateOrder, Reason, RequestsPerSecond, Weight
-from producers.web.uploads import MEDIA_TYPES
-from worker.core.outcome import UNSUCCESSFUL, Outcome
-from worker.core.reporting.schema import Rate, Report
+from producers.web.steering import Reason
 
 DOCS: Final = Environment(
     loader=PackageLoader("producers.web"),
@@ -36,78 +31,7 @@ _ABOUT: Final = (
     " `detail` for people."
 )
 _JSON: Final = "application/json"
-_ALWAYS: Final = (
-    Code.BAD_INPUT,
-    Code.UNAUTHENTICATED,
-    Code.FORBIDDEN,
-    Code.UNEXPECTED,
-    Code.STORE_UNREACHABLE,
-    Code.SHUTTING_DOWN,
-)
-_OF_JOB: Final = (Code.NO_SUCH_JOB, Code.DAMAGED_RECORD)
-_OF_CHANGE: Final = (*_OF_JOB, Code.ILLEGAL_STATE_CHANGE)
-_OF_BODY: Final = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.TIMED_OUT)
-_RATE: Final = RateOrder | RequestsPerSecond | NamedRate
-
-
-class _Operation(msgspec.Struct, frozen=True):
-    """What is added to an operation."""
-
-    answer: Any = Report
-    """The type of the JSON, or the media types of another body; None for no body."""
-    problems: tuple[Code, ...] = ()
-    body: Any = None
-    """The type of the JSON, or the media types of a list."""
-    body_required: bool = True
-    headers: tuple[str, ...] = ()
-    also: int | None = None
-    """Another status with the same body; without a body for 304."""
-
-
 _TEXT: Final = {"type": "string"}
-_OPERATIONS: Final[dict[str, _Operation]] = {
-    "listJobs": _Operation(JobPage),
-    "getJob": _Operation(problems=_OF_JOB, headers=("ETag",), also=304),
-    "watchJob": _Operation((EVENTS,), _OF_JOB),
-    "getResults": _Operation(tuple(FORMS), (*_OF_JOB, Code.NOT_ACCEPTABLE)),
-    "getReportPage": _Operation(("text/html",), _OF_JOB),
-    "verifyJob": _Operation(Verdict, _OF_JOB),
-    "submitJob": _Operation(
-        problems=(*_OF_BODY, Code.PLAN_DIFFERS, Code.REQUEST_ID_TAKEN),
-        body=tuple(MEDIA_TYPES),
-        headers=("ETag", "Location"),
-        also=200,
-    ),
-    "planList": _Operation(Plan, _OF_BODY, body=tuple(MEDIA_TYPES)),
-    **{
-        name: _Operation(
-            problems=(*_OF_CHANGE, *_OF_BODY), body=Reason, body_required=False, headers=("ETag",)
-        )
-        for name in ("pauseJob", "resumeJob", "cancelJob")
-    },
-    "retryJob": _Operation(problems=_OF_CHANGE, headers=("ETag", "Location")),
-    "changeJob": _Operation(problems=(*_OF_CHANGE, *_OF_BODY), body=Weight, headers=("ETag",)),
-    "purgeJob": _Operation(None, _OF_CHANGE),
-    "getRate": _Operation(Rate),
-    "setRate": _Operation(Rate, _OF_BODY, body=_RATE),
-}
-
-
-def _list_of(outcomes: Iterable[Outcome]) -> str:
-    one = f"(?:{'|'.join(outcomes)})"
-    return f"^{one}(?:,{one})*$"
-
-
-_ITEMS: Final = {
-    ("getResults", "outcome"): _list_of(Outcome),
-    ("retryJob", "outcome"): _list_of(sorted(UNSUCCESSFUL)),
-    ("submitJob", "label"): "^[^=]+=",
-}
-"""Patterns of the items of lists, by operation and parameter."""
-_HEADERS: Final = {
-    "ETag": "Changes with the document; for `If-None-Match`.",
-    "Location": "The path of the job.",
-}
 
 
 def openapi_document(handlers: Sequence[ControllerRouterHandler]) -> dict[str, Any]:
@@ -116,8 +40,8 @@ def openapi_document(handlers: Sequence[ControllerRouterHandler]) -> dict[str, A
     document: dict[str, Any] = Litestar(
         handlers, openapi_config=config, logging_config=None
     ).openapi_schema.to_schema()
-    kinds = [Problem, Reason, _RATE, *(each.answer for each in _OPERATIONS.values() if _is_json(each.answer))]
-    kinds += [each.body for each in _OPERATIONS.values() if _is_json(each.body)]
+    kinds = [Problem, Reason, RATE, *(each.answer for each in OPERATIONS.values() if _is_json(each.answer))]
+    kinds += [each.body for each in OPERATIONS.values() if _is_json(each.body)]
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     # Those of Litestar are less exact; of its own only the kinds of parameters are left.
     document["components"] = {
@@ -134,30 +58,15 @@ def _is_json(kind: Any) -> bool:
     return kind is not None and not isinstance(kind, tuple)
 
 
-_OF_A_JOB: Final = (
-    "getJob",
-    "getResults",
-    "getReportPage",
-    "verifyJob",
-    "pauseJob",
-    "resumeJob",
-    "cancelJob",
-    "retryJob",
-    "changeJob",
-    "purgeJob",
-    "watchJob",
-)
-
-
 def _links(where: str) -> dict[str, Any]:
     """What can be done with the job whose id stands there."""
-    return {name: {"operationId": name, "parameters": {"job_id": where}} for name in _OF_A_JOB}
+    return {name: {"operationId": name, "parameters": {"job_id": where}} for name in OF_A_JOB}
 
 
 def _complete(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         _complete_parameter(operation["operationId"], parameter)
-    added = _OPERATIONS.get(operation["operationId"])
+    added = OPERATIONS.get(operation["operationId"])
     if added is None:
         # Health: no key, and no input that could be wrong.
         operation["security"] = []
@@ -168,7 +77,7 @@ def _complete(operation: dict[str, Any]) -> None:
     operation["security"] = [{"key": []}]
     success = next(status for status in operation["responses"] if status.startswith("2"))
     answer = _answer(success, added)
-    operation["responses"] = {success: answer, **_problems((*_ALWAYS, *added.problems))}
+    operation["responses"] = {success: answer, **_problems((*ALWAYS, *added.problems))}
     if operation["operationId"] in {"submitJob", "retryJob"}:
         answer["links"] = _links("$response.body#/job_id")
     if added.also is not None:
@@ -189,16 +98,16 @@ def _complete_parameter(operation_id: str, parameter: dict[str, Any]) -> None:
     if schema.get("default") == "" or parameter["name"] in {"max_failures", "max_failure_ratio"}:
         # The handler's way to say that there is none.
         del schema["default"]
-    if (pattern := _ITEMS.get((operation_id, parameter["name"]))) is not None:
+    if (pattern := ITEM_PATTERNS.get((operation_id, parameter["name"]))) is not None:
         schema["items"]["pattern"] = pattern
 
 
-def _answer(status: str, added: _Operation) -> dict[str, Any]:
+def _answer(status: str, added: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(int(status)).phrase}
     if added.answer is not None:
         answer["content"] = _content(added.answer)
     if added.headers:
-        answer["headers"] = {name: {"schema": _TEXT, "description": _HEADERS[name]} for name in added.headers}
+        answer["headers"] = {name: {"schema": _TEXT, "description": HEADERS[name]} for name in added.headers}
     return answer
 
 

@@ -9,7 +9,7 @@ from litestar.response import Stream
 
 from producers.web.api import AnyRequest, Api, api_of
 from producers.web.feeds import Document
-from producers.web.reading import JobId
+from producers.web.parameters import JobId
 
 MEDIA_TYPE: Final = "text/event-stream"
 

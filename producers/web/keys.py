@@ -1,26 +1,21 @@
-"""Who may use the HTTP API: keys with a role, and the file that lists them.
+"""Who may use the HTTP API: keys with a role, and the lines of the file that lists them.
 
-A line of the file is `NAME ROLE SHA256 [ORG,ORG...]`; blank lines and those that begin with # are left out.
+A line is `NAME ROLE SHA256 [ORG,ORG...]`; blank lines and those that begin with # are left out.
 The file holds hashes of keys alone, so reading it gives nobody a key: a key has 256 random bits, which no
 search of hashes finds.
 """
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Final, NamedTuple
 
-import structlog
-
-from worker.core.errors import BadInputError, BadSettingError
-from worker.core.file_mode import written_by_others
+from worker.core.errors import BadInputError
 from worker.core.ids import is_org_id
 
 PREFIX: Final = "bulk_"
@@ -28,8 +23,6 @@ PREFIX: Final = "bulk_"
 _NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._@-]{0,63}")
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _FIELDS: Final = range(3, 5)
-
-_log = structlog.get_logger(__name__)
 
 
 class Role(StrEnum):
@@ -128,75 +121,3 @@ class OneKey(Keys):
 
     def with_digest(self, digest: bytes) -> Key | None:
         return find([self.key], digest)
-
-
-class KeysFile(Keys):
-    """The keys in a file, which is read anew when it has changed.
-
-    A line that is damaged after a change is left out and logged, and so is a file that is gone or that others
-    may write: then nobody may do anything. A key that was taken out is refused from the next request on.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Raises `BadSettingError` if the file cannot be used."""
-        self._path = path
-        self._read_at: tuple[int, ...] | None = None
-        self._keys: list[Key] = []
-        try:
-            keys, damage = self._read()
-        except BadInputError as error:
-            raise BadSettingError(f"SERVE_KEYS_FILE: {error}") from None
-        if damage:
-            raise BadSettingError(f"SERVE_KEYS_FILE: {path}, {damage[0]}")
-        if not keys:
-            raise BadSettingError(f"SERVE_KEYS_FILE: {path} holds no key: `bulk-activate key` makes one")
-        self._keys, self._read_at = keys, _state(path)
-
-    def with_digest(self, digest: bytes) -> Key | None:
-        if (state := _state(self._path)) != self._read_at:
-            try:
-                self._keys, damage = self._read()
-            except BadInputError as error:
-                self._keys, damage = [], [str(error)]
-            for why in damage:
-                _log.error("the keys file is damaged", path=str(self._path), why=why)
-            _log.info("the keys file was read again", keys=len(self._keys))
-            self._read_at = state
-        return find(self._keys, digest)
-
-    def _read(self) -> tuple[list[Key], list[str]]:
-        """The keys, and what is wrong with other lines. Raises `BadInputError` if the file cannot be used."""
-        try:
-            with self._path.open(encoding="utf-8") as file:
-                found = os.fstat(file.fileno())
-                lines = file.read().splitlines()
-        except OSError as error:
-            raise BadInputError(f"cannot read {self._path} ({error.strerror})") from None
-        except UnicodeDecodeError:
-            raise BadInputError(f"{self._path} is not UTF-8") from None
-        if (how := written_by_others(found.st_mode, found.st_uid, os.geteuid())) is not None:
-            raise BadInputError(f"{self._path} {how}: make it yours alone (chown, chmod go-w)")
-        keys: dict[str, Key] = {}
-        damage = []
-        for number, line in enumerate(map(str.strip, lines), 1):
-            if not line or line.startswith("#"):
-                continue
-            try:
-                key = parse_key(line)
-            except BadInputError as error:
-                damage.append(f"line {number}: {error}")
-                continue
-            if key.name in keys:
-                damage.append(f"line {number}: the name {key.name} stands twice")
-            else:
-                keys[key.name] = key
-        return list(keys.values()), damage
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    """What changes when the file does; None where it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode, found.st_uid

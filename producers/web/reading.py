@@ -1,47 +1,23 @@
-"""Reads jobs: `GET` requests, and the recount."""
+"""Reads jobs and rates, and recounts a job."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Annotated, Any, Final, cast
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
-from litestar.response import Stream
+from litestar.params import HeaderParameter, QueryParameter
 
 from producers.client import Client
-from producers.job import Job
-from producers.readable_job import ResultsFormat
 from producers.summary import JobSummary
 from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
 from producers.web.feeds import Document
 from producers.web.keys import Key
-from producers.web.problems import Code, ProblemError
-from worker.core.errors import BadInputError
-from worker.core.ids import ORG_ID
+from producers.web.parameters import JobId, OrgId
 from worker.core.job import State
-from worker.core.outcome import Outcome
 from worker.core.reporting.schema import Rate, Report
 
 MAX_LIMIT: Final = 1000
-FORMS: Final[dict[str, ResultsFormat]] = {
-    "text/csv": "csv",
-    "application/x-ndjson": "ndjson",
-    "application/vnd.apache.parquet": "parquet",
-}
-_REPORT_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""The report is one page with its style in it, and runs no script."""
-
-JobId = Annotated[str, PathParameter(description="The id of a job.")]
-OrgId = Annotated[str, PathParameter(description="The id of an organization, a GUID.", pattern=ORG_ID)]
-Outcomes = Annotated[
-    list[str] | None,
-    QueryParameter(description="Only these outcomes, comma between or repeated.", required=False),
-]
-Merged = Annotated[
-    bool, QueryParameter(description="The latest outcome of each id over the job and its retries.")
-]
 
 
 class JobPage(msgspec.Struct, frozen=True):
@@ -142,108 +118,6 @@ async def _awaited(
                 break
             document = found
     return document
-
-
-@get(
-    "/jobs/{job_id:str}/results",
-    operation_id="getResults",
-    summary="A row per id, streamed, also while the job runs",
-)
-async def get_results(
-    request: AnyRequest,
-    job_id: JobId,
-    outcome: Outcomes = None,
-    id_: Annotated[
-        list[str] | None, QueryParameter(name="id", description="Only this id; repeatable.", required=False)
-    ] = None,
-    merged: Merged = False,
-) -> Stream:
-    media_type = preferred(request.headers.get("accept"))
-    api = api_of(request)
-    job = await api.job(request, job_id)
-    return await streamed(api, job, media_type, outcome, id_, merged=merged)
-
-
-async def streamed(
-    api: Api, job: Job, media_type: str, outcomes: list[str] | None, ids: list[str] | None, *, merged: bool
-) -> Stream:
-    """The rows of a job, as a file to be kept. Raises what is wrong before the answer begins."""
-    form = FORMS[media_type]
-    pieces = await api.threads.pieces.run(
-        job.result_pieces, form, outcomes=outcomes_of(outcomes), ids=ids, merged=merged
-    )
-    first = await api.threads.pieces.run(next, pieces, b"")
-    return Stream(
-        _results(api, first, pieces),
-        media_type=media_type,
-        headers={
-            "content-disposition": f'attachment; filename="{job.id}.{form}"',
-            "cache-control": "no-store",
-            "vary": "Accept",
-        },
-    )
-
-
-async def _results(api: Api, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each piece is read once the one before is sent: a slow reader holds no thread and little memory."""
-    piece: bytes | None = first
-    while piece is not None:
-        if api.stopping.begun:
-            raise ProblemError(Code.SHUTTING_DOWN, "the server is ending")
-        if piece:
-            yield piece
-        piece = await api.threads.pieces.run(next, pieces, None)
-
-
-def preferred(accept: str | None) -> str:
-    """The media type of results that the client wants most. Raises `ProblemError`."""
-    best, best_quality = None, 0.0
-    for entry in (accept or "*/*").split(","):
-        wanted, *parameters = (part.strip().lower() for part in entry.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
-        fitting = [name for name in FORMS if wanted in {name, "*/*", f"{name.partition('/')[0]}/*"}]
-        if fitting and quality > best_quality:
-            best, best_quality = fitting[0], quality
-    if best is None:
-        raise ProblemError(Code.NOT_ACCEPTABLE, f"results are one of {', '.join(FORMS)}")
-    return best
-
-
-def outcomes_of(given: list[str] | None) -> list[str] | None:
-    """Those of all parameters. Raises `BadInputError`."""
-    names = [name.strip() for text in given or () for name in text.split(",")]
-    known = {str(outcome) for outcome in Outcome}
-    for name in names:
-        if name not in known:
-            raise BadInputError(f"outcome: {name!r} is none of {', '.join(sorted(known))}")
-    return names or None
-
-
-@get(
-    "/jobs/{job_id:str}/report.html",
-    operation_id="getReportPage",
-    summary="The page that `report` writes",
-    media_type="text/html",
-)
-async def get_report_page(request: AnyRequest, job_id: JobId, merged: Merged = False) -> Response[str]:
-    api = api_of(request)
-    return await report_page(api, await api.job(request, job_id), merged=merged)
-
-
-async def report_page(api: Api, job: Job, *, merged: bool) -> Response[str]:
-    page = await api.threads.long.run(job.page, merged=merged)
-    return Response(
-        page,
-        media_type="text/html",
-        headers={"content-security-policy": _REPORT_POLICY, "cache-control": "no-store"},
-    )
 
 
 @post(

@@ -21,11 +21,13 @@ from producers.submission.request import whoami
 from producers.submission.session import Session
 from producers.web.api import Api
 from producers.web.app import make_app
-from producers.web.connections import bounded, cut_unread
+from producers.web.connections import bounded
 from producers.web.feeds import Feeds
 from producers.web.gate import Gate
-from producers.web.keys import Key, Keys, KeysFile, OneKey, Role, digest_of, new_key
+from producers.web.keys import Key, Keys, OneKey, Role, digest_of, new_key
+from producers.web.keys_file import KeysFile
 from producers.web.limits import BACKLOG, DEFAULTS, Limits, allowed_connections
+from producers.web.listening import bracketed, listening, names_of
 from producers.web.metrics import Counted, HttpMetrics, serving_metrics
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
@@ -43,9 +45,6 @@ _WORK_ENDS_WITHIN: Final = 3.0
 """Seconds for work in threads after that."""
 _SPANS_ARE_SENT_WITHIN: Final = 1.0
 """Seconds for the last spans of traces. All together are less than the ten that SIGTERM leaves."""
-_EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- it is the user who binds to them.
-"""They include those of loopback."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -68,14 +67,12 @@ def serve(settings: Settings, host: str, port: int, limits: Limits = DEFAULTS) -
     limits = replace(limits, connections=allowed_connections(limits.connections))
     tracing = make_tracing(settings)
     session = Session(settings, _warn, tracing=tracing)
-    with _listening(host, port) as listener, Client.over(session) as client:
+    with listening(host, port, limits) as listener, Client.over(session) as client:
         threads, stopping = Threads(), Stopping()
         sessions, feeds = Sessions(keys), Feeds(client, threads, stopping)
         api = Api(settings, client, threads, feeds, stopping, limits, keys, sessions)
-        own = {host, *LOOPBACK} if host in LOOPBACK | _EVERY_ADDRESS else {host}
-        hosts = frozenset(settings.serve_hosts or ()) | _names(own)
-        cut_unread(listener, limits.unread)
-        url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
+        hosts = frozenset(settings.serve_hosts or ()) | names_of(host)
+        url = f"http://{bracketed(host)}:{listener.getsockname()[1]}"
         metrics = HttpMetrics(lambda: feeds.streams)
         app = Counted(Gate(traced(make_app(api), tracing), keys, sessions, hosts), metrics)
         with serving_metrics(metrics, settings):
@@ -155,35 +152,6 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._end(sig)
-
-
-def _listening(host: str, port: int) -> contextlib.closing[socket.socket]:
-    """Raises `BadInputError` where the address cannot be had."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # Of this protocol asyncio knows that small answers must not wait (TCP_NODELAY).
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except OSError as error:
-        raise BadInputError(f"--host {host}: {error.strerror}") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise BadInputError(
-            f"--host {host} --port {port}: cannot listen there ({getattr(error, 'strerror', error)})"
-        ) from None
-    return contextlib.closing(listener)
-
-
-def _names(hosts: frozenset[str] | set[str]) -> frozenset[str]:
-    return frozenset(_bracketed(host).lower() for host in hosts)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _warn(line: str) -> None:

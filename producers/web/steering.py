@@ -10,7 +10,7 @@ from producers.job import Change, Job
 from producers.web.api import AnyRequest, api_of, as_json, json_body, key_of, shown
 from producers.web.keys import Role
 from producers.web.lists import job_path
-from producers.web.reading import JobId, OrgId, Outcomes, outcomes_of
+from producers.web.parameters import JobId, OrgId, Outcomes, outcomes_of
 from worker.core.errors import BadInputError
 from worker.core.reporting.schema import Rate, Report
 from worker.settings import MAX_RATE

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from producers.web.keys import KeysFile, OneKey, Role, digest_of, new_key, parse_key
+from producers.web.keys import OneKey, Role, digest_of, new_key, parse_key
+from producers.web.keys_file import KeysFile
 from tests.e2e.stack import BULK_ACTIVATE, ORG, cli, environment
 from tests.servers import RealServer
 from tests.web.conftest import Submit

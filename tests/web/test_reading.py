@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from producers import Client
-from producers.web.reading import FORMS
+from producers.web.results import FORMS
 from tests.e2e.stack import ORG, cli, new_ids
 from tests.servers import RealServer
 from tests.web.conftest import Submit

@@ -12,7 +12,7 @@ from producers.web.page.headline import Tone, headline
 from producers.web.page.rendering import page
 from producers.web.page.state import state_of
 from producers.web.page.steer import buttons_of
-from producers.web.reading import FORMS, report_page, streamed
+from producers.web.results import FORMS, report_page, streamed
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import Row
 from worker.reports.html import sections
