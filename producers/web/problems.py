@@ -78,6 +78,9 @@ _CODES: Final[tuple[tuple[type[BulkActivateError], Code], ...]] = (
 
 _DETAILS: Final[dict[Code, str]] = {
     # The messages name the address of Redis, or a job of another organization.
+    Code.DAMAGED_RECORD: (
+        "what Redis holds of this was not written by us, or is damaged; the log of the server says more"
+    ),
     Code.STORE_UNREACHABLE: "Redis cannot be used at present: try again; the log of the server says why",
     Code.REQUEST_ID_TAKEN: (
         "this Idempotency-Key was used for another list or organization, or for another way to read the list:"

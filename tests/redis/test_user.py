@@ -163,14 +163,24 @@ def ruled() -> Iterator[redis.Redis]:
         yield admin
 
 
-@pytest.mark.parametrize("less", ["+evalsha", "~bulk:*", "+info"])
-def test_without_a_part_of_it_a_command_says_what_is_refused(tmp_path: Path, less: str) -> None:
-    _, name, *words = users()["submitter"].split()
-    with redis_server(f"user {name} {' '.join(word for word in words if word != less)}") as real:
+@pytest.mark.parametrize(
+    ("less", "words"),
+    [
+        ("+evalsha", "no permissions"),
+        ("~bulk:*", "no permissions"),
+        ("+info", "no permissions"),
+        # Of a script.
+        ("+zadd", "can't run this command"),
+    ],
+)
+def test_without_a_part_of_it_a_command_says_what_is_refused(tmp_path: Path, less: str, words: str) -> None:
+    _, name, *rules = users()["submitter"].split()
+    with redis_server(f"user {name} {' '.join(rule for rule in rules if rule != less)}") as real:
         url = f"redis://{name}:{quote(PASSWORD, safe='')}@127.0.0.1:{real.port}/{DB}"
         done = Stack(tmp_path, url).cli("submit", "-", "--org", ORG, given="some-id")
     assert done.code == 7
-    assert "no permissions" in done.err
+    assert words in done.err
+    assert "deploy/redis/users.conf" in done.err
     assert PASSWORD not in done.err
 
 

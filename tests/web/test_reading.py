@@ -14,6 +14,7 @@ from tests.e2e.stack import ORG, cli, new_ids
 from tests.servers import RealServer
 from tests.web.conftest import Submit
 from tests.web.served import TEXT, Served, code_of
+from worker.store import keys
 
 
 def test_the_document_is_what_status_prints(admin: httpx.Client, submit: Submit, valkey: RealServer) -> None:
@@ -196,3 +197,22 @@ def test_a_path_or_a_method_that_there_is_not_is_a_problem_too(admin: httpx.Clie
     wrong = admin.put("/api/v1/jobs")
     assert code_of(wrong) == (405, "method_not_allowed")
     assert "GET" in wrong.headers["allow"]
+
+
+def test_a_damaged_record_is_answered_without_a_word_on_redis(
+    server: Served, admin: httpx.Client, submit: Submit, client: Client, valkey: RealServer
+) -> None:
+    job = submit()["job_id"]
+    # As somebody with access to Redis does.
+    redis, key = client._session._redis, keys.job(job)
+    redis.delete(key)
+    redis.lpush(key, "foreign")
+    answer = admin.get(f"/api/v1/jobs/{job}")
+    assert code_of(answer) == (500, "damaged_record")
+    where = str(valkey.home)
+    assert where not in answer.text
+    assert "WRONGTYPE" not in answer.text
+    why = [event["why"] for event in server.events() if job in event.get("path", "") and "why" in event]
+    assert any(where in each and "WRONGTYPE" in each for each in why)
+    # Others list the jobs of this Redis.
+    redis.delete(key)

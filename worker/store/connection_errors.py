@@ -31,9 +31,14 @@ IS_CLUSTER: Final = (
     " use one server, or sentinels (sentinel://HOST:26379/0?master=NAME)"
 )
 
-_NOT_OURS: Final = re.compile(r"WRONGTYPE|.*(?:user_script|[Ee]rror (?:running|compiling) script)")
+_DENIED_IN_SCRIPT: Final = "The user executing the script can't"
+"""How Redis refuses a command or a key of a script to a user without the right to it."""
+_NOT_OURS: Final = re.compile(
+    rf"WRONGTYPE|(?!{_DENIED_IN_SCRIPT}).*(?:user_script|[Ee]rror (?:running|compiling) script)"
+)
 
 _CURES: Final = (
+    (_DENIED_IN_SCRIPT, "give the user its rights (deploy/redis/users.conf)"),
     (r"(?i)invalid database|db index", f"correct the database at the end of {_URL}"),
     (r"unknown command", "rename no command that is used; rights of users do more (deploy/redis/users.conf)"),
     (r"DENIED", f"it is in protected mode: give it a user and a password, and name both in {_URL}"),
