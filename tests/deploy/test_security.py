@@ -35,7 +35,11 @@ def test_every_claim_names_a_test(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["The API", "worker's host", "write to Redis", "Flower", "operator's shell", "results folder"]
+    "role",
+    [
+        *("The API", "worker's host", "write to Redis", "Flower", "operator's shell", "results folder"),
+        *("HTTP API", "browser"),
+    ],
 )
 def test_every_role_has_its_part(model: str, role: str) -> None:
     assert any(role in heading for heading in re.findall(r"^### (.*)$", model, re.MULTILINE))
