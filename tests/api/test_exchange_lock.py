@@ -147,10 +147,14 @@ async def test_a_process_that_dies_with_the_turn_does_not_block_the_others(
         assert await result(heir) == "given given"
 
 
-async def test_a_request_after_a_refusal_makes_no_exchange(shared: redis.asyncio.Redis) -> None:
+async def test_a_request_after_a_refusal_makes_no_exchange(
+    shared: redis.asyncio.Redis, store: redis.Redis
+) -> None:
     async with recording(refusal()) as api:
         for _ in range(5):
-            # As processes that were started anew, and jobs that were resumed.
+            # As processes that were started anew, and jobs that were resumed: all of them within the pause.
+            if store.exists(KEY):
+                store.hincrby(KEY, "until_us", 60_000_000)
             async with parts(api.url, time.monotonic, shared_lock(shared)) as mine:
                 with pytest.raises((CredentialRejectedError, TokenUnavailableError)):
                     await mine.tokens.get(ORG)

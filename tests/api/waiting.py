@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 DEADLINE: Final = 30.0
 """Seconds until a test gives up. What is waited for should come at once."""
 
-_POLL: Final = 0.005
+_POLL: Final = 0.05
 """Seconds between two polls."""
 
-_STEADY: Final = 60
+_STEADY: Final = 6
 """Polls without a change after which a value counts as final."""
 
 T = TypeVar("T")
