@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -43,3 +44,14 @@ def test_a_browser_sees_the_job_of_the_demo_until_ctrl_c(tmp_path: Path) -> None
     # The key was printed once, and lies in no file.
     assert key not in err + out
     assert not any(key.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_without_the_extra_nothing_is_started(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['uvicorn'] = None;"
+    absent = f"{without} from producers.cli.main import main; main(['demo', '--web'])"
+    given = environment({"STATE_DIR": str(tmp_path / "state")})
+    done = subprocess.run(
+        [sys.executable, "-c", absent], env=given, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "bulk-activation-worker[serve]" in done.stderr) == (2, True)
+    assert not (tmp_path / "state").exists()

@@ -6,12 +6,14 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from producers.cli.commands.run import show_result
+from producers.cli.commands.serve import EXTRA, missing_extra
 from producers.cli.options import output_option
 from producers.local.children import Child
 from producers.local.run import Beside, RunPaths, make_home, run
@@ -49,6 +51,8 @@ def command(ids: int, output: Path | None, web: bool, output_format: str) -> int
 
     Example: bulk-activate demo --ids 1000
     """
+    if web and not all(map(find_spec, EXTRA)):
+        raise missing_extra()
     home = make_home(load().require_state_dir() / "demo")
     token = secrets.token_urlsafe(48)
     with tempfile.TemporaryDirectory(prefix="bulk-activate-demo-") as scratch:

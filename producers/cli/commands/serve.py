@@ -1,10 +1,15 @@
 """`serve`: the HTTP API."""
 
+from typing import Final
+
 import click
 
 from worker.core.errors import BadInputError
 from worker.process.lifeline import end_with_parent
 from worker.settings import load
+
+EXTRA: Final = ("litestar", "uvicorn")
+"""Packages that are installed with the extra `serve` alone."""
 
 
 @click.command()
@@ -29,11 +34,15 @@ def command(host: str, port: int, with_parent: bool) -> int:
     try:
         from producers.web.server import serve  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"litestar", "uvicorn"}:
+        if (error.name or "").partition(".")[0] not in EXTRA:
             raise
-        raise BadInputError(
-            "serve needs an extra that is not installed: pip install 'bulk-activation-worker[serve]'"
-        ) from None
+        raise missing_extra() from None
     if with_parent:
         end_with_parent()
     return serve(settings, host, port)
+
+
+def missing_extra() -> BadInputError:
+    return BadInputError(
+        "serve needs an extra that is not installed: pip install 'bulk-activation-worker[serve]'"
+    )
