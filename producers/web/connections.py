@@ -18,6 +18,7 @@ from producers.web.problems import MEDIA_TYPE, Code, ProblemError, document
 
 _ANSWERABLE: Final = (h11.IDLE, h11.SEND_RESPONSE)
 """States of h11 in which an answer can still begin."""
+_CONNECTION: Final = "connection"
 
 
 class Waiting:
@@ -73,6 +74,9 @@ class Connection(H11Protocol):
     waiting: ClassVar[Waiting]
 
     def connection_made(self, transport: Any) -> None:
+        # uvicorn hands it to each request.
+        self.app_state = {**self.app_state, _CONNECTION: self}
+        self._let_go: RequestResponseCycle | None = None
         self._lingering = _Lingering(transport, self.conn)
         super().connection_made(cast("asyncio.Transport", self._lingering))
         self._await_head()
@@ -102,10 +106,14 @@ class Connection(H11Protocol):
     def _await_head(self) -> None:
         """Gives the next request its time, unless one is answered at present."""
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete:
+        if cycle is None or cycle.response_complete or cycle is self._let_go:
             self.waiting.add(self)
         else:
             self.waiting.remove(self)
+
+    def let_go(self) -> None:
+        self._let_go = self.cycle
+        self._await_head()
 
     def cut(self) -> None:
         """Ends it, unless its client still reads the last answer."""
@@ -114,6 +122,12 @@ class Connection(H11Protocol):
             self.waiting.add(self)
         else:
             self.transport.abort()
+
+
+def let_go(scope: Any) -> None:
+    """Has the connection of a request count as one without: it may be cut to make room."""
+    connection: Connection = scope["state"][_CONNECTION]
+    connection.let_go()
 
 
 def bounded(limits: Limits) -> type[Connection]:

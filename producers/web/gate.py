@@ -17,8 +17,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from producers.web.answers import refusal
 from producers.web.bodies import shutting_down
 from producers.web.browsers import READING, field_of, is_same_origin, session_name, wants_page
+from producers.web.connections import let_go
 from producers.web.keys import Key, Keys
 from producers.web.problems import Code, ProblemError
+from producers.web.refusals import Refusals
 from producers.web.sessions import Sessions
 from worker.core.errors import BulkActivateError
 
@@ -29,33 +31,32 @@ OPEN: Final = PROBES | {"/api/v1/openapi.json", "/api/docs", SIGN_IN}
 """Paths that need no key: they show nothing that is not in the source."""
 _ASSETS: Final = "/assets/"
 """What the paths of such files begin with."""
-_REFUSALS_TOLD_EVERY: Final = 10.0
-"""Seconds between two log lines about wrong keys, however many come."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, keys: Keys, sessions: Sessions, hosts: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: Keys, sessions: Sessions, hosts: Collection[str], refusals: Refusals
+    ) -> None:
         """`hosts`: the names that requests may call the server, without ports; in lower case."""
         self._app = app
         self._keys = keys
         self._sessions = sessions
         self._hosts = hosts
-        self._refused = 0
-        self._told_at = float("-inf")
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        started, answer = time.monotonic(), _Answer(send)
+        started, answer = time.monotonic(), _Answer(scope, send, self._refusals)
         try:
             key = self._admitted(scope)
         except ProblemError as problem:
-            await _answer(scope, send, problem)
+            await _answer(scope, answer.send, problem)
             if problem.code is Code.UNAUTHENTICATED:
-                self._tell_refusal()
+                self._refusals.tell()
             return
         scope["user"] = key
         if scope["method"] == "OPTIONS":
@@ -68,7 +69,7 @@ class Gate:
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 # Somebody tries keys at the form.
                 log = _log.debug
-                self._tell_refusal()
+                self._refusals.tell()
             log(
                 "request",
                 method=scope["method"],
@@ -123,12 +124,6 @@ class Gate:
         scope["auth"] = found.session
         return found.key
 
-    def _tell_refusal(self) -> None:
-        self._refused += 1
-        if (now := time.monotonic()) - self._told_at >= _REFUSALS_TOLD_EVERY:
-            _log.warning("requests without a key that holds were refused", count=self._refused)
-            self._refused, self._told_at = 0, now
-
 
 def _is_routine(scope: Scope) -> bool:
     """Whether nobody asked for it: a probe, a file of a page, or what the page's script reads anew."""
@@ -140,14 +135,19 @@ def _is_routine(scope: Scope) -> bool:
 class _Answer:
     """The answer as it is sent."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, refusals: Refusals) -> None:
+        self._scope = scope
         self._send = send
+        self._refusals = refusals
         self.status = 0
         """0 until it has begun."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.status == HTTPStatus.UNAUTHORIZED and (delay := self._refusals.delay()):
+                let_go(self._scope)
+                await asyncio.sleep(delay)
         await self._send(message)
 
 

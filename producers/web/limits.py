@@ -27,6 +27,11 @@ class Limits:
     connections: int = 1000
     """Connections at a time. Each costs some 150 kB at most, where its client reads nothing."""
 
+    refusals: int = 20
+    """Requests without a key that holds, each second, that are told so at once."""
+    refusal_delay: float = 1.0
+    """Until any more of them are."""
+
 
 DEFAULTS: Final = Limits()
 

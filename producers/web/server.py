@@ -29,6 +29,7 @@ from producers.web.keys_file import KeysFile
 from producers.web.limits import BACKLOG, DEFAULTS, Limits, allowed_connections
 from producers.web.listening import bracketed, listening, names_of
 from producers.web.metrics import Counted, HttpMetrics, serving_metrics
+from producers.web.refusals import Refusals
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
@@ -74,7 +75,7 @@ def serve(settings: Settings, host: str, port: int, limits: Limits = DEFAULTS) -
         hosts = frozenset(settings.serve_hosts or ()) | names_of(host)
         url = f"http://{bracketed(host)}:{listener.getsockname()[1]}"
         metrics = HttpMetrics(lambda: feeds.streams)
-        app = Counted(Gate(traced(make_app(api), tracing), keys, sessions, hosts), metrics)
+        app = Counted(Gate(traced(make_app(api), tracing), keys, sessions, hosts, Refusals(limits)), metrics)
         with serving_metrics(metrics, settings):
             code = _run(_Server(app, bounded(limits), stopping, url, secret), listener)
         has_ended = threads.close(_WORK_ENDS_WITHIN)

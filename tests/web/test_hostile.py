@@ -2,6 +2,7 @@
 
 import json
 import socket
+import statistics
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -133,6 +134,22 @@ def test_at_the_most_requests_that_there_may_be_a_new_connection_is_refused(
         stream.close()
     # Each that was left is noticed, and its stream freed.
     until(lambda: hurried.log.read_text().count(f"{job}/events") >= CONNECTIONS)
+
+
+def test_ten_thousand_wrong_keys_do_not_slow_down_the_right_one(hurried: Served, job: str) -> None:
+    client = hurried.client("viewer")
+
+    def median() -> float:
+        return statistics.median(client.get(job).elapsed.total_seconds() for _ in range(40))
+
+    alone = median()
+    wrong = b"GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer bulk_wrong\r\n\r\n"
+    flood = [hurried.connect(250 * wrong) for _ in range(40)]
+    beside = median()
+    for connection in flood:
+        connection.close()
+    # With as many answered at once as the server can, it was eight times as long.
+    assert beside < 3 * max(alone, median())
 
 
 def test_a_stream_shows_that_it_is_alive(hurried: Served, job: str) -> None:
