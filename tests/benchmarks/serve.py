@@ -172,13 +172,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, valkey9() as real:
         on_a_running_job(real.server.url, Path(folder), options.streams)
         # A new process, so that its peak of memory is that of the upload.
-        with served(real.server.url, Path(folder)) as server:
+        with served(real.server.url, Path(folder), fresh=True) as server:
             results(server, upload(server, options.ids))
 
 
 def on_a_running_job(redis_url: str, home: Path, streams: int) -> None:
     with (
-        served(redis_url, home) as server,
+        served(redis_url, home, fresh=True) as server,
         Client(redis_url=redis_url) as client,
         simulator() as api,
         Stack(home, redis_url) as stack,

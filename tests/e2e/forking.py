@@ -63,6 +63,9 @@ def serve(requests: socket.socket) -> None:
     while (head := socket.recv_fds(requests, NUMBER, 4))[0]:
         length, descriptors = int(head[0]), head[1]
         request = json.loads(requests.recv(length, socket.MSG_WAITALL))
+        if request["program"] in {Program.SERVER, Program.HURRIED_SERVER}:
+            # Many tests need none.
+            import_module("tests.web.hurried")
         if not os.fork():
             requests.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -95,6 +98,8 @@ def _become(program: str, arguments: list[str], env: dict[str, str], cwd: str) -
         sys.argv[1:] = ["worker", *arguments]
         confine()
         streams.run(lambda: worker_side(prog_name="python -m worker"))
+    elif program == Program.HURRIED_SERVER:
+        streams.run(lambda: import_module("tests.web.hurried").serve_with(*arguments))
     else:
         sys.argv[1:] = arguments
         command_line()

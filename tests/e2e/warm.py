@@ -20,7 +20,7 @@ from contextlib import suppress
 from enum import StrEnum, auto
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 NUMBER: Final = 8
 """Bytes of a number: of a request's length, a process id, an exit code."""
@@ -60,11 +60,33 @@ def start_worker(arguments: Sequence[str], env: Mapping[str, str], output: int) 
         os.close(source)
 
 
+def start_server(
+    arguments: Sequence[str], env: Mapping[str, str], err: int, limits: Mapping[str, float] | None = None
+) -> "Forked":
+    """Starts `bulk-activate serve` with `arguments`; with `limits` of its own, the same server on loopback.
+
+    Its standard output is `stdout`, its standard error goes to the descriptor `err`.
+    """
+    source, (reading, writing) = os.open(os.devnull, os.O_RDONLY), os.pipe()
+    program, given = Program.SERVER, ["serve", *arguments]
+    if limits is not None:
+        program, given = Program.HURRIED_SERVER, [json.dumps(limits)]
+    try:
+        forked = _fork(program, given, env, (source, writing, err))
+    finally:
+        os.close(source)
+        os.close(writing)
+    forked.stdout = os.fdopen(reading)
+    return forked
+
+
 class Program(StrEnum):
     """What a fork becomes."""
 
     COMMAND = auto()
     WORKER = auto()
+    SERVER = auto()
+    HURRIED_SERVER = auto()
 
 
 class Forked:
@@ -75,6 +97,7 @@ class Forked:
         self._status = os.fdopen(status, "rb", buffering=0)
         self.pid = int(self._status.read(NUMBER))
         self.returncode: int | None = None
+        self.stdout: IO[str] | None = None
 
     def poll(self) -> int | None:
         with suppress(subprocess.TimeoutExpired):

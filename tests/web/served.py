@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from producers.web.keys import Role, new_key
+from tests.e2e import warm
 from tests.e2e.stack import BULK_ACTIVATE, ORG, environment
 
 OTHER_ORG: Final = "0f2c1d6e-0b3a-4d7c-8e9f-1a2b3c4d5e6f"
@@ -37,7 +39,7 @@ class Served:
     """A server that can be used."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | warm.Forked
     secrets: Mapping[str, str]
     log: Path
     clients: list[httpx.Client] = field(default_factory=list)
@@ -61,14 +63,14 @@ class Served:
         lines = (f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {self.secrets[key]}")
         return self.connect("\r\n".join((*lines, *fields, "", "")).encode())
 
-    def spooled(self) -> list[Path]:
-        """The lists that it holds: unlinked temporary files."""
-        found = []
+    def spooled(self) -> dict[str, int]:
+        """The lists that it holds, which are unlinked temporary files, each with its mode."""
+        found = {}
         for each in Path(f"/proc/{self.process.pid}/fd").iterdir():
             with suppress(OSError):
                 target = str(each.readlink())
                 if target.startswith(f"{tempfile.gettempdir()}/") and "(deleted)" in target:
-                    found.append(each)
+                    found[target] = stat.S_IMODE(each.stat().st_mode)
         return found
 
     def end(self) -> int:
@@ -92,35 +94,55 @@ def write_keys(path: Path) -> dict[str, str]:
 
 @contextmanager
 def served(
-    redis_url: str, home: Path, *options: str, limits: Mapping[str, float] | None = None, **settings: str
+    redis_url: str,
+    home: Path,
+    *options: str,
+    limits: Mapping[str, float] | None = None,
+    fresh: bool = False,
+    **settings: str,
 ) -> Iterator[Served]:
-    """Runs `bulk-activate serve` with a file of keys in `home`; with `limits` of its own, the same server."""
+    """Runs `bulk-activate serve` with a file of keys in `home`; with `limits` of its own, the same server.
+
+    `fresh`: as a program of its own, with no more than it needs; it takes a second of CPU more.
+    """
     keys = home / "keys"
     secrets = write_keys(keys)
     log = home / "serve.log"
-    with log.open("wb") as err:
-        given = {"REDIS_URL": redis_url, "SERVE_KEYS_FILE": str(keys), "LOG_FORMAT": "json", **settings}
-        with started(err, *options, limits=limits, **given) as process:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            assert url.startswith("http://"), log.read_text()
-            found = Served(url, process, secrets, log)
-            try:
-                yield found
-            finally:
-                for client in found.clients:
-                    client.close()
+    given = {"REDIS_URL": redis_url, "SERVE_KEYS_FILE": str(keys), "LOG_FORMAT": "json", **settings}
+    running = started if fresh else partial(_forked, limits)
+    with log.open("wb") as err, running(err, *options, **given) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://"), log.read_text()
+        found = Served(url, process, secrets, log)
+        try:
+            yield found
+        finally:
+            for client in found.clients:
+                client.close()
 
 
 @contextmanager
-def started(
-    err: int | IO[bytes], *options: str, limits: Mapping[str, float] | None = None, **settings: str
-) -> Iterator[subprocess.Popen[str]]:
-    command = [BULK_ACTIVATE, "serve", "--port", "0", *options]
-    if limits is not None:
-        command = [sys.executable, str(Path(__file__).with_name("hurried.py")), json.dumps(limits)]
+def _forked(
+    limits: Mapping[str, float] | None, err: IO[bytes], *options: str, **settings: str
+) -> Iterator[warm.Forked]:
+    arguments = ("--port", "0", *options)
+    process = warm.start_server(arguments, environment(settings), err.fileno(), limits)
+    try:
+        yield process
+        process.terminate()
+        process.wait(2 * ENDS_WITHIN)
+    finally:
+        process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@contextmanager
+def started(err: int | IO[bytes], *options: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs `bulk-activate serve` as a program of its own."""
     process = subprocess.Popen(
-        command,
+        [BULK_ACTIVATE, "serve", "--port", "0", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=err,

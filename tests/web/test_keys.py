@@ -18,60 +18,6 @@ from tests.web.served import OTHER_ORG, TEXT, Served, code_of, served, started
 from worker.core.errors import BadInputError, BadSettingError
 
 JSON = {"Content-Type": "application/json"}
-PATHS = [
-    # Method, path, body, and the least role that may.
-    ("GET", "/api/v1/jobs", None, "viewer"),
-    ("GET", "/api/v1/jobs/{job}", None, "viewer"),
-    ("GET", "/api/v1/jobs/{job}/events", None, "viewer"),
-    ("GET", "/api/v1/jobs/{job}/results", None, "viewer"),
-    ("GET", "/api/v1/jobs/{job}/report.html", None, "viewer"),
-    ("POST", "/api/v1/jobs/{job}/verify", None, "viewer"),
-    ("GET", "/api/v1/orgs/{org}/rate", None, "viewer"),
-    ("POST", "/api/v1/plans", "list", "operator"),
-    ("POST", "/api/v1/jobs?org_id={org}", "list", "operator"),
-    ("POST", "/api/v1/jobs/{job}/pause", "{}", "operator"),
-    ("POST", "/api/v1/jobs/{job}/resume", "{}", "operator"),
-    ("POST", "/api/v1/jobs/{job}/cancel", "{}", "operator"),
-    ("POST", "/api/v1/jobs/{job}/retry", None, "operator"),
-    ("PATCH", "/api/v1/jobs/{job}", '{"weight": 5}', "admin"),
-    ("PUT", "/api/v1/orgs/{org}/rate", '"auto"', "admin"),
-    ("DELETE", "/api/v1/jobs/{job}", None, "admin"),
-]
-RANKS = ["viewer", "operator", "admin"]
-
-
-def asked(client: httpx.Client, method: str, path: str, body: str | None) -> httpx.Response:
-    headers = {} if body is None else TEXT if body == "list" else JSON
-    return client.request(method, path, content=body and body.replace("list", "an-id-1\n"), headers=headers)
-
-
-@pytest.mark.parametrize(("method", "path", "body", "least"), PATHS)
-def test_a_path_takes_its_roles_alone_and_shows_nothing_of_a_foreign_organization(
-    server: Served, submit: Submit, method: str, path: str, body: str | None, least: str
-) -> None:
-    job = submit()["job_id"]
-    url = path.format(job=job, org=ORG)
-    assert code_of(asked(server.client(None), method, url, body)) == (401, "unauthenticated")
-    wrong = httpx.Client(base_url=server.url, headers={"Authorization": "Bearer bulk_wrong"})
-    server.clients.append(wrong)
-    refused = asked(wrong, method, url, body)
-    assert code_of(refused) == (401, "unauthenticated")
-    assert refused.headers["www-authenticate"] == "Bearer"
-    for name in RANKS[: RANKS.index(least)]:
-        assert code_of(asked(server.client(name), method, url, body)) == (403, "forbidden")
-    if "{job}" in path:
-        nowhere = path.format(job="20200101-000000-00000000", org=ORG)
-        foreign, missing = (asked(server.client("elsewhere"), method, each, body) for each in (url, nowhere))
-        assert code_of(foreign) == code_of(missing) == (404, "no_such_job")
-        assert foreign.json()["detail"].replace(job, "") == missing.json()["detail"].replace(
-            "20200101-000000-00000000", ""
-        )
-    elif "{org}" in path:
-        assert code_of(asked(server.client("elsewhere"), method, url, body)) == (403, "forbidden")
-    # In the order of the list, each is legal after the ones before; a stream of events ends with its client.
-    if not path.endswith("/events"):
-        allowed = asked(server.client("here" if least == "admin" else least), method, url, body)
-        assert allowed.status_code in {200, 201, 204, 409}, allowed.text
 
 
 def test_a_key_lists_the_jobs_of_its_organizations_alone(server: Served, submit: Submit) -> None:

@@ -106,9 +106,10 @@ def test_a_list_that_cannot_be_used_leaves_nothing_behind(
     path: str,
 ) -> None:
     before = {summary.job_id for summary in client.summaries("preparing")}
+    held = server.spooled().keys()
     assert code_of(admin.post(path, content=content, headers=headers)) == expected
     assert {summary.job_id for summary in client.summaries("preparing")} == before
-    until(lambda: not server.spooled())
+    until(lambda: server.spooled().keys() <= held)
 
 
 def test_a_list_without_a_length_is_bounded_too(server: Served) -> None:
@@ -191,7 +192,7 @@ def test_a_plan_is_what_the_command_prints_and_holds_the_list(admin: httpx.Clien
 
 
 def test_half_a_list_makes_no_job(server: Served, client: Client) -> None:
-    before = {summary.job_id for summary in client.summaries()}
+    before, held = {summary.job_id for summary in client.summaries()}, server.spooled().keys()
     parts = urlsplit(server.url)
     head = (
         f"POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.secrets['admin']}\r\n"
@@ -199,8 +200,9 @@ def test_half_a_list_makes_no_job(server: Served, client: Client) -> None:
     )
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(head.encode() + some_list())
-        until(lambda: bool(server.spooled()))
-    until(lambda: not server.spooled())
+        until(lambda: server.spooled().keys() > held)
+        assert set(server.spooled().values()) == {0o600}
+    until(lambda: server.spooled().keys() <= held)
     assert {summary.job_id for summary in client.summaries()} == before
 
 
