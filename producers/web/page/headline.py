@@ -44,7 +44,7 @@ ADVICE: Final = {
     ),
     ReasonCode.DEADLINE: "It ended at its deadline. A retry sends what is left.",
     ReasonCode.API_UNAVAILABLE: (
-        "Nothing is lost, and there is nothing to do here: workers try again, and go on once the API answers."
+        "Nothing is lost, and there is nothing to do here: workers try again until the API answers."
     ),
     ReasonCode.STORE_FULL: "Give Redis more memory. The job then goes on by itself.",
     ReasonCode.STORE_READ_ONLY: "Have Redis take writes again. The job then goes on by itself.",
@@ -65,6 +65,8 @@ ADVICE: Final = {
 
 _MANY: Final = 0.05
 """Share of the ids settled that did not succeed, from which a look is worth while."""
+_LONG_HOLD: Final = 10.0
+"""Seconds of a hold from which it is worth a word: shorter ones are how a rate is kept."""
 _START: Final = "Start one with `bulk-activate worker`. The job then goes on by itself."
 _STUCK: Final = frozenset(ADVICE) - {ReasonCode.DEADLINE, ReasonCode.TOO_MANY_FAILURES}
 
@@ -101,25 +103,26 @@ def _workable(progress: Progress) -> Headline:
     """Of a job that workers may take up."""
     report, code = progress.report, _code(progress.report)
     why = report.state_reason.message or ""
+    if code is ReasonCode.API_UNAVAILABLE:
+        return Headline(Tone.WAITING, f"It waits: {why or 'the API does not answer'}.", ADVICE[code])
     if code in _STUCK:
-        tone = Tone.WAITING if code is ReasonCode.API_UNAVAILABLE else Tone.BAD
-        return Headline(tone, f"It does not go on: {why}." if why else "It does not go on.", ADVICE[code])
+        return Headline(Tone.BAD, f"It does not go on{': ' if why else ''}{why}.", ADVICE[code])
     if not progress.workers:
         return Headline(Tone.BAD, "No worker is alive: nothing is sent.", _START)
-    if held := progress.hold_seconds():
+    if (held := progress.hold_seconds()) > _LONG_HOLD:
         return Headline(
             Tone.WAITING,
-            f"The API asks to wait (429): sending goes on in {show_duration(max(1, held))}.",
+            f"The API asks to wait (429): sending goes on in {show_duration(held)}.",
             "There is nothing to do: this is how the API's limit is kept.",
         )
     if report.state is State.QUEUED:
         return Headline(Tone.MOVING, "It waits for its turn at a worker.", "")
     left = progress.seconds_left()
-    words = "It goes on" + (f": about {show_duration(left)} left." if left else ".")
+    until = f": about {show_duration(left)} left." if left else "."
     if _unsuccessful_now(report) > _MANY * report.settled():
-        advice = "More ids than usual do not become active. The reasons stand below; a pause stops sending."
-        return Headline(Tone.WAITING, words, advice)
-    return Headline(Tone.MOVING, words, "")
+        advice = "The reasons stand below. A pause stops sending until you know more."
+        return Headline(Tone.WAITING, f"Many ids do not become active{until}", advice)
+    return Headline(Tone.MOVING, f"It goes well{until}", "")
 
 
 def _unsuccessful_now(report: Report) -> int:

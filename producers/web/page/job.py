@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from producers.web.api import AnyRequest, api_of, key_of
+from producers.web.page.bars import bar_of
 from producers.web.page.headline import Tone, headline
 from producers.web.page.rendering import page
 from producers.web.page.state import state_of
@@ -58,6 +59,7 @@ async def job_page(request: AnyRequest, job_id: str) -> Response[str]:
         speed=speed,
         headline=headline(progress),
         buttons=buttons_of(report, key_of(request)),
+        bar_parts=bar_of(report.counts),
         outcomes=sections.outcomes(report),
         curves=sections.curves([ReportSnapshot(report, timeline)]),
         requests=sections.requests(report),

@@ -7,24 +7,16 @@ from litestar import Response, get
 
 from producers.summary import JobSummary
 from producers.web.api import AnyRequest, api_of, key_of
+from producers.web.page.bars import Part, bar_of
 from producers.web.page.rendering import page
 from producers.web.page.sign_in import sign_in_by_address
 from producers.web.reading import page_of_jobs
 from worker.core.errors import BadInputError
 from worker.core.job import State
-from worker.core.outcome import COUNTED, UNSUCCESSFUL, Outcome
-from worker.reports.html.plots import Span, side_by_side
+from worker.core.outcome import UNSUCCESSFUL, Outcome
 
 _A_PAGE: Final = 50
 """Jobs on one page."""
-
-
-class Part(NamedTuple):
-    """A part of a job's bar, as the report's macro `bar` draws it."""
-
-    kind: str
-    size: int
-    span: Span
 
 
 class Row(NamedTuple):
@@ -58,8 +50,5 @@ async def jobs_page(request: AnyRequest) -> Response[Any]:
 
 
 def _row(job: JobSummary) -> Row:
-    sizes = {outcome: job.counts[outcome] for outcome in COUNTED if job.counts[outcome]}
-    spans = side_by_side(list(sizes.values()))
-    parts = [Part(kind, size, span) for (kind, size), span in zip(sizes.items(), spans, strict=True)]
     settled = job.counts["total"] - job.counts[Outcome.PENDING] - job.counts[Outcome.AMBIGUOUS]
-    return Row(job, parts, settled, sum(job.counts[outcome] for outcome in UNSUCCESSFUL))
+    return Row(job, bar_of(job.counts), settled, sum(job.counts[outcome] for outcome in UNSUCCESSFUL))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from litestar import Response
+from markupsafe import Markup, escape
 
 from producers.web.api import AnyRequest
 from producers.web.keys import Role
@@ -35,7 +36,7 @@ def environment() -> Environment:
     assert report.loader is not None, "it has its package's"
     made = report.overlay(loader=ChoiceLoader([PackageLoader("producers.web.page"), report.loader]))
     # Those of an overlay are its maker's.
-    made.filters = report.filters | {"when": when, "duration": show_duration}
+    made.filters = report.filters | {"when": when, "prose": prose, "duration": show_duration}
     made.globals = report.globals | {
         "Role": Role,
         "AT_REST": AT_REST,
@@ -47,6 +48,14 @@ def environment() -> Environment:
 def when(moment: str | None) -> str:
     """A time of the document, such as `2026-11-29T11:07:12.304Z`, for people."""
     return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S}" if moment else ""
+
+
+def prose(words: str) -> Markup:
+    """A sentence of ours, with what it has between backticks as code."""
+    parts = (escape(part) for part in words.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
 
 
 def html(name: str, **values: Any) -> str:

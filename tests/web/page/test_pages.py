@@ -10,12 +10,10 @@ import httpx
 import pytest
 
 from producers import Client
-from producers.web.page.headline import ADVICE
 from tests.e2e.stack import ORG
 from tests.web.conftest import Submit
 from tests.web.page.browsing import browser, buttons_of, signed_in, text_of
 from tests.web.served import OTHER_ORG, Served, served
-from worker.core.job import ReasonCode
 
 POLICY = {
     "default-src": "'none'",
@@ -141,10 +139,6 @@ def test_downloads_are_those_of_the_api(viewer: httpx.Client, server: Served, su
 
 def test_a_reader_sees_nothing_to_press(viewer: httpx.Client, submit: Submit) -> None:
     assert buttons_of(viewer.get(f"/jobs/{submit()['job_id']}")) == ["Sign out", "Find"]
-
-
-def test_every_reason_of_a_state_has_advice() -> None:
-    assert set(ADVICE) == set(ReasonCode) - {ReasonCode.USER}
 
 
 @pytest.fixture

@@ -1,105 +1,128 @@
-// What is live. Everything that is shown is written by the server: this module fetches the page anew when its
-// job changes, and copies what differs, so that nothing flickers, and focus and what is being typed stay.
-const EVERY = 1000; // Milliseconds between two readings of a job that changes.
-const POLL = 4000; // The same where there is no stream: the list of jobs.
-const WATCHDOG = 15000; // A stream can be silent because Redis is away.
+// What is live. The server writes everything that is shown: when the job changes, this module reads the page
+// anew and copies what differs, so that nothing flickers, and the focus and what is being typed stay.
+
+const OFTEN = 1000; // Milliseconds between two readings, at least.
+const POLL = 4000; // The same for the list of jobs, which has no stream.
+const SILENCE = 15000; // A stream says nothing while Redis is away, or while nothing changes.
 const RETRY = 3000;
-
-/** Makes `old` equal to `fresh` with as few changes as its structure allows. */
-function sync(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
-  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
-  if (old.nodeType === Node.TEXT_NODE) return void (old.data = fresh.data);
-  if (old.nodeType !== Node.ELEMENT_NODE) return;
-  if (old.hasAttribute("data-kept")) return;
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
-  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  const fore = [...old.childNodes], next = [...fresh.childNodes];
-  next.forEach((node, at) => (at < fore.length ? sync(fore[at], node) : old.append(node)));
-  fore.slice(next.length).forEach((node) => node.remove());
-}
-
-/** The page at this address as it is now; null if that is the sign-in, to which the browser then goes. */
-async function fetched() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.redirected) return location.reload(), null;
-  if (!answer.ok) throw new Error(answer.status);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
-class Live {
-  constructor(region) {
-    this.region = region;
-    this.timer = null;
-    this.asked = false;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.start()));
-    if (!document.hidden) this.start();
-  }
-
-  get stream() {
-    return this.region.dataset.live;
-  }
-
-  start() {
-    if (this.stream === "poll") this.later(POLL);
-    else if (this.stream) this.listen();
-  }
-
-  // A browser has six connections for all its tabs: hidden ones keep none.
-  stop() {
-    this.source?.close();
-    clearTimeout(this.timer);
-  }
-
-  listen() {
-    this.source?.close();
-    this.source = new EventSource(this.stream);
-    this.source.addEventListener("report", () => this.later(0));
-    this.source.addEventListener("end", () => (this.source.close(), this.later(0)));
-    this.source.onerror = () => {
-      this.say(true);
-      // The browser connects again by itself, unless it was refused.
-      if (this.source.readyState === EventSource.CLOSED) this.later(RETRY, true);
-    };
-    this.later(WATCHDOG);
-  }
-
-  /** Reads the page after `wait`, and never more often than every second. */
-  later(wait, again = false) {
-    if (this.reading) return void (this.asked = true);
-    const due = Math.max(Date.now() + wait, (this.last ?? 0) + EVERY);
-    if (this.due && this.due <= due && this.due > Date.now()) return;
-    clearTimeout(this.timer);
-    this.due = due;
-    this.timer = setTimeout(() => this.read(again), due - Date.now());
-  }
-
-  async read(again) {
-    this.reading = true;
-    try {
-      const fresh = await fetched();
-      if (!fresh) return;
-      document.title = fresh.title;
-      sync(this.region, fresh.querySelector("[data-live]") ?? this.region);
-      this.say(false);
-      if (again && this.stream) this.listen();
-    } catch {
-      this.say(true);
-    } finally {
-      this.reading = false;
-      this.last = Date.now();
-      this.due = 0;
-      if (this.stream && !document.hidden) this.later(this.asked ? 0 : this.stream === "poll" ? POLL : WATCHDOG);
-      this.asked = false;
-    }
-  }
-
-  say(stopped) {
-    const note = this.region.querySelector(".stopped");
-    const words = stopped ? "Live updates stopped. Connecting again …" : "";
-    if (note && note.textContent !== words) note.textContent = words;
-  }
-}
+const NEVER = 2 ** 31 - 1;
 
 const region = document.querySelector("[data-live]");
-if (region) new Live(region);
+let source = null; // The stream of events.
+let isStopped = false;
+let isTouched = false;
+let wake = () => {};
+
+const after = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
+
+/** Asks for a reading now. */
+function touch() {
+  isTouched = true;
+  wake();
+}
+
+/** Waits until somebody asks for a reading, for `longest` at most. */
+async function touched(longest) {
+  if (!isTouched) await new Promise((resolve) => ((wake = resolve), setTimeout(resolve, longest)));
+  isTouched = false;
+}
+
+/** Opens the stream. A browser has six connections for all its tabs, so one that is hidden keeps none. */
+function follow() {
+  source?.close();
+  source = null;
+  if (document.hidden || !region.dataset.live.startsWith("/")) return;
+  source = new EventSource(region.dataset.live);
+  source.addEventListener("report", touch);
+  source.addEventListener("end", () => (source.close(), touch()));
+  source.addEventListener("error", () => (say(true), touch()));
+}
+
+function say(stopped) {
+  isStopped = stopped;
+  const words = stopped ? "Live updates stopped. Connecting again …" : "";
+  for (const note of region.querySelectorAll(".stopped")) if (note.textContent !== words) note.textContent = words;
+}
+
+async function read() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (answer.redirected) return location.reload(); // The session has ended.
+  if (!answer.ok) throw new Error(answer.statusText);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.title = fresh.title;
+  sync(region, fresh.querySelector("[data-live]"));
+  say(false);
+  if (source?.readyState === EventSource.CLOSED) follow();
+}
+
+async function live() {
+  follow();
+  while (region.dataset.live) {
+    const wait = isStopped ? RETRY : source ? SILENCE : POLL;
+    await touched(document.hidden ? NEVER : wait);
+    if (document.hidden) continue;
+    await read().catch(() => say(true));
+    await after(isStopped ? RETRY : OFTEN);
+  }
+  source?.close();
+}
+
+/** Makes `old` equal to `fresh` with the fewest changes. */
+function sync(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeType === Node.TEXT_NODE) return void (old.data = fresh.data);
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  let at = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    let same = at;
+    // What has a name is found again where something was added or went before it.
+    if (nameOf(node)) while (same && !isLike(same, node)) same = same.nextSibling;
+    if (!same || !isLike(same, node)) {
+      old.insertBefore(node, at);
+      continue;
+    }
+    while (at !== same) at = removed(at);
+    sync(same, node);
+    at = same.nextSibling;
+  }
+  while (at) at = removed(at);
+}
+
+/** A button that takes the place of another one is another element: no finger presses what it did not mean. */
+const nameOf = (node) =>
+  node.id || node.getAttribute?.("aria-labelledby") || node.getAttribute?.("formaction") || "";
+const isLike = (one, other) => one.nodeName === other.nodeName && nameOf(one) === nameOf(other);
+
+function removed(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+/** A form that takes a while says so, and is not sent twice. */
+function busy(event) {
+  const form = event.target;
+  if (form.dataset.isSent) return event.preventDefault();
+  if (!form.dataset.busy) return;
+  form.dataset.isSent = "yes";
+  const button = form.querySelector("button");
+  button.setAttribute("aria-disabled", "true");
+  button.textContent = form.dataset.busy;
+}
+
+/** A link from elsewhere comes without the cookie, which is strict: one from here has it. */
+async function goOn(link) {
+  const answer = await fetch(link.href, { headers: { Accept: "text/html" }, redirect: "manual" });
+  if (answer.ok) location.replace(link.href);
+}
+
+document.addEventListener("submit", busy);
+// Where the browser shows a page again as it left it.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+if (region?.dataset.live) {
+  document.addEventListener("visibilitychange", () => (follow(), touch()));
+  live();
+}
+const link = document.querySelector("a[data-next]");
+if (link) goOn(link).catch(() => {});
