@@ -28,4 +28,6 @@ def refusal(scope: Any, problem: ProblemError, key: Key | None) -> Refusal:
         where = f"/sign-in?{urlencode({'next': scope['path']})}"
         return Refusal(303, {"location": where, "cache-control": "no-store"}, b"")
     as_html = {"content-type": "text/html; charset=utf-8", **HEADERS}
-    return Refusal(status, {**fields, **as_html}, error_page(problem, key, scope["path"]).encode())
+    return Refusal(
+        status, {**fields, **as_html}, error_page(problem, key, scope["path"], scope["method"]).encode()
+    )

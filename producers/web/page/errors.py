@@ -29,7 +29,11 @@ _JOB: Final = re.compile(r"(/jobs/[0-9A-Za-z_-]{1,64})/\w+")
 """A path of something done with a job."""
 
 
-def error_page(problem: ProblemError, key: Key | None, path: str) -> str:
+_PASSING: Final = frozenset({Code.STORE_UNREACHABLE, Code.SHUTTING_DOWN, Code.UNEXPECTED})
+"""Problems that the same request may not meet again."""
+
+
+def error_page(problem: ProblemError, key: Key | None, path: str, method: str) -> str:
     status, job = STATUS[problem.code], _JOB.fullmatch(path)
     return html(
         "error",
@@ -39,5 +43,6 @@ def error_page(problem: ProblemError, key: Key | None, path: str) -> str:
         status=int(status),
         detail=problem.detail,
         job=job[1] if job else None,
+        again=path if problem.code in _PASSING and method == "GET" else None,
         advice=_NEXT.get(problem.code, _OTHERWISE),
     )
