@@ -56,7 +56,7 @@ class Feed:
         self.task: asyncio.Task[None] | None = None
         self.latest: Document | None = None
         self.gone = False
-        """Whether the job was removed."""
+        """Whether the job was removed, or cannot be read for good."""
 
     @property
     def is_over(self) -> bool:
@@ -67,6 +67,11 @@ class Feed:
         if self.latest is None or document.etag != self.latest.etag:
             self.latest = document
             self.wake()
+
+    def end(self) -> None:
+        """Says that nothing more comes."""
+        self.gone = True
+        self.wake()
 
     def wake(self) -> None:
         self._changed.set()
@@ -117,6 +122,16 @@ class Feeds:
                     feed.task.cancel()
 
     async def _follow(self, job_id: str, feed: Feed) -> None:
+        try:
+            await self._read_until_it_rests(job_id, feed)
+        except NoSuchJobError:
+            feed.end()
+        except Exception as error:  # noqa: BLE001 -- whatever it is.
+            # A stream that went on without a word would look like a job at which nothing moves.
+            _log.error("a job that is watched cannot be read", job_id=job_id, exc_info=error)
+            feed.end()
+
+    async def _read_until_it_rests(self, job_id: str, feed: Feed) -> None:
         job = self._client.job(job_id)
         failure: str | None = None
         while True:
@@ -124,9 +139,7 @@ class Feeds:
                 feed.publish(await self.read(job))
                 failure = None
             except NoSuchJobError:
-                feed.gone = True
-                feed.wake()
-                return
+                raise
             except BulkActivateError as error:
                 # Those who watch wait until it is over.
                 if failure != (failure := type(error).__name__):
