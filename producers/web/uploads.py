@@ -21,6 +21,7 @@ MEDIA_TYPES: Final = {"text/plain": "auto", "text/csv": "csv", "application/x-nd
 NAME: Final = "the list"
 """What messages call it."""
 _WRITTEN_AT_ONCE: Final = 1024 * 1024
+_UNPACKED_AT_ONCE: Final = 32 * 1024
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 16 + zlib.MAX_WBITS
 """`wbits` of zlib that says gzip."""
@@ -39,7 +40,7 @@ class Spool:
     def write(self, data: bytes) -> None:
         """Raises `ProblemError` for more than is allowed, packed or not, and for damaged gzip."""
         self._received = self._within(self._received + len(data))
-        for piece in self._unpacked(data) if self._is_gzip else (data,):
+        for piece in self._all_unpacked(data) if self._is_gzip else (data,):
             self._written = self._within(self._written + len(piece))
             self._file.write(piece)
 
@@ -47,6 +48,11 @@ class Spool:
         if size > self._most:
             raise too_large(self._most)
         return size
+
+    def _all_unpacked(self, data: bytes) -> Iterator[bytes]:
+        """In short pieces: what is behind the end of a member is copied, and there may be many."""
+        for start in range(0, len(data), _UNPACKED_AT_ONCE):
+            yield from self._unpacked(data[start : start + _UNPACKED_AT_ONCE])
 
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
         """A megabyte at a time: a few packed bytes can be many."""
