@@ -3,6 +3,8 @@
 import json
 import socket
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -204,3 +206,15 @@ def test_what_is_no_request_after_one_that_was_refused_ends_the_connection(hurri
         assert file.readline().startswith(b"HTTP/1.1 401 ")
         connection.sendall(b"no length\r\n")
         file.read()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "expected"), [(64, 1024, 640), (64, 4096, 1000), (4096, 4096, 1000)]
+)
+def test_connections_are_as_many_as_the_system_allows_files(soft: int, hard: int, expected: int) -> None:
+    script = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}));"
+        "from producers.web.limits import allowed_connections; print(allowed_connections(1000))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == expected

@@ -26,25 +26,33 @@ def some_list(count: int = 100) -> bytes:
 
 
 def test_a_list_becomes_the_job_that_submit_makes_of_it(
-    admin: httpx.Client, valkey: RealServer, tmp_path: Path
+    admin: httpx.Client, client: Client, valkey: RealServer, tmp_path: Path
 ) -> None:
+    """With every option that there is for a list of lines."""
     body = some_list() + b"bad id\n"
     path = tmp_path / "ids.txt"
     path.write_bytes(body)
-    made = admin.post(
-        f"{JOBS}&label=a=b&label=c=d=e&weight=3&deadline=2h&max_failures=5", content=body, headers=TEXT
-    )
+    sha256 = hashlib.sha256(body).hexdigest()
+    parameters = "label=a=b&label=c=d=e&weight=3&deadline=2h&max_failures=5&max_failure_ratio=0.25"
+    reading = f"plan={sha256}&format=lines&allow_malformed=true&allow_token_like_ids=true"
+    made = admin.post(f"{JOBS}&{parameters}&{reading}", content=body, headers=TEXT)
     assert made.status_code == 201
     job = made.json()
     assert made.headers["location"] == f"/api/v1/jobs/{job['job_id']}"
     assert made.text == admin.get(made.headers["location"]).text
     assert made.headers["etag"] == admin.get(made.headers["location"]).headers["etag"]
-    by_command = cli("submit", str(path), "--org", ORG, REDIS_URL=valkey.server.url).out.strip()
+    options = [f"--{option}" for option in f"{parameters}&{reading}".replace("_", "-").split("&")]
+    options = [option.removesuffix("=true") for option in options]
+    by_command = cli("submit", str(path), "--org", ORG, *options, REDIS_URL=valkey.server.url).out.strip()
     other = cli("status", by_command, "-o", "json", REDIS_URL=valkey.server.url).json()
     assert job["manifest"] == other["manifest"]
-    assert job["manifest"]["sha256"] == hashlib.sha256(body).hexdigest()
+    assert job["manifest"]["sha256"] == sha256
     assert (job["counts"], job["labels"]) == (other["counts"], {"a": "b", "c": "d=e"})
-    assert job["deadline_at"] is not None
+    records = [client._session._redis.hgetall(f"bulk:{{{each}}}:job") for each in (job["job_id"], by_command)]
+    for name in (b"weight", b"max_failures", b"max_failure_ratio", b"labels"):
+        assert records[0][name] == records[1][name]
+    lives = [int(each[b"deadline_ms"]) - int(each[b"created_ms"]) for each in records]
+    assert lives == [7_200_000, 7_200_000]
 
 
 @pytest.mark.parametrize(
@@ -137,10 +145,11 @@ def test_a_list_without_a_length_is_bounded_too(server: Served) -> None:
         "label=x",
         "format=xlsx",
         "column=x",
+        "strict=true",
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_named(admin: httpx.Client, parameters: str) -> None:
-    refused = admin.post(f"{JOBS}&{parameters}", content=some_list(), headers=TEXT)
+    refused = admin.post(f"{JOBS}&{parameters}", content=some_list() + b"bad id\n", headers=TEXT)
     assert code_of(refused) == (400, "bad_input")
     assert parameters.partition("=")[0] in refused.json()["detail"]
     assert "--" not in refused.json()["detail"].partition(":")[0]
