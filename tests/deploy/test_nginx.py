@@ -65,9 +65,10 @@ def job(client: httpx.Client) -> str:
 
 
 def test_it_speaks_tls_alone(client: httpx.Client, proxy: Proxy, signed: Certificates) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{proxy.plain}/jobs/one?id=two", headers={"Host": NAME})
-    assert answer.status_code == 301
-    assert answer.headers["location"] == f"https://{NAME}/jobs/one?id=two"
+    http = f"http://127.0.0.1:{proxy.plain}"
+    page = httpx.get(f"{http}/jobs/one?id=two", headers={"Host": NAME})
+    assert (page.status_code, page.headers["location"]) == (301, f"https://{NAME}/jobs/one?id=two")
+    assert httpx.get(f"{http}/api/v1/jobs", headers={"Host": NAME}).status_code == 403
     assert client.get("/healthz").headers["strict-transport-security"] == "max-age=31536000"
     http2 = ssl.create_default_context(cafile=signed.authority)
     http2.set_alpn_protocols(["h2", "http/1.1"])
