@@ -5,6 +5,7 @@ comes from a page of this server, by its `Origin`.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Collection
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.web.answers import refusal
 from producers.web.bodies import shutting_down
-from producers.web.browsers import READING, field_of, is_same_origin, session_name, wants_page
+from producers.web.browsers import READING, field_of, is_same_origin, session_name
 from producers.web.connections import let_go
 from producers.web.keys import Key, Keys
 from producers.web.problems import Code, ProblemError
@@ -31,6 +32,8 @@ OPEN: Final = PROBES | {"/api/v1/openapi.json", "/api/docs", SIGN_IN}
 """Paths that need no key: they show nothing that is not in the source."""
 _ASSETS: Final = "/assets/"
 """What the paths of such files begin with."""
+_LIVE: Final = re.compile(r"/(?:jobs/[0-9A-Za-z_-]+)?")
+"""The pages that their script reads anew."""
 
 _log = structlog.get_logger(__name__)
 
@@ -125,11 +128,12 @@ class Gate:
         return found.key
 
 
-def _is_routine(scope: Scope) -> bool:
+def _is_routine(scope: Any) -> bool:
     """Whether nobody asked for it: a probe, a file of a page, or what the page's script reads anew."""
     path = scope["path"]
-    is_script = field_of(scope, b"sec-fetch-dest") == b"empty" and wants_page(scope)
-    return path in PROBES or path.startswith(_ASSETS) or is_script
+    is_reading = scope["method"] == "GET" and _LIVE.fullmatch(path) is not None
+    by_script = field_of(scope, b"sec-fetch-dest") == b"empty"
+    return path in PROBES or path.startswith(_ASSETS) or (is_reading and by_script)
 
 
 class _Answer:

@@ -46,7 +46,8 @@ function say(stopped) {
 
 async function read() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.redirected) return location.reload(); // The session has ended.
+  // The session has ended, or the job is gone: the page says what to do.
+  if (answer.redirected || [403, 404].includes(answer.status)) return location.reload();
   if (!answer.ok) throw new Error(answer.statusText);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.title = fresh.title;
