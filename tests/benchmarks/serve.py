@@ -1,4 +1,4 @@
-"""What the HTTP API costs: `python -m tests.benchmarks.serve [--ids N] [--streams N]`.
+"""What the HTTP API costs, beside what it may: `python -m tests.benchmarks.serve [CASE] [--ids N]`.
 
 A server process over one Valkey, with a worker on a job that runs slowly. Latencies are medians of requests
 over one connection, beside the same reading by a Python client in this process, as the commands do it. CPU
@@ -8,22 +8,24 @@ and memory are those of the server alone.
 import argparse
 import asyncio
 import http.client
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
 from rich.console import Console
+from rich.table import Table
 
 from producers import Client
 from tests.benchmarks.cpu import cpu_seconds
 from tests.benchmarks.memory import peak_megabytes
 from tests.benchmarks.numbered import names
-from tests.e2e.stack import ORG, Stack, new_ids, simulator
+from tests.e2e.stack import ORG, Stack, new_ids, simulator_process
 from tests.servers import valkey9
 from tests.web.served import TEXT, Served, served
 
@@ -32,7 +34,11 @@ SECONDS: Final = 20.0
 REQUESTS: Final = 200
 JOBS: Final = f"/api/v1/jobs?org_id={ORG}"
 
-show = Console(highlight=False, width=120).print
+
+class Row(NamedTuple):
+    figure: str
+    value: str
+    to_reach: str = ""
 
 
 def median_ms(call: Callable[[], object], count: int = REQUESTS) -> float:
@@ -45,14 +51,24 @@ def median_ms(call: Callable[[], object], count: int = REQUESTS) -> float:
     return 1000 * statistics.median(taken)
 
 
-def status(server: Served, client: Client, job_id: str) -> None:
+def status(server: Served, client: Client, job_id: str) -> Iterator[Row]:
     ours = server.client("viewer")
     by_http = median_ms(lambda: ours.get(f"/api/v1/jobs/{job_id}").raise_for_status())
     read = median_ms(client.job(job_id).report)
-    show(f"status: {by_http:.1f} ms over HTTP, {read:.1f} ms by the client: {by_http - read:.1f} ms more")
+    yield Row(
+        "a status request", f"{by_http:.1f} ms, {by_http - read:.1f} more than reading", "at most 5 ms more"
+    )
 
 
-async def watch(server: Served, job_id: str, streams: int) -> None:
+def watch(server: Served, job_id: str, streams: int) -> Iterator[Row]:
+    cores, megabytes, rate = asyncio.run(_watched(server, job_id, streams))
+    figure = f"{streams} event streams on a running job"
+    yield Row(f"{figure}, CPU", f"{cores:.3f} of a core, {rate:.0f} events/s", "less than 0.1")
+    yield Row(f"{figure}, memory", f"{megabytes:.0f} MB more", "less than 100")
+
+
+async def _watched(server: Served, job_id: str, streams: int) -> tuple[float, float, float]:
+    """The share of a core, the megabytes more, and the events a second."""
     head = (
         f"GET /api/v1/jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\n"
         f"Authorization: Bearer {server.secrets['viewer']}\r\n\r\n"
@@ -81,50 +97,31 @@ async def watch(server: Served, job_id: str, streams: int) -> None:
     took = time.monotonic() - began
     cores = (cpu_seconds(server.process.pid) - used) / took
     grown = (process.memory_info().rss - before) / 2**20
-    show(
-        f"{streams} event streams on a running job: {cores:.3f} cores, {grown:.0f} MB more,"
-        f" {(events - seen) / took:.0f} events/s"
-    )
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    return cores, grown, (events - seen) / took
 
 
-def wrong_keys(server: Served, job_id: str) -> None:
-    """Wrong keys from other connections, as fast as they are refused, beside the right one."""
+def wrong_keys(server: Served, job_id: str) -> Iterator[Row]:
+    """Ten thousand, which come at once on forty connections."""
     ours = server.client("viewer")
 
     def ask() -> None:
         ours.get(f"/api/v1/jobs/{job_id}").raise_for_status()
 
     alone = median_ms(ask)
-
-    async def flood() -> tuple[float, float]:
-        parts = urlsplit(server.url)
-        request = b"GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n"
-        refused = 0
-
-        async def one() -> None:
-            nonlocal refused
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-            while True:
-                writer.write(request)
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
-                await reader.readexactly(length)
-                refused += 1
-
-        tasks = [asyncio.create_task(one()) for _ in range(16)]
-        began = time.monotonic()
-        beside = await asyncio.to_thread(median_ms, ask)
-        rate = refused / (time.monotonic() - began)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return beside, rate
-
-    beside, rate = asyncio.run(flood())
-    show(f"status beside {rate:,.0f} wrong keys/s on 16 connections: {beside:.1f} ms, {alone:.1f} ms without")
+    wrong = b"GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n\r\n"
+    flood = [server.connect(250 * wrong) for _ in range(40)]
+    beside = median_ms(ask)
+    for connection in flood:
+        connection.close()
+    alone = statistics.mean([alone, median_ms(ask)])
+    yield Row(
+        "a status request beside 10,000 wrong keys",
+        f"{beside:.1f} ms, {beside / alone:.2f} of that without",
+        "no slower",
+    )
 
 
 def pieces(count: int) -> Iterator[bytes]:
@@ -137,58 +134,84 @@ def pieces(count: int) -> Iterator[bytes]:
     yield "\n".join(chunk).encode()
 
 
-def upload(server: Served, count: int) -> str:
+def lists(server: Served, count: int) -> Iterator[Row]:
     client = server.client("operator")
     began = time.monotonic()
     answer = client.post(JOBS, content=pieces(count), headers=TEXT, timeout=1800)
     answer.raise_for_status()
-    took = time.monotonic() - began
-    peak = peak_megabytes(server.process.pid)
-    show(f"upload of {count:,} ids: {took:.1f} s, {peak:.0f} MB at most")
-    return str(answer.json()["job_id"])
-
-
-def results(server: Served, job_id: str) -> None:
-    parts = urlsplit(server.url)
+    took, peak = time.monotonic() - began, peak_megabytes(server.process.pid)
+    yield Row(f"upload of {count:,} ids", f"{peak:.0f} MB at most, {took:.0f} s", "within 300 MB")
     for media_type in ("text/csv", "application/x-ndjson"):
-        connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80)
-        headers = {"Authorization": f"Bearer {server.secrets['viewer']}", "Accept": media_type}
-        began, rows = time.monotonic(), 0
-        connection.request("GET", f"/api/v1/jobs/{job_id}/results", headers=headers)
-        answer = connection.getresponse()
-        while chunk := answer.read(1 << 20):
-            rows += chunk.count(b"\n")
-        took = time.monotonic() - began
-        connection.close()
-        show(f"results as {media_type}: {rows / took:,.0f} rows/s of {rows:,}")
-    show(f"memory after it: {peak_megabytes(server.process.pid):.0f} MB at most")
+        used = cpu_seconds(server.process.pid)
+        rows, took = _read(server, str(answer.json()["job_id"]), media_type)
+        of_cpu = rows / (cpu_seconds(server.process.pid) - used)
+        yield Row(
+            f"results as {media_type}",
+            f"{rows / took:,.0f} rows/s, {of_cpu:,.0f} a second of CPU",
+            "at least 500,000 rows/s",
+        )
+    yield Row("memory after it", f"{peak_megabytes(server.process.pid):.0f} MB at most")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--ids", type=int, default=10_000_000, help="Ids of the upload.")
-    parser.add_argument("--streams", type=int, default=200, help="Event streams.")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, valkey9() as real:
-        on_a_running_job(real.server.url, Path(folder), options.streams)
-        # A new process, so that its peak of memory is that of the upload.
-        with served(real.server.url, Path(folder), fresh=True) as server:
-            results(server, upload(server, options.ids))
+def _read(server: Served, job_id: str, media_type: str) -> tuple[int, float]:
+    """The rows of a job, and the seconds that it took to read them."""
+    parts = urlsplit(server.url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80)
+    headers = {"Authorization": f"Bearer {server.secrets['viewer']}", "Accept": media_type}
+    began, rows = time.monotonic(), 0
+    connection.request("GET", f"/api/v1/jobs/{job_id}/results", headers=headers)
+    answer = connection.getresponse()
+    while chunk := answer.read(1 << 20):
+        rows += chunk.count(b"\n")
+    connection.close()
+    return rows, time.monotonic() - began
 
 
-def on_a_running_job(redis_url: str, home: Path, streams: int) -> None:
+def on_a_running_job(redis_url: str, home: Path, streams: int) -> Iterator[Row]:
     with (
         served(redis_url, home, fresh=True) as server,
         Client(redis_url=redis_url) as client,
-        simulator() as api,
+        # Apart, so that it does not take the processor from who measures.
+        simulator_process() as api,
         Stack(home, redis_url) as stack,
     ):
         job = client.submit(new_ids(20_000), org_id=ORG)
         stack.worker(api, rate=10)
-        status(server, client, job.id)
-        asyncio.run(watch(server, job.id, streams))
-        wrong_keys(server, job.id)
+        yield from status(server, client, job.id)
+        yield from watch(server, job.id, streams)
+        yield from wrong_keys(server, job.id)
         job.cancel()
+
+
+def on_a_large_list(redis_url: str, home: Path, count: int) -> Iterator[Row]:
+    # A new process, so that its peak of memory is that of the list.
+    with served(redis_url, home, fresh=True) as server:
+        yield from lists(server, count)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", nargs="?", default="all", choices=("all", "running", "lists"))
+    parser.add_argument("--ids", type=int, default=10_000_000, help="of the list")
+    parser.add_argument("--streams", type=int, default=200, help="of events")
+    options = parser.parse_args()
+    made = Table("figure", "measured", "to reach")
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder, valkey9() as real:
+        home, url = Path(folder), real.server.url
+        cases: dict[str, Callable[[], Iterator[Row]]] = {
+            "running": lambda: on_a_running_job(url, home, options.streams),
+            "lists": lambda: on_a_large_list(url, home, options.ids),
+        }
+        for name, case in cases.items():
+            for row in case() if options.case in {"all", name} else ():
+                made.add_row(*row)
+                Console(stderr=True).print(*row)
+    console = Console(width=150)
+    console.print(made)
+    console.print(f"load of the machine before it: {load:.1f}, after it: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
