@@ -61,6 +61,12 @@ class Api:
             raise no_such_job(job_id, self.client.where)
         return self.client.acting_as(key.name).job(job_id)
 
+    def is_admitted(self, request: AnyRequest) -> bool:
+        """Whether the key of a request that takes long is as it was, and its session has not ended."""
+        key, session = key_of(request), request.scope.get("auth")
+        is_over = session is not None and session.is_over
+        return not is_over and self.keys.with_digest(key.digest) == key
+
     async def document(self, job: Job) -> Document:
         return await self.feeds.read(job)
 

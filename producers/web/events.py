@@ -25,15 +25,18 @@ async def watch_job(request: AnyRequest, job_id: JobId) -> Stream:
     job = await api.job(request, job_id)
     first = await api.document(job)
     return Stream(
-        _events(api, job_id, first),
+        _events(api, request, job_id, first),
         media_type=MEDIA_TYPE,
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
-async def _events(api: Api, job_id: str, first: Document) -> AsyncIterator[bytes]:
+async def _events(api: Api, request: AnyRequest, job_id: str, first: Document) -> AsyncIterator[bytes]:
+    """Ends early with the key or the session that it began with."""
     last: Document | None = None
     async for document in api.feeds.changes(job_id, first, api.limits.beat):
+        if not api.is_admitted(request):
+            return
         if document is None:
             yield b": alive\n\n"
         else:

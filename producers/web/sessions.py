@@ -52,6 +52,7 @@ class Session:
     def __init__(self, digest: bytes, ends_at: float) -> None:
         self.digest: Final = digest
         self.ends_at: Final = ends_at
+        self.is_over = False
         self.once: Final = Once()
         self.belongings: Final = contextlib.ExitStack()
         """What is given back at its end."""
@@ -96,4 +97,5 @@ class Sessions:
         """Nothing where there is none."""
         session = self._sessions.pop(name, None)
         if session is not None:
+            session.is_over = True
             session.belongings.close()

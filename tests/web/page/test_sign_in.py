@@ -6,8 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from producers import Client
 from producers.web.keys import Key, Keys, Role
 from producers.web.sessions import LIFE, MAX_OF_KEY, Sessions
+from tests.e2e.stack import ORG
 from tests.servers import RealServer
 from tests.web.conftest import Submit
 from tests.web.page.browsing import ACCEPT, browser, signed_in, text_of
@@ -81,6 +83,23 @@ def test_signing_out_ends_the_session_and_not_the_cookie_alone(server: Served) -
     assert "Max-Age=0" in out.headers["set-cookie"]
     again = httpx.get(f"{server.url}/", cookies=cookies, headers={"Accept": ACCEPT})
     assert again.status_code == 303
+
+
+def test_an_event_stream_ends_with_its_session_and_with_its_key(
+    valkey: RealServer, tmp_path: Path, client: Client
+) -> None:
+    job = client.submit(["an-id"], org_id=ORG)
+    with served(valkey.server.url, tmp_path) as server:
+        keys, path = tmp_path / "keys", f"/api/v1/jobs/{job.id}/events"
+        page, program = signed_in(server, "viewer"), server.client("operator")
+        with page.stream("GET", path) as of_page, program.stream("GET", path) as of_program:
+            streams = [of_page.iter_lines(), of_program.iter_lines()]
+            assert [next(lines) for lines in streams] == ["event: report"] * 2
+            page.post("/sign-out")
+            keys.write_text(re.sub("(?m)^operator .*", "", keys.read_text()))
+            # What changes from now on is theirs no more.
+            job.pause()
+            assert not [line for lines in streams for line in lines if "paused" in line]
 
 
 @pytest.mark.parametrize(
