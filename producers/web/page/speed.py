@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from producers.display.speed import CurrentSpeed, SpeedMeter
@@ -18,13 +19,14 @@ _STALE: Final = 60.0
 class Speeds:
     """A meter for each job that was looked at lately; threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._meters: OrderedDict[str, tuple[float, SpeedMeter]] = OrderedDict()
 
     def of(self, report: Report, timeline: Timeline) -> CurrentSpeed | None:
         """The speed since an earlier look; at the first one, that of the last whole bucket of `timeline`."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             seen_at, meter = self._meters.pop(report.job_id, (now, SpeedMeter()))
             if now - seen_at > _STALE:

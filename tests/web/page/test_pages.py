@@ -60,6 +60,8 @@ def test_files_are_served_with_their_tags(server: Served) -> None:
         assert (found.status_code, found.headers["content-type"]) == (200, media_type)
         again = client.get(f"/assets/{name}", headers={"If-None-Match": found.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
+        packed = client.get(f"/assets/{name}", headers={"If-None-Match": f"W/{found.headers['etag']}"})
+        assert packed.status_code == 304
     assert client.get("/assets/../page.py").status_code in {401, 404}
     assert client.get("/assets/nothing.css").status_code == 404
 
