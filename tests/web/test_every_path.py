@@ -9,6 +9,7 @@ from producers import Client
 from tests.e2e.stack import ORG
 from tests.web.conftest import Submit
 from tests.web.described import Asked, every_request
+from tests.web.page.browsing import signed_in
 from tests.web.served import OTHER_ORG, Served, code_of
 
 NOWHERE = "20200101-000000-00000000"
@@ -90,6 +91,24 @@ def test_a_key_sees_and_touches_nothing_of_a_foreign_organization(
             assert answer.status_code == 200, asked
             assert not re.search(f"{job}|{ORG}", answer.text)
         assert changes() == 0, asked
+
+
+@pytest.mark.parametrize("origin", [None, "null", "http://evil.example"])
+def test_a_change_by_cookie_comes_from_a_page_of_the_server_alone(
+    server: Served, every: list[Asked], submit: Submit, changes: Callable[[], int], origin: str | None
+) -> None:
+    job, client = submit()["job_id"], signed_in(server, "admin")
+    del client.headers["Accept"], client.headers["Origin"]
+    if origin is not None:
+        client.headers["Origin"] = origin
+    changes()
+    for asked in every:
+        answer = asked.send(client, job)
+        if asked.method == "GET":
+            assert answer.status_code == 200, asked
+        else:
+            assert code_of(answer) == (403, "forbidden"), asked
+    assert changes() == 0
 
 
 def test_a_key_of_the_organization_does_all_that_its_role_may(
