@@ -12,7 +12,7 @@ from producers.client import Client
 from producers.job import Job
 from producers.submission.request import require_org
 from producers.web.bodies import in_time, next_piece
-from producers.web.feeds import Document, Feeds
+from producers.web.feeds import Document, Feeds, document_of
 from producers.web.keys import Key, Keys, Role
 from producers.web.limits import Limits
 from producers.web.problems import Code, ProblemError
@@ -54,12 +54,19 @@ class Api:
 
     async def job(self, request: AnyRequest, job_id: str) -> Job:
         """The job, steered by the key of the request. Raises `NoSuchJobError` if that does not reach it."""
-        key, job = key_of(request), self.client.job(job_id)
+        return await self.threads.quick.run(self._reached, key_of(request), job_id)
+
+    def _reached(self, key: Key, job_id: str) -> Job:
+        job = self.client.acting_as(key.name).job(job_id)
         # A job of a foreign organization and none at all are answered in the same words.
-        org_id = await self.threads.quick.run(job.org_id)
-        if not key.reaches(org_id):
+        if not key.reaches(job.org_id()):
             raise no_such_job(job_id, self.client.where)
-        return self.client.acting_as(key.name).job(job_id)
+        return job
+
+    async def document_of(self, request: AnyRequest, job_id: str) -> Document:
+        """The document of such a job, read in the same thread: most requests ask for no more."""
+        key = key_of(request)
+        return await self.threads.quick.run(lambda: document_of(self._reached(key, job_id).report()))
 
     def is_admitted(self, request: AnyRequest) -> bool:
         """Whether the key of a request that takes long is as it was, and its session has not ended."""
@@ -92,7 +99,8 @@ def key_of(request: AnyRequest) -> Key:
     return key
 
 
-def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+# Litestar would run a plain function in a thread, which takes longer than the whole of it.
+async def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuses a key whose role is below that of the handler."""
     needed = Role(handler.opt.get("role", Role.VIEWER))
     key: Key | None = connection.scope.get("user")

@@ -22,8 +22,7 @@ MEDIA_TYPE: Final = "text/event-stream"
 async def watch_job(request: AnyRequest, job_id: JobId) -> Stream:
     """`event: report` with the document, twice a second at most; `event: end` when the job rests."""
     api = api_of(request)
-    job = await api.job(request, job_id)
-    first = await api.document(job)
+    first = await api.document_of(request, job_id)
     return Stream(
         _events(api, request, job_id, first),
         media_type=MEDIA_TYPE,

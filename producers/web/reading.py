@@ -82,8 +82,7 @@ async def get_job(
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", required=False)] = None,
 ) -> Response[Report]:
     api = api_of(request)
-    job = await api.job(request, job_id)
-    document = await api.document(job)
+    document = await api.document_of(request, job_id)
     if wait and not _is_answer(document, if_none_match):
         document = await _awaited(api, job_id, document, if_none_match, min(wait, api.limits.wait))
     if _matches(document, if_none_match):
