@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from worker.core.rate.advice import Quota, quota_of
 
 NOW = 1_795_500_000.0
+TWO_POLICIES = '"a";q=100;w=60, "b";q=1000;w=3600'
 
 
 def read(**headers: str) -> Quota | None:
@@ -20,6 +21,8 @@ def read(**headers: str) -> Quota | None:
         ({}, None),
         ({"RateLimit": '"default";r=50;t=30'}, Quota(50, 30)),
         ({"RateLimit": '"a";r=50;t=30', "RateLimit-Policy": '"a";q=100;w=60'}, Quota(50, 30, 100)),
+        ({"RateLimit": '"a";r=60;t=30', "RateLimit-Policy": TWO_POLICIES}, Quota(60, 30, 100)),
+        ({"RateLimit": '"c";r=60;t=30', "RateLimit-Policy": TWO_POLICIES}, Quota(60, 30)),
         ({"RateLimit": '"hour";r=900;t=3000, "second";r=1;t=1'}, Quota(900, 3000)),
         ({"RateLimit": "limit=100, remaining=50, reset=30"}, Quota(50, 30, 100)),
         ({"RateLimit-Limit": "100", "RateLimit-Remaining": "7", "RateLimit-Reset": "5"}, Quota(7, 5, 100)),
@@ -35,7 +38,8 @@ def read(**headers: str) -> Quota | None:
         ({"RateLimit": "gibberish"}, None),
     ],
     ids=[
-        "none", "newest", "with its policy", "several", "combined", "apart", "in lower case", "epoch",
+        "none", "newest", "with its policy", "with its policy of two", "with policies of others",
+        "several", "combined", "apart", "in lower case", "epoch",
         "epoch in ms", "another spelling", "no reset", "no number", "at once", "a day", "gibberish",
     ],
 )  # fmt: skip

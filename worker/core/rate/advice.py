@@ -27,7 +27,8 @@ _NAMES: Final = tuple(
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 )
 _TELLING: Final = ("RateLimit", *(name for name, _, _ in _NAMES))
-"""Headers of which one is there where an answer names a quota."""
+"""Headers of which one is there where an answer names what is left of a quota. One that names no more than a
+limit is not looked at."""
 _PARAMETER: Final = re.compile(
     r'[;,\s](r|t|q|remaining|reset|limit)\s*=\s*"?(\d{1,15}(?:\.\d{1,9})?)', re.IGNORECASE
 )
@@ -44,6 +45,7 @@ class Quota:
     reset: float
     """Seconds until it is new, more than 0."""
     limit: float | None = None
+    """Requests per window, whose length is not kept: `reset` is less than that, except at its beginning."""
 
     @property
     def rate(self) -> float | None:
@@ -72,9 +74,11 @@ def quota_of(headers: Mapping[str, str], now: float) -> Quota | None:
 
 def _quotas(headers: Mapping[str, str], now: float) -> Iterable[Quota | None]:
     if (combined := headers.get("RateLimit")) is not None:
-        limits = _parameters(headers.get("RateLimit-Policy", ""))
+        policies = {_name(item): _parameters(item) for item in headers.get("RateLimit-Policy", "").split(",")}
+        # The older form names none, and has one.
+        only = next(iter(policies.values())) if len(policies) == 1 else {}
         for item in _items(combined):
-            yield _quota({**limits, **_parameters(item)}, now)
+            yield _quota({**policies.get(_name(item), only), **_parameters(item)}, now)
     for of_remaining, of_reset, of_limit in _NAMES:
         if (remaining := headers.get(of_remaining)) is not None:
             reset, limit = headers.get(of_reset, ""), headers.get(of_limit, "")
@@ -85,6 +89,10 @@ def _quotas(headers: Mapping[str, str], now: float) -> Iterable[Quota | None]:
 def _items(text: str) -> list[str]:
     """The members of a list; the older form is one member whose parameters are set apart by commas."""
     return [text] if re.search(r"\blimit\s*=", text, re.IGNORECASE) else text.split(",")
+
+
+def _name(item: str) -> str:
+    return item.partition(";")[0].strip()
 
 
 def _parameters(text: str) -> dict[str, float | None]:
