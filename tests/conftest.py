@@ -1,6 +1,7 @@
 """Options and fixtures for all tests."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mixes tests that wait for processes with those that compute, and leaves some of the latter for the end.
 
     In the order of folders the cores would be overloaded at first, and idle while the last long tests wait.
+    The tests with a browser stay together, for they share it.
     """
 
     @cache
@@ -37,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         share = int.from_bytes(sha256(path.encode()).digest()[:4], "big") / 2**32
         return 0.8 * share + (0.2 if Path(path).parts[1] in QUICK else 0.0)
 
-    items.sort(key=lambda item: position(item.location[0]))
+    items.sort(key=lambda item: position(re.sub(r"(?<=browser/).*", "", item.location[0])))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -59,7 +59,8 @@ class World:
 Open = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+# For these tests alone: as long as Playwright runs, no other test of the process can have an event loop.
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The parts; a test that finds no browser is skipped, and fails if CI=true."""
     try:
