@@ -201,6 +201,8 @@ def test_results_that_cannot_be_read_to_the_end_are_cut_not_ended(
     client._session._redis.delete(f"bulk:{{{job}}}:ids:16")
     with pytest.raises(httpx.RemoteProtocolError):
         admin.get(f"/api/v1/jobs/{job}/results")
+    client.job(job).cancel()
+    client.job(job).purge()
     assert admin.get("/healthz").status_code == 200
 
 
