@@ -1,7 +1,6 @@
 """Options and fixtures for all tests."""
 
 import os
-import re
 import signal
 from collections.abc import Iterator
 from functools import cache
@@ -31,7 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mixes tests that wait for processes with those that compute, and leaves some of the latter for the end.
 
     In the order of folders the cores would be overloaded at first, and idle while the last long tests wait.
-    The tests with a browser stay together, for they share it.
     """
 
     @cache
@@ -39,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         share = int.from_bytes(sha256(path.encode()).digest()[:4], "big") / 2**32
         return 0.8 * share + (0.2 if Path(path).parts[1] in QUICK else 0.0)
 
-    items.sort(key=lambda item: position(re.sub(r"(?<=browser/).*", "", item.location[0])))
+    items.sort(key=lambda item: position(item.location[0]))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -58,9 +56,10 @@ def _processes_keep_what_they_compiled() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _processes_can_be_interrupted() -> None:
-    """Restores SIGINT, which a shell ignores for background commands and their children."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Restores SIGINT, which a shell ignores for background commands, and SIGHUP, which nohup ignores."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -15,6 +15,14 @@ from tests.web.served import Served, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
+
+
+class Parts(NamedTuple):
+    """What stands behind the page."""
+
+    stack: Stack
+    api: Simulator
+    server: Served
 
 
 @dataclass
@@ -59,30 +67,42 @@ class World:
 Open = Callable[..., "Page"]
 
 
-# For these tests alone: as long as Playwright runs, no other test of the process can have an event loop.
-@pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The parts; a test that finds no browser is skipped, and fails if CI=true."""
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- not installed everywhere.
-    except ModuleNotFoundError:
-        missing("playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        missing("chromium")
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     home = tmp_path_factory.mktemp("browser")
     with (
         valkey9() as real,
         simulator("--fail", "0.02", "--latency", "20") as api,
         Stack(home, real.server.url) as stack,
         served(real.server.url, home, ORG_ID=ORG) as server,
-        sync_playwright() as playwright,
     ):
         stack.worker(api)
+        yield Parts(stack, api, server)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A test that finds none is skipped, and fails if CI=true.
+
+    It ends with its module: as long as Playwright runs, no other test of the process can have an event loop.
+    """
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- not installed everywhere.
+    except ModuleNotFoundError:
+        missing("playwright")
+    program = shutil.which("chromium")
+    if program is None:
+        missing("chromium")
+    with sync_playwright() as playwright:
         # As root, in CI, its sandbox does not start. It visits pages of ours alone.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield World(stack, api, server, browser)
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def world(chromium: "Browser", parts: Parts) -> World:
+    return World(*parts, chromium)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from producers import Client
-from tests.e2e.stack import ORG
+from tests.e2e.stack import ORG, new_ids
 from tests.servers import missing
 from tests.web.browser.conftest import Open, World
 
@@ -20,8 +20,11 @@ HOSTILE = "<img src=x onerror=alert(1)> \u202egnp.exe " + 60 * "unbroken"
 def paths(world: World) -> Iterator[list[str]]:
     """Pages of every kind, with a hostile job among them."""
     with Client(redis_url=world.stack.redis_url, actor=HOSTILE) as client:
-        job = client.submit([f"{HOSTILE[-100:]}", "another-id"], org_id=ORG, labels={HOSTILE: HOSTILE})
-        job.pause(HOSTILE)
+        # At one request a second it is not done before it is paused.
+        with world.rate(1):
+            ids = [HOSTILE[-100:], "another-id", *new_ids(300)]
+            job = client.submit(ids, org_id=ORG, labels={HOSTILE: HOSTILE})
+            job.pause(HOSTILE)
         yield [
             "/",
             "/?state=preparing",
