@@ -1,7 +1,6 @@
 """The document of a job as it changes, read once for all who watch the job."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -11,6 +10,7 @@ import structlog
 
 from producers.client import Client
 from producers.job import Job
+from producers.web.etags import etag_of
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.errors import BulkActivateError, NoSuchJobError
@@ -43,7 +43,7 @@ class Document(NamedTuple):
 
 def document_of(report: Report) -> Document:
     compact = msgspec.json.encode(report)
-    return Document(compact, f'"{hashlib.sha256(compact).hexdigest()[:32]}"', report.state)
+    return Document(compact, etag_of(compact), report.state)
 
 
 class Feed:

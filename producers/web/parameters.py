@@ -4,9 +4,9 @@ from typing import Annotated
 
 from litestar.params import PathParameter, QueryParameter
 
-from worker.core.errors import BadInputError
 from worker.core.ids import ORG_ID
 from worker.core.outcome import Outcome
+from worker.reports.results import parse_outcomes
 
 JobId = Annotated[str, PathParameter(description="The id of a job.")]
 OrgId = Annotated[str, PathParameter(description="The id of an organization, a GUID.", pattern=ORG_ID)]
@@ -19,11 +19,6 @@ Merged = Annotated[
 ]
 
 
-def outcomes_of(given: list[str] | None) -> list[str] | None:
+def outcomes_of(given: list[str] | None) -> frozenset[Outcome] | None:
     """Those of all parameters. Raises `BadInputError`."""
-    names = [name.strip() for text in given or () for name in text.split(",")]
-    known = {str(outcome) for outcome in Outcome}
-    for name in names:
-        if name not in known:
-            raise BadInputError(f"outcome: {name!r} is none of {', '.join(sorted(known))}")
-    return names or None
+    return parse_outcomes(",".join(given), "outcome") if given else None

@@ -11,6 +11,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from producers.client import Client
 from producers.summary import JobSummary
 from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
+from producers.web.etags import matches
 from producers.web.feeds import Document
 from producers.web.keys import Key
 from producers.web.parameters import JobId, OrgId
@@ -85,7 +86,7 @@ async def get_job(
     document = await api.document_of(request, job_id)
     if wait and not _is_answer(document, if_none_match):
         document = await _awaited(api, job_id, document, if_none_match, min(wait, api.limits.wait))
-    if _matches(document, if_none_match):
+    if matches(document.etag, if_none_match):
         return Response(
             cast("Any", None),
             status_code=304,
@@ -94,14 +95,9 @@ async def get_job(
     return cast("Response[Report]", shown(document))
 
 
-def _matches(document: Document, if_none_match: str | None) -> bool:
-    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in tags or document.etag in tags
-
-
 def _is_answer(document: Document, if_none_match: str | None) -> bool:
     """Whether a request that waits is answered with this document."""
-    return document.rests or (if_none_match is not None and not _matches(document, if_none_match))
+    return document.rests or (if_none_match is not None and not matches(document.etag, if_none_match))
 
 
 async def _awaited(

@@ -1,5 +1,6 @@
 """The outcomes of an id, and the character that stands for each in the record."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -45,3 +46,12 @@ AT_REST: Final[dict[Outcome, Outcome]] = {
 }
 """What open outcomes mean in a job at rest. Ending a job of millions of ids thus changes two counters, and no
 id's outcome has to be rewritten."""
+
+
+def settled_in(counts: Mapping[str, int]) -> int:
+    """The ids with a final outcome, by the counts of a job with their `total`."""
+    return counts["total"] - counts[Outcome.PENDING] - counts[Outcome.AMBIGUOUS]
+
+
+def unsuccessful_in(counts: Mapping[str, int]) -> int:
+    return sum(counts[outcome] for outcome in UNSUCCESSFUL)

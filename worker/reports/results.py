@@ -63,15 +63,15 @@ def filtered(
     return spans
 
 
-def parse_outcomes(text: str | None) -> frozenset[Outcome]:
-    """Parses a list such as `failed,unknown`. Raises `BadInputError`."""
+def parse_outcomes(text: str | None, parameter: str = "--outcome") -> frozenset[Outcome]:
+    """Parses a list such as `failed,unknown`. Raises `BadInputError`, which names the `parameter`."""
     if text is None:
         return frozenset()
     names = [name.strip() for name in text.split(",")]
     known = {str(outcome) for outcome in Outcome}
     for name in names:
         if name not in known:
-            raise BadInputError(f"--outcome: {name!r} is none of {', '.join(sorted(known))}")
+            raise BadInputError(f"{parameter}: {name!r} is none of {', '.join(sorted(known))}")
     return frozenset(Outcome(name) for name in names)
 
 

@@ -1,12 +1,12 @@
 """The style sheet, the script and the icon of the page."""
 
-import hashlib
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 from litestar import Response, get
 
 from producers.web.api import AnyRequest
+from producers.web.etags import etag_of, matches
 from producers.web.problems import Code, ProblemError
 
 _HERE: Final = files("producers.web.page").joinpath("assets")
@@ -21,7 +21,7 @@ class Asset(NamedTuple):
 
 def _asset(media_type: str, *contents: bytes) -> Asset:
     content = b"\n".join(contents)
-    return Asset(media_type, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return Asset(media_type, content, etag_of(content))
 
 
 ASSETS: Final = {
@@ -40,7 +40,6 @@ async def asset(request: AnyRequest, name: str) -> Response[bytes]:
     if found is None:
         raise ProblemError(Code.NOT_FOUND, "no such file")
     fields = {"etag": found.etag, "cache-control": "no-cache", "cross-origin-resource-policy": "same-origin"}
-    # A proxy that packs it makes the tag a weak one.
-    if request.headers.get("if-none-match", "").removeprefix("W/") == found.etag:
+    if matches(found.etag, request.headers.get("if-none-match")):
         return Response(b"", status_code=304, headers=fields)
     return Response(found.content, media_type=found.media_type, headers=fields)

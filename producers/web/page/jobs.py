@@ -13,7 +13,7 @@ from producers.web.page.sign_in import sign_in_by_address
 from producers.web.reading import page_of_jobs
 from worker.core.errors import BadInputError
 from worker.core.job import State
-from worker.core.outcome import UNSUCCESSFUL, Outcome
+from worker.core.outcome import settled_in, unsuccessful_in
 
 _A_PAGE: Final = 50
 """Jobs on one page."""
@@ -50,5 +50,4 @@ async def jobs_page(request: AnyRequest) -> Response[Any]:
 
 
 def _row(job: JobSummary) -> Row:
-    settled = job.counts["total"] - job.counts[Outcome.PENDING] - job.counts[Outcome.AMBIGUOUS]
-    return Row(job, bar_of(job.counts), settled, sum(job.counts[outcome] for outcome in UNSUCCESSFUL))
+    return Row(job, bar_of(job.counts), settled_in(job.counts), unsuccessful_in(job.counts))

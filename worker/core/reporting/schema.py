@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from worker.core.job import State
-from worker.core.outcome import UNSUCCESSFUL, Outcome
+from worker.core.outcome import Outcome, settled_in, unsuccessful_in
 
 SCHEMA_VERSION: Final = 1
 REQUESTS: Final = ("sent", "ok", "throttled", "timed_out", "retried", "probes", "replayed", "charged")
@@ -86,10 +86,10 @@ class Report(msgspec.Struct, frozen=True):
     failures: list[FailureGroup]
 
     def unsuccessful(self) -> int:
-        return sum(self.counts[outcome] for outcome in UNSUCCESSFUL)
+        return unsuccessful_in(self.counts)
 
     def settled(self) -> int:
-        return self.counts["total"] - self.counts[Outcome.PENDING] - self.counts[Outcome.AMBIGUOUS]
+        return settled_in(self.counts)
 
     def is_hopeless(self) -> bool:
         """Whether every id that did not succeed failed for a reason that a retry cannot change."""
