@@ -11,10 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tests.embedded.supervisors import DEADLINE
-from tests.limits.nginx import find_nginx
+from tests.limits.nginx import begin, command, find_nginx
 from tests.redis.guarded import Certificates
 from tests.servers import free_port, missing
-from worker.embedded.deathsig import ending_with_parent
 
 CONF: Final = Path(__file__).parents[2] / "deploy" / "nginx" / "bulk-activate.conf"
 NAME: Final = "bulk-activate.example.com"
@@ -58,18 +57,12 @@ def proxied(behind: str, signed: Certificates) -> Iterator[Proxy]:
     with tempfile.TemporaryDirectory(prefix="ngx-", dir="/tmp") as folder:
         proxy = Proxy(free_port(), free_port(), Path(folder))
         (proxy.home / "bulk-activate.conf").write_text(_here(proxy, behind, signed))
-        config, errors = proxy.home / "nginx.conf", proxy.home / "error.log"
-        config.write_text(_AROUND.format(home=proxy.home))
-        command = [binary, "-p", str(proxy.home), "-c", str(config), "-e", str(errors)]
-        tried = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-        assert tried.returncode == 0, tried.stderr
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=ending_with_parent(),  # noqa: PLW1509 -- it only calls prctl.
+        (proxy.home / "nginx.conf").write_text(_AROUND.format(home=proxy.home))
+        tried = subprocess.run(
+            [*command(binary, proxy.home), "-t"], capture_output=True, text=True, check=False
         )
+        assert tried.returncode == 0, tried.stderr
+        process = begin(binary, proxy.home)
         try:
             yield proxy
         finally:

@@ -118,21 +118,29 @@ def find_nginx() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
+def command(binary: str, home: Path) -> list[str]:
+    """Runs nginx with `nginx.conf` in `home`, where its errors go too."""
+    return [binary, "-p", str(home), "-c", str(home / "nginx.conf"), "-e", str(home / "error.log")]
+
+
+def begin(binary: str, home: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command(binary, home),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=ending_with_parent(),  # noqa: PLW1509 -- it only calls prctl.
+    )
+
+
 def _start(
     binary: str, home: Path, *, rate: int, burst: str, api: str
 ) -> tuple["subprocess.Popen[bytes]", str]:
     for _ in range(_TRIES):
         port = free_port()
-        config = home / "nginx.conf"
-        config.write_text(_CONFIG.format(home=home, rate=rate, burst=burst, api=api, port=port))
-        command = [binary, "-p", str(home), "-c", str(config), "-e", str(home / "error.log")]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=ending_with_parent(),  # noqa: PLW1509 -- it only calls prctl.
-        )
+        text = _CONFIG.format(home=home, rate=rate, burst=burst, api=api, port=port)
+        (home / "nginx.conf").write_text(text)
+        process = begin(binary, home)
         url = f"http://127.0.0.1:{port}"
         if _is_ours(process, url):
             return process, url

@@ -128,14 +128,20 @@ def _forked(
 ) -> Iterator[warm.Forked]:
     arguments = ("--port", "0", *options)
     process = warm.start_server(arguments, environment(settings), err.fileno(), limits)
-    try:
+    assert process.stdout is not None
+    with process.stdout, _ending(process):
         yield process
+
+
+@contextmanager
+def _ending(process: "subprocess.Popen[str] | warm.Forked") -> Iterator[None]:
+    """Ends it after the block as SIGTERM does, or at once where that fails or the test did."""
+    try:
+        yield
         process.terminate()
         process.wait(2 * ENDS_WITHIN)
     finally:
         process.kill()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 @contextmanager
@@ -150,13 +156,8 @@ def started(err: int | IO[bytes], *options: str, **settings: str) -> Iterator[su
         env=environment(settings) | {"PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "")},
     )
     # Its end waits for the process, also where the test failed.
-    with process:
-        try:
-            yield process
-            process.terminate()
-            process.wait(2 * ENDS_WITHIN)
-        finally:
-            process.kill()
+    with process, _ending(process):
+        yield process
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:
