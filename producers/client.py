@@ -19,7 +19,8 @@ from producers.summary import JobSummary, place_of, summary_of
 from worker.core.reporting.schema import Rate
 from worker.reports.status import read_rate
 from worker.settings import CREDENTIAL, Settings, load
-from worker.store.job_reader import WORKERS_WITHIN_MS, StoreLocation
+from worker.store.location import StoreLocation
+from worker.store.store_reader import WORKERS_WITHIN_MS
 
 _log = logging.getLogger("producers")
 

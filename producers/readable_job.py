@@ -23,8 +23,8 @@ from worker.reports.parquet import parquet_pieces, require_parquet
 from worker.reports.recount import Recount, recount
 from worker.reports.results import Piece, Write, csv_pieces, job_results, ndjson_pieces, parse_outcomes
 from worker.reports.status import read_report, read_snapshot
-from worker.store.job_reader import WORKERS_WITHIN_MS, no_such_job
-from worker.store.jobs import must_rest
+from worker.store.location import must_rest, no_such_job
+from worker.store.store_reader import WORKERS_WITHIN_MS
 
 ResultsFormat = Literal["csv", "ndjson", "parquet"]
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from producers.display.notices import warn
 from producers.local.embedded_redis import local_redis
 from producers.submission.session import open_session
 from worker.settings import Settings
-from worker.store.job_reader import HERE
+from worker.store.location import HERE
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from worker.core.job import AT_REST, State
 from worker.core.reporting.schema import Report
 from worker.reports.folder import FAILED
-from worker.store.job_reader import StoreLocation
+from worker.store.location import StoreLocation
 
 
 def next_command(

@@ -8,7 +8,7 @@ from pathlib import Path
 from producers.local.children import Child
 from worker.core.errors import NoSuchJobError
 from worker.settings import PREFIX, Settings
-from worker.store.job_reader import StoreLocation
+from worker.store.location import StoreLocation
 
 _FLAG = " --local"
 

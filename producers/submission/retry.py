@@ -12,7 +12,8 @@ from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State
 from worker.core.outcome import UNSUCCESSFUL, Outcome
 from worker.reports.results import job_results
-from worker.store.jobs import JobStore, must_rest
+from worker.store.jobs import JobStore
+from worker.store.location import must_rest
 
 
 def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collection[Outcome]) -> Submission:

@@ -21,7 +21,7 @@ from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.errors import BadInputError
 from worker.settings import Settings
-from worker.store.job_reader import no_such_job
+from worker.store.location import no_such_job
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -34,8 +34,8 @@ from worker.core.job import AT_REST
 from worker.reports.html.page import page
 from worker.reports.status import ReportSnapshot, read_report, read_snapshot
 from worker.store.connect import sync_client
-from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import JobStore
+from worker.store.store_reader import WORKERS_WITHIN_MS
 
 IMAGES: Final = ROOT / ".github" / "images"
 LINES: Final = 15_000

@@ -15,7 +15,7 @@ from tests.e2e.stack import BULK_ACTIVATE, ORG, Stack, cli, environment, new_ids
 from tests.servers import missing
 from worker.core.job import State
 from worker.core.reporting.schema import FailureGroup
-from worker.store.job_reader import StoreLocation
+from worker.store.location import StoreLocation
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from worker.core.fairness import SliceCounts
 from worker.core.scope import Scope
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
-from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import JobStore
 from worker.store.script_calls import Code
+from worker.store.store_reader import WORKERS_WITHIN_MS
 
 OTHER = Scope("https://staging.example")
 PLAIN = Scope(SCOPE.api_url.replace("https", "http"))

@@ -14,8 +14,8 @@ from worker.settings import PREFIX, Settings
 from worker.store.address import shown_address
 from worker.store.capabilities import try_server
 from worker.store.connect import check_server, product_of, reachable, sync_client
-from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import JobStore
+from worker.store.store_reader import WORKERS_WITHIN_MS
 
 _NEARLY_FULL: Final = 0.8
 """Share of maxmemory from which a warning is given."""

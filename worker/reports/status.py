@@ -11,8 +11,10 @@ from worker.core.reporting.schema import FailureGroup, Rate, Report
 from worker.core.reporting.timeline import Timeline, read_timeline
 from worker.core.timestamp import timestamp
 from worker.core.unserved import left_alone
-from worker.store.job_reader import WORKERS_WITHIN_MS, RawBudget, RawJob, damage
+from worker.store.damage import damage
+from worker.store.job_reader import RawJob
 from worker.store.jobs import JobStore
+from worker.store.store_reader import WORKERS_WITHIN_MS, RawBudget
 
 
 class ReportSnapshot(NamedTuple):

@@ -24,7 +24,9 @@ from worker.core.reporting.skipped import SkippedLine, pack_skipped
 from worker.core.unserved import other_version
 from worker.store import keys
 from worker.store.connect import is_mendable
-from worker.store.job_reader import HERE, JobReader, StoreLocation, damage, no_such_job
+from worker.store.damage import damage
+from worker.store.location import HERE, StoreLocation, must_rest, no_such_job
+from worker.store.row_reader import RowReader
 from worker.store.script_calls import (
     BudgetScript,
     Code,
@@ -58,7 +60,7 @@ _NEVER_MS: Final = 2**53
 """Milliseconds: longer than any job rests."""
 
 
-class JobStore(JobReader):
+class JobStore(RowReader):
     """Writes the record as well, by scripts that each are one step."""
 
     def __init__(self, client: redis.Redis, where: StoreLocation = HERE) -> None:
@@ -245,14 +247,6 @@ def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | i
     """Arguments to purge a job at rest for `rested_ms`, or an upload silent for `abandoned_ms`."""
     parts = (" ".join(keys.PER_JOB), " ".join(keys.PER_SLICE))
     return [rested_ms, PURGED_AT_ONCE, *parts, abandoned_ms, _listed(READABLE_VERSIONS)]
-
-
-def must_rest(verb: str, job_id: str, state: str, where: StoreLocation = HERE) -> StateChangeError:
-    at_rest = ", ".join(sorted(AT_REST))
-    return StateChangeError(
-        f"cannot {verb} job {job_id}: it is {state}, and must be at rest for that ({at_rest}):"
-        f" wait, or `bulk-activate cancel {job_id}{where.flag}`"
-    )
 
 
 def _vanished(job_id: str) -> NoSuchJobError:

@@ -19,7 +19,7 @@ from worker.core.job import WORKABLE, State
 from worker.core.scope import Scope
 from worker.core.unserved import left_alone
 from worker.store import keys
-from worker.store.job_reader import BUDGET_FIELDS, WORKERS_WITHIN_MS, raw_budget
+from worker.store.store_reader import BUDGET_FIELDS, WORKERS_WITHIN_MS, raw_budget
 
 MAX_JOBS: Final = 500
 """Jobs not at rest that are looked at; the number of all is told all the same."""

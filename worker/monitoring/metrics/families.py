@@ -17,9 +17,9 @@ from worker.core.outcome import COUNTED, FINAL
 from worker.core.reporting.latency import BOUNDS, BUCKETS
 from worker.core.reporting.schema import SECONDS
 from worker.store import keys
-from worker.store.job_reader import WORKERS_WITHIN_MS
 from worker.store.jobs import DROPPED
 from worker.store.metrics_snapshot import MAX_ORGS, MetricsSnapshot
+from worker.store.store_reader import WORKERS_WITHIN_MS
 
 PREFIX: Final = "bulk_activate_"
 
