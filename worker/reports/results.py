@@ -115,28 +115,25 @@ def write_pieces(pieces: Iterable[Piece], write: Write) -> int:
     return count
 
 
-class _RowFormat(NamedTuple):
-    """How a row becomes text: `before` LINE `between` ID REST."""
+_Parts = Iterator[tuple[int, str | None, str]]
+"""The line of each row, its id, and the text that follows the id."""
 
-    before: str
-    between: str
-    plain: Callable[[Sequence[str]], Iterable[str]]
-    """Formats ids that need no quoting, such as GUIDs."""
-    quoted: Callable[[str | None], str]
-    """Formats any id."""
+
+class _RowFormat(NamedTuple):
+    """How rows become text, many at a time: a call for each row would cost more than its text."""
+
     rest: Callable[[Row], str]
     """Formats what follows the id, with the line end."""
+    plain: Callable[[_Parts], list[str]]
+    """Formats rows whose ids need no quoting, such as GUIDs."""
+    quoted: Callable[[_Parts], list[str]]
+    """Formats rows with any ids."""
 
 
 def _text_pieces(spans: Iterable[RowSpan], row_format: _RowFormat) -> Iterator[Piece]:
-    before, between = row_format.before, row_format.between
     for lines, ids, rests in _chunks(spans, row_format.rest):
-        named = row_format.plain(cast("list[str]", ids)) if _are_plain(ids) else map(row_format.quoted, ids)
-        # One comprehension over many rows: a call for each row would cost more than its text.
-        rows = [
-            f"{before}{line}{between}{name}{rest}"
-            for line, name, rest in zip(lines, named, rests, strict=True)
-        ]
+        texts_of = row_format.plain if _are_plain(ids) else row_format.quoted
+        rows = texts_of(zip(lines, ids, rests, strict=True))
         yield Piece("".join(rows).encode(), len(rows))
 
 
@@ -203,5 +200,13 @@ def _json_rest(row: Row) -> str:
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_CSV: Final = _RowFormat("", ",", lambda ids: ids, _cell, _csv_rest)
-_NDJSON: Final = _RowFormat('{"line":', ',"id":', lambda ids: [f'"{id_}"' for id_ in ids], _json, _json_rest)
+_CSV: Final = _RowFormat(
+    _csv_rest,
+    lambda rows: [f"{line},{id_}{rest}" for line, id_, rest in rows],
+    lambda rows: [f"{line},{_cell(id_)}{rest}" for line, id_, rest in rows],
+)
+_NDJSON: Final = _RowFormat(
+    _json_rest,
+    lambda rows: [f'{{"line":{line},"id":"{id_}"{rest}' for line, id_, rest in rows],
+    lambda rows: [f'{{"line":{line},"id":{_json(id_)}{rest}' for line, id_, rest in rows],
+)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.batches.batch import MAX_BATCH
-from worker.core.batches.record import Entry, LastAttempt, Stored, entries_of, outcomes_of
+from worker.core.batches.record import Entry, LastAttempt, Stored, entries_of, outcomes_of, spans_of
 from worker.core.outcome import BY_CODE, CODES, Outcome
 
 EMPTY = Stored(b"", b"", b"", b"")
@@ -107,6 +107,13 @@ def test_at_rest_what_still_moves_is_read_as_what_it_came_to(
     assert list(outcomes_of(stored, 1, at_rest=True)) == [at_rest]
 
 
+def test_batches_that_were_settled_in_one_step_are_one_stretch() -> None:
+    one, other = trial_bytes(LastAttempt(1, 200, 5)), trial_bytes(LastAttempt(1, 200, 6))
+    stored = Stored(b"A" * 50, one + one + other + one, b"", b"")
+    spans = [(start, end) for start, end, _ in spans_of(stored, 50, at_rest=False, cuts=[20])]
+    assert spans == [(0, 20), (20, 30), (30, 45), (45, 50)]
+
+
 def test_characters_past_the_slice_do_not_count() -> None:
     assert list(outcomes_of(b"AFA", 2, at_rest=False)) == [Outcome.ACTIVATED, Outcome.FAILED]
 
@@ -148,7 +155,7 @@ INDEX = st.integers(0, 2879)
 MODEL = st.builds(
     Model,
     codes=st.text("".join(CODES.values()), max_size=70),
-    batches=st.lists(st.none() | TRIAL, max_size=5),
+    batches=st.lists(st.none() | st.just(LastAttempt(1, 200, 5)) | TRIAL, max_size=5),
     exceptions=st.dictionaries(st.integers(0, 69) | INDEX, TRIAL, max_size=8),
     reasons=st.dictionaries(st.integers(0, 69) | INDEX, st.integers(1, 65535), max_size=8),
 )

@@ -87,18 +87,22 @@ def spans_of(
 ) -> Iterator[tuple[int, int, Entry]]:
     """(start, end, entry) of stretches of the slice's `count` ids with equal entries, in order, without gaps.
 
-    An id with a reason has a stretch of its own; no stretch crosses one of `cuts`.
+    An id with a reason has a stretch of its own; no stretch crosses one of `cuts`. Batches with equal records
+    are one stretch: a worker settles many in one step, with one time, and rows are made by stretch.
     """
     reasons = dict(_REASON.iter_unpack(stored.reasons))
     apart = {
         index: _last_attempt(*last_attempt)
         for index, *last_attempt in _EXCEPTION.iter_unpack(stored.exceptions)
     }
-    batches = [_last_attempt(*last_attempt) for last_attempt in _BATCH.iter_unpack(stored.batches)]
-    batches += [None] * (-(-count // MAX_BATCH) - len(batches))
+    needed = -(-count // MAX_BATCH)
+    whole = stored.batches[: needed * _BATCH.size]
+    batches = [_last_attempt(*last_attempt) for last_attempt in _BATCH.iter_unpack(whole)]
+    batches += [None] * (needed - len(batches))
     codes = _codes(stored.outcomes, count)
     singles = {index for index in (*reasons, *apart) if index < count}
-    starts = {*range(0, count, MAX_BATCH), *(found.start() for found in _ALIKE.finditer(codes)), *cuts}
+    changed = (MAX_BATCH * at for at, (last, this) in enumerate(pairwise(batches), 1) if last != this)
+    starts = {*changed, *(found.start() for found in _ALIKE.finditer(codes)), *cuts}
     outcomes = _outcomes(at_rest=at_rest)
     for start, end in pairwise(sorted(starts | singles | {index + 1 for index in singles} | {count})):
         outcome = outcomes[codes[start]]
