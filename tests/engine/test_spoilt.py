@@ -14,28 +14,28 @@ from worker.core.batches.slices import Slice, pack
 from worker.process.periodic import PeriodicTask
 from worker.store import keys
 
-SLICES = {
-    "a bomb": b"1" + zstandard.ZstdCompressor().compress(b"a" * 2**28),
-    "junk": b"junk",
-    "another format": b"9",
-    "too few ids": pack(Slice(("a",), ((1, 1),))),
-    "an id that is none": pack(Slice(tuple(f"id {place}" for place in range(30)), ((1, 30),))),
-}
+
+def unreadable() -> list[bytes]:
+    """Slices that cannot be read as 30 ids. Made on use: each process of the tests imports this module."""
+    bomb = b"1" + zstandard.ZstdCompressor().compress(b"a" * 2**28)
+    of_another_size = pack(Slice(("a",), ((1, 1),)))
+    no_ids = pack(Slice(tuple(f"id {place}" for place in range(30)), ((1, 30),)))
+    return [bomb, b"junk", b"9", of_another_size, no_ids]
 
 
 async def test_a_slice_that_cannot_be_read_ends_its_job_alone_and_sends_nothing(
     jobs: Jobs, redis_url: str
 ) -> None:
     async with stand_in() as api, fleet(redis_url, api.url) as workers:
-        bad = {name: jobs.put(30) for name in SLICES}
-        good = jobs.put(60)
-        for name, job in bad.items():
-            jobs.client.set(keys.of_slice(job.job_id, "ids", 0), SLICES[name])
+        bad, good = [], jobs.put(60)
+        for content in unreadable():
+            bad.append(jobs.put(30))
+            jobs.client.set(keys.of_slice(bad[-1].job_id, "ids", 0), content)
         workers.start()
-        workers.submit(*bad.values(), good)
-        await until(lambda: all(jobs.rests(job) for job in (good, *bad.values())))
+        workers.submit(*bad, good)
+        await until(lambda: all(jobs.rests(job) for job in (good, *bad)))
         assert set(jobs.outcomes(good).values()) == {"activated"}
-        for job in bad.values():
+        for job in bad:
             report = jobs.report(job)
             assert (report.state, report.state_reason.code) == ("failed", "record_lost")
             assert "slice 0: " in str(report.state_reason.message)
