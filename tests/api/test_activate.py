@@ -10,7 +10,7 @@ from tests.api.clients import ORG, Clock, parts
 from tests.api.servers import AUTHORIZE, Recorder, recording
 from tests.api.standin import stand_in
 from worker.api.credentials import CredentialRejectedError
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 from worker.core.answers.trust import TokenAction
 
 IDS = ("one", "two", "ünicode-\N{SNOWMAN}")

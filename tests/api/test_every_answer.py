@@ -18,7 +18,8 @@ from tests.api.servers import Talk, answering, raw
 from tests.core.made import IDS, a_batch, ok
 from tests.servers import free_port
 from worker.core.answers import answer as documented
-from worker.core.answers.answer import MAX_BODY, classify
+from worker.core.answers.answer import classify
+from worker.core.answers.reply import MAX_BODY
 from worker.core.retrying.action import Action, Halt, Hold, Renew
 from worker.core.retrying.policy import Policy, decide
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.api.clients import ORG, parts
 from tests.api.servers import answering, raw
-from worker.core.answers.answer import NoReply
+from worker.core.answers.reply import NoReply
 
 SECRET = "a-secret-that-was-echoed"
 BODY = b'{"successes":["a"]}'

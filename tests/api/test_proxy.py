@@ -19,7 +19,7 @@ from tests.api.proxies import ForwardProxy, forward_proxy
 from tests.api.servers import answering, raw, recording
 from worker.api.connector import NotConnectedError
 from worker.api.session import post
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 
 HELLO: Final = answering(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 PASSWORD: Final = "hunter2:p@ss/word"

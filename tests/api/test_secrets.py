@@ -12,8 +12,9 @@ from tests.api.clients import ORG, SECRET, parts, settings_for
 from tests.api.servers import Recorder, answering, raw, recording
 from worker.api.credentials import CredentialRejectedError
 from worker.api.token_exchange import TokenUnavailableError
-from worker.core.answers.answer import NoReply, Reply, classify, request_id
+from worker.core.answers.answer import classify
 from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.answers.reply import NoReply, Reply, request_id
 
 ACCESS = "an-opaque-access-token-that-nobody-may-see"
 ECHO = {"message": f"invalid_grant: Invalid refresh token: {SECRET}"}

@@ -10,7 +10,7 @@ import pytest
 from tests.api.clients import parts
 from tests.api.servers import Talk, answering, raw
 from worker.api.session import post
-from worker.core.answers.answer import MAX_BODY, NoReply, Reply
+from worker.core.answers.reply import MAX_BODY, NoReply, Reply
 
 MEBIBYTE = 1 << 20
 

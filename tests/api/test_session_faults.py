@@ -10,7 +10,7 @@ import pytest
 from tests.api.clients import parts
 from tests.api.servers import Talk, answering, raw
 from worker.api.session import post
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 
 OPENING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 

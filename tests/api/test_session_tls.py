@@ -15,7 +15,7 @@ from tests.api.proxies import ForwardProxy, forward_proxy
 from tests.api.servers import answering, raw
 from worker.api.network import make_tls
 from worker.api.session import post
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 from worker.core.errors import BadSettingError
 
 HELLO: Final = answering(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")

@@ -10,7 +10,9 @@ from tests.api.clients import ORG, SECRET, Clock, parts
 from tests.api.servers import answering, raw, recording
 from worker.api.credentials import CredentialRejectedError
 from worker.api.token_exchange import TokenUnavailableError, tag_of
-from worker.core.answers.answer import NoReply, Unauthorized, classify
+from worker.core.answers.answer import classify
+from worker.core.answers.reply import NoReply
+from worker.core.answers.verdict import Unauthorized
 
 REFUSED = {"message": "invalid_grant: Invalid refresh token", "statusCode": 400}
 

@@ -12,7 +12,7 @@ from tests.api.servers import AUTHORIZE, recording
 from tests.api.standin import stand_in
 from tests.api.waiting import until
 from worker.api.token_exchange import TokenUnavailableError
-from worker.core.answers.answer import Reply
+from worker.core.answers.reply import Reply
 from worker.core.answers.trust import TokenAction
 
 OTHER_ORG = "0f2c1d6e-0000-4000-8000-000000000002"

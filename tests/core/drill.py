@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from tests.core.made import all_well
-from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
+from worker.core.answers.verdict import Faulty, Intercepted, Unreached, Verdict
 from worker.core.batches.batch import MAX_BATCH, Batch, Settlement
 from worker.core.batches.packing import Pool, may_be_packed
 from worker.core.batches.split import FREE_PROBES, Parts

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from worker.core.answers.answer import Reply
 from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.answers.reply import Reply
 from worker.core.batches.batch import Batch
 from worker.core.reason import Reason
 

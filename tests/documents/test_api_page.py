@@ -11,8 +11,10 @@ from tests.core.drill import Drill, batches_of, up
 from tests.core.made import IDS, a_batch, answered, ok
 from tests.documents.markdown import ROOT, document, quoted, rows
 from worker.core.access.exchange import read_exchange
-from worker.core.answers.answer import MAX_BODY, NoReply, Reply, Throttled, Verdict, classify
+from worker.core.answers.answer import classify
 from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.reply import MAX_BODY, NoReply, Reply
+from worker.core.answers.verdict import Throttled, Verdict
 from worker.core.batches.batch import Batch
 from worker.core.batches.split import FREE_PROBES
 from worker.core.job import ReasonCode

@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.drill import Drill, batches_of, spoiled
 from tests.documents.markdown import document
-from worker.core.answers.answer import Rejected
+from worker.core.answers.verdict import Rejected
 from worker.core.batches.batch import MAX_BATCH
 from worker.core.reason import Reason
 

@@ -13,7 +13,7 @@ from tests.api.waiting import until
 from tests.engine.fleet import FAST, fleet
 from tests.engine.jobs import Job, Jobs
 from worker.api.client import ActivationClient
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 from worker.core.retrying.policy import Policy
 from worker.core.scope import Scope
 from worker.engine.circuit_gate import CircuitGate

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.clients import ORG, parts
 from tests.limits.started import Api, limited_api
-from worker.core.answers.answer import Reply
+from worker.core.answers.reply import Reply
 
 IDS = tuple(f"id-{number}" for number in range(15))
 

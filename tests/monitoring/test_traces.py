@@ -15,7 +15,7 @@ from tests.e2e.stack import BULK_ACTIVATE, ORG, TOKEN, Simulator, Stack, environ
 from tests.monitoring.collector import Collector, collector
 from tests.servers import free_port, valkey9
 from tests.web.served import TEXT, served
-from worker.core.answers.answer import Reply
+from worker.core.answers.reply import Reply
 from worker.core.batches.batch import Batch
 from worker.queue.messages import QUEUE_NAMES
 from worker.store.connect import sync_client

@@ -14,8 +14,10 @@ from yarl import URL
 from worker.api.session import absolute_url, can_be_sent, post_ready, unsendable
 from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens, NotOwnerError
-from worker.core.answers.answer import NoReply, Reply, document_of, is_token_rejected
+from worker.core.answers.answer import is_token_rejected
+from worker.core.answers.document import document_of
 from worker.core.answers.known_secrets import KnownSecrets
+from worker.core.answers.reply import NoReply, Reply
 from worker.core.ids import is_org_id
 
 _encode: Final = msgspec.json.Encoder().encode

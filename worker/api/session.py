@@ -16,7 +16,7 @@ from yarl import URL
 
 from worker.api.connector import ApiConnector, ConnectAttempt, NotConnectedError, connect_fault, login_refused
 from worker.api.network import make_tls, proxy_for
-from worker.core.answers.answer import MAX_BODY, NoReply, Reply
+from worker.core.answers.reply import MAX_BODY, NoReply, Reply
 from worker.settings import Settings
 
 _MAX_HEADER: Final = 16 << 10

@@ -26,8 +26,8 @@ from worker.api.exchange_lock import ExchangeLock
 from worker.api.session import post
 from worker.core.access.exchange import Granted, Refused, Unavailable, pause, read_exchange
 from worker.core.access.token_text import oddity
-from worker.core.answers.answer import NoReply, Reply
 from worker.core.answers.known_secrets import KnownSecrets
+from worker.core.answers.reply import NoReply, Reply
 from worker.core.answers.retry_after import their_now
 from worker.core.redact import redact
 from worker.store.exchanges import EXCHANGE_LOCK_SECONDS, ExchangeKind, ExchangeLockReply, ExchangeResult

@@ -12,7 +12,7 @@ from worker.api.session import get, make_session
 from worker.api.token_exchange import TokenUnavailableError
 from worker.api.tokens import AccessTokens
 from worker.core.access.ownership import Ownership, ownership
-from worker.core.answers.answer import Reply
+from worker.core.answers.reply import Reply
 from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 

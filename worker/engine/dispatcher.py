@@ -15,7 +15,7 @@ import structlog
 
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
-from worker.core.answers.answer import NoReply
+from worker.core.answers.reply import NoReply
 from worker.core.job import Control, ReasonCode
 from worker.core.retrying.action import Halt
 from worker.engine.credential_fault import credential_fault

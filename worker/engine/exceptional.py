@@ -7,20 +7,12 @@ from typing import Final
 
 import structlog
 
-from worker.core.answers.answer import (
-    Intercepted,
-    NoReply,
-    Reply,
-    Throttled,
-    Unauthorized,
-    Unreached,
-    Verdict,
-    classify,
-    request_id,
-)
+from worker.core.answers.answer import classify
 from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.reply import NoReply, Reply, request_id
 from worker.core.answers.retry_after import their_now
 from worker.core.answers.trust import TokenAction
+from worker.core.answers.verdict import Intercepted, Throttled, Unauthorized, Unreached, Verdict
 from worker.core.batches.split import Parts
 from worker.core.rate.advice import quota_of
 from worker.core.retrying.action import Action, Halt, Hold, Renew, Retry, Settle, Split

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from worker.core.answers.answer import NoReply
+from worker.core.answers.reply import NoReply
 from worker.core.batches.batch import Batch
 from worker.core.batches.packing import Pool
 from worker.core.batches.split import Parts

@@ -2,8 +2,8 @@
 
 from worker.api.credentials import CredentialRejectedError
 from worker.api.tokens import NotOwnerError
-from worker.core.answers.answer import NoReply, Reply
 from worker.core.answers.reconcile import names_all
+from worker.core.answers.reply import NoReply, Reply
 from worker.core.batches.batch import Settlement
 from worker.core.batches.split import Parts
 from worker.core.outcome import CODES, Outcome

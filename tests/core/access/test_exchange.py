@@ -6,7 +6,7 @@ import pytest
 
 from worker.core.access.exchange import Granted, Refused, Unavailable, pause, read_exchange
 from worker.core.access.lifetime import ASSUMED_LIFETIME
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 
 HTML = b"<html><title>403 Forbidden</title>invalid_grant</html>"
 NO = b'{"message": "invalid_grant: Invalid refresh token"}'

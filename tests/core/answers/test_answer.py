@@ -6,22 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.made import IDS, all_well, answered, ok
-from worker.core.answers.answer import (
+from worker.core.answers.answer import classify, is_token_rejected
+from worker.core.answers.document import error_message
+from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.reply import NoReply, Reply
+from worker.core.answers.verdict import (
     Faulty,
     Intercepted,
     JobFault,
-    NoReply,
     Rejected,
-    Reply,
     Throttled,
     Unauthorized,
     Unreached,
     Verdict,
-    classify,
-    error_message,
-    is_token_rejected,
 )
-from worker.core.answers.reconcile import Reconciled
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
 from worker.core.redact import MAX_MESSAGE

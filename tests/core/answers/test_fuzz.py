@@ -9,8 +9,9 @@ import re
 import pytest
 
 from tests.core.made import IDS, a_batch, answered, ok
-from worker.core.answers.answer import Faulty, classify
+from worker.core.answers.answer import classify
 from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.verdict import Faulty
 from worker.core.outcome import BY_CODE
 from worker.core.retrying.action import Retry, Settle
 from worker.core.retrying.policy import Policy, decide

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.made import all_well
-from worker.core.answers.answer import (
+from worker.core.answers.verdict import (
     Faulty,
     Intercepted,
     JobFault,

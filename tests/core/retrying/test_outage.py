@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.core.drill import AWAY, BAD, Drill, away, batches_of, spoiled, up
-from worker.core.answers.answer import Faulty, Intercepted, JobFault, Verdict
+from worker.core.answers.verdict import Faulty, Intercepted, JobFault, Verdict
 from worker.core.batches.batch import MAX_BATCH, Batch
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason

@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.core.made import IDS, a_batch, all_well, answered, ok, refused
-from worker.core.answers.answer import (
+from worker.core.answers.answer import classify
+from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.answers.reply import NoReply, Reply
+from worker.core.answers.verdict import (
     Faulty,
     Intercepted,
     JobFault,
-    NoReply,
     Rejected,
-    Reply,
     Throttled,
     Unauthorized,
     Unreached,
     Verdict,
-    classify,
 )
-from worker.core.answers.reconcile import Plain, Reconciled
 from worker.core.batches.batch import MAX_BATCH, Batch, Settlement
 from worker.core.batches.split import Parts
 from worker.core.job import ReasonCode

@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from tests.core.made import a_batch
-from worker.core.answers.answer import Faulty, Rejected
 from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.answers.verdict import Faulty, Rejected
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.reason import Reason
 from worker.core.retrying.action import Retry, Settle, Split

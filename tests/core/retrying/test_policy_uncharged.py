@@ -3,8 +3,8 @@
 import pytest
 
 from tests.core.made import a_batch
-from worker.core.answers.answer import Faulty, Intercepted, JobFault, Throttled, Unauthorized, Unreached
 from worker.core.answers.trust import TokenAction
+from worker.core.answers.verdict import Faulty, Intercepted, JobFault, Throttled, Unauthorized, Unreached
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
 from worker.core.retrying.action import Halt, Hold, Renew, Retry, Settle, Split

@@ -17,8 +17,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from worker.core.access.lifetime import lifetime_of
-from worker.core.answers.answer import NoReply, Reply, document_of, error_message, redirect_host
+from worker.core.answers.document import document_of, error_message
 from worker.core.answers.intercepted import interception
+from worker.core.answers.reply import NoReply, Reply, redirect_host
 from worker.core.answers.retry_after import retry_after
 from worker.core.backoff import backoff
 

@@ -41,100 +41,29 @@ A 403 or 404 fails the job at once if the API has accepted nothing of the job ye
 An id in doubt is `ambiguous`; after its last attempt it is `unknown`.
 """
 
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-import msgspec
-
-from worker.core.answers.document import Document, plain, read_object, status_named
+from worker.core.answers.document import Document, message_of, read_object, status_named
 from worker.core.answers.intercepted import interception
 from worker.core.answers.reconcile import Reconciled, reconcile
+from worker.core.answers.reply import NoReply, Reply, redirect_host
 from worker.core.answers.retry_after import retry_after
-from worker.core.answers.trust import TokenAction
+from worker.core.answers.verdict import (
+    Faulty,
+    Intercepted,
+    JobFault,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unreached,
+    Verdict,
+)
 from worker.core.job import ReasonCode
 from worker.core.rate.advice import quota_of
 from worker.core.reason import Reason
 from worker.core.redact import redact
-
-MAX_BODY: Final = 1 << 20
-"""Maximum bytes of a body that are read. A genuine answer about 15 ids is far smaller."""
-
-
-_REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-"""A plausible request id; the API documents no format."""
-
-_HOST: Final = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An answer as received; at most `MAX_BODY` bytes of its body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    token_action: TokenAction = TokenAction.RENEW
-    """What to do about the access token of this request, if it was rejected."""
-    hint: str = ""
-    """What looks wrong about that token, for the message; empty if nothing does."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoReply:
-    """No complete answer was received. `sent` is false only if the request cannot have reached the API."""
-
-    name: str
-    message: str
-    sent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Throttled:
-    hold: float | None
-    """Hold in seconds that the API asks for; None if it asks for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unauthorized:
-    reason: Reason
-    token_action: TokenAction = TokenAction.RENEW
-
-
-@dataclass(frozen=True, slots=True)
-class JobFault:
-    code: ReasonCode
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Intercepted:
-    """Something other than the API answered, and did not pass the request on."""
-
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Faulty:
-    reason: Reason
-    asked: float | None = None
-    """Pause in seconds that the answer asks for, as a 503 may; None if it asks for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    reason: Reason
-
-
-Verdict = Reconciled | Throttled | Unauthorized | JobFault | Rejected | Intercepted | Faulty | Unreached
 
 _OK: Final = HTTPStatus.OK
 """Looked up once: in Python 3.11 each look at a member costs a call, and every answer asks."""
@@ -164,15 +93,15 @@ def classify(reply: Reply | NoReply, sent: tuple[str, ...], now: float) -> Verdi
         reason = Reason(reply.name, redact(reply.message), 0)
         return Faulty(reason) if reply.sent else Unreached(reason)
     if reply.status != HTTPStatus.OK:
-        document = read_object(reply.body, _content_type(reply))
+        document = read_object(reply.body, reply.content_type)
         return _classify_status(reply, reply.status, document, now)
-    read = reconcile(reply.body, sent, _content_type(reply))
+    read = reconcile(reply.body, sent, reply.content_type)
     if isinstance(read, Reconciled):
         return read
     if read is not None and (named := status_named(read)) is not None:
         return _classify_status(reply, named, read, now)
     text = "The answer was no JSON object with the lists expected."
-    return Faulty(Reason("UNREADABLE_ANSWER", f"{text} {_message(read)}".strip(), reply.status))
+    return Faulty(Reason("UNREADABLE_ANSWER", f"{text} {message_of(read)}".strip(), reply.status))
 
 
 def _classify_status(reply: Reply, status: int, document: Document | None, now: float) -> Verdict:
@@ -184,7 +113,7 @@ def _classify_status(reply: Reply, status: int, document: Document | None, now: 
         return Intercepted(
             interception(status, redirect_host(reply), reply.headers.get("Location", ""), reply.body)
         )
-    reason = Reason(f"HTTP_{status}", _message(document), status)
+    reason = Reason(f"HTTP_{status}", message_of(document), status)
     if status == HTTPStatus.UNAUTHORIZED:
         hinted = "; ".join(filter(None, (reason.message, reply.hint)))
         return Unauthorized(Reason(reason.name, hinted, status), reply.token_action)
@@ -202,7 +131,7 @@ def is_token_rejected(reply: Reply) -> bool:
     # A cheap check before the body is parsed a second time.
     if b'"status' not in reply.body or b"401" not in reply.body:
         return False
-    document = read_object(reply.body, _content_type(reply))
+    document = read_object(reply.body, reply.content_type)
     return (
         document is not None
         and not document.keys() & {"successes", "failures"}
@@ -216,57 +145,3 @@ def _requested_hold(headers: Mapping[str, str], now: float) -> float | None:
     if asked is None and (quota := quota_of(headers, now)) is not None and quota.remaining < 1:
         return quota.reset
     return asked
-
-
-def error_message(body: bytes) -> str:
-    """The redacted message of a `CspErrorResponse`; '' if the body has none (HTML, empty, other JSON)."""
-    return _message(read_object(body))
-
-
-def _message(document: Document | None) -> str:
-    return "" if document is None else redact(plain(document.get("message")))
-
-
-def request_id(reply: Reply) -> str | None:
-    """The request id that the API gave, for its support; None without one."""
-    document = read_object(reply.body) or {}
-    given = document.get("requestId")
-    if not isinstance(given, str):
-        given = reply.headers.get("X-Request-Id", "")
-    # An id that looks like a secret would be changed by redaction, and is dropped.
-    return given if _REQUEST_ID.fullmatch(given) and redact(given) == given else None
-
-
-def _content_type(reply: Reply) -> str:
-    return reply.headers.get("Content-Type", "")
-
-
-def document_of(body: bytes) -> dict[str, Any] | None:
-    """Parses `body` as a JSON object.
-
-    None for anything else (HTML, text, nothing, a JSON list): then the API was not reached, and the answer
-    says nothing about an id, a credential or an organization.
-    """
-    try:
-        try:
-            document: Any = msgspec.json.decode(body)
-        except msgspec.ValidationError:
-            # msgspec rejects numbers out of range, such as 1e999, which must not spoil the rest.
-            document = json.loads(body, parse_int=float)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def redirect_host(reply: Reply) -> str | None:
-    """The target of a redirect as `HOST` or `HOST:PORT`; None if the answer is no redirect or names no host.
-
-    It is shown, and never followed, since the new host would get the credential.
-    """
-    if not HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
-        return None
-    try:
-        host = urlsplit(reply.headers.get("Location", "")).netloc.rpartition("@")[2]
-    except ValueError:
-        return None
-    return host if _HOST.fullmatch(host) else None

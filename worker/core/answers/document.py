@@ -9,6 +9,10 @@ import json
 import re
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
+from worker.core.redact import redact
+
 Document: TypeAlias = dict[str, Any]
 """A JSON object as parsed by `json`, with numbers as text, since they may be ids, or of any size."""
 
@@ -34,12 +38,39 @@ _decoder: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 
 
 def read_object(body: bytes, content_type: str = "") -> Document | None:
-    """Parses `body` as a JSON object; None if it is anything else."""
+    """Parses `body` as a JSON object in any encoding, with numbers as text; None if it is anything else."""
     try:
         document = _decoder.decode(_text(body, content_type))
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def document_of(body: bytes) -> dict[str, Any] | None:
+    """Parses `body` as a JSON object in UTF-8, with numbers as numbers; None if it is anything else.
+
+    Anything else (HTML, text, nothing, a JSON list) shows that the API was not reached, and says nothing
+    about an id, a credential or an organization.
+    """
+    try:
+        try:
+            document: Any = msgspec.json.decode(body)
+        except msgspec.ValidationError:
+            # msgspec rejects numbers out of range, such as 1e999, which must not spoil the rest.
+            document = json.loads(body, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def error_message(body: bytes) -> str:
+    """The redacted message of a `CspErrorResponse`; '' if the body has none (HTML, empty, other JSON)."""
+    return message_of(read_object(body))
+
+
+def message_of(document: Document | None) -> str:
+    """The redacted message of an error document; '' without one."""
+    return "" if document is None else redact(plain(document.get("message")))
 
 
 def plain(value: object) -> str:

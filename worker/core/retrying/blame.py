@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
+from worker.core.answers.verdict import Faulty, Intercepted, Unreached, Verdict
 from worker.core.batches.batch import Batch
 from worker.core.retrying.breaker import Breaker
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from worker.core.answers.answer import Faulty, Intercepted, Unreached, Verdict
+from worker.core.answers.verdict import Faulty, Intercepted, Unreached, Verdict
 
 MANY: Final = 10
 """Failures in a row that open it at once."""

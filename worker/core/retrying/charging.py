@@ -19,8 +19,8 @@ the same that may be an outage's           pending: to each id once it is known 
 
 from msgspec.structs import replace
 
-from worker.core.answers.answer import Faulty, JobFault, Rejected, Verdict
 from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.verdict import Faulty, JobFault, Rejected, Verdict
 from worker.core.batches.batch import Batch, Settlement, settle_alike
 from worker.core.outcome import Outcome
 from worker.core.reason import Reason

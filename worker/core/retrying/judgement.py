@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from worker.core.answers.answer import JobFault, Verdict
 from worker.core.answers.reconcile import Reconciled
+from worker.core.answers.verdict import JobFault, Verdict
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.reason import Reason
 from worker.core.retrying.action import Action, Retry

@@ -11,7 +11,10 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from worker.core.answers.answer import (
+from worker.core.answers.meaning import DEFAULT_ALREADY_ACTIVE, MISSING, compile_already_active, meaning
+from worker.core.answers.reconcile import Plain, Reconciled
+from worker.core.answers.trust import TokenAction
+from worker.core.answers.verdict import (
     Faulty,
     Intercepted,
     JobFault,
@@ -21,9 +24,6 @@ from worker.core.answers.answer import (
     Unreached,
     Verdict,
 )
-from worker.core.answers.meaning import DEFAULT_ALREADY_ACTIVE, MISSING, compile_already_active, meaning
-from worker.core.answers.reconcile import Plain, Reconciled
-from worker.core.answers.trust import TokenAction
 from worker.core.backoff import backoff
 from worker.core.batches.batch import Batch, Settlement, settle_alike
 from worker.core.job import ReasonCode

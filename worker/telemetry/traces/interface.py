@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 
 TRACEPARENT: Final = "traceparent"
 """Header of messages and field of jobs with the span of the submission. Source: W3C Trace Context."""

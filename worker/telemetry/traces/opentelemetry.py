@@ -21,7 +21,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from requests.adapters import HTTPAdapter
 
-from worker.core.answers.answer import NoReply, Reply
+from worker.core.answers.reply import NoReply, Reply
 from worker.telemetry import log_context
 from worker.telemetry.traces.interface import TRACEPARENT, ActivationApi
 
