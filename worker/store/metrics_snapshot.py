@@ -4,21 +4,21 @@ Sums over all jobs come from one hash that every commit adds to (`bulk:totals`):
 job that is removed does not make them fall. What stands now is read from the jobs that are not at rest.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import redis
 
-from worker.core.ids import is_org_id
-from worker.core.job import WORKABLE, State
+from worker.core.job import WORKABLE
 from worker.core.scope import Scope
 from worker.core.unserved import left_alone
 from worker.store import keys
+from worker.store.live_jobs import LiveJob, read_live_jobs
+from worker.store.spoilt import answers, finite, value_or
 from worker.store.store_reader import BUDGET_FIELDS, WORKERS_WITHIN_MS, raw_budget
 
 MAX_JOBS: Final = 500
@@ -28,24 +28,8 @@ MAX_ORGS: Final = 20
 """Organizations told apart. Each that there is needs a credential that a person put in place, so they are
 few; the cap holds whatever happens."""
 
-_FIELDS: Final = (
-    "state",
-    "org_id",
-    "host",
-    "reason_code",
-    "api_url",
-    "record_version",
-    "created_ms",
-    "active_since",
-    "moved_ms",
-    "n_pending",
-    "n_ambiguous",
-)
 _NAME: Final = re.compile(rb"[0-9A-Za-z_:.-]{1,100}")
 _COUNT: Final = re.compile(rb"[0-9]{1,18}")
-_MOST: Final = 2**53
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +68,6 @@ class MetricsSnapshot:
     """Count of values not written by us, by place: a shared key, 'job', 'budget' or 'queue'."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    state: State
-    org_id: str
-    host: str
-    fields: Mapping[str, str]
-    """Its texts as they are stored."""
-    created_ms: int
-    moved_ms: int
-    """When an id was settled last, or it began."""
-    still: Mapping[str, int]
-    """Ids not settled, by outcome."""
-    slices: Mapping[str, int]
-
-
 def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> MetricsSnapshot:
     """`queues`: the names of the broker's queues. Raises what Redis raises, but for what somebody spoilt."""
     with client.pipeline(transaction=False) as pipe:
@@ -111,49 +80,32 @@ def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> Metrics
         pipe.info("persistence")
         for name in queues:
             pipe.llen(name)
-        (seconds, micros), totals, beats, scopes, live, memory, persistence, *lengths = _answers(pipe)
+        (seconds, micros), totals, beats, scopes, live, memory, persistence, *lengths = answers(pipe)
     now_ms = seconds * 1000 + micros / 1000
     spoilt: Counter[str] = Counter()
-    job_ids = keys.job_ids(_value_or(set(), live, keys.LIVE, spoilt))
-    spoilt[keys.LIVE] += len(_value_or((), live, keys.LIVE, Counter())) - len(job_ids)
+    job_ids = keys.job_ids(value_or(set(), live, keys.LIVE, spoilt))
+    spoilt[keys.LIVE] += len(value_or((), live, keys.LIVE, Counter())) - len(job_ids)
     snapshot = MetricsSnapshot(
-        totals=_totals(_value_or({}, totals, keys.TOTALS, spoilt), spoilt),
+        totals=_totals(value_or({}, totals, keys.TOTALS, spoilt), spoilt),
         jobs_live=len(job_ids),
-        beats=sorted((now_ms - beat) / 1000 for _, beat in _value_or((), beats, keys.WORKERS, spoilt)),
-        queue=sum(_value_or(0, length, "queue", spoilt) for length in lengths),
+        beats=sorted((now_ms - beat) / 1000 for _, beat in value_or((), beats, keys.WORKERS, spoilt)),
+        queue=sum(value_or(0, length, "queue", spoilt) for length in lengths),
         used_bytes=memory["used_memory"],
         most_bytes=memory.get("maxmemory") or memory.get("total_system_memory", 0),
         writes_fail="err"
         in {persistence.get("aof_last_write_status"), persistence.get("rdb_last_bgsave_status")},
         spoilt=spoilt,
     )
-    jobs = _jobs(client, sorted(job_ids)[:MAX_JOBS], spoilt)
+    jobs = read_live_jobs(client, sorted(job_ids)[:MAX_JOBS], spoilt)
     snapshot.orgs = _orgs(client, jobs, now_ms, spoilt)
     served = [
         Scope.parse(text.decode(errors="replace"))
-        for text, beat in _value_or((), scopes, keys.SCOPES, spoilt)
+        for text, beat in value_or((), scopes, keys.SCOPES, spoilt)
         if abs(now_ms - beat) <= WORKERS_WITHIN_MS
     ]
     for job in jobs:
         _add(snapshot, job, now_ms, served)
     return snapshot
-
-
-def _answers(pipe: "redis.client.Pipeline") -> list[Any]:
-    """The reply to each command; an error in its place where a key is of the wrong type."""
-    found = pipe.execute(raise_on_error=False)
-    for one in found:
-        if isinstance(one, Exception) and not str(one).startswith("WRONGTYPE"):
-            raise one
-    return found
-
-
-def _value_or(instead: T, found: T | Exception, where: str, spoilt: Counter[str]) -> T:
-    """`found`, or `instead` of an error, which is counted in `spoilt`."""
-    if isinstance(found, Exception):
-        spoilt[where] += 1
-        return instead
-    return found
 
 
 def _totals(found: Mapping[bytes, bytes], spoilt: Counter[str]) -> dict[str, int]:
@@ -166,74 +118,32 @@ def _totals(found: Mapping[bytes, bytes], spoilt: Counter[str]) -> dict[str, int
     return totals
 
 
-def _jobs(client: redis.Redis, job_ids: Sequence[str], spoilt: Counter[str]) -> list[_Job]:
-    with client.pipeline(transaction=False) as pipe:
-        for job_id in job_ids:
-            pipe.hmget(keys.job(job_id), _FIELDS)
-            pipe.zcard(keys.job(job_id, "waiting"))
-            pipe.zcard(keys.job(job_id, "claimed"))
-        found = _answers(pipe)
-    jobs = []
-    for values, waiting, claimed in zip(found[::3], found[1::3], found[2::3], strict=True):
-        if not isinstance(values, Exception) and values[0] is None:
-            continue
-        try:
-            jobs.append(_job(values, waiting, claimed))
-        except (ValueError, TypeError):
-            spoilt["job"] += 1
-    return jobs
-
-
-def _job(values: Sequence[bytes | None], waiting: int, claimed: int) -> _Job:
-    """Raises `ValueError` and `TypeError` where its record was not written by us."""
-    texts = zip(_FIELDS[:6], values[:6], strict=True)
-    fields = {name: value.decode() for name, value in texts if value is not None}
-    state, org_id, host = (fields.get(name, "") for name in ("state", "org_id", "host"))
-    created, active, moved, pending, ambiguous = (_number(value) for value in values[6:])
-    if not is_org_id(org_id):
-        raise ValueError("no organization")
-    slices = {"waiting": _number(waiting), "claimed": _number(claimed)}
-    still = {"pending": pending, "ambiguous": ambiguous}
-    return _Job(State(state), org_id, host, fields, created, max(created, active, moved), still, slices)
-
-
-def _number(value: bytes | int | None) -> int:
-    number = float(value or 0)
-    if not 0 <= number <= _MOST:
-        raise ValueError("no number that can be")
-    return int(number)
-
-
-def _orgs(client: redis.Redis, jobs: Sequence[_Job], now_ms: float, spoilt: Counter[str]) -> dict[str, Org]:
+def _orgs(
+    client: redis.Redis, jobs: Sequence[LiveJob], now_ms: float, spoilt: Counter[str]
+) -> dict[str, Org]:
     orgs_and_hosts = dict.fromkeys((job.org_id, job.host) for job in jobs if job.host)
     chosen = list(islice(orgs_and_hosts, MAX_ORGS))
     with client.pipeline(transaction=False) as pipe:
         for org_id, host in chosen:
             pipe.hmget(keys.budget(host, org_id), BUDGET_FIELDS)
-        found = _answers(pipe)
+        found = answers(pipe)
     orgs = {}
     for (org_id, _), values in zip(chosen, found, strict=True):
         try:
             budget = raw_budget(values)
-            rate = None if budget.rate is None else _finite(budget.rate)
-            orgs[org_id] = Org(rate, max(0.0, _finite(budget.held_until_ms) - now_ms) / 1000)
+            rate = None if budget.rate is None else finite(budget.rate)
+            orgs[org_id] = Org(rate, max(0.0, finite(budget.held_until_ms) - now_ms) / 1000)
         except (ValueError, TypeError):
             spoilt["budget"] += 1
     return orgs
 
 
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("no number that can be")
-    return number
-
-
-def _add(snapshot: MetricsSnapshot, job: _Job, now_ms: float, served: Sequence[Scope]) -> None:
+def _add(snapshot: MetricsSnapshot, job: LiveJob, now_ms: float, served: Sequence[Scope]) -> None:
     snapshot.jobs[job.state] += 1
     left = left_alone(job.fields, served) if job.state in WORKABLE else None
     if reason := left[0] if left else job.fields.get("reason_code"):
         snapshot.reasons[reason] += 1
-    snapshot.ids_open.update(job.still)
+    snapshot.ids_open.update(job.ids_open)
     snapshot.slices.update(job.slices)
     snapshot.oldest_seconds = max(snapshot.oldest_seconds, (now_ms - job.created_ms) / 1000)
     org = snapshot.orgs.get(job.org_id)
