@@ -30,7 +30,8 @@ from worker.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from producers.async_client import AsyncClient, AsyncJob
+    from producers.async_client import AsyncClient
+    from producers.async_job import AsyncJob
     from producers.client import Client
     from producers.job import Change, Job, SubmittedJob
     from producers.submission.planned import Plan
@@ -76,7 +77,7 @@ __all__ = [
 
 _MODULES: Final = {
     "AsyncClient": "producers.async_client",
-    "AsyncJob": "producers.async_client",
+    "AsyncJob": "producers.async_job",
     "Change": "producers.job",
     "Client": "producers.client",
     "Job": "producers.job",

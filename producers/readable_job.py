@@ -1,30 +1,23 @@
-"""A job as producers read it: its report, its rows, its page, and the wait for its end."""
+"""A job as producers read it: its rows, its page and its results folder, beside its report."""
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
-from redis.exceptions import RedisError
-
-from producers.submission.session import Session
-from producers.waiting import MAX_OUTAGE, POLL, Outage, Progress, Wait, require_completed
+from producers.watched_job import WatchedJob
 from worker.core.errors import BadInputError
-from worker.core.ids import is_job_id
 from worker.core.job import AT_REST
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import Row, RowSpan, rows_of
 from worker.core.reporting.schema import Report
-from worker.core.reporting.timeline import Timeline
 from worker.reports.family import family_results, read_family
 from worker.reports.parquet import parquet_pieces, require_parquet
 from worker.reports.recount import Recount, recount
 from worker.reports.results import Piece, Write, csv_pieces, job_results, ndjson_pieces, parse_outcomes
 from worker.reports.status import read_report, read_snapshot
-from worker.store.location import must_rest, no_such_job
-from worker.store.store_reader import WORKERS_WITHIN_MS
+from worker.store.location import must_rest
 
 ResultsFormat = Literal["csv", "ndjson", "parquet"]
 T = TypeVar("T")
@@ -32,102 +25,8 @@ Texts = str | Collection[str] | None
 """One text or several; None or none of them for all."""
 
 
-class ReadableJob:
+class ReadableJob(WatchedJob):
     """The calls of `Job` that change nothing."""
-
-    def __init__(self, session: Session, job_id: str) -> None:
-        self._session = session
-        self.id: Final = job_id
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id}>"
-
-    def org_id(self) -> str:
-        """The organization of the job."""
-        with self._session.reachable():
-            found = self._session.store.field(self.id, "org_id") if is_job_id(self.id) else None
-        if found is None:
-            raise no_such_job(self.id, self._session.store.where)
-        return found
-
-    def report(self) -> Report:
-        """The document of `status -o json`, also while the job runs."""
-        with self._session.reachable():
-            return self._report()
-
-    def _report(self) -> Report:
-        # With no worker alive, nobody else settles a deadline that has passed.
-        self._session.store.expire_if_due(self.id)
-        return read_report(self._session.store, self.id)
-
-    def progress(self) -> Progress:
-        """The report, with how many worker processes are alive and Redis's clock."""
-        with self._session.reachable():
-            return self._progress()
-
-    def _progress(self) -> Progress:
-        return self._with_workers(self._report())
-
-    def _with_workers(self, report: Report) -> Progress:
-        store = self._session.store
-        return Progress(report, store.now_ms(), store.live_workers(WORKERS_WITHIN_MS))
-
-    def snapshot(self) -> tuple[Progress, Timeline]:
-        """The progress, and what was sent and settled when, for plots."""
-        with self._session.reachable():
-            self._session.store.expire_if_due(self.id)
-            report, timeline = read_snapshot(self._session.store, self.id)
-            return self._with_workers(report), timeline
-
-    def wait(self, timeout: float | None = None) -> Report:
-        """Blocks until the job has completed, and returns its report: ids may have failed all the same.
-
-        Waits up to ten minutes for a Redis that is away. Raises `WatchTimeoutError` after `timeout` seconds,
-        while the job goes on, and `JobUnfinishedError`, with the report, where the job is paused, or ended
-        cancelled, failed or expired.
-        """
-        report = None
-        for step in self.follow(timeout):
-            report = step.report if isinstance(step, Progress) else report
-        assert report is not None, "the last step is progress"
-        return require_completed(report)
-
-    def follow(
-        self, timeout: float | None = None, *, max_outage: float = MAX_OUTAGE
-    ) -> Iterator[Progress | Outage]:
-        """Yields the progress four times a second, the last one when the job rests or is paused.
-
-        Yields an `Outage` for each time that Redis could not be read, for up to `max_outage` seconds. Raises
-        `WatchTimeoutError` after `timeout` seconds, while the job goes on.
-        """
-        wait = self.begin_wait(timeout, max_outage)
-        while True:
-            step = self.next_step(wait)
-            yield step
-            if step.is_last:
-                return
-            wait.check_time(time.monotonic())
-            time.sleep(POLL)
-
-    def begin_wait(self, timeout: float | None, max_outage: float) -> Wait:
-        """For a loop of one's own, such as that of `AsyncJob`: see `follow`, which it looks like."""
-        return Wait(self.id, time.monotonic(), timeout=timeout, max_outage=max_outage)
-
-    def next_step(self, wait: Wait) -> Progress | Outage:
-        """Reads the progress once."""
-        with self._session.reachable():
-            try:
-                progress = self._progress()
-            except RedisError as error:
-                return wait.on_error(error, time.monotonic())
-        wait.on_read()
-        if not progress.is_last and not self._session.store.where.at_work:
-            # Waiting would never end.
-            raise BadInputError(
-                f"--watch: no run is at work on job {self.id}, which stays {progress.report.state}:"
-                f" `bulk-activate run --resume {self.id}` goes on with it"
-            )
-        return progress
 
     def results(self, outcomes: Texts = None, ids: Texts = None, *, merged: bool = False) -> Iterator[Row]:
         """Streams a row per line of the list, in its order, as it stands; those of `outcomes` and `ids` only.
