@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
 from producers.display.notices import show_survey, warn
-from producers.display.watch import watch
 from producers.job import Job
-from producers.local.children import Child
 from producers.local.embedded_redis import embedded_redis
+from producers.local.local_run import LocalRun
 from producers.local.others import report_other_jobs
+from producers.local.paths import RunPaths
 from producers.reading import Source
 from producers.submission.request import JobRequest
 from producers.submission.session import Session, open_session
@@ -23,106 +23,14 @@ from producers.submission.wake import wake_workers
 from worker.core.errors import BadInputError, StateChangeError
 from worker.core.job import AT_REST, State
 from worker.core.reporting.schema import Report
-from worker.reports.folder import check_folder, write_folder
-from worker.reports.status import read_report
 from worker.settings import PREFIX, Settings
 
 Beside = Callable[[Settings], AbstractContextManager[object]]
 """Starts what runs beside a job, on the Redis of these settings, and ends it after the job."""
 
-
-class UnwrittenError(BadInputError):
-    """The results folder could not be written. `report` is the state of the job, which is stored."""
-
-    def __init__(self, message: str, report: Report) -> None:
-        super().__init__(message)
-        self.report = report
-
-
-@dataclass(frozen=True, slots=True)
-class RunPaths:
-    """The folders of a run."""
-
-    home: Path
-    output: Path | None
-    """The results folder; None for a new one under `home`."""
-    parquet: bool = False
-    """Whether the folder gets the rows as Parquet too."""
-    demo: bool = False
-    """Whether its jobs are those of `demo`, which no later run resumes."""
-
-    def results(self, job_id: str) -> Path:
-        return self.output or self.home / "results" / job_id
-
-    def check(self, job_id: str | None) -> None:
-        """Makes the results folder and tries to write in it, before the first request.
-
-        Raises `BadInputError` if that fails, or if the folder holds the files of another job.
-        """
-        if self.output is not None:
-            check_folder(self.output, job_id)
-        else:
-            # It holds one folder per job.
-            make_home(self.home / "results")
-
-
-@dataclass(frozen=True, slots=True)
-class _LocalRun:
-    """A run with its embedded Redis, whose URL is in the session's settings."""
-
-    session: Session
-    paths: RunPaths
-    environment: Mapping[str, str]
-
-    def run_to_rest(self, job_id: str) -> tuple[Report, Path]:
-        """Starts a worker for this job, watches until it rests or is paused, and writes the folder."""
-        paths = self.paths
-        environment = {**self.environment, f"{PREFIX}REDIS_URL": self.session.settings.redis_url}
-        with Child("worker", ["--job", job_id], environment, paths.home / "worker.log") as worker:
-            # No outage is waited for: this Redis only comes back with another run.
-            watch(Job(self.session, job_id), on_poll=worker.restart_if_dead, max_outage=0, own_worker=True)
-            # Stopped before the folder is written, so that no late answer changes a paused job.
-            worker.stop()
-        return self.write_results(job_id)
-
-    def write_results(self, job_id: str) -> tuple[Report, Path]:
-        """Writes the results folder. Raises `UnwrittenError`."""
-        folder = self.paths.results(job_id)
-        try:
-            report = write_folder(
-                self.session.store,
-                job_id,
-                folder,
-                self.session.settings.public(),
-                parquet=self.paths.parquet,
-            )
-        except (BadInputError, OSError) as error:
-            raise self._unwritten(job_id, folder, error) from error
-        if report.state in AT_REST:
-            self.session.store.folder_is_written(job_id)
-        return report, folder
-
-    def _unwritten(self, job_id: str, folder: Path, error: Exception) -> UnwrittenError:
-        report = read_report(self.session.store, job_id)
-        # A demo has a STATE_DIR of its own, which the shell does not know.
-        at = f"{PREFIX}STATE_DIR={self.paths.home} " if self.paths.demo else ""
-        again = "" if self.paths.demo else "; or run the same command, which then sends nothing again"
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return UnwrittenError(
-            f"job {job_id} is {report.state}, but its results could not be written to {folder} ({why}):"
-            f" write them elsewhere with `{at}bulk-activate results {job_id} --local --output results.csv`"
-            f"{again}",
-            report,
-        )
-
-
-def make_home(home: Path) -> Path:
-    """Makes a folder of mode 0700. Raises `BadInputError`."""
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise BadInputError(f"cannot make {home} ({error.strerror}): set {PREFIX}STATE_DIR") from error
-    return home
+_FOLDER_DUE: Final = (
+    "Job {} ended before, and its results were not written: nothing is sent, they are written now."
+)
 
 
 def run(
@@ -157,7 +65,7 @@ def run(
             existing = None
         paths.check(existing)
         report_other_jobs(store, existing, demo=paths.demo)
-        local_run = _LocalRun(session, paths, environment)
+        local_run = LocalRun(session, paths, environment)
         if existing is not None and folder_due:
             click.echo(_FOLDER_DUE.format(existing), err=True)
             return local_run.write_results(existing)
@@ -191,17 +99,12 @@ def resume(
             )
         paths.check(job_id)
         report_other_jobs(store, job_id, demo=paths.demo)
-        local_run = _LocalRun(session, paths, environment)
+        local_run = LocalRun(session, paths, environment)
         if folder_due:
             click.echo(_FOLDER_DUE.format(job_id), err=True)
             return local_run.write_results(job_id)
         _resume(job_id, session)
         return local_run.run_to_rest(job_id)
-
-
-_FOLDER_DUE: Final = (
-    "Job {} ended before, and its results were not written: nothing is sent, they are written now."
-)
 
 
 def _check_api(job_id: str, fields: Mapping[str, str], settings: Settings) -> None:

@@ -16,7 +16,8 @@ from producers.cli.commands.run import show_result
 from producers.cli.commands.serve import EXTRA, missing_extra
 from producers.cli.options import output_option
 from producers.local.children import Child
-from producers.local.run import Beside, RunPaths, make_home, run
+from producers.local.paths import RunPaths, make_home
+from producers.local.run import Beside, run
 from producers.reading import Source
 from producers.submission.request import JobRequest
 from worker.settings import NO_PROXY, PREFIX, Settings, load

@@ -19,7 +19,9 @@ from producers.cli.options import (
 )
 from producers.display import table
 from producers.display.next_step import next_after_run
-from producers.local.run import RunPaths, UnwrittenError, make_home, resume, run
+from producers.local.local_run import UnwrittenError
+from producers.local.paths import RunPaths, make_home
+from producers.local.run import resume, run
 from worker.core.errors import BadInputError
 from worker.core.job import AT_REST, State, exit_code
 from worker.core.reporting.schema import Report
