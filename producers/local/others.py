@@ -9,6 +9,7 @@ import click
 from producers.submission.request import whoami
 from worker.core.errors import NoSuchJobError, StateChangeError
 from worker.core.job import AT_REST, Control, ReasonCode, State
+from worker.core.outcome import settled_in
 from worker.core.reporting.report import counts_of
 from worker.store.jobs import JobStore
 
@@ -50,10 +51,10 @@ def _is_wound_up(store: JobStore, fields: Mapping[str, str], *, demo: bool) -> b
 
 def _describe(fields: Mapping[str, str]) -> str:
     job_id, counts = fields["id"], counts_of(fields)
-    done = counts["total"] - counts["pending"] - counts["ambiguous"]
     at = f" of {fields['api_url']}" if "api_url" in fields else ""
     return (
-        f"Job {job_id}{at}, {done:,} of {counts['total']:,} ids done, is left {fields['state']}:"
+        f"Job {job_id}{at}, {settled_in(counts):,} of {counts['total']:,} ids done,"
+        f" is left {fields['state']}:"
         f" `bulk-activate run --resume {job_id}` takes it up,"
         f" `bulk-activate cancel {job_id} --local` ends it."
     )

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from worker.core.job import WORKABLE, ReasonCode
 from worker.core.outcome import Outcome
-from worker.core.reporting.report import group_failures, make_report
+from worker.core.reporting.failures import group_failures
+from worker.core.reporting.report import make_report
 from worker.core.reporting.rows import job_end_reason
 from worker.core.reporting.schema import FailureGroup, Rate, Report
 from worker.core.reporting.timeline import Timeline, read_timeline

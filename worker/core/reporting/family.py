@@ -4,9 +4,8 @@ Each job of a family stores the line that its ids have in the first list; rows o
 same id.
 """
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from heapq import merge
@@ -18,7 +17,8 @@ import msgspec
 from worker.core.job import AT_REST, job_outcome
 from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
 from worker.core.reason import Reason
-from worker.core.reporting.report import ranked
+from worker.core.reporting.failures import ranked
+from worker.core.reporting.progress import ids_per_second, percent_settled
 from worker.core.reporting.rows import Row
 from worker.core.reporting.schema import REQUESTS, SECONDS, FailureGroup, Progress, Report
 from worker.core.retrying.retryable import is_retryable
@@ -91,8 +91,9 @@ def family_report(jobs: Sequence[Report], found: FamilyCount) -> Report:
     root = jobs[0]
     moving = [job for job in jobs if job.state not in AT_REST]
     shown = (moving or jobs)[-1]
-    counts = {outcome: found.counts[outcome] for outcome in COUNTED}
-    total = sum(counts.values())
+    total = sum(found.counts[outcome] for outcome in COUNTED)
+    counts: dict[str, int] = {"total": total}
+    counts.update((outcome, found.counts[outcome]) for outcome in COUNTED)
     succeeded = sum(counts[outcome] for outcome in SUCCEEDED)
     return msgspec.structs.replace(
         root,
@@ -102,11 +103,11 @@ def family_report(jobs: Sequence[Report], found: FamilyCount) -> Report:
         outcome=None if moving else job_outcome(total, succeeded),
         ended_at=None if moving else max(job.ended_at or "" for job in jobs),
         history=[],
-        counts={"total": total, **counts},
+        counts=counts,
         balanced=total == root.counts["total"] and all(job.balanced for job in jobs),
         requests=_requests(jobs),
         rate=shown.rate,
-        progress=_progress(jobs, counts, total),
+        progress=_progress(jobs, counts),
         failures=found.failures,
     )
 
@@ -124,13 +125,11 @@ def _requests(jobs: Sequence[Report]) -> dict[str, Any]:
     return {**sums, "by_status": dict(sorted(by_status.items())), "request_ids": request_ids}
 
 
-def _progress(jobs: Sequence[Report], counts: dict[Outcome, int], total: int) -> Progress:
+def _progress(jobs: Sequence[Report], counts: Mapping[str, int]) -> Progress:
     seconds = {name: sum(job.progress.seconds[name] for job in jobs) for name in ("active", *SECONDS)}
-    settled = total - counts[Outcome.PENDING] - counts[Outcome.AMBIGUOUS]
-    attempted = settled - counts[Outcome.NOT_ATTEMPTED]
     return Progress(
-        percent=math.floor(10_000 * settled / total) / 100 if total else 100.0,
-        ids_per_second=round(attempted / seconds["active"], 1) if seconds["active"] else 0.0,
+        percent=percent_settled(counts),
+        ids_per_second=round(ids_per_second(counts, seconds["active"]), 1),
         eta_at=None,
         seconds=seconds,
     )

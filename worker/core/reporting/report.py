@@ -1,40 +1,24 @@
 """Computes the report of a job from its stored fields; the time is an argument."""
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from worker.core.job import AT_REST, State, job_outcome
-from worker.core.outcome import COUNTED, SUCCEEDED, Outcome
-from worker.core.reason import ID_PLACEHOLDER, Reason
+from worker.core.outcome import COUNTED, SUCCEEDED
+from worker.core.reporting.progress import progress_of
 from worker.core.reporting.schema import (
     REQUESTS,
     SCHEMA_VERSION,
-    SECONDS,
     FailureGroup,
     Manifest,
-    Progress,
     Rate,
     Report,
     StateChange,
     StateReason,
 )
-from worker.core.retrying.retryable import is_retryable
 from worker.core.timestamp import timestamp
-
-LONGEST_ETA: Final = 10 * 365 * 86400.0
-"""Maximum estimate in seconds. A later end is not shown: that of a job that hardly moves may not even be a
-valid date."""
-MAX_FAILURE_GROUPS: Final = 50
-"""Maximum number of failure groups in a report; smaller groups are combined into one more."""
-
-
-def parse_reason(text: str) -> Reason:
-    """Parses a reason as stored by `commit.lua`: name, status and message, separated by NUL."""
-    name, status, message = text.split("\0", 2)
-    return Reason(name, message, int(status))
 
 
 def counts_of(fields: Mapping[str, str]) -> dict[str, int]:
@@ -91,50 +75,9 @@ def make_report(
         balanced=balances(counts),
         requests=_requests(fields),
         rate=rate,
-        progress=_progress(fields, counts, now_ms, state),
+        progress=progress_of(fields, counts, now_ms, state),
         failures=failures,
     )
-
-
-def group_failures(
-    reasons: Mapping[int, str], reason_counts: Mapping[int, int], samples: Mapping[int, str]
-) -> list[FailureGroup]:
-    """Groups failures by reason and status, largest group first.
-
-    All arguments are keyed by the number of the interned reason: its text, its number of ids, and some ids
-    separated by spaces.
-    """
-    groups: dict[tuple[str, int], FailureGroup] = {}
-    for number, count in sorted(reason_counts.items(), key=lambda item: (-item[1], item[0])):
-        reason = parse_reason(reasons[number])
-        ids = samples.get(number, "").split()
-        known = groups.get((reason.name, reason.status))
-        groups[reason.name, reason.status] = FailureGroup(
-            reason=reason.name,
-            message=known.message if known else reason.message.replace(ID_PLACEHOLDER, "<id>"),
-            count=count + (known.count if known else 0),
-            status=reason.status,
-            sample_ids=[*(known.sample_ids if known else []), *ids][:5],
-            retryable=is_retryable(reason),
-        )
-    return ranked(groups.values())
-
-
-def ranked(groups: Iterable[FailureGroup]) -> list[FailureGroup]:
-    """Sorts groups by size, name and status; combines all after `MAX_FAILURE_GROUPS` into one."""
-    order = sorted(groups, key=lambda group: (-group.count, group.reason, group.status))
-    rest = order[MAX_FAILURE_GROUPS:]
-    if not rest:
-        return order
-    others = FailureGroup(
-        "OTHER",
-        f"{len(rest)} further reasons",
-        sum(group.count for group in rest),
-        0,
-        rest[0].sample_ids,
-        retryable=any(group.retryable for group in rest),
-    )
-    return [*order[:MAX_FAILURE_GROUPS], others]
 
 
 def _ms(fields: Mapping[str, str], name: str) -> int | None:
@@ -173,23 +116,3 @@ def _requests(fields: Mapping[str, str]) -> dict[str, Any]:
     }
     counts = {name: int(fields.get(f"r_{name}", 0)) for name in REQUESTS}
     return {**counts, "by_status": by_status, "request_ids": request_ids}
-
-
-def _progress(fields: Mapping[str, str], counts: Mapping[str, int], now_ms: int, state: State) -> Progress:
-    total = counts["total"]
-    left = counts[Outcome.PENDING] + counts[Outcome.AMBIGUOUS]
-    active_ms = int(fields.get("active_ms", 0))
-    if state is State.RUNNING:
-        active_ms += max(0, now_ms - int(fields["active_since"]))
-    done = total - left
-    attempted = done - counts[Outcome.NOT_ATTEMPTED]
-    per_second = 1000 * attempted / active_ms if active_ms else 0.0
-    seconds_left = left / per_second if per_second else LONGEST_ETA
-    moving = state is State.RUNNING and seconds_left < LONGEST_ETA
-    seconds = {name: int(fields.get(f"r_ms_{name}", 0)) / 1000 for name in SECONDS}
-    return Progress(
-        percent=math.floor(10_000 * done / total) / 100 if total else 100.0 if state in AT_REST else 0.0,
-        ids_per_second=round(per_second, 1),
-        eta_at=timestamp(now_ms + 1000 * seconds_left) if moving else None,
-        seconds={"active": active_ms / 1000, **seconds},
-    )

@@ -12,7 +12,7 @@ from worker.core.batches.slices import Slice
 from worker.core.job import AT_REST, State
 from worker.core.outcome import Outcome
 from worker.core.reason import Reason
-from worker.core.reporting.report import parse_reason
+from worker.core.reporting.failures import parse_reason
 from worker.core.reporting.skipped import SkippedLine
 from worker.core.timestamp import timestamp
 

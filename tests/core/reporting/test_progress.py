@@ -1,4 +1,4 @@
-"""When a running job is said to end."""
+"""When a running job is estimated to end."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.core.stored import T0, job, made
 from worker.core.job import State
-from worker.core.reporting.report import LONGEST_ETA
+from worker.core.reporting.progress import LONGEST_ETA
 from worker.core.timestamp import timestamp
 
 

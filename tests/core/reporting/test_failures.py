@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.core.reason import ID_PLACEHOLDER, Reason
-from worker.core.reporting.report import MAX_FAILURE_GROUPS, group_failures, parse_reason
+from worker.core.reporting.failures import MAX_FAILURE_GROUPS, group_failures, parse_reason
 from worker.core.reporting.schema import FailureGroup
 
 
