@@ -15,10 +15,10 @@ from tests.core.stored import T0
 from tests.reports.pages import Parsed, page_of, report, timeline
 from worker.core.outcome import Outcome
 from worker.core.reporting.schema import FailureGroup
+from worker.reports.html.axis import axis_top, tick_interval
 from worker.reports.html.environment import environment
 from worker.reports.html.markup import share, text
 from worker.reports.html.page import MAX_PAGE, page
-from worker.reports.html.plots import axis_top, tick_interval
 from worker.reports.status import ReportSnapshot
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>\x00\x1b[31m\u202e'&"

@@ -4,12 +4,12 @@ They are inline SVG of shapes only. Their text is HTML around them, which stays 
 squeezes the shapes.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
 from worker.core.reporting.timeline import Timeline
+from worker.reports.html.axis import Tick, axis_top, levels, time_ticks
 from worker.reports.html.markup import seconds
 
 # The templates have the same numbers in their `viewBox`.
@@ -17,21 +17,6 @@ WIDTH: Final = 1000
 HEIGHT: Final = 200
 STRIP: Final = 30
 """Height of the strip with the 429 answers."""
-_TICKS: Final = 4
-_DAY: Final = 86_400
-_INTERVALS: Final = tuple(
-    unit * times
-    for unit, steps in (
-        (0.1, (1, 2, 5)),
-        (1, (1, 2, 5, 10, 15, 30)),
-        (60, (1, 2, 5, 10, 15, 30)),
-        (3600, (1, 2, 4, 6, 12)),
-    )
-    for times in steps
-)
-"""Allowed seconds between ticks of the time axis; beyond them whole days."""
-_LABEL_LIMIT: Final = 0.95
-"""Share of the width up to which a tick has room for its label."""
 _MIN_BUCKETS: Final = 3
 """Buckets needed for a curve."""
 _MAX_AXIS_STRETCH: Final = 2
@@ -45,14 +30,6 @@ class Span(NamedTuple):
 
     x: float
     width: float
-
-
-class Tick(NamedTuple):
-    """A label of the time axis."""
-
-    percent: float
-    """Of the width, from the left."""
-    label: str
 
 
 class Curve(NamedTuple):
@@ -143,8 +120,8 @@ def _curve(
         interval=seconds(end * edges[1] / WIDTH),
         path=_steps(values, edges, top),
         allowed="",
-        levels=[f"{top * step / _TICKS:,.4g}" for step in range(_TICKS, -1, -1)],
-        ticks=list(_time_ticks(end)),
+        levels=levels(top),
+        ticks=list(time_ticks(end)),
     )
 
 
@@ -190,25 +167,3 @@ def _strip(counts: Sequence[int], edges: Sequence[float]) -> str:
 def _bar_height(count: int, most: int) -> float:
     """Height of a bar as a share of the strip. Never below a quarter, so that a single 429 is visible."""
     return 0.25 + 0.75 * count / most
-
-
-def _time_ticks(span: float) -> Iterable[Tick]:
-    """Labels of the time axis, at round numbers after 0."""
-    every = tick_interval(span)
-    for step in range(1, math.floor(_LABEL_LIMIT * span / every) + 1):
-        label = seconds(every * step).removesuffix(" 00s").removesuffix(" 00m").removesuffix(" 00h")
-        yield Tick(100 * every * step / span, label)
-
-
-def tick_interval(span: float) -> float:
-    """Round number of seconds between ticks, so that `span` seconds have at most `_TICKS` of them."""
-    least = span / (_TICKS + 1)
-    return next((every for every in _INTERVALS if every >= least), axis_top(least / _DAY) * _DAY)
-
-
-def axis_top(value: float) -> float:
-    """The next of 1, 2, 4, 6 or 8 times a power of ten, whose quarters are short numbers."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next((step * power for step in (1, 2, 4, 6, 8) if value <= step * power), 10 * power)
