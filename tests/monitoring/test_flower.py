@@ -78,19 +78,27 @@ def test_nothing_can_be_done_even_with_it(shown: Flower, path: str) -> None:
     assert shown.status(f"/api/{path}", method="POST") == 403
 
 
-def test_without_a_password_it_does_not_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("port", "why"),
+    [
+        # As Kubernetes sets it for a service named flower.
+        ("tcp://10.0.0.1:5555", "set FLOWER_BASIC_AUTH to user:password"),
+        ("abc", "FLOWER_PORT: must be a port"),
+    ],
+)
+def test_without_a_password_or_a_port_it_does_not_start(tmp_path: Path, port: str, why: str) -> None:
     done = subprocess.run(
         [*COMMAND, "--port=1"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        # As Kubernetes sets it for a service named flower.
-        env=environment({}) | {"FLOWER_PORT": "tcp://10.0.0.1:5555"},
+        env=environment({}) | {"FLOWER_PORT": port},
         check=False,
     )
     # By which its unit does not start it again.
     assert done.returncode == 2
-    assert "set FLOWER_BASIC_AUTH to user:password" in done.stderr
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

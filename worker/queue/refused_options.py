@@ -1,5 +1,6 @@
 """Refuses options of Celery that do not suit this worker, before anything starts."""
 
+import os
 from typing import Any, Final
 
 import click
@@ -18,11 +19,12 @@ REASONS: Final = {
     "detach": f"--detach: {_LOG}",
 }
 """Why an option is refused, by its name."""
+_MAX_PORT: Final = 65_535
 _MULTI: Final = f"`celery multi`: it starts workers with --detach, and {_LOG}"
 
 
 class RefusedOptionError(click.ClickException):
-    """An option of `celery` that this worker does not support."""
+    """An option of `celery` that this worker does not support, or a variable that Flower cannot read."""
 
     exit_code = 2
 
@@ -37,6 +39,8 @@ def _check(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
     """Raises `RefusedOptionError`."""
     if ctx.command.name == "multi":
         raise RefusedOptionError(_MULTI)
+    if ctx.command.name == "flower":
+        _check_port(os.environ.get("FLOWER_PORT", ""))
     if ctx.command.name != "worker":
         return
     for name, why in REASONS.items():
@@ -45,3 +49,9 @@ def _check(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
     if ctx.params.get("pool_cls") is TaskPool:
         # `-P threads` on the command line.
         ctx.params["pool_cls"] = WakingPool
+
+
+def _check_port(text: str) -> None:
+    """Raises `RefusedOptionError`. Flower itself would end with a traceback."""
+    if text and not (text.isdecimal() and int(text) <= _MAX_PORT):
+        raise RefusedOptionError(f"FLOWER_PORT: must be a port, at most {_MAX_PORT}, not {text!r}")
