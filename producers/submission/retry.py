@@ -1,7 +1,8 @@
 """Makes a child job of those ids of a job that did not succeed."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,9 @@ from worker.reports.results import job_results
 from worker.store.jobs import JobStore
 from worker.store.location import must_rest
 
+_REASON: Final = "reason"
+"""The label with the reason that the page of `serve` asks for."""
+
 
 def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collection[Outcome]) -> Submission:
     """Makes a job of the parent's ids that have one of `outcomes`, for its organization, with its labels.
@@ -25,11 +29,10 @@ def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collec
     fields = store.read(parent_id).fields
     if State(fields["state"]) not in AT_REST:
         raise must_rest("retry", parent_id, fields["state"])
-    labels = msgspec.json.decode(fields.get("labels", "{}"), type=dict[str, str])
     child = replace(
         request,
         org_id=fields["org_id"],
-        labels=labels | request.labels,
+        labels=_inherited(store, fields) | request.labels,
         weight=int(fields.get("weight", 1)),
         parent_job_id=parent_id,
         root_job_id=fields.get("root_job_id", parent_id),
@@ -41,6 +44,20 @@ def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collec
     return Submission(
         job_id, new=True, tickets=store_list(store, job_id, child, _rows(store, parent_id, outcomes), None)
     )
+
+
+def _inherited(store: JobStore, fields: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a job, without the reason for which it was made itself: that of its child is another."""
+    labels = _labels(fields.get("labels"))
+    if (parent_id := fields.get("parent_job_id")) is not None:
+        before = _labels(store.field(parent_id, "labels"))
+        if before.get(_REASON) != labels.get(_REASON):
+            labels.pop(_REASON, None)
+    return labels
+
+
+def _labels(stored: str | None) -> dict[str, str]:
+    return msgspec.json.decode(stored or "{}", type=dict[str, str])
 
 
 def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:

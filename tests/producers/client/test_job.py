@@ -184,6 +184,21 @@ def test_a_retry_has_what_its_parent_has_and_its_own_labels(client: Client) -> N
     assert "2 jobs; this page has the latest outcome" in parent.page(merged=True)
 
 
+def test_the_reason_of_a_retry_is_not_that_of_the_next(client: Client) -> None:
+    first = client.submit(new_ids(1), org_id=ORG, labels={"a": "1", "reason": "incident"})
+    first.cancel()
+    second = first.retry()
+    assert second.report().labels == {"a": "1", "reason": "incident"}
+    second.cancel()
+    third = second.retry(labels={"reason": "late"})
+    assert third.report().labels == {"a": "1", "reason": "late"}
+    third.cancel()
+    fourth = third.retry()
+    assert fourth.report().labels == {"a": "1"}
+    fourth.cancel()
+    assert fourth.retry().report().labels == {"a": "1"}
+
+
 def test_a_record_that_was_not_written_by_us_is_an_error(valkey: RealServer, job: Job) -> None:
     with sync_client(valkey.server.url) as redis:
         spoil_job(redis, job.id, {"created_ms": "long ago"})
