@@ -28,7 +28,7 @@ from worker.store.connect import sync_client
 from worker.store.jobs import JobStore
 from worker.store.script_calls import Ticket
 from worker.telemetry import logs
-from worker.telemetry.traces import Tracing, make_tracing
+from worker.telemetry.traces import Service, Tracing, make_tracing
 from worker.telemetry.traces.interface import TRACEPARENT
 
 SLICES_IN_FLIGHT: Final = 4
@@ -92,7 +92,7 @@ def _this_process() -> _Process:
             # Imported modules stay for good: the collector need not visit them.
             gc.freeze()
             gc.set_threshold(_GC_THRESHOLD, *gc.get_threshold()[1:])
-            tracing = make_tracing(_settings)
+            tracing = make_tracing(_settings, Service.WORKER)
             _processes[pid] = _Process(Runtime(_settings, _send, tracing, _only_job), tracing)
         return _processes[pid]
 

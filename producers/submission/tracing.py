@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from producers.submission.request import JobRequest
 from worker.settings import Settings
-from worker.telemetry.traces import Tracing, make_tracing
+from worker.telemetry.traces import Service, Tracing, make_tracing
 
 SubmissionSpan = Callable[[JobRequest], AbstractContextManager[JobRequest]]
 """Opens a span and yields the request with its `traceparent`; without tracing, the request as it is."""
@@ -18,7 +18,7 @@ def submission_tracing(settings: Settings, of_process: Tracing | None = None) ->
 
     That can take seconds, so wake workers inside the block. Raises `BadSettingError`.
     """
-    tracing = make_tracing(settings) if of_process is None else of_process
+    tracing = make_tracing(settings, Service.CLIENT) if of_process is None else of_process
 
     @contextmanager
     def submission_span(request: JobRequest) -> Iterator[JobRequest]:

@@ -38,7 +38,7 @@ from worker.core.errors import BadInputError
 from worker.process.signal_handlers import install_signal_handlers
 from worker.settings import LOOPBACK, PREFIX, Settings
 from worker.telemetry import logs
-from worker.telemetry.traces import Tracing, make_tracing
+from worker.telemetry.traces import Service, Tracing, make_tracing
 
 _ANSWERS_END_WITHIN: Final = 5
 """Seconds for answers that are under way; then their connections are cut."""
@@ -66,7 +66,7 @@ def serve(settings: Settings, host: str, port: int, limits: Limits = DEFAULTS) -
         secret, keys = "", KeysFile(settings.serve_keys_file)
     logs.configure(settings)
     limits = replace(limits, connections=allowed_connections(limits.connections))
-    tracing = make_tracing(settings)
+    tracing = make_tracing(settings, Service.SERVE)
     session = Session(settings, _warn, tracing=tracing)
     with listening(host, port, limits) as listener, Client.over(session) as client:
         threads, stopping = Threads(), Stopping()

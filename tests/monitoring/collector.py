@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Span:
+    service: str
     name: str
     trace: str
     id: str
@@ -31,12 +32,17 @@ class Collector:
 
 def _read(body: bytes) -> Iterator[Span]:
     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+        (service,) = (
+            pair.value.string_value for pair in resource.resource.attributes if pair.key == "service.name"
+        )
         for scope in resource.scope_spans:
             for span in scope.spans:
                 given = ((pair.key, pair.value) for pair in span.attributes)
                 values = {name: value.string_value or value.int_value for name, value in given}
                 ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
-                yield Span(span.name, *ids, span.status.code == span.status.STATUS_CODE_ERROR, values)
+                yield Span(
+                    service, span.name, *ids, span.status.code == span.status.STATUS_CODE_ERROR, values
+                )
 
 
 @contextmanager

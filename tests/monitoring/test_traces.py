@@ -20,7 +20,7 @@ from worker.core.batches.batch import Batch
 from worker.queue.messages import QUEUE_NAMES
 from worker.store.connect import sync_client
 from worker.telemetry import log_context
-from worker.telemetry.traces.interface import TRACEPARENT
+from worker.telemetry.traces.interface import TRACEPARENT, Service
 from worker.telemetry.traces.opentelemetry import OpenTelemetry
 
 
@@ -53,10 +53,11 @@ def test_each_request_belongs_to_its_slice_and_each_slice_to_the_submission(
     worker.terminate()
     assert worker.wait() == 0
     submits = spans.spans("submit")
-    assert [span.parent for span in submits] == ["", ""]
+    assert [(span.parent, span.service) for span in submits] == [("", "bulk-activation-client")] * 2
     for job, submit in zip(jobs, submits, strict=True):
         slices = spans.spans("slice", job_id=job)
         assert {span.attributes["slice"] for span in slices} == {0, 1}
+        assert {span.service for span in slices} == {"bulk-activation-worker"}
         assert {(span.trace, span.parent) for span in slices} == {(submit.trace, submit.id)}
         requests = spans.spans("activate", job_id=job)
         assert len(requests) == stack.report(job)["requests"]["sent"] == 200
@@ -95,13 +96,14 @@ def test_a_trace_leads_from_the_caller_over_its_http_request_to_each_slice(
     assert spans.spans("GET /sign-in") == []
     (request,) = spans.spans("POST /api/v1/jobs")
     assert (request.trace, request.parent) == caller
+    assert request.service == "bulk-activation-serve"
     assert request.attributes == {
         "http.request.method": "POST",
         "http.route": "/api/v1/jobs",
         "http.response.status_code": 201,
     }
     (submit,) = [span for span in spans.spans("submit") if span.trace == request.trace]
-    assert submit.parent == request.id
+    assert (submit.parent, submit.service) == (request.id, request.service)
     (retried,) = spans.spans("POST /api/v1/jobs/{job_id}/retry")
     assert (retried.parent, retried.trace != request.trace) == ("", True)
     assert [span.parent for span in spans.spans("submit") if span.trace == retried.trace] == [retried.id]
@@ -179,7 +181,7 @@ async def test_a_second_message_for_a_slice_takes_no_request_from_the_first() ->
 
     batch = Batch(("an-id",), (0,), (False,), (0,))
     with collector() as spans:
-        tracing = OpenTelemetry(spans.url)
+        tracing = OpenTelemetry(spans.url, Service.WORKER)
         api = tracing.with_spans(Answering())
         log_context.bind("job", 7, 1, batch)
         with tracing.slice_span(None, "job", 7, 15):
@@ -198,7 +200,7 @@ def test_a_collector_out_of_reach_is_told_of_without_its_key(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], end: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    tracing = OpenTelemetry(f"http://user:hunter2-password@{end}/v1/traces?key=hunter2-key")
+    tracing = OpenTelemetry(f"http://user:hunter2-password@{end}/v1/traces?key=hunter2-key", Service.CLIENT)
     with tracing.submission_span():
         pass
     tracing.close()

@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from worker.core.errors import BadSettingError
 from worker.settings import PREFIX, Settings
-from worker.telemetry.traces.interface import ActivationApi, RequestSpan, Tracing
+from worker.telemetry.traces.interface import ActivationApi, RequestSpan, Service, Tracing
 
-__all__ = ["ActivationApi", "RequestSpan", "Tracing", "check_tracing", "make_tracing"]
+__all__ = ["ActivationApi", "RequestSpan", "Service", "Tracing", "check_tracing", "make_tracing"]
 
 
-def make_tracing(settings: Settings) -> Tracing | None:
-    """Makes the tracing of this process, to be closed at its end; None if TRACES_URL is not set.
+def make_tracing(settings: Settings, service: Service) -> Tracing | None:
+    """Makes the tracing of this process, a `service`, to be closed at its end; None if TRACES_URL is not set.
 
     Raises `BadSettingError` if the extra `tracing` is not installed.
     """
-    return None if settings.traces_url is None else _implementation()(settings.traces_url)
+    return None if settings.traces_url is None else _implementation()(settings.traces_url, service)
 
 
 def check_tracing(settings: Settings) -> None:
@@ -26,7 +26,7 @@ def check_tracing(settings: Settings) -> None:
         _implementation()
 
 
-def _implementation() -> Callable[[str], Tracing]:
+def _implementation() -> Callable[[str, Service], Tracing]:
     try:
         from worker.telemetry.traces.opentelemetry import OpenTelemetry  # noqa: PLC0415 -- an extra, and slow to import.
     except ImportError as error:

@@ -1,12 +1,22 @@
 """The interface of tracing for the rest of the program."""
 
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from typing import Final, Protocol
 
 from worker.core.answers.reply import NoReply, Reply
 
 TRACEPARENT: Final = "traceparent"
 """Header of messages and field of jobs with the span of the submission. Source: W3C Trace Context."""
+
+
+class Service(StrEnum):
+    """What a process is called in traces, as OpenTelemetry's `service.name`."""
+
+    WORKER = "bulk-activation-worker"
+    SERVE = "bulk-activation-serve"
+    CLIENT = "bulk-activation-client"
+    """A command, or a program that uses the Python API."""
 
 
 class ActivationApi(Protocol):

@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 
 from worker.core.answers.reply import NoReply, Reply
 from worker.telemetry import log_context
-from worker.telemetry.traces.interface import TRACEPARENT, ActivationApi
+from worker.telemetry.traces.interface import TRACEPARENT, ActivationApi, Service
 
 _EXPORT_TIMEOUT: Final = 3.0
 """Seconds that the collector has to accept a batch of spans."""
@@ -54,10 +54,10 @@ def _session() -> requests.Session:
 class OpenTelemetry:
     """Tracing to the collector at `url`, such as http://127.0.0.1:4318/v1/traces."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, service: Service) -> None:
         # No global provider: a program that embeds this one may have set up its own.
         self._provider = TracerProvider(
-            resource=Resource.create({"service.name": "bulk-activation-worker"}), shutdown_on_exit=False
+            resource=Resource.create({"service.name": service}), shutdown_on_exit=False
         )
         exporter = OTLPSpanExporter(endpoint=url, timeout=_EXPORT_TIMEOUT, session=_session())
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
