@@ -35,15 +35,21 @@ class Retention:
         rested_ms = round(self._seconds * 1000)
         try:
             for job_id in await self._store.maybe_rested(rested_ms):
+                if self._is_closing():
+                    return
                 await self._purge_one(job_id, rested_ms)
         except RedisError as error:
             if not is_mendable(error):
                 raise
             log.warning("cannot remove old jobs, will try again", problem=str(error))
 
+    def _is_closing(self) -> bool:
+        """A removal that has begun is left to other workers: at the end of this one nothing waits for it."""
+        return self.rounds.is_closing
+
     async def _purge_one(self, job_id: str, rested_ms: int) -> None:
         try:
-            if await self._store.purge(job_id, rested_ms):
+            if await self._store.purge(job_id, rested_ms, self._is_closing):
                 log.info("job removed: it rested for longer than RETENTION", job_id=job_id)
         except ResponseError as error:
             if is_mendable(error):

@@ -36,6 +36,11 @@ class PeriodicTask:
         """Whether the task ended without having been closed."""
         return self._task.done() and not self._closing.is_set()
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` waits for the current call, which a long one looks at."""
+        return self._closing.is_set()
+
     async def close(self) -> None:
         """Stops the task. Returns once the current call has ended."""
         # An event, not a cancellation, which can get lost in a time-out inside the Redis client.

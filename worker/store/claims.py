@@ -4,7 +4,7 @@ Asynchronous, for the worker's event loop. The client may send each call twice; 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
@@ -184,10 +184,15 @@ class ClaimStore:
         begun = await self._redis.hkeys(keys.PURGING)
         return keys.job_ids(cast("list[bytes]", [*begun, *old]))
 
-    async def purge(self, job_id: str, rested_ms: int) -> bool:
-        """Removes the job if it has rested for `rested_ms`; whether it was. Any number may do so at once."""
+    async def purge(
+        self, job_id: str, rested_ms: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Removes the job if it has rested for `rested_ms`; whether it was. Any number may do so at once.
+
+        A large job takes many steps, each some milliseconds: where it `should_stop`, others go on with it.
+        """
         code = Code.PURGING
-        while code is Code.PURGING:
+        while code is Code.PURGING and not should_stop():
             code, _ = await self._call(Script.PURGE, job_id, purge_args(rested_ms))
         return code is Code.PURGED
 
