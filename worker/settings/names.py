@@ -12,4 +12,4 @@ SECRETS: Final = frozenset({"redis_url", "traces_url", "proxy_url", "api_token",
 """Fields that are secrets or may contain one."""
 
 CREDENTIAL: Final = frozenset({"api_token", "access_token"})
-"""What only those need who call the API."""
+"""Fields that only a process that calls the API needs."""

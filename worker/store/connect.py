@@ -116,7 +116,7 @@ async def open_connections(client: redis.asyncio.Redis) -> None:
 
 @contextmanager
 def reachable(url: str) -> Iterator[None]:
-    """Turns whatever Redis refuses, or a connection suffers, into the error that says so in one line."""
+    """Raises errors of Redis, and of the connection to it, as one that explains itself in one line."""
     try:
         yield
     except RedisError as error:
@@ -124,7 +124,7 @@ def reachable(url: str) -> Iterator[None]:
 
 
 def server_version(server: Mapping[str, Any]) -> Version:
-    """By what INFO tells of the server."""
+    """The version of Redis that the server is, or is compatible with. `server`: its `INFO`."""
     return _version(server.get("redis_version", "0"))
 
 
@@ -133,7 +133,7 @@ def _version(text: Any) -> Version:
 
 
 def product_of(server: Mapping[str, Any]) -> tuple[Product, Version]:
-    """Which server it is, and its own version: as `redis_version` Valkey tells that of its ancestor."""
+    """The product and its own version: Valkey's `redis_version` is that of a compatible Redis."""
     if server.get("server_name") == "valkey":
         return "valkey", _version(server["valkey_version"])
     return "redis", server_version(server)

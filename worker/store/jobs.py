@@ -180,7 +180,7 @@ class JobStore(RowReader):
         return code is Code.CHANGED
 
     def sweep(self, job_id: str) -> list[Ticket]:
-        """Settles what is due by the clock; returns the slices to send messages for."""
+        """Ends what is due by the clock: leases, a deadline, a silent upload. Returns slices to enqueue."""
         args: tuple[str | int, ...] = (WINDOW, ABANDONED_MS, "", "")
         return tickets(self._call(Script.SWEEP, job_id, args).values[4:])
 

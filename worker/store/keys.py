@@ -25,14 +25,14 @@ All keys of a job share one hash tag, so that one Lua step may touch any of them
     bulk:purging               hash    job id -> slices still to remove of a job that is gone
     bulk:request:KEY           string  the job that a request id made
     bulk:budget:HOST:ORG       hash    the rate budget of an organization (see scripts/lib/budget.lua)
-    bulk:budget:HOST:ORG:workers       the terms that its live workers' settings give
-    bulk:budget:HOST:ORG:jobs          its jobs' shares of late
+    bulk:budget:HOST:ORG:workers       the RateConfig of each of its live workers
+    bulk:budget:HOST:ORG:jobs          what its jobs asked for in the last seconds
     bulk:exchange:HOST:ORG     hash    whose turn it is to exchange its API token (scripts/exchange/begin.lua)
     bulk:workers               zset    worker processes by their last heartbeat
     bulk:doctor                string  what `doctor` tried to write
     bulk:scopes                zset    what worker processes serve, by the last heartbeat of one that does
 
-Two channels: bulk:holds, on which each hold of a budget is told as it begins, and bulk:doctor.
+Two channels: bulk:holds, which announces each hold of a budget as it begins, and bulk:doctor.
 """
 
 from collections.abc import Iterable

@@ -22,11 +22,11 @@ from worker.store.spoilt import answers, finite, value_or
 from worker.store.store_reader import BUDGET_FIELDS, WORKERS_WITHIN_MS, raw_budget
 
 MAX_JOBS: Final = 500
-"""Jobs not at rest that are looked at; the number of all is told all the same."""
+"""Maximum jobs not at rest that are read; `jobs_live` counts all of them."""
 
 MAX_ORGS: Final = 20
-"""Organizations told apart. Each that there is needs a credential that a person put in place, so they are
-few; the cap holds whatever happens."""
+"""Maximum organizations with metrics of their own. There are few, since a person gives each its credential;
+the cap protects Prometheus from forged ones."""
 
 _NAME: Final = re.compile(rb"[0-9A-Za-z_:.-]{1,100}")
 _COUNT: Final = re.compile(rb"[0-9]{1,18}")
@@ -69,7 +69,7 @@ class MetricsSnapshot:
 
 
 def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> MetricsSnapshot:
-    """`queues`: the names of the broker's queues. Raises what Redis raises, but for what somebody spoilt."""
+    """`queues`: the names of the broker's queues. Raises `RedisError`, but not for values of a wrong type."""
     with client.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.hgetall(keys.TOTALS)

@@ -26,9 +26,8 @@ _NAMES: Final = tuple(
     (f"{prefix}-Remaining", f"{prefix}-Reset", f"{prefix}-Limit")
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 )
-_TELLING: Final = ("RateLimit", *(name for name, _, _ in _NAMES))
-"""Headers of which one is there where an answer names what is left of a quota. One that names no more than a
-limit is not looked at."""
+_QUOTA_HEADERS: Final = ("RateLimit", *(name for name, _, _ in _NAMES))
+"""Headers that name what is left of a quota. An answer without any of them is not parsed."""
 _PARAMETER: Final = re.compile(
     r'[;,\s](r|t|q|remaining|reset|limit)\s*=\s*"?(\d{1,15}(?:\.\d{1,9})?)', re.IGNORECASE
 )
@@ -49,7 +48,7 @@ class Quota:
 
     @property
     def rate(self) -> float | None:
-        """Requests per second that spread what is left; None while there is plenty."""
+        """Requests per second that spread `remaining` over `reset`; None while there is plenty."""
         if self.limit is not None and self.remaining > SCARCE * self.limit:
             return None
         return max(self.remaining, 1.0) / self.reset
@@ -57,7 +56,7 @@ class Quota:
 
 def has_quota(headers: Mapping[str, str]) -> bool:
     """Whether `quota_of` may find one; cheap, for the answers that name none."""
-    for name in _TELLING:  # noqa: SIM110 -- a generator would cost as much as the look, at each answer.
+    for name in _QUOTA_HEADERS:  # noqa: SIM110 -- a generator would cost as much as the look, at each answer.
         if name in headers:
             return True
     return False

@@ -55,7 +55,7 @@ def has_fallen(learned: Learned, rate: float) -> bool:
 
 
 def _test_seconds(learned: Learned, rate: float) -> float:
-    """Seconds that a test at `rate` lasts: long enough to use up what a token bucket got back in the hold."""
+    """Seconds of a test at `rate`: long enough to use up the tokens that a bucket got back in the hold."""
     if has_fallen(learned, rate):
         return tuning.TESTED
     refilled = learned.held * learned.low

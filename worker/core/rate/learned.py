@@ -37,7 +37,7 @@ class Learned(msgspec.Struct, frozen=True):
     passed: float = 0.0
     """Requests answered by something else than a 429 in `seconds`."""
     held: float = 0.0
-    """How many of `seconds` were a hold."""
+    """Seconds of `seconds` that were a hold."""
     strikes: int = 0
     """429s in a row with hardly a request passed between them; each makes the hold longer."""
     is_low_tested: bool = False
@@ -49,7 +49,7 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What all workers saw since the last decision."""
+    """What all workers have measured since the last decision."""
 
     seconds: float
     """Seconds of sending, holds not counted."""

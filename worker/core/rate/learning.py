@@ -78,7 +78,7 @@ def on_success(learned: Learned, evidence: Evidence) -> Learned:
 
 
 def _unused(learned: Learned, evidence: Evidence) -> Learned:
-    """The state after a ramp, or a time with little to send: what passed counts as sent at the full rate."""
+    """The state after a ramp, or a time with little to send: requests count as if sent at the full rate."""
     return replace(
         learned,
         seconds=learned.seconds + min(evidence.seconds, evidence.passed / learned.rate),

@@ -16,15 +16,15 @@ wastes none."""
 LOOP_MARGIN: Final = 0.02
 """Seconds on top of the round trip, for a loop that is busy."""
 FAR_SECONDS: Final = 0.05
-"""Seconds of a round trip from which on a store counts as far: its decisions come late for what is sent."""
+"""Minimum seconds of a round trip to a store that counts as far: its decisions arrive late."""
 MAX_AHEAD: Final = 1.0
 """Maximum seconds reserved ahead, however long a round trip takes: so much is lost with a worker that
 dies."""
 WARM_UP: Final = 4
 """First round trips, of which only the shortest counts: they open connections and load scripts."""
 MARKED_ROUND_TRIPS: Final = 5
-"""Round trips' worth of sending that is marked ahead: half of it is marked at a time, and has to last for the
-commit before a mark, for the mark's own, and for some jitter."""
+"""Round trips by which the mark is ahead of sending. Half of that is marked at a time, which has to last for
+the commit before the mark, for the commit with the mark, and for some jitter."""
 NEAR_SECONDS: Final = 0.01
 """Seconds of a round trip up to which none of this is needed: a request may be sent later than that."""
 _FIRST_TRIPS: Final = 3

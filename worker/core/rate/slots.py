@@ -80,7 +80,7 @@ class ReservedSlots:
         self._slots.clear()
 
     def due(self, now: float, *, at_first: bool = False) -> Slot | None:
-        """The earliest slot that is due at `now`, left in hand; forfeits those that are too late.
+        """The earliest slot that is due at `now`, without taking it. Forfeits slots that are too late.
 
         `at_first`: the process still waits for its first answers.
         """

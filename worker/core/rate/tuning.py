@@ -1,4 +1,4 @@
-"""The numbers of the learner. README.md says what half and double of each cost."""
+"""The constants of the learner. README.md says what half and twice each of them would cost."""
 
 from typing import Final
 
@@ -28,9 +28,9 @@ FIRST_STEP_AFTER_FALL: Final = 0.5
 RISEN: Final = 3.0
 """Ratio of a throttled rate to `low` above which the limit is taken to have risen."""
 STEP_PASSED: Final = 1.1
-"""The same from which a step of the climb had passed before."""
+"""Ratio of a throttled rate to `low` above which the step of the climb before it had passed."""
 CLIMB_GAIN: Final = 1.01
-"""Factor by which `low` then grows."""
+"""Factor by which `low` then grows: that step showed that a little more is allowed."""
 FORGET: Final = 60.0
 """Seconds in which the memory of a higher rate fades to about a third (1/e)."""
 
@@ -61,7 +61,7 @@ MARGIN: Final = 0.99
 WAIT: Final = 8.0
 """Minimum seconds between two climbs."""
 WAIT_AFTER_FALL: Final = 1.5
-"""The same after a fall: what fell may rise again."""
+"""The same after a fall: a limit that fell may rise again."""
 PRICE: Final = 40.0
 """Seconds between climbs for each second of hold that the last 429 cost: 2.5 % of the time."""
 PRICE_AFTER_FALL: Final = 3.0

@@ -78,14 +78,14 @@ def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
 
 
 def _judge(breaker: Breaker, numbers: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """How many of these failures are chargeable to the ids, and the numbers of those not known yet."""
+    """The count of failures that are chargeable to the ids, and the numbers of undecided failures."""
     known = {number: breaker.is_chargeable(number) for number in numbers}
     own = sum(verdict is True for verdict in known.values())
     return own, tuple(number for number, verdict in known.items() if verdict is None)
 
 
 def split_exhausted(max_attempts: int, batch: Batch, fault: Reason) -> tuple[Settlement | None, Batch | None]:
-    """Splits off the ids of `batch` without an attempt left, which become `unknown`; and what may be sent."""
+    """Ends the ids of `batch` without an attempt left as `unknown`. Returns their settlement and the rest."""
     spent = [position for position, count in enumerate(batch.attempts) if count >= max_attempts]
     if not spent:
         return None, batch

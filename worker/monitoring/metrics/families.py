@@ -58,7 +58,7 @@ def families(snapshot: MetricsSnapshot) -> Iterator[Metric]:
 
 
 def up(*, answers: bool) -> Metric:
-    return _gauge("redis_up", "Whether Redis answered this scrape; if not, nothing else is told.", answers)
+    return _gauge("redis_up", "Whether Redis answered this scrape; if not, it is the only metric.", answers)
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:
