@@ -70,6 +70,6 @@ def retryable(outcomes: Collection[Outcome]) -> frozenset[Outcome]:
 
 
 def _rows(store: JobStore, parent_id: str, outcomes: Collection[Outcome]) -> Iterator[IdSpan]:
-    for run in job_results(store, parent_id, outcomes):
-        if None not in run.ids:
-            yield IdSpan(run.lines, [id_ for id_ in run.ids if id_ is not None])
+    for span in job_results(store, parent_id, outcomes):
+        if None not in span.ids:
+            yield IdSpan(span.lines, [id_ for id_ in span.ids if id_ is not None])

@@ -22,7 +22,7 @@ from worker.core.outcome import BY_CODE, Outcome
 from worker.core.retrying.action import Action
 from worker.core.retrying.breaker import Breaker
 from worker.core.retrying.judgement import judge
-from worker.core.retrying.policy import MOST_INTERCEPTED, Policy
+from worker.core.retrying.policy import MAX_INTERCEPTED, Policy
 from worker.core.retrying.refusals import CONFIRM_AFTER, Refusals
 
 PAGE: Final = document("worker/api/README.md")
@@ -161,7 +161,7 @@ def test_an_error_document_in_a_200_counts_as_its_status(field: str) -> None:
 
 def test_the_bounds_are_those_of_the_code() -> None:
     assert f"A job has {FREE_PROBES} such requests" in PAGE.text
-    assert f"intercepts {MOST_INTERCEPTED} times while others get through" in PAGE.text
+    assert f"intercepts {MAX_INTERCEPTED} times while others get through" in PAGE.text
     assert f"else at a second one {CONFIRM_AFTER:.0f} s later" in PAGE.text
     assert ("more than 1 MiB" in PAGE.text, MAX_BODY) == (True, 1 << 20)
     assert ("An id has five attempts" in PAGE.text, Policy().max_attempts) == (True, 5)

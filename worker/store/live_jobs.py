@@ -14,7 +14,7 @@ from worker.store.spoilt import answers
 
 _TEXTS: Final = ("state", "org_id", "host", "reason_code", "api_url", "record_version")
 _NUMBERS: Final = ("created_ms", "active_since", "moved_ms", "n_pending", "n_ambiguous")
-_MOST: Final = 2**53
+_MAX_COUNT: Final = 2**53
 """The highest number that Lua writes exactly."""
 
 
@@ -73,6 +73,6 @@ def _job(values: Sequence[bytes | None], waiting: int, claimed: int) -> LiveJob:
 
 def _number(value: bytes | int | None) -> int:
     number = float(value or 0)
-    if not 0 <= number <= _MOST:
+    if not 0 <= number <= _MAX_COUNT:
         raise ValueError("no count")
     return int(number)

@@ -8,7 +8,7 @@ from worker.core.backoff import HOLD_BASE, HOLD_CAP, hold_for
 from worker.core.concurrency import MIN_LIMIT, WINDOW, AdaptiveConcurrencyLimit
 from worker.core.rate.slots import (
     LATE,
-    LEAST_USABLE,
+    MIN_USABLE,
     RESERVATION_SECONDS,
     ReservedSlots,
     slots_per_reservation,
@@ -97,11 +97,11 @@ def test_a_run_that_is_no_more_than_can_be_used_lies_where_the_budget_put_it() -
 @pytest.mark.parametrize(
     ("used", "seconds", "slots"),
     [
-        (0, 100.0, LEAST_USABLE),
+        (0, 100.0, MIN_USABLE),
         (300, 0.1, 600),
         (300, 0.05, 1200),
-        (300, 1.0, LEAST_USABLE),
-        (0, 0.0, LEAST_USABLE),
+        (300, 1.0, MIN_USABLE),
+        (0, 0.0, MIN_USABLE),
     ],
 )
 def test_twice_of_what_was_used_is_usable_but_never_next_to_nothing(

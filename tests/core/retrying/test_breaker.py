@@ -90,7 +90,7 @@ def test_a_few_failures_over_a_long_time_open_it_too() -> None:
     assert not breaker.admits(LONG)
 
 
-def test_a_good_answer_ends_the_run() -> None:
+def test_a_good_answer_ends_the_streak() -> None:
     breaker = Breaker()
     for _ in range(5):
         for _ in range(MANY - 1):

@@ -8,7 +8,7 @@ from worker.core.answers.verdict import Faulty, Intercepted, JobFault, Throttled
 from worker.core.job import ReasonCode
 from worker.core.reason import Reason
 from worker.core.retrying.action import Halt, Hold, Renew, Retry, Settle, Split
-from worker.core.retrying.policy import MOST_FORBIDDEN, MOST_INTERCEPTED, MOST_RENEWALS, Policy, decide
+from worker.core.retrying.policy import MAX_FORBIDDEN, MAX_INTERCEPTED, MAX_RENEWALS, Policy, decide
 
 POLICY = Policy(max_attempts=5)
 SPENT = 4
@@ -68,7 +68,7 @@ def test_a_token_that_is_given_up_halts_the_job() -> None:
 
 @pytest.mark.parametrize("token_action", [TokenAction.RENEW, TokenAction.REPEAT])
 def test_a_batch_that_alone_gets_401s_halts_the_job_in_the_end(token_action: TokenAction) -> None:
-    step = decide(POLICY, Unauthorized(BAD, token_action), a_batch(renewals=MOST_RENEWALS), 0.0)
+    step = decide(POLICY, Unauthorized(BAD, token_action), a_batch(renewals=MAX_RENEWALS), 0.0)
     assert isinstance(step, Halt)
     assert step.code is ReasonCode.CREDENTIAL_REJECTED
 
@@ -82,7 +82,7 @@ def test_a_batch_that_alone_gets_401s_halts_the_job_in_the_end(token_action: Tok
     ],
 )
 def test_what_makes_another_401_one_in_a_row(between: Throttled | Unreached | Faulty, halts: bool) -> None:
-    step = decide(POLICY, between, a_batch(renewals=MOST_RENEWALS), 0.0)
+    step = decide(POLICY, between, a_batch(renewals=MAX_RENEWALS), 0.0)
     assert isinstance(step, Hold | Retry)
     again = decide(POLICY, Unauthorized(BAD), step.batch, 0.0)
     assert isinstance(again, Halt if halts else Renew)
@@ -101,9 +101,9 @@ def test_a_refusal_that_is_not_believed_waits_some_seconds_uncharged() -> None:
 
 def test_a_refusal_of_the_same_ids_again_and_again_is_theirs() -> None:
     fault = JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, NO)
-    step = decide(POLICY, fault, a_batch(forbidden=MOST_FORBIDDEN - 1), 0.0, confirmed=False)
-    assert step == Split(a_batch(forbidden=MOST_FORBIDDEN), NO)
-    alone = decide(POLICY, fault, a_batch(1, forbidden=MOST_FORBIDDEN), 0.0, confirmed=False)
+    step = decide(POLICY, fault, a_batch(forbidden=MAX_FORBIDDEN - 1), 0.0, confirmed=False)
+    assert step == Split(a_batch(forbidden=MAX_FORBIDDEN), NO)
+    alone = decide(POLICY, fault, a_batch(1, forbidden=MAX_FORBIDDEN), 0.0, confirmed=False)
     assert isinstance(alone, Settle)
     assert alone.settlement.codes == "F"
 
@@ -118,7 +118,7 @@ def test_what_something_else_answers_is_charged_to_nobody(ids_at_fault: bool) ->
 
 
 def test_what_is_never_let_through_is_taken_apart_and_ends_unknown() -> None:
-    met = MOST_INTERCEPTED - 1
+    met = MAX_INTERCEPTED - 1
     assert isinstance(decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0), Split)
     assert isinstance(
         decide(POLICY, Intercepted(NO), a_batch(intercepted=met), 0.0, ids_at_fault=False), Retry

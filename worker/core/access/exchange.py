@@ -32,7 +32,7 @@ UNAVAILABLE_CAP: Final = 15.0
 REFUSED_CAP: Final = 300.0
 """Maximum seconds between exchanges of a refused credential. Longer than for an unavailable API, since
 repeated attempts may lock the account."""
-LEAST_PAUSE: Final = 1.0
+MIN_PAUSE: Final = 1.0
 """Minimum seconds between exchanges where the API asks for a pause, even of 0."""
 
 
@@ -94,7 +94,7 @@ def pause(verdict: Refused | Unavailable, failures: int, roll: float) -> float:
     if not verdict.sent:
         return 0.0
     if verdict.asked is not None:
-        return max(LEAST_PAUSE, verdict.asked) + LEAST_PAUSE * roll
+        return max(MIN_PAUSE, verdict.asked) + MIN_PAUSE * roll
     return backoff(failures, base=PAUSE_BASE, cap=UNAVAILABLE_CAP, roll=roll)
 
 

@@ -1,7 +1,7 @@
 """Which ids share a request: how a slice is cut into batches, and how ids to be sent again are packed.
 
-Suspects (ids whose answer was lost) are packed with suspects, into full requests; healthy ids are sent first
-and never wait for them.
+Suspects, which are ambiguous ids, are packed with suspects, into full requests: one that spoils its request
+then spoils it for no healthy id. Healthy ids, which are pending, are sent first and never wait for suspects.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,10 +23,11 @@ _NEVER: Final = (0,) * MAX_BATCH
 
 
 def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list[Batch]]:
-    """The unsettled ids of a slice as batches: those of healthy ids, and those of suspects.
+    """The unsettled ids of a slice as batches: batches of healthy ids, and batches of suspects.
 
-    The fixed batches of a slice are the ids at 15k to 15k + 14. Healthy ids stay in theirs, so that a batch
-    that is settled whole has one entry in the record; suspects do where a whole fixed batch is suspect.
+    A slice is divided into fixed batches of `MAX_BATCH` ids, from its first id on. Healthy ids stay in their
+    fixed batch, so that a batch that is settled whole has one entry in the record. Suspects stay in theirs
+    where all of its ids are suspects.
     """
     healthy: list[Batch] = []
     suspects: list[Batch] = []
@@ -59,7 +60,7 @@ def _is_untouched(entries: Sequence[Entry]) -> bool:
 
 
 def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
-    """As `_batch`, for what nearly every fixed batch is: whole, and never sent."""
+    """As `_batch`, only faster: for a whole fixed batch that was never sent, as nearly all are."""
     indices = tuple(range(first, first + size))
     return Batch(tuple(ids[first : first + size]), indices, _SOUND[:size], _NEVER[:size])
 
@@ -93,10 +94,10 @@ def joined(pieces: Sequence[Batch]) -> Batch:
 
 
 def may_be_packed(batch: Batch) -> bool:
-    """Whether its ids may share a request with other suspects.
+    """Whether the ids of `batch` may share a request with other suspects.
 
-    Not a full request, which gains nothing; nor ids that were split off, have pending charges, or repeat a
-    request whose access token was rejected.
+    A full batch may not, since nothing is gained; nor may ids that were split off, have pending charges, or
+    repeat a request whose access token was rejected.
     """
     return (
         len(batch.ids) < MAX_BATCH
@@ -122,7 +123,7 @@ class Pool:
         return batches
 
     def rest(self) -> list[Batch]:
-        """Removes and returns what is left, less than a full batch."""
+        """Removes and returns the last batch, which is not full."""
         return [self._take()] if self.pieces else []
 
     def _take(self) -> Batch:

@@ -1,4 +1,4 @@
-"""How the outcomes of a slice lie in the store, byte by byte, and how a row is read back from them.
+"""The layout of a slice's outcomes in the store, byte by byte, and how the record of an id is read from it.
 
     outcomes     one character per id (`outcome.CODES`); absent or short: pending
     batches      8 bytes per batch: attempts 1, HTTP status 2, settled at 5
@@ -25,12 +25,12 @@ from worker.core.outcome import AT_REST, BY_CODE, Outcome
 _BATCH: Final = struct.Struct(">BHBI")
 _REASON: Final = struct.Struct(">HH")
 _EXCEPTION: Final = struct.Struct(">HBHBI")
-# Five bytes of time are one and four: there is no format of five.
+# A time has five bytes, read as one and four: `struct` has no format of five.
 _ALIKE: Final = re.compile(r"(.)\1*")
 _CODES: Final = "".join(BY_CODE).encode()
 _PENDING: Final = Outcome.PENDING
 _NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
-# Bound once: a look at an enumeration's class costs more than the comparison.
+# Looked up once: in Python 3.11 each look at a member of an enumeration costs a call.
 
 
 class LastAttempt(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class Stored:
 
 
 def check_stored(stored: Stored, count: int) -> Stored:
-    """`stored`, of a slice of `count` ids. Raises `DamagedRecordError` where it was not written by us."""
+    """Returns `stored`, of a slice of `count` ids. Raises `DamagedRecordError` if it is no record."""
     whole = (
         len(stored.outcomes) <= count
         and not stored.outcomes.translate(None, _CODES)
@@ -136,5 +136,5 @@ def _later(exception: LastAttempt | None, whole: LastAttempt | None) -> LastAtte
 
 
 def _last_attempt(attempts: int, status: int, high: int, low: int) -> LastAttempt | None:
-    """None for the zeros that stand where nothing was written."""
+    """None where nothing was written, which reads as zeros."""
     return LastAttempt(attempts, status, high << 32 | low) if attempts or status or high or low else None

@@ -1,6 +1,6 @@
 r"""How a slice of ids is packed for the store, with the line of the input that each came from.
 
-    line runs, e.g. 2+2880 or 1+5,8+3     (first line + how many lines follow each other)
+    line ranges, e.g. 2+2880 or 1+5,8+3     (first line + count of consecutive lines)
     \n
     ids, joined by \n
 
@@ -69,9 +69,9 @@ def holds_any(blob: bytes, ids: Iterable[str]) -> bool:
 
 
 def unpack(blob: bytes, expected: int | None = None) -> Slice:
-    """`expected`: how many ids the job says that it has.
+    """The slice that `pack` made. `expected`: the number of its ids by the job's record.
 
-    Raises `DamagedRecordError` where `blob` is no slice of a format that this version knows, or is not whole.
+    Raises `DamagedRecordError` where `blob` has a format that this version does not know, or is damaged.
     """
     try:
         head, *ids = _text(blob).decode().split("\n")
@@ -88,7 +88,7 @@ def unpack(blob: bytes, expected: int | None = None) -> Slice:
 
 
 def check_ids(part: Slice) -> None:
-    """To be called before ids are sent. Raises `DamagedRecordError` for one that cannot be an id."""
+    """Checks a slice before its ids are sent. Raises `DamagedRecordError` for a text that cannot be an id."""
     if are_plain(part.ids):
         return
     for position, token_id in enumerate(part.ids):
@@ -97,7 +97,7 @@ def check_ids(part: Slice) -> None:
 
 
 def _pairs(head: str) -> list[list[str]]:
-    return [run.split("+", 1) for run in head.split(",")] if head else []
+    return [line_range.split("+", 1) for line_range in head.split(",")] if head else []
 
 
 def _not_whole(what: str) -> DamagedRecordError:

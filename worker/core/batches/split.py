@@ -14,7 +14,7 @@ from worker.core.outcome import CODES, Outcome
 from worker.core.reason import Reason
 
 HALVED: Final = 2
-"""Ids at fault in a request that are looked for by halving; the others are by single ids."""
+"""Ids at fault in a request that are found by halving; after them its ids are sent one by one."""
 
 FREE_PROBES: Final = 500
 """Requests (probes) that a job may make only to find ids at fault; one more for each id that it activates. An
@@ -24,7 +24,7 @@ for ten ids at fault in a hundred."""
 
 _UNSAID: Final = Reason("REFUSED")
 _NO_SUCCESS: Final = 300
-"""The first HTTP status that is none."""
+"""The lowest HTTP status that is no success."""
 _ACTIVATED: Final = CODES[Outcome.ACTIVATED]
 
 
@@ -76,14 +76,14 @@ class Parts:
         return any(part.split_probe for part in self.waiting)
 
     def record(self, settlement: Settlement) -> None:
-        """Notes the settlement of a part: a single id that was rejected is at fault."""
+        """Takes note of the settlement of a part: a single id that was rejected is at fault."""
         alone = len(settlement.batch.ids) == 1
         self.culprits += alone and settlement.status >= _NO_SUCCESS
         if self._halves and settlement.batch.indices == self._halves[0].indices:
             first, second = self._halves
             self._halves = ()
             if settlement.codes == _ACTIVATED * len(first.ids) and self.waiting[:1] == [second]:
-                # Then the id at fault can only be in the other half.
+                # So the id at fault can only be in the other half.
                 self.waiting[0] = replace(second, errors=1, others_succeeded=True)
 
     def give_up_probes(self) -> list[Settlement]:

@@ -26,7 +26,7 @@ what waited for it, and that must not be a burst."""
 STALE: Final = 0.002
 """Seconds on top of that which may pass between handing a slot out and using it."""
 
-LEAST_USABLE: Final = 128
+MIN_USABLE: Final = 128
 """Slots of a reservation that a process may always ask for, whatever it used before: all of them up to
 1,270/s."""
 
@@ -120,7 +120,7 @@ def usable_slots(used: int, seconds: float, reservation_seconds: float = RESERVA
     the first hundred. So it asks for twice what it used, and spreads them over `reservation_seconds`.
     """
     return max(
-        math.ceil(LEAST_USABLE * reservation_seconds / RESERVATION_SECONDS),
+        math.ceil(MIN_USABLE * reservation_seconds / RESERVATION_SECONDS),
         math.ceil(2 * used * reservation_seconds / max(seconds, EARLY)),
     )
 

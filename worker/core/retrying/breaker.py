@@ -1,15 +1,15 @@
 """Circuit breaker: when an API is away, and when to probe whether it is back.
 
 The pattern is M. Nygard's ('Release It!', 2007): closed, open, half-open with one request as its probe.
-It opens after a row of failures that suggest an outage: no connection, no answer in time, 5xx, an unreadable
-answer, an answer of something else than the API; or after one 5xx with `Retry-After`. Any other answer of the
-API, 429s and 4xx too, shows that it is there.
+It opens after a streak of failures that suggest an outage: no connection, no answer in time, 5xx, an
+unreadable answer, an answer of something else than the API; or after one 5xx with `Retry-After`. Any other
+answer of the API, 429s and 4xx too, shows that it is there.
 
 An id that gets a 5xx again and again is no sign of an outage: once the API has answered others well between
 two of its failures, they do not count (see `blame` beside this). Times are in seconds, on any clock that only
 goes forward.
 
-    CLOSED     everything is sent                    a row long enough          -> OPEN
+    CLOSED     everything is sent                    a streak long enough       -> OPEN
     CLOSED     everything is sent                    a 5xx with `Retry-After`   -> OPEN
     OPEN       nothing is sent                       its time is over           -> HALF_OPEN
     HALF_OPEN  one real batch is out, as the probe   a good answer, of any      -> CLOSED
@@ -25,11 +25,11 @@ from worker.core.answers.verdict import Faulty, Intercepted, Unreached, Verdict
 MANY: Final = 10
 """Failures in a row that open it at once."""
 FEW: Final = 3
-"""Failures in a row that open it once the row has lasted `LONG` seconds: a small job makes no more."""
+"""Failures in a row that open it once the streak has lasted `LONG` seconds: a small job makes no more."""
 LONG: Final = 5.0
 
 STALE: Final = 15.0
-"""Seconds after which a row too short to open it no longer counts."""
+"""Seconds after which a streak too short to open it no longer counts."""
 
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 15.0
@@ -67,12 +67,12 @@ class Breaker:
     """The last failure, in words."""
     successes: int = 0
     _failures: int = 0
-    _run: int = 0
-    """Failures in a row that count."""
-    _run_first: int = 1
-    """The number of the first of them, or of the next failure."""
-    _run_since: float = 0.0
-    _run_last: float = 0.0
+    _streak: int = 0
+    """Length of the current streak: failures in a row that may mean an outage."""
+    _streak_first: int = 1
+    """The number of its first failure; without a streak, of the next failure."""
+    _streak_since: float = 0.0
+    _streak_last: float = 0.0
     _openings: int = 0
     """Times that it opened in a row, without a good answer between."""
     _until: float = 0.0
@@ -108,16 +108,21 @@ class Breaker:
             self._close()
         self._failures += 1
         self.problem = problem
-        if ids_at_fault and self._run and self.state is BreakerState.CLOSED and now - self._run_last > STALE:
-            # Neither a good answer nor a further failure came: the failures of the row are dropped uncharged.
-            self._outages = [*self._outages, range(self._run_first, self._failures)][-_REMEMBERED:]
-            self._run = 0
-        if ids_at_fault and not self._run:
-            self._run_first = self._failures + 1
+        if (
+            ids_at_fault
+            and self._streak
+            and self.state is BreakerState.CLOSED
+            and now - self._streak_last > STALE
+        ):
+            # Neither a good answer nor a further failure came: the streak is dropped uncharged.
+            self._outages = [*self._outages, range(self._streak_first, self._failures)][-_REMEMBERED:]
+            self._streak = 0
+        if ids_at_fault and not self._streak:
+            self._streak_first = self._failures + 1
         elif not ids_at_fault:
-            self._run_since = self._run_since if self._run else now
-            self._run_last = now
-            self._run += 1
+            self._streak_since = self._streak_since if self._streak else now
+            self._streak_last = now
+            self._streak += 1
         if (breaker_probe and self.state is BreakerState.HALF_OPEN) or (
             self.state is BreakerState.CLOSED and self._is_long(now)
         ):
@@ -141,19 +146,19 @@ class Breaker:
 
     def is_chargeable(self, number: int) -> bool | None:
         """Whether failure `number` is charged to its ids: not if it fell in an outage; None if unknown."""
-        if number < self._run_first:
+        if number < self._streak_first:
             return not any(number in outage for outage in self._outages)
         return None if self.state is BreakerState.CLOSED else False
 
     def _close(self) -> None:
         if self.state is not _CLOSED:
-            self._outages = [*self._outages, range(self._run_first, self._failures + 1)][-_REMEMBERED:]
+            self._outages = [*self._outages, range(self._streak_first, self._failures + 1)][-_REMEMBERED:]
         self.state = _CLOSED
-        self._run = self._openings = 0
-        self._run_first = self._failures + 1
+        self._streak = self._openings = 0
+        self._streak_first = self._failures + 1
 
     def _is_long(self, now: float) -> bool:
-        return self._run >= MANY or (self._run >= FEW and now - self._run_since >= LONG)
+        return self._streak >= MANY or (self._streak >= FEW and now - self._streak_since >= LONG)
 
     def _open(self, now: float) -> None:
         self.state = BreakerState.OPEN

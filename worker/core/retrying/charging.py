@@ -1,6 +1,6 @@
-"""What an attempt costs, and whom: every rule of charging.
+"""Every rule of charging: which requests count against the `MAX_ATTEMPTS` of which ids.
 
-Each id has so many attempts; an id that has none left is `unknown`, or failed.
+An id without an attempt left becomes `unknown`.
 
 what came back                             charged
 -----------------------------------------  ----------------------------------------------------------------

@@ -35,17 +35,19 @@ from worker.core.retrying.charging import split_exhausted
 from worker.core.retrying.refusals import CONFIRM_AFTER
 
 RETRY_BASE: Final = 0.5
+"""Seconds of the first wait before ids are sent again; see `worker.core.backoff`."""
 RETRY_CAP: Final = 20.0
+"""Maximum seconds before ids that may have been processed are sent again."""
 SPLIT_ERRORS: Final = 2
 """5xx or unreadable answers to the same ids after which one of them is taken for the cause."""
-MOST_INTERCEPTED: Final = 20
+MAX_INTERCEPTED: Final = 20
 """Answers of something else than the API to the same ids, while other requests get through, after which one
 of the ids is taken for the cause: a filter may never let it pass."""
-MOST_FORBIDDEN: Final = 3
+MAX_FORBIDDEN: Final = 3
 """403s or 404s to the same ids, while others are accepted, after which one of them is taken for the cause."""
-MOST_REFUSALS: Final = 3
+MAX_REFUSALS: Final = 3
 """Rejections of a single ambiguous id after which it is not sent again."""
-MOST_RENEWALS: Final = 30
+MAX_RENEWALS: Final = 30
 """401s to a batch in a row, over some minutes, after which the job pauses even if other requests are
 answered."""
 RENEWAL_BASE: Final = 0.25
@@ -107,7 +109,7 @@ def decide(
 
 
 def _unauthorized(again: Batch, reason: Reason, token_action: TokenAction, roll: float) -> Action:
-    if token_action is TokenAction.GIVE_UP or again.renewals > MOST_RENEWALS:
+    if token_action is TokenAction.GIVE_UP or again.renewals > MAX_RENEWALS:
         message = (
             f"access tokens are refused (HTTP 401, {reason.message}): put a valid API token of an"
             " organization owner in place, then resume the job"
@@ -172,7 +174,7 @@ def _intercepted(batch: Batch, reason: Reason, roll: float, *, ids_at_fault: boo
         # The access token may be at fault after all, though the API would say so itself.
         return Renew(batch.with_renewal(), reason)
     batch = batch.with_interception(ids_at_fault=ids_at_fault)
-    limit = SPLIT_ERRORS if batch.isolated and len(batch.ids) > 1 else MOST_INTERCEPTED
+    limit = SPLIT_ERRORS if batch.isolated and len(batch.ids) > 1 else MAX_INTERCEPTED
     if not ids_at_fault or batch.intercepted < limit:
         return Retry(replace(batch, split_probe=False), _unreached_pause(batch, roll))
     if len(batch.ids) > 1:
@@ -183,7 +185,7 @@ def _intercepted(batch: Batch, reason: Reason, roll: float, *, ids_at_fault: boo
 
 def _forbidden(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Action:
     """Sends again, uncharged, after some seconds: a second answer shows whether the job is at fault."""
-    if batch.forbidden >= MOST_FORBIDDEN:
+    if batch.forbidden >= MAX_FORBIDDEN:
         return _rejected(policy, batch, reason, roll)
     return Retry(replace(batch, unreached=0), CONFIRM_AFTER * (1 + roll / 2))
 
@@ -212,7 +214,7 @@ def _rejected(policy: Policy, batch: Batch, reason: Reason, roll: float) -> Acti
     if not batch.ambiguous[0]:
         return Settle(settle_alike(batch, Outcome.FAILED, reason))
     # An earlier request whose answer was lost may have activated it: a rejection does not show that.
-    if batch.refusals >= MOST_REFUSALS:
+    if batch.refusals >= MAX_REFUSALS:
         return Settle(settle_alike(batch, Outcome.UNKNOWN, reason))
     return _again(policy, batch, reason, roll)
 
