@@ -52,7 +52,7 @@ class Plan(msgspec.Struct, frozen=True):
     warnings: Sequence[str]
     """What looks like a mistake, one sentence each."""
     malformed_lines: Sequence[MalformedLine]
-    """The first ones."""
+    """The first malformed lines, each with its reason."""
 
 
 def make_plan(source: Source, options: InputOptions, rate: RateConfig) -> Plan:

@@ -12,14 +12,14 @@ DEFAULT = "default"
 
 
 class RateChange(NamedTuple):
-    """An order of a rate, which is in force."""
+    """A rate that was ordered for an organization, and is in force."""
 
     order: str
     """'auto', 'default', or requests per second in shortest form."""
     api_url: str
-    """The API that it is for."""
+    """The API to which it applies."""
     warning: str | None
-    """Said where nothing works with that API, so that another one may be meant."""
+    """Says that no live worker and no unfinished job uses that API: API_URL may be a mistake; else None."""
 
 
 def set_rate(session: Session, org_id: str, rate: str | float) -> RateChange:

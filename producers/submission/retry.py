@@ -47,7 +47,7 @@ def retry(store: JobStore, parent_id: str, request: JobRequest, outcomes: Collec
 
 
 def _inherited(store: JobStore, fields: Mapping[str, str]) -> dict[str, str]:
-    """The labels of a job, without the reason for which it was made itself: that of its child is another."""
+    """The labels that a retry of a job inherits: all but the reason for which the job itself was made."""
     labels = _labels(fields.get("labels"))
     if (parent_id := fields.get("parent_job_id")) is not None:
         before = _labels(store.field(parent_id, "labels"))

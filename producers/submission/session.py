@@ -32,7 +32,7 @@ class Session:
         self.settings: Final = settings
         self.warn: Final = warn
         self.tracing: Final = tracing
-        """That of the process; None to make one for each submission, where TRACES_URL is set."""
+        """The tracing of the process; None to make one for each submission, where TRACES_URL is set."""
         self.actor = actor or whoami()
         """Recorded with every job and every change."""
         self._redis = sync_client(settings.redis_url)

@@ -4,9 +4,9 @@ what came back                         verdict       the ids
 -------------------------------------  ------------  ---------------------------------------------------
 200, each id in one list               Reconciled    in `successes` activated, in `failures` final too
 200, a list null or missing            Reconciled    as if it were empty
-200, `failures` says 'already active'  Reconciled    already active; activated, if it was in doubt before
+200, `failures` says 'already active'  Reconciled    already active; activated, if it was ambiguous before
 200, an id in both lists               Reconciled    that id unknown, and sent no more; the others settled
-200, an id in neither list             Reconciled    that id in doubt, and sent again; the others settled
+200, an id in neither list             Reconciled    that id ambiguous, and sent again; the others settled
 200, an id twice in one list           Reconciled    as once; of two refusals the first message is kept
 200, an id in other case or spaced     Reconciled    as the one id sent that it can be; else as never sent
 200, ids that were never sent          Reconciled    these are logged, and nothing else; the others settled
@@ -14,31 +14,31 @@ what came back                         verdict       the ids
 200, odd bytes, a mark or a charset    Reconciled    as of its plain form; messages as far as they can be read
 200, compressed or in chunks           Reconciled    as of its plain form
 200, dripping but in time              Reconciled    as if it came at once
-200, dripping past the time-out        Faulty        in doubt, and sent again
+200, dripping past the time-out        Faulty        ambiguous, and sent again
 200, an error document                 its status's  as if it came with the status that it names
-200, no JSON                           Faulty        in doubt, and sent again; at the second taken apart
-200, JSON of another shape             Faulty        in doubt, and sent again; at the second taken apart
-200, cut short                         Faulty        in doubt, and sent again
-200, too large                         Faulty        in doubt, and sent again; at the second taken apart
-other 1xx or 2xx                       Faulty        in doubt, and sent again; at the second taken apart
+200, no JSON                           Faulty        ambiguous, and sent again; at the second split
+200, JSON of another shape             Faulty        ambiguous, and sent again; at the second split
+200, cut short                         Faulty        ambiguous, and sent again
+200, too large                         Faulty        ambiguous, and sent again; at the second split
+other 1xx or 2xx                       Faulty        ambiguous, and sent again; at the second split
 401, a JSON object                     Unauthorized  not processed; sent again, see `trust` beside this
 403, a JSON object                     JobFault      not processed; the job fails, if it is said twice
 404, a JSON object                     JobFault      not processed; the job fails, if it is said twice
-409, a JSON object                     Rejected      not processed; sent again once, then taken apart
+409, a JSON object                     Rejected      not processed; sent again once, then split
 429                                    Throttled     not processed; sent again, charged to nobody
-any other 4xx, a JSON object           Rejected      not processed; taken apart until the culprit is alone
+any other 4xx, a JSON object           Rejected      not processed; split until the id at fault is alone
 4xx, no JSON object                    Intercepted   the API was not reached: sent again, charged to nobody
 3xx, 405, 406, 407 or 511              Intercepted   the API was not reached: sent again, charged to nobody
-any other 5xx                          Faulty        in doubt, and sent again; at the second taken apart
-no answer in time                      Faulty        in doubt, and sent again
-connection closed or reset             Faulty        in doubt, and sent again
-no HTTP                                Faulty        in doubt, and sent again; at the second taken apart
+any other 5xx                          Faulty        ambiguous, and sent again; at the second split
+no answer in time                      Faulty        ambiguous, and sent again
+connection closed or reset             Faulty        ambiguous, and sent again
+no HTTP                                Faulty        ambiguous, and sent again; at the second split
 no connection                          Unreached     not sent; sent again, charged to nobody
 
 Only JSON objects count as answers of the API: proxies, login pages and portals answer HTML, text or nothing.
 A possible outage is charged to no id and splits no batch until it is known to be none (see `blame`).
 A 403 or 404 fails the job at once if the API has accepted nothing of the job yet (see `refusals`).
-An id in doubt is `ambiguous`; after its last attempt it is `unknown`.
+An ambiguous id whose last attempt is spent becomes `unknown`.
 """
 
 from collections.abc import Mapping

@@ -6,15 +6,15 @@ what came back                             charged
 -----------------------------------------  ----------------------------------------------------------------
 a readable 200                             to each id, at once; where it answers a split probe, to nobody
 429, 401, no connection                    to nobody
-no word of the API's                       to nobody
+no answer of the API's                     to nobody
 a first 409, an unconfirmed 403            to nobody
-a refusal of several ids                   to nobody: they are taken apart
+a refusal of several ids                   to nobody: they are split
 a refusal of one id                        to that id, at once
 5xx, no answer, or none that can be read,  to each id, at once
 known to be the ids' fault
 the same that may be an outage's           pending: to each id once it is known to be no outage's, else to
                                            nobody; where it was an answer to several ids it is only counted
-                                           as an error, which says that one of them is to be found
+                                           as an error, which shows that one of them is at fault
 """
 
 from msgspec.structs import replace

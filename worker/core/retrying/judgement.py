@@ -70,7 +70,7 @@ def judge(
 
 
 def resume(policy: Policy, breaker: Breaker, batch: Batch, fault: Reason | None) -> Resumed:
-    """What of `batch` is to be sent after its wait; `fault`: why its ids are in doubt, if they are."""
+    """What is left of `batch` to send after its wait. `fault`: why its ids are ambiguous; None if not."""
     if fault is None:
         return Resumed(None, batch, 0)
     batch, charged = resolve_charges(breaker, batch)

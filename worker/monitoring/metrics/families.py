@@ -99,7 +99,7 @@ def _requests(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     counts["no_answer"] = max(0, totals.get("r_sent", 0) - sum(statuses.values()) - timed_out)
     help_text = "Activate requests that went out, by what came back."
     yield _counters("requests", help_text, "status", counts)
-    help_text = "Requests that repeat another, by why: a bad answer, a refusal taken apart, a renewed token."
+    help_text = "Requests that repeat another, by cause: a bad answer, a split, a renewed access token."
     again = {kind: totals.get(f"r_{kind}", 0) for kind in ("retried", "probes", "replayed")}
     yield _counters("requests_again", help_text, "kind", again)
     help_text = (
