@@ -10,20 +10,17 @@ from dataclasses import dataclass, field
 from functools import reduce
 from heapq import merge
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from worker.core.job import AT_REST, job_outcome
 from worker.core.outcome import COUNTED, SUCCEEDED, UNSUCCESSFUL, Outcome
 from worker.core.reason import Reason
-from worker.core.reporting.failures import ranked
+from worker.core.reporting.failures import FailureGroups
 from worker.core.reporting.progress import ids_per_second, percent_settled
 from worker.core.reporting.rows import Row
 from worker.core.reporting.schema import REQUESTS, SECONDS, FailureGroup, Progress, Report
-from worker.core.retrying.retryable import is_retryable
-
-_SAMPLES: Final = 5
 
 
 def latest_rows(jobs: Sequence[Iterable[Row]]) -> Iterator[Row]:
@@ -55,31 +52,19 @@ class FamilyCount:
     """Counts the latest rows by outcome and by failure, one `add` per row."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    _groups: dict[tuple[str, int], FailureGroup] = field(default_factory=dict)
+    _groups: FailureGroups = field(default_factory=FailureGroups)
 
     def add(self, row: Row) -> None:
         if row.outcome is Outcome.SKIPPED:
             return
         self.counts[row.outcome] += 1
         if row.outcome in UNSUCCESSFUL and row.reason is not None and row.id is not None:
-            self._add_failure(row, row.reason, row.id)
-
-    def _add_failure(self, row: Row, reason: str, token_id: str) -> None:
-        key = (reason, row.http_status or 0)
-        known = self._groups.get(key)
-        if known is None:
-            message = (row.message or "").replace(token_id, "<id>")
-            known = FailureGroup(
-                reason, message, 0, key[1], [], is_retryable(Reason(reason, message, key[1]))
-            )
-        samples = known.sample_ids
-        if len(samples) < _SAMPLES:
-            samples = [*samples, token_id]
-        self._groups[key] = msgspec.structs.replace(known, count=known.count + 1, sample_ids=samples)
+            message = (row.message or "").replace(row.id, "<id>")
+            self._groups.add(Reason(row.reason, message, row.http_status or 0), 1, (row.id,))
 
     @property
     def failures(self) -> list[FailureGroup]:
-        return ranked(self._groups.values())
+        return self._groups.ranked()
 
 
 def family_report(jobs: Sequence[Report], found: FamilyCount) -> Report:
