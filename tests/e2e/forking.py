@@ -26,7 +26,7 @@ from worker.__main__ import main as worker_side
 from worker.process import streams
 from worker.process.confine import confine
 
-OF_A_WORKER: Final = (
+WORKER_SIDE: Final = (
     "celery.apps.worker",
     "celery.concurrency.thread",
     "celery.events",
@@ -48,6 +48,7 @@ OF_A_WORKER: Final = (
     "worker.queue.messages",
     "worker.queue.pool",
     "worker.commands.supervisor",
+    "worker.doctor.__main__",
     "worker.queue.refused_options",
 )
 """All but `worker.celery`, which reads the settings as it is imported."""
@@ -124,15 +125,14 @@ def _become(program: str, arguments: list[str], env: dict[str, str], cwd: str) -
 
 
 def _run(program: str, arguments: list[str]) -> None:
-    if program == Program.WORKER:
-        # What `bulk-activate worker` executes.
-        sys.argv[1:] = ["worker", *arguments]
+    sys.argv[1:] = arguments
+    if program == Program.WORKER_SIDE:
+        # What `bulk-activate worker` and `bulk-activate doctor` execute.
         confine()
         streams.run(lambda: worker_side(prog_name="python -m worker"))
     elif program == Program.HURRIED_SERVER:
         streams.run(lambda: import_module("tests.web.hurried").serve_with(*arguments))
     else:
-        sys.argv[1:] = arguments
         command_line()
 
 
@@ -151,7 +151,7 @@ def _exit(end: SystemExit) -> NoReturn:
 
 
 if __name__ == "__main__":
-    for module in (*_commands(), *OF_A_WORKER):
+    for module in (*_commands(), *WORKER_SIDE):
         import_module(module)
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,8 +56,12 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 def cli(*arguments: str, given: str | bytes | None = None, **settings: str) -> Done:
     """Runs `bulk-activate` to its end, with `given` as stdin."""
-    data = given.encode() if isinstance(given, str) else given
-    code, out, err = warm.run(arguments, environment(settings), data, TIMEOUT)
+    return forked(arguments, environment(settings), given.encode() if isinstance(given, str) else given)
+
+
+def forked(arguments: Sequence[str], env: Mapping[str, str], given: bytes | None = None) -> Done:
+    """Runs `bulk-activate` to its end in the environment `env`, with `given` as stdin."""
+    code, out, err = warm.run(arguments, env, given, TIMEOUT)
     return Done(code, out.decode(), err.decode())
 
 

@@ -1,7 +1,10 @@
-"""Every example of the documents is typed as it stands, into a shell, and does what it says."""
+"""Every example of the documents does what it says, as it stands: typed into a shell, or, where a shell would
+only split it into words, as those words.
+"""
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -24,6 +27,7 @@ from tests.e2e.stack import (
     Simulator,
     Stack,
     environment,
+    forked,
     new_ids,
     simulator,
     until,
@@ -72,6 +76,14 @@ def typed(line: str, folder: Path, env: dict[str, str]) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def words_of(line: str) -> list[str]:
+    """The arguments of a command in which a shell finds nothing but words."""
+    program, *words = shlex.split(line)
+    assert program == "bulk-activate"
+    assert shlex.join([program, *words]) == line
+    return words
 
 
 @contextmanager
@@ -149,7 +161,8 @@ def test_one_machine(owned: Simulator, tmp_path: Path) -> None:
         assert (done.code, f"job {job_id}" in done.err, "is completed" in done.err) == (2, True, True)
 
 
-def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
+def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "ids.txt").write_text("\n".join(new_ids(300)))
     settings = {"API_URL": owned.url, "RATE": "500", "REDIS_URL": stack.redis_url}
     env = shell(tmp_path, settings | {"API_TOKEN": TOKEN})
@@ -163,14 +176,14 @@ def test_a_team(stack: Stack, owned: Simulator, tmp_path: Path) -> None:
         for line in (*lines, *SYMPTOMS, purge):
             name = line.split()[1]
             line = line.replace("GUID", ORG).replace("ORG", ORG).replace("JOB", job)  # noqa: PLW2901 -- as typed.
-            done = typed(line, tmp_path, env if name == "doctor" else bare)
+            done = forked(words_of(line), env if name == "doctor" else bare)
             assert done.code == (SOME_REFUSED if "--watch" in line else 0), f"{line}\n{done.err}"
             if name == "submit":
                 job = done.out.strip()
         assert (tmp_path / "report.html").is_file()
         assert (tmp_path / "failed.csv").is_file()
         for line in examples("The rate"):
-            assert typed(line.replace("ORG", ORG), tmp_path, bare).code == 0
+            assert forked(words_of(line.replace("ORG", ORG)), bare).code == 0
 
 
 def test_watching(stack: Stack, tmp_path: Path) -> None:

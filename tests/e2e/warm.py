@@ -25,6 +25,9 @@ from typing import IO, Final
 NUMBER: Final = 8
 """Bytes of a number: of a request's length, a process id, an exit code."""
 
+OF_THE_WORKER: Final = frozenset({"doctor", "worker"})
+"""Commands that replace themselves by a process of the worker's side, for which a fork of that is made."""
+
 _LOCK: Final = threading.Lock()
 
 
@@ -37,7 +40,8 @@ def run(
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         source, feed = os.pipe() if given is not None else (os.open(os.devnull, os.O_RDONLY), None)
-        process = _fork(Program.COMMAND, arguments, env, (source, out.fileno(), err.fileno()))
+        program = Program.WORKER_SIDE if arguments and arguments[0] in OF_THE_WORKER else Program.COMMAND
+        process = _fork(program, arguments, env, (source, out.fileno(), err.fileno()))
         os.close(source)
         if feed is not None:
             threading.Thread(target=_feed, args=(feed, given)).start()
@@ -55,7 +59,7 @@ def start_worker(arguments: Sequence[str], env: Mapping[str, str], output: int) 
     """Starts `bulk-activate worker` with `arguments`, its output to the descriptor `output`."""
     source = os.open(os.devnull, os.O_RDONLY)
     try:
-        return _fork(Program.WORKER, arguments, env, (source, output, output))
+        return _fork(Program.WORKER_SIDE, ["worker", *arguments], env, (source, output, output))
     finally:
         os.close(source)
 
@@ -84,7 +88,7 @@ class Program(StrEnum):
     """What a fork becomes."""
 
     COMMAND = auto()
-    WORKER = auto()
+    WORKER_SIDE = auto()
     SERVER = auto()
     HURRIED_SERVER = auto()
 
