@@ -164,7 +164,7 @@ class BudgetStore:
             await self._load()
         rate_config = request.rate_config
         document = {
-            "rate_config": (rate_config.ceiling, rate_config.most, rate_config.start, rate_config.label),
+            "rate_config": (rate_config.ceiling, rate_config.maximum, rate_config.start, rate_config.label),
             "demands": request.demands,
             "unused": request.unused,
             "stats": request.stats,

@@ -62,7 +62,7 @@ class MetricsSnapshot:
     """Seconds since the last heartbeat of each worker that is known."""
     orgs: Mapping[str, Org] = field(default_factory=dict)
     used_bytes: int = 0
-    most_bytes: int = 0
+    max_bytes: int = 0
     writes_fail: bool = False
     spoilt: Counter[str] = field(default_factory=Counter)
     """Count of values not written by us, by place: a shared key, 'job', 'budget' or 'queue'."""
@@ -91,7 +91,7 @@ def read_metrics_snapshot(client: redis.Redis, queues: Sequence[str]) -> Metrics
         beats=sorted((now_ms - beat) / 1000 for _, beat in value_or((), beats, keys.WORKERS, spoilt)),
         queue=sum(value_or(0, length, "queue", spoilt) for length in lengths),
         used_bytes=memory["used_memory"],
-        most_bytes=memory.get("maxmemory") or memory.get("total_system_memory", 0),
+        max_bytes=memory.get("maxmemory") or memory.get("total_system_memory", 0),
         writes_fail="err"
         in {persistence.get("aof_last_write_status"), persistence.get("rdb_last_bgsave_status")},
         spoilt=spoilt,

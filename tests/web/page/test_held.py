@@ -19,7 +19,7 @@ from worker.core.rate.rate_config import RateConfig
 
 KEY = Key("one", Role.OPERATOR, b"1")
 with Source.of_ids(["id"]) as _source:
-    PLAN = make_plan(_source, InputOptions(format="lines"), RateConfig(fixed_rate=None, start=10, most=100))
+    PLAN = make_plan(_source, InputOptions(format="lines"), RateConfig(None, start=10, maximum=100))
 BODY = (
     b'--b\r\nContent-Disposition: form-data; name="column"\r\n\r\n token \r\n'
     b'--b\r\nContent-Disposition: form-data; name="list"; filename="C:\\\\lists\\\\ids.CSV.gz.GZ"\r\n'

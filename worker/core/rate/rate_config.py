@@ -14,18 +14,18 @@ class RateConfig:
     """The rate set by a person; None where it is learned."""
     start: float
     """Where learning starts."""
-    most: float
+    maximum: float
     """Upper bound of learning; does not bound `fixed_rate`."""
 
     @property
     def ceiling(self) -> float:
         """The highest rate ever used. A fixed rate is a ceiling too: 429s still lower the rate below it."""
-        return self.most if self.fixed_rate is None else self.fixed_rate
+        return self.maximum if self.fixed_rate is None else self.fixed_rate
 
     @property
     def first(self) -> float:
         """The rate used until something is learned."""
-        return min(self.start, self.most) if self.fixed_rate is None else self.fixed_rate
+        return min(self.start, self.maximum) if self.fixed_rate is None else self.fixed_rate
 
     @property
     def label(self) -> str:

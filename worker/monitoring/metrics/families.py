@@ -174,7 +174,7 @@ def _work(snapshot: MetricsSnapshot) -> Iterator[Metric]:
 def _redis(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     yield _gauge("redis_used_bytes", "Memory that Redis uses.", snapshot.used_bytes)
     help_text = "Memory that Redis may use; that of its machine where it has no limit."
-    yield _gauge("redis_max_bytes", help_text, snapshot.most_bytes)
+    yield _gauge("redis_max_bytes", help_text, snapshot.max_bytes)
     help_text = "What stands in Redis and was not written by us, or was spoilt, by where."
     yield _gauges("redis_spoilt", help_text, "where", {where: snapshot.spoilt[where] for where in SPOILT})
     help_text = "Whether Redis failed to write its last data to disk."
