@@ -8,9 +8,10 @@ from typing import Final
 
 from producers.submission.request import whoami
 from worker.settings import Settings
-from worker.store.connect import check_server, reachable, sync_client
+from worker.store.connect import reachable, sync_client
 from worker.store.jobs import JobStore
 from worker.store.location import HERE, StoreLocation
+from worker.store.server import check_server
 from worker.telemetry.traces.interface import Tracing
 
 Warn = Callable[[str], object]

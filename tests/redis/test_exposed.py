@@ -8,7 +8,7 @@ from tests.servers import valkey9
 from worker.core.vulnerable import warning
 from worker.doctor.store import check_store
 from worker.settings import load
-from worker.store import connect
+from worker.store import server
 
 EXPOSED = "on another host and reached without a password and TLS"
 
@@ -29,12 +29,12 @@ def test_a_worker_and_the_doctor_warn_of_a_redis_elsewhere_without_password_or_t
 def test_what_a_redis_elsewhere_lacks_is_named_without_its_password() -> None:
     with redis_server("appendonly yes") as real, real.admin() as client:
         near = f"redis://127.0.0.1:{real.port}/0"
-        assert connect.check_server(client, near) == []
+        assert server.check_server(client, near) == []
         # What a URL says decides; whose address this machine has does not.
-        (told,) = connect.check_server(client, "redis://jobs.example:6379/0")
+        (told,) = server.check_server(client, "redis://jobs.example:6379/0")
         assert EXPOSED in told
         assert "rediss://USER:PASSWORD@HOST" in told
-        (told,) = connect.check_server(client, "redis://:hunter2@jobs.example:6379/0")
+        (told,) = server.check_server(client, "redis://:hunter2@jobs.example:6379/0")
         assert "without TLS" in told
         assert "hunter2" not in told
 
@@ -42,7 +42,7 @@ def test_what_a_redis_elsewhere_lacks_is_named_without_its_password() -> None:
 def test_the_doctor_names_known_holes_of_the_server() -> None:
     # Debian's has the number of a release with holes, which a distribution may have mended.
     with redis_server("appendonly yes") as real, real.admin() as client:
-        product, version = connect.product_of(client.info("server"))
+        product, version = server.product_of(client.info("server"))
         known = warning(product, version, tls=False)
         settings = load(redis_url=f"redis://127.0.0.1:{real.port}/0")
         warned = [check.message for check in check_store(settings) if check.status == "warning"]

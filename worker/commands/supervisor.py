@@ -28,7 +28,8 @@ from worker.process.signal_handlers import install_signal_handlers
 from worker.settings import PREFIX
 from worker.settings.secret_files import exposed_secrets
 from worker.store.capabilities import check_worker
-from worker.store.connect import check_server, sync_client
+from worker.store.connect import sync_client
+from worker.store.server import check_server
 from worker.telemetry import logs
 from worker.telemetry.traces import check_tracing
 

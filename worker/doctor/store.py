@@ -13,8 +13,9 @@ from worker.doctor.check import Check, Status
 from worker.settings import PREFIX, Settings
 from worker.store.address import shown_address
 from worker.store.capabilities import try_server
-from worker.store.connect import check_server, product_of, reachable, sync_client
+from worker.store.connect import reachable, sync_client
 from worker.store.jobs import JobStore
+from worker.store.server import check_server, product_of
 from worker.store.store_reader import WORKERS_WITHIN_MS
 
 _NEARLY_FULL: Final = 0.8
