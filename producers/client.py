@@ -15,7 +15,7 @@ from producers.submission.request import JobRequest, check_limits, require_org, 
 from producers.submission.session import Session, Warn
 from producers.submission.submit import submit
 from producers.submission.tracing import submission_tracing
-from producers.summary import JobSummary, place_of, summary_of
+from producers.summary import JobSummary, parse_position, summary_of
 from worker.core.reporting.schema import Rate
 from worker.reports.status import read_rate
 from worker.settings import CREDENTIAL, Settings, load
@@ -143,9 +143,9 @@ class Client:
 
         Warns of those with a damaged record. Raises `BadInputError` for an `after` that is no position.
         """
-        place = None if after is None else place_of(after)
+        position = None if after is None else parse_position(after)
         with self._session.reachable():
-            for fields in self._session.store.summaries(place):
+            for fields in self._session.store.summaries(position):
                 try:
                     summary = summary_of(fields)
                 except (KeyError, ValueError, OverflowError):

@@ -37,7 +37,7 @@ class JobSummary(msgspec.Struct, frozen=True):
         return f"{(created - _EPOCH) // timedelta(milliseconds=1)}.{self.job_id}"
 
 
-def place_of(position: str) -> tuple[int, str]:
+def parse_position(position: str) -> tuple[int, str]:
     """The milliseconds and the job's id in a position. Raises `BadInputError`."""
     created_ms, _, job_id = position.partition(".")
     if not (re.match(_POSITION, position) and is_job_id(job_id)):

@@ -125,8 +125,8 @@ class Settings(BaseSettings):
     def public(self) -> dict[str, Any]:
         """The settings without secrets, URLs that may contain one, and paths."""
         files = {"secrets_dir", "env_file", "credentials_dir", "heartbeat_file", "ca_file", "serve_keys_file"}
-        places = {*files, "state_dir"}
-        return self.model_dump(mode="json", exclude={*SECRETS, *places})
+        paths = {*files, "state_dir"}
+        return self.model_dump(mode="json", exclude={*SECRETS, *paths})
 
 
 def _default_state_dir(environment: Mapping[str, str]) -> Path | None:

@@ -77,8 +77,8 @@ class Parts:
 
     def record(self, settlement: Settlement) -> None:
         """Takes note of the settlement of a part: a single id that was rejected is at fault."""
-        alone = len(settlement.batch.ids) == 1
-        self.culprits += alone and settlement.status >= _NO_SUCCESS
+        single = len(settlement.batch.ids) == 1
+        self.culprits += single and settlement.status >= _NO_SUCCESS
         if self._halves and settlement.batch.indices == self._halves[0].indices:
             first, second = self._halves
             self._halves = ()

@@ -70,10 +70,10 @@ def resolve_charges(breaker: Breaker, batch: Batch) -> tuple[Batch, int]:
         others_succeeded=True,
         errors=batch.errors + bad,
     )
-    alone = len(batch.ids) == 1
-    charged = lost + bad if alone else lost
+    single = len(batch.ids) == 1
+    charged = lost + bad if single else lost
     return replace(
-        batch.with_charges(charged) if charged else batch, isolated=batch.isolated or (alone and bad > 0)
+        batch.with_charges(charged) if charged else batch, isolated=batch.isolated or (single and bad > 0)
     ), charged
 
 
