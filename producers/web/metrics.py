@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from producers.web.sent import noting_status, status_of
 from worker.process.metrics_endpoint import metrics_endpoint
 from worker.settings import PREFIX, Settings
 
@@ -80,20 +81,16 @@ class Counted:
             return
         # The gate may change it.
         method = scope["method"]
-        arrived, status = time.monotonic(), 0
+        arrived = time.monotonic()
 
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if not _waits(scope):
-                    self._metrics.began(_route(scope), time.monotonic() - arrived)
-            await send(message)
+        def on_begin() -> None:
+            if not _waits(scope):
+                self._metrics.began(_route(scope), time.monotonic() - arrived)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, noting_status(scope, send, on_begin))
         finally:
-            self._metrics.answered(method, _route(scope), status)
+            self._metrics.answered(method, _route(scope), status_of(scope))
 
 
 def _route(scope: Scope) -> str:

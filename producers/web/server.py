@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from producers.client import Client
 from producers.submission.request import whoami
 from producers.submission.session import Session
+from producers.web.admission import Admission
 from producers.web.api import Api
 from producers.web.app import make_app
 from producers.web.connections import bounded
@@ -75,7 +76,8 @@ def serve(settings: Settings, host: str, port: int, limits: Limits = DEFAULTS) -
         hosts = frozenset(settings.serve_hosts or ()) | names_of(host)
         url = f"http://{bracketed(host)}:{listener.getsockname()[1]}"
         metrics = HttpMetrics(lambda: feeds.streams)
-        app = Counted(Gate(traced(make_app(api), tracing), keys, sessions, hosts, Refusals(limits)), metrics)
+        admission = Admission(keys, sessions, hosts)
+        app = Counted(Gate(traced(make_app(api), tracing), admission, Refusals(limits)), metrics)
         with serving_metrics(metrics, settings):
             code = _run(_Server(app, bounded(limits), stopping, url, secret), listener)
         has_ended = threads.close(_WORK_ENDS_WITHIN)

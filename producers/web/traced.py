@@ -3,8 +3,9 @@
 from typing import Final
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
+from producers.web.sent import status_of
 from worker.telemetry.traces.interface import TRACEPARENT, Tracing
 
 _TRACEPARENT: Final = TRACEPARENT.encode()
@@ -26,18 +27,10 @@ class _Traced:
         if scope["type"] != ScopeType.HTTP or scope.get("user") is None:
             await self._app(scope, receive, send)
             return
-        status = 0
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         given = [value for name, value in scope["headers"] if name == _TRACEPARENT]
         traceparent = given[0].decode("latin-1") if len(given) == 1 else None
         with self._tracing.request_span(scope["method"], traceparent) as span:
             try:
-                await self._app(scope, receive, noting)
+                await self._app(scope, receive, send)
             finally:
-                span.answered(scope.get("path_template"), status)
+                span.answered(scope.get("path_template"), status_of(scope))
