@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import IO, Final
 
@@ -19,19 +19,18 @@ def spooled(name: str) -> Iterator[IO[bytes]]:
 
     Raises `BadInputError` for what the disk or the reading of the list does not allow.
     """
-    spool = tempfile.TemporaryFile()  # noqa: SIM115  The source closes it.
     try:
-        yield spool
-        spool.flush()
+        with ExitStack() as until_whole:
+            spool = until_whole.enter_context(tempfile.TemporaryFile())
+            yield spool
+            spool.flush()
+            until_whole.pop_all()
+    # The end of the block too: a file that has no room for its last bytes raises at its close.
     except OSError as error:
-        spool.close()
-        folder = tempfile.gettempdir()
+        folder = tempfile.tempdir or "a temporary file"
         raise BadInputError(
             f"{name}: copying it to {folder} failed: {error.strerror}; TMPDIR can name another place"
         ) from error
-    except BaseException:
-        spool.close()
-        raise
 
 
 def spool_ids(ids: Iterable[str]) -> IO[bytes]:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import random
+import resource
 import stat
 import subprocess
 import sys
@@ -160,6 +161,18 @@ class Failing(io.RawIOBase):
 def test_standard_input_that_fails_is_named() -> None:
     with pytest.raises(BadInputError, match=r"standard input: copying it to .* failed: Input/output error"):
         Source.open("-", io.BufferedReader(Failing()))
+
+
+@pytest.mark.parametrize("size", [6000, 100_000])
+def test_standard_input_that_the_disk_has_no_room_for_is_named(size: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As a full disk does, it fails a write: of the shorter list that at its end, and again at the close.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(BadInputError, match=r"copying it to .* failed: File too large; TMPDIR can"):
+            Source.open("-", io.BytesIO(b"a-b-c-d-e\n" * (size // 10)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_file_that_grows_is_found_at_the_end_of_the_pass(listed: Path) -> None:
