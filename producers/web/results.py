@@ -39,20 +39,27 @@ async def get_results(
     media_type = preferred(request.headers.get("accept"))
     api = api_of(request)
     job = await api.job(request, job_id)
-    return await streamed(api, job, media_type, outcome, id_, merged=merged)
+    return await streamed(request, job, media_type, outcome, id_, merged=merged)
 
 
 async def streamed(
-    api: Api, job: Job, media_type: str, outcomes: list[str] | None, ids: list[str] | None, *, merged: bool
+    request: AnyRequest,
+    job: Job,
+    media_type: str,
+    outcomes: list[str] | None,
+    ids: list[str] | None,
+    *,
+    merged: bool,
 ) -> Stream:
     """The rows of a job, as a file to be kept. Raises what is wrong before the answer begins."""
+    api = api_of(request)
     form = FORMS[media_type]
     pieces = await api.threads.pieces.run(
         job.result_pieces, form, outcomes=outcomes_of(outcomes), ids=ids, merged=merged
     )
     first = await api.threads.pieces.run(next, pieces, b"")
     return Stream(
-        _results(api, first, pieces),
+        _results(request, first, pieces),
         media_type=media_type,
         headers={
             "content-disposition": f'attachment; filename="{job.id}.{form}"',
@@ -62,12 +69,18 @@ async def streamed(
     )
 
 
-async def _results(api: Api, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each piece is read once the one before is sent: a slow reader holds no thread and little memory."""
+async def _results(request: AnyRequest, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Each piece is read once the one before is sent: a slow reader holds no thread and little memory.
+
+    Raises `ProblemError`, which cuts the answer short, once the server ends, or the key or the session does.
+    """
+    api = api_of(request)
     piece: bytes | None = first
     while piece is not None:
         if api.stopping.begun:
             raise ProblemError(Code.SHUTTING_DOWN, "the server is ending")
+        if not api.is_admitted(request):
+            raise ProblemError(Code.UNAUTHENTICATED, "the key or the session does not hold any more")
         if piece:
             yield piece
         piece = await api.threads.pieces.run(next, pieces, None)

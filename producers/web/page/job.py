@@ -98,11 +98,10 @@ async def find_id(request: AnyRequest, job_id: str) -> Response[str]:
 @get([f"/jobs/{{job_id:str}}/results.{form}" for form in _FILES], include_in_schema=False)
 async def results_file(request: AnyRequest, job_id: str) -> Stream:
     """The rows as a file; `outcome` as in the API."""
-    api = api_of(request)
-    job = await api.job(request, job_id)
+    job = await api_of(request).job(request, job_id)
     media_type = _FILES[request.url.path.rpartition(".")[2]]
     outcomes: Any = request.query_params.getall("outcome", None)
-    return await streamed(api, job, media_type, outcomes, None, merged=False)
+    return await streamed(request, job, media_type, outcomes, None, merged=False)
 
 
 @get("/jobs/{job_id:str}/report.html", include_in_schema=False)
