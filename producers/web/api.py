@@ -19,6 +19,7 @@ from producers.web.problems import Code, ProblemError
 from producers.web.sessions import Sessions
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
+from producers.web.uploads import Bounds
 from worker.core.errors import BadInputError
 from worker.settings import Settings
 from worker.store.location import no_such_job
@@ -49,6 +50,8 @@ class Api:
     feeds: Feeds
     stopping: Stopping
     limits: Limits
+    bounds: Bounds
+    """Of lists that come in."""
     keys: Keys
     sessions: Sessions
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from producers.web.keys import Key
 from producers.web.problems import Code, ProblemError
 from producers.web.refusals import Refusals
 from producers.web.sent import status_of
+from producers.web.shares import Shares
 from worker.core.errors import BulkActivateError
 
 _LIVE: Final = re.compile(r"/(?:jobs/[0-9A-Za-z_-]+)?")
@@ -30,9 +31,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, admission: Admission, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission, requests: Shares, refusals: Refusals) -> None:
+        """`requests`: how many a key may have open; event streams, waits and downloads are open for long."""
         self._app = app
         self._admission = admission
+        self._requests = requests
         self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,13 +70,18 @@ class Gate:
         return slowed
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key: Key | None = scope["user"]
         try:
-            await self._app(scope, receive, send)
+            with nullcontext() if key is None else self._requests.one_of(key):
+                await self._app(scope, receive, send)
         except asyncio.CancelledError:
             # The server ends, and this did not by itself.
             if not status_of(scope):
                 await _answer(scope, send, shutting_down())
         except Exception as error:
+            if not status_of(scope) and isinstance(error, ProblemError):
+                await _answer(scope, send, error)
+                return
             # Where the answer has begun, an end without its last bytes has uvicorn close the connection.
             if not (status_of(scope) and _is_known(error)):
                 raise
@@ -121,7 +129,7 @@ def _first(error: Exception) -> Exception:
 
 
 async def _answer(scope: Scope, send: Send, problem: ProblemError) -> None:
-    status, fields, body = refusal(scope, problem, None)
+    status, fields, body = refusal(scope, problem, scope.get("user"))
     fields["content-length"] = str(len(body))
     await send(
         {

@@ -27,10 +27,19 @@ class Limits:
     connections: int = 1000
     """Connections at a time. Each costs some 150 kB at most, where its client reads nothing."""
 
+    uploads: int = 16
+    """Lists that may come in, or be stored, at a time. Each takes SERVE_MAX_UPLOAD of the disk at most."""
+    share_of_key: float = 0.25
+    """Of the connections, and of the uploads, that one key may have at a time."""
+
     refusals: int = 20
     """Requests without a key that holds, each second, that are told so at once."""
     refusal_delay: float = 1.0
     """Until any more of them are."""
+
+    def of_key(self, most: int) -> int:
+        """How many of `most` one key may have."""
+        return max(1, int(most * self.share_of_key))
 
 
 DEFAULTS: Final = Limits()

@@ -3,15 +3,15 @@
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from litestar import Response, post
-from litestar.di import Provide
-from litestar.params import Dependency, HeaderParameter, QueryParameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import HeaderParameter, QueryParameter
 
 from producers.job import SubmittedJob
 from producers.keywords import ReadingOptions
 from producers.submission.planned import Plan
-from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
+from producers.web.api import AnyRequest, api_of, as_json, key_of, shown
 from producers.web.keys import Role
-from producers.web.uploads import Bounds, format_of, received
+from producers.web.uploads import format_of, received
 from worker.core.errors import BadInputError
 from worker.core.ids import ORG_ID
 from worker.core.reporting.schema import Report
@@ -66,7 +66,7 @@ def reading_options(
     return cast("ReadingOptions", {name: value for name, value in given.items() if value})
 
 
-Reading = Annotated[ReadingOptions, Dependency(skip_validation=True)]
+Reading = NamedDependency[ReadingOptions]
 _READING: Final = {"reading": Provide(reading_options, sync_to_thread=False)}
 
 
@@ -78,17 +78,6 @@ def _given(request: AnyRequest, **parameter: T) -> T | None:
     """
     ((name, value),) = parameter.items()
     return value if name in request.query_params else None
-
-
-def bounds_of(api: Api) -> Bounds:
-    settings = api.settings
-    return Bounds(
-        settings.serve_max_upload,
-        settings.serve_upload_timeout,
-        api.limits.silence,
-        api.stopping,
-        api.threads,
-    )
 
 
 @post(
@@ -130,7 +119,7 @@ async def submit_job(
     ):
         raise BadInputError(f"Idempotency-Key: 1 to {MAX_KEY} printable characters")
     client = api.client.acting_as(key_of(request).name)
-    async with received(request, bounds_of(api)) as source:
+    async with received(request, api.bounds) as source:
 
         def submit() -> SubmittedJob:
             return client.submit(
@@ -164,7 +153,7 @@ async def plan_list(
     reading: Reading,
 ) -> Response[Plan]:
     api = api_of(request)
-    async with received(request, bounds_of(api)) as source:
+    async with received(request, api.bounds) as source:
         found = await api.threads.long.run(api.client.plan, source, **reading)
     return cast("Response[Plan]", as_json(found))
 

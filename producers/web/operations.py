@@ -22,6 +22,7 @@ ALWAYS: Final = (
     Code.BAD_INPUT,
     Code.UNAUTHENTICATED,
     Code.FORBIDDEN,
+    Code.TOO_MANY_REQUESTS,
     Code.UNEXPECTED,
     Code.STORE_UNREACHABLE,
     Code.SHUTTING_DOWN,
@@ -29,6 +30,7 @@ ALWAYS: Final = (
 _OF_JOB: Final = (Code.NO_SUCH_JOB, Code.DAMAGED_RECORD)
 _OF_CHANGE: Final = (*_OF_JOB, Code.ILLEGAL_STATE_CHANGE)
 _OF_BODY: Final = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.TIMED_OUT)
+_OF_LIST: Final = (*_OF_BODY, Code.BUSY, Code.INSUFFICIENT_STORAGE)
 RATE: Final = RateOrder | RequestsPerSecond | NamedRate
 
 
@@ -54,12 +56,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "getReportPage": Operation(("text/html",), _OF_JOB),
     "verifyJob": Operation(Verdict, _OF_JOB),
     "submitJob": Operation(
-        problems=(*_OF_BODY, Code.PLAN_DIFFERS, Code.REQUEST_ID_TAKEN),
+        problems=(*_OF_LIST, Code.PLAN_DIFFERS, Code.REQUEST_ID_TAKEN),
         body=tuple(MEDIA_TYPES),
         headers=("ETag", "Location"),
         also=200,
     ),
-    "planList": Operation(Plan, _OF_BODY, body=tuple(MEDIA_TYPES)),
+    "planList": Operation(Plan, _OF_LIST, body=tuple(MEDIA_TYPES)),
     **{
         name: Operation(
             problems=(*_OF_CHANGE, *_OF_BODY), body=Reason, body_required=False, headers=("ETag",)

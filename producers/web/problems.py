@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -38,10 +38,13 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     REQUEST_ID_TAKEN = "request_id_taken"
+    TOO_MANY_REQUESTS = "too_many_requests"
     UNEXPECTED = "unexpected"
     DAMAGED_RECORD = "damaged_record"
     STORE_UNREACHABLE = "store_unreachable"
+    BUSY = "busy"
     SHUTTING_DOWN = "shutting_down"
+    INSUFFICIENT_STORAGE = "insufficient_storage"
 
 
 STATUS: Final[dict[Code, HTTPStatus]] = {
@@ -58,10 +61,13 @@ STATUS: Final[dict[Code, HTTPStatus]] = {
     Code.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.REQUEST_ID_TAKEN: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,
     Code.UNEXPECTED: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.DAMAGED_RECORD: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.STORE_UNREACHABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.SHUTTING_DOWN: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.INSUFFICIENT_STORAGE: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 
 _CODES: Final[tuple[tuple[type[BulkActivateError], Code], ...]] = (
@@ -75,6 +81,9 @@ _CODES: Final[tuple[tuple[type[BulkActivateError], Code], ...]] = (
     (UnreachableError, Code.STORE_UNREACHABLE),
     (DamagedRecordError, Code.DAMAGED_RECORD),
 )
+
+PASSING: Final = (Code.TOO_MANY_REQUESTS, Code.STORE_UNREACHABLE, Code.BUSY, Code.SHUTTING_DOWN)
+"""Problems that the same request may not meet a few seconds later."""
 
 _DETAILS: Final[dict[Code, str]] = {
     # The messages name the address of Redis, or a job of another organization.
@@ -131,9 +140,9 @@ def document(error: ProblemError, path: str) -> Problem:
 
 def headers(error: ProblemError) -> dict[str, str]:
     """Header fields that go with the problem."""
-    more: dict[Any, dict[str, str]] = {
-        Code.UNAUTHENTICATED: {"www-authenticate": "Bearer"},
-        Code.STORE_UNREACHABLE: {"retry-after": "5"},
-        Code.SHUTTING_DOWN: {"retry-after": "5"},
-    }
-    return {"cache-control": "no-store", **more.get(error.code, {})}
+    fields = {"cache-control": "no-store"}
+    if error.code is Code.UNAUTHENTICATED:
+        fields["www-authenticate"] = "Bearer"
+    if error.code in PASSING:
+        fields["retry-after"] = "5"
+    return fields

@@ -32,9 +32,11 @@ from producers.web.listening import bracketed, listening, names_of
 from producers.web.metrics import Counted, HttpMetrics, serving_metrics
 from producers.web.refusals import Refusals
 from producers.web.sessions import Sessions
+from producers.web.shares import Shares
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from producers.web.traced import traced
+from producers.web.uploads import Bounds
 from worker.core.errors import BadInputError
 from worker.process.signal_handlers import install_signal_handlers
 from worker.settings import LOOPBACK, PREFIX, Settings
@@ -72,12 +74,22 @@ def serve(settings: Settings, host: str, port: int, limits: Limits = DEFAULTS) -
     with listening(host, port, limits) as listener, Client.over(session) as client:
         threads, stopping = Threads(), Stopping()
         sessions, feeds = Sessions(keys), Feeds(client, threads, stopping)
-        api = Api(settings, client, threads, feeds, stopping, limits, keys, sessions)
+        uploads = Shares("lists that come in", limits.uploads, limits.of_key(limits.uploads))
+        bounds = Bounds(
+            settings.serve_max_upload,
+            settings.serve_upload_timeout,
+            limits.silence,
+            uploads,
+            stopping,
+            threads,
+        )
+        api = Api(settings, client, threads, feeds, stopping, limits, bounds, keys, sessions)
         hosts = frozenset(settings.serve_hosts or ()) | names_of(host)
         url = f"http://{bracketed(host)}:{listener.getsockname()[1]}"
         metrics = HttpMetrics(lambda: feeds.streams)
         admission = Admission(keys, sessions, hosts)
-        app = Counted(Gate(traced(make_app(api), tracing), admission, Refusals(limits)), metrics)
+        requests = Shares("requests", limits.connections, limits.of_key(limits.connections))
+        app = Counted(Gate(traced(make_app(api), tracing), admission, requests, Refusals(limits)), metrics)
         with serving_metrics(metrics, settings):
             code = _run(_Server(app, bounded(limits), stopping, url, secret), listener)
         has_ended = threads.close(_WORK_ENDS_WITHIN)

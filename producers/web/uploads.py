@@ -1,10 +1,11 @@
-"""Receives a list into an unlinked temporary file of mode 0600, within bounds of size and time."""
+"""Receives a list into an unlinked temporary file of mode 0600, within bounds of number, size and time."""
 
+import errno
 import os
 import tempfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -13,6 +14,7 @@ from litestar import Request
 from producers.reading import Source
 from producers.web.bodies import in_time, next_piece, shutting_down
 from producers.web.problems import Code, ProblemError
+from producers.web.shares import Shares
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 
@@ -22,6 +24,8 @@ NAME: Final = "the list"
 """What messages call it."""
 _WRITTEN_AT_ONCE: Final = 1024 * 1024
 _UNPACKED_AT_ONCE: Final = 32 * 1024
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOENT})
+"""The disk, or what this process may take of it, is full. ENOENT: `tempfile` could write in no folder."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 16 + zlib.MAX_WBITS
 """`wbits` of zlib that says gzip."""
@@ -100,6 +104,7 @@ class Bounds:
     """Until all of it has come."""
     silence: float
     """Seconds until the next bytes have to come."""
+    uploads: Shares
     stopping: Stopping
     threads: Threads
 
@@ -109,16 +114,31 @@ class Bounds:
             raise shutting_down()
 
 
+@contextmanager
+def naming_full_disk() -> Iterator[None]:
+    """Raises `ProblemError` in place of the error of a disk that has no room for a list.
+
+    The file of the list is closed within the block: that, too, fails where something is left to be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise ProblemError(
+            Code.INSUFFICIENT_STORAGE,
+            f"the server has no room for the list ({error.strerror}), and keeps nothing of it: make room in"
+            " its folder for temporary files (TMPDIR), then send the list again",
+        ) from error
+
+
 @asynccontextmanager
 async def received(request: Request[Any, Any, Any], bounds: Bounds) -> AsyncIterator[Source]:
-    """The list in the request's body, complete. Its file is gone after the block. Raises `ProblemError`.
-
-    Nothing of a list that is refused stays behind.
-    """
+    """The list in the request's body, complete. Raises `ProblemError`; nothing of the list stays behind."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, "the Content-Encoding of a list is gzip, or none")
-    with tempfile.TemporaryFile() as file:
+    with bounds.uploads.one_of(request.user), naming_full_disk(), tempfile.TemporaryFile() as file:
         spool = Spool(file, bounds.most, is_gzip=encoding == "gzip")
         await receive(request, spool.write, bounds)
         await bounds.threads.pieces.run(spool.finish)

@@ -5,7 +5,7 @@ from typing import Final
 
 from producers.web.keys import Key
 from producers.web.page.rendering import html
-from producers.web.problems import STATUS, Code, ProblemError
+from producers.web.problems import PASSING, STATUS, Code, ProblemError
 
 _NEXT: Final = {
     Code.NO_SUCH_JOB: "It may have been removed, or your key does not reach its organization.",
@@ -15,6 +15,9 @@ _NEXT: Final = {
     Code.PLAN_DIFFERS: "Check the list again, and activate what the new plan shows.",
     Code.TOO_LARGE: "Cut the list into parts, or submit it with `bulk-activate submit`.",
     Code.TIMED_OUT: "Send it again over a faster connection.",
+    Code.TOO_MANY_REQUESTS: "Close other windows of this page, or let a download end. Then load it again.",
+    Code.BUSY: "Load this page again in a moment.",
+    Code.INSUFFICIENT_STORAGE: "Whoever runs the server can make room; its log says more.",
     Code.STORE_UNREACHABLE: (
         "Jobs are not lost: they go on by themselves once Redis is back. Then load this page again."
     ),
@@ -29,7 +32,7 @@ _JOB: Final = re.compile(r"(/jobs/[0-9A-Za-z_-]{1,64})/\w+")
 """A path of something done with a job."""
 
 
-_PASSING: Final = frozenset({Code.STORE_UNREACHABLE, Code.SHUTTING_DOWN, Code.UNEXPECTED})
+_LOADED_AGAIN: Final = frozenset({*PASSING, Code.UNEXPECTED})
 """Problems that the same request may not meet again."""
 
 
@@ -43,6 +46,6 @@ def error_page(problem: ProblemError, key: Key | None, path: str, method: str) -
         status=int(status),
         detail=problem.detail,
         job=job[1] if job else None,
-        again=path if problem.code in _PASSING and method == "GET" else None,
+        again=path if problem.code in _LOADED_AGAIN and method == "GET" else None,
         advice=_NEXT.get(problem.code, _OTHERWISE),
     )

@@ -1,6 +1,7 @@
 """A new job in two steps: the plan of a list, then its activation."""
 
 import tempfile
+from contextlib import ExitStack
 from typing import IO, Any, Final
 
 from litestar import Response, get, post
@@ -9,13 +10,12 @@ from producers.reading import Source
 from producers.submission.planned import Plan
 from producers.web.api import AnyRequest, Api, api_of, key_of
 from producers.web.keys import Role
-from producers.web.lists import bounds_of
 from producers.web.page.held import FormList, Held
 from producers.web.page.multipart_form import FormReader
 from producers.web.page.rendering import page, see_other
 from producers.web.page.state import session_of, state_of
 from producers.web.problems import STATUS, Code, ProblemError, problem_of
-from producers.web.uploads import receive
+from producers.web.uploads import naming_full_disk, receive
 from worker.core.errors import BadInputError
 
 _NO_FILE: Final = "Choose a file: nothing came with the form."
@@ -29,8 +29,17 @@ _WORDS: Final = {
     "--column": "Column",
     " add --": " use `bulk-activate submit` with --",
 }
-_SHOWN: Final = frozenset({Code.BAD_INPUT, Code.FORBIDDEN, Code.TOO_LARGE})
-"""Problems that the form shows, to be mended in it."""
+_SHOWN: Final = frozenset(
+    {
+        Code.BAD_INPUT,
+        Code.FORBIDDEN,
+        Code.TOO_LARGE,
+        Code.TOO_MANY_REQUESTS,
+        Code.BUSY,
+        Code.INSUFFICIENT_STORAGE,
+    }
+)
+"""Problems that the form shows: it is mended and sent again, or sent again later."""
 
 
 @get("/new", include_in_schema=False, opt={"role": Role.OPERATOR})
@@ -42,25 +51,26 @@ async def new_page(request: AnyRequest) -> Response[str]:
 async def check_list(request: AnyRequest) -> Response[Any]:
     """Plans the list, and keeps it for the session."""
     api, session = api_of(request), session_of(request)
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- it is kept, or closed below.
     fields: dict[str, str] = {}
     try:
-        form_list = await _received(request, api, file, fields)
-        plan = await api.threads.long.run(_planned, api, form_list)
-        most = _LISTS_ON_DISK * api.settings.serve_max_upload
-        name = state_of(request).held.hold(session, form_list, plan, most)
-    except BaseException as error:
-        file.close()
+        with api.bounds.uploads.one_of(key_of(request)), naming_full_disk(), ExitStack() as until_kept:
+            file = until_kept.enter_context(tempfile.TemporaryFile())
+            form_list = await _received(request, api, file, fields)
+            plan = await api.threads.long.run(_planned, api, form_list)
+            most = _LISTS_ON_DISK * api.settings.serve_max_upload
+            name = state_of(request).held.hold(session, form_list, plan, most)
+            until_kept.pop_all()
+    except (BadInputError, ProblemError) as error:
         problem = problem_of(error) if isinstance(error, BadInputError) else error
-        if isinstance(problem, ProblemError) and problem.code in _SHOWN:
-            return _form(request, STATUS[problem.code], error=_worded(problem.detail), **fields)
-        raise
+        if problem.code not in _SHOWN:
+            raise
+        return _form(request, STATUS[problem.code], error=_worded(problem.detail), **fields)
     return see_other(f"/new/{name}")
 
 
 async def _received(request: AnyRequest, api: Api, file: IO[bytes], fields: dict[str, str]) -> FormList:
     """The list in the form. `fields` takes the others. Raises `ProblemError` and `BadInputError`."""
-    bounds = bounds_of(api)
+    bounds = api.bounds
     form = FormReader(request.headers.get("content-type", ""), file, bounds.most)
     await receive(request, form.write, bounds)
     await bounds.threads.pieces.run(form.finish)
@@ -78,7 +88,7 @@ def _planned(api: Api, form_list: FormList) -> Plan:
 
 
 def _source(api: Api, form_list: FormList) -> Source:
-    return form_list.source(bounds_of(api).check)
+    return form_list.source(api.bounds.check)
 
 
 @get("/new/{name:str}", include_in_schema=False, opt={"role": Role.OPERATOR})
