@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from producers.web.admission import ASSETS, PROBES, Admission
 from producers.web.answers import refusal
 from producers.web.bodies import shutting_down
-from producers.web.browsers import field_of
+from producers.web.browsers import READING, field_of
 from producers.web.connections import let_go
 from producers.web.keys import Key
 from producers.web.problems import Code, ProblemError
@@ -54,6 +54,8 @@ class Gate:
         if scope["method"] == "OPTIONS":
             # No page elsewhere may use the API. Litestar's own answer to it misses methods.
             scope["method"] = "NONE"  # type: ignore[typeddict-item]
+        if scope["method"] in READING:
+            receive = _leaving(receive)
         with self._logged(scope, key):
             await self._forward(scope, receive, slowed)
 
@@ -107,6 +109,20 @@ class Gate:
                 seconds=round(time.monotonic() - started, 4),
                 key=None if key is None else key.name,
             )
+
+
+def _leaving(receive: Receive) -> Receive:
+    """`receive` that only says when the client left: the body of a GET has no meaning (RFC 9110, 9.3.1).
+
+    Litestar listens for that during a stream, one call deeper for each piece of a body.
+    """
+
+    async def leaving() -> HTTPReceiveMessage:
+        while (message := await receive())["type"] != "http.disconnect":
+            pass
+        return message
+
+    return leaving
 
 
 def _is_routine(scope: Any) -> bool:
