@@ -15,7 +15,7 @@ from worker.core.reporting.rows import Row
 from worker.core.reporting.schema import Report
 from worker.core.reporting.timeline import Timeline
 from worker.reports.recount import Recount
-from worker.reports.results import Write
+from worker.reports.row_text import Write
 
 _ROWS_AT_ONCE: Final = 2000
 """Rows that one hop to a thread fetches."""

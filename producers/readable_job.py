@@ -15,7 +15,8 @@ from worker.core.reporting.schema import Report
 from worker.reports.family import family_results, read_family
 from worker.reports.parquet import parquet_pieces, require_parquet
 from worker.reports.recount import Recount, recount
-from worker.reports.results import Piece, Write, csv_pieces, job_results, ndjson_pieces, parse_outcomes
+from worker.reports.results import job_results, parse_outcomes
+from worker.reports.row_text import Piece, Write, csv_pieces, ndjson_pieces
 from worker.reports.status import read_report, read_snapshot
 from worker.store.location import must_rest
 

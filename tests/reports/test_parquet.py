@@ -16,7 +16,7 @@ from tests.servers import missing
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import COLUMNS, Row, single_row
 from worker.reports.parquet import ROW_GROUP, write_parquet
-from worker.reports.results import write_ndjson
+from worker.reports.row_text import write_ndjson
 
 ROWS = [
     Row(1, '=cmd|"\n\u00e9', Outcome.FAILED, "REFUSED", "it's\nno", 200, 2, "2026-11-24T00:00:00.007Z"),

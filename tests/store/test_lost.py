@@ -9,7 +9,8 @@ from tests.store.job_setup import commit, counts, put_job, settled, state, take
 from worker.core.errors import BulkActivateError
 from worker.core.job import Control
 from worker.reports.recount import recount
-from worker.reports.results import job_results, write_csv
+from worker.reports.results import job_results
+from worker.reports.row_text import write_csv
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore

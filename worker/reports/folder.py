@@ -15,7 +15,8 @@ from worker.core.reporting.schema import Report
 from worker.reports.files import whole_file
 from worker.reports.html.page import page
 from worker.reports.parquet import write_parquet
-from worker.reports.results import Write, job_results, write_csv, write_malformed
+from worker.reports.results import job_results
+from worker.reports.row_text import Write, write_csv, write_malformed
 from worker.reports.status import read_snapshot
 from worker.reports.verdict import verdict
 from worker.store.jobs import JobStore

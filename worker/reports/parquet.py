@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from worker.core.errors import BadInputError
 from worker.core.reporting.rows import COLUMNS, Row, RowSpan, rows_of
-from worker.reports.results import Piece, Write, write_pieces
+from worker.reports.row_text import Piece, Write, write_pieces
 
 if TYPE_CHECKING:
     from types import ModuleType

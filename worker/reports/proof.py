@@ -20,7 +20,7 @@ from worker.core.reporting.rows import COLUMNS
 from worker.core.reporting.schema import Manifest
 from worker.core.reporting.skipped import MALFORMED as MALFORMED_REASON
 from worker.reports.folder import FAILED, MALFORMED, MANIFEST, RESULTS
-from worker.reports.results import MALFORMED_COLUMNS
+from worker.reports.row_text import MALFORMED_COLUMNS
 
 _CHUNK: Final = 1024 * 1024
 """Bytes read at once."""
