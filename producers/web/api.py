@@ -12,7 +12,8 @@ from producers.client import Client
 from producers.job import Job
 from producers.submission.request import require_org
 from producers.web.bodies import in_time, next_piece
-from producers.web.feeds import Document, Feeds, document_of
+from producers.web.documents import Document, document_of
+from producers.web.feeds import Feeds
 from producers.web.keys import Key, Keys, Role
 from producers.web.limits import Limits
 from producers.web.problems import Code, ProblemError

@@ -8,7 +8,7 @@ from litestar import get
 from litestar.response import Stream
 
 from producers.web.api import AnyRequest, Api, api_of
-from producers.web.feeds import Document
+from producers.web.documents import Document
 from producers.web.parameters import JobId
 
 MEDIA_TYPE: Final = "text/event-stream"

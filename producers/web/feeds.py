@@ -3,47 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
 import structlog
 
 from producers.client import Client
 from producers.job import Job
-from producers.web.etags import etag_of
+from producers.web.documents import Document, document_of
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.errors import BulkActivateError, NoSuchJobError
-from worker.core.job import AT_REST, State
-from worker.core.reporting.schema import Report
 
 INTERVAL: Final = 0.5
 """Seconds between two readings of a job that is watched."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Document(NamedTuple):
-    """The document of `status`, with its entity tag."""
-
-    compact: bytes
-    """On one line."""
-    etag: str
-    state: State
-
-    @property
-    def rests(self) -> bool:
-        return self.state in AT_REST
-
-    @property
-    def printed(self) -> bytes:
-        """The bytes that `status -o json` prints."""
-        return msgspec.json.format(self.compact, indent=2) + b"\n"
-
-
-def document_of(report: Report) -> Document:
-    compact = msgspec.json.encode(report)
-    return Document(compact, etag_of(compact), report.state)
 
 
 class Feed:

@@ -1,31 +1,25 @@
 """The way in and out: a request is admitted or refused before all else, answered once, and logged."""
 
 import asyncio
-import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from http import HTTPStatus
-from typing import Any, Final
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
-from producers.web.admission import ASSETS, PROBES, Admission
+from producers.web.admission import Admission
 from producers.web.answers import refusal
 from producers.web.bodies import shutting_down
-from producers.web.browsers import READING, field_of
+from producers.web.browsers import READING
 from producers.web.connections import let_go
 from producers.web.keys import Key
 from producers.web.problems import Code, ProblemError
 from producers.web.refusals import Refusals
+from producers.web.request_log import logged
 from producers.web.sent import status_of
 from producers.web.shares import Shares
 from worker.core.errors import BulkActivateError
-
-_LIVE: Final = re.compile(r"/(?:jobs/[0-9A-Za-z_-]+)?")
-"""The pages that their script reads anew."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,8 +50,11 @@ class Gate:
             scope["method"] = "NONE"  # type: ignore[typeddict-item]
         if scope["method"] in READING:
             receive = _leaving(receive)
-        with self._logged(scope, key):
-            await self._forward(scope, receive, slowed)
+        with logged(scope, key):
+            await self._forward(scope, receive, slowed, key)
+        if status_of(scope) == HTTPStatus.UNAUTHORIZED:
+            # Somebody tries keys at the form.
+            self._refusals.tell()
 
     def _slowed(self, scope: Scope, send: Send) -> Send:
         """`send` that has somebody who tries keys wait for the answer."""
@@ -71,8 +68,7 @@ class Gate:
 
         return slowed
 
-    async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key: Key | None = scope["user"]
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, key: Key | None) -> None:
         try:
             with nullcontext() if key is None else self._requests.one_of(key):
                 await self._app(scope, receive, send)
@@ -89,27 +85,6 @@ class Gate:
                 raise
             _log.warning("an answer was cut short", path=scope["path"], why=str(_first(error)))
 
-    @contextmanager
-    def _logged(self, scope: Any, key: Key | None) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            log = _log.debug if _is_routine(scope) else _log.info
-            status = status_of(scope)
-            if status == HTTPStatus.UNAUTHORIZED:
-                # Somebody tries keys at the form.
-                log = _log.debug
-                self._refusals.tell()
-            log(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                seconds=round(time.monotonic() - started, 4),
-                key=None if key is None else key.name,
-            )
-
 
 def _leaving(receive: Receive) -> Receive:
     """`receive` that only says when the client left: the body of a GET has no meaning (RFC 9110, 9.3.1).
@@ -123,14 +98,6 @@ def _leaving(receive: Receive) -> Receive:
         return message
 
     return leaving
-
-
-def _is_routine(scope: Any) -> bool:
-    """Whether nobody asked for it: a probe, a file of a page, or what the page's script reads anew."""
-    path = scope["path"]
-    is_reading = scope["method"] == "GET" and _LIVE.fullmatch(path) is not None
-    by_script = field_of(scope, b"sec-fetch-dest") == b"empty"
-    return path in PROBES or path.startswith(ASSETS) or (is_reading and by_script)
 
 
 def _is_known(error: Exception) -> bool:

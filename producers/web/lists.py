@@ -1,73 +1,27 @@
 """Takes lists: makes jobs and plans of them."""
 
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Final, TypeVar, cast
 
 from litestar import Response, post
-from litestar.di import NamedDependency, Provide
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter
 
 from producers.job import SubmittedJob
-from producers.keywords import ReadingOptions
 from producers.submission.planned import Plan
 from producers.web.api import AnyRequest, api_of, as_json, key_of, shown
 from producers.web.keys import Role
-from producers.web.uploads import format_of, received
+from producers.web.list_options import READING, Reading, optional
+from producers.web.uploads import received
 from worker.core.errors import BadInputError
 from worker.core.ids import ORG_ID
 from worker.core.reporting.schema import Report
 
 T = TypeVar("T")
-FORMATS: Final = ("auto", "lines", "csv", "tsv", "ndjson")
-"""The formats that a body can have; workbooks have no media type here."""
 MAX_KEY: Final = 255
 """Characters of an idempotency key."""
 
 
-def optional(description: str, **more: Any) -> Any:
-    return QueryParameter(description=description, required=False, **more)
-
-
 def job_path(job_id: str) -> str:
     return f"/api/v1/jobs/{job_id}"
-
-
-def reading_options(
-    request: AnyRequest,
-    column: Annotated[str, optional("The column of a table that holds the ids: its name or number.")] = "",
-    delimiter: Annotated[
-        str | None, optional("What stands between the cells of a CSV.", max_length=1)
-    ] = None,
-    field: Annotated[str, optional("The field of NDJSON objects that holds the id.")] = "",
-    format_: Annotated[
-        str,
-        optional(
-            "How the list is written; without it the Content-Type says it.",
-            name="format",
-            pattern=f"^(?:{'|'.join(FORMATS)}|)$",
-        ),
-    ] = "",
-    strict: Annotated[bool, optional("Refuse a list that has a malformed line.")] = False,
-    allow_malformed: Annotated[bool, optional("Take a list most of whose lines are malformed.")] = False,
-    allow_token_like_ids: Annotated[
-        bool, optional("These are ids, although they look like token values.")
-    ] = False,
-) -> ReadingOptions:
-    """How the list in the body is read. Raises `ProblemError` for a body that is no list."""
-    by_media_type = format_of(request)
-    given = {
-        "format": format_ or by_media_type,
-        "column": column,
-        "delimiter": delimiter,
-        "field": field,
-        "strict": strict,
-        "allow_malformed": allow_malformed,
-        "allow_token_like_ids": allow_token_like_ids,
-    }
-    return cast("ReadingOptions", {name: value for name, value in given.items() if value})
-
-
-Reading = NamedDependency[ReadingOptions]
-_READING: Final = {"reading": Provide(reading_options, sync_to_thread=False)}
 
 
 def _given(request: AnyRequest, **parameter: T) -> T | None:
@@ -86,7 +40,7 @@ def _given(request: AnyRequest, **parameter: T) -> T | None:
     summary="Stores a list as a job for the workers",
     description="With an `Idempotency-Key` that was used before for the same list, answers 200 with its job.",
     opt={"role": Role.OPERATOR},
-    dependencies=_READING,
+    dependencies=READING,
     status_code=201,
 )
 async def submit_job(
@@ -145,7 +99,7 @@ async def submit_job(
     operation_id="planList",
     summary="Reads and checks a list; nothing is stored",
     opt={"role": Role.OPERATOR},
-    dependencies=_READING,
+    dependencies=READING,
     status_code=200,
 )
 async def plan_list(

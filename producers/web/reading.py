@@ -11,8 +11,8 @@ from litestar.params import HeaderParameter, QueryParameter
 from producers.client import Client
 from producers.summary import JobSummary
 from producers.web.api import AnyRequest, Api, api_of, as_json, key_of, shown
+from producers.web.documents import Document
 from producers.web.etags import matches
-from producers.web.feeds import Document
 from producers.web.keys import Key
 from producers.web.parameters import JobId, OrgId
 from worker.core.job import State

@@ -4,7 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from producers.web.feeds import Document, Feeds
+from producers.web.documents import Document
+from producers.web.feeds import Feeds
 from producers.web.stopping import Stopping
 from producers.web.threads import Threads
 from worker.core.job import State

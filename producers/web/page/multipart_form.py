@@ -5,8 +5,8 @@ from typing import IO, Any, Final
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from producers.web.list_file import Spool
 from producers.web.problems import Code, ProblemError
-from producers.web.uploads import Spool
 
 _MAX_PARTS: Final = 8
 _MAX_FIELD: Final = 4096

@@ -10,12 +10,13 @@ from producers.reading import Source
 from producers.submission.planned import Plan
 from producers.web.api import AnyRequest, Api, api_of, key_of
 from producers.web.keys import Role
+from producers.web.list_file import naming_full_disk
 from producers.web.page.held import FormList, Held
 from producers.web.page.multipart_form import FormReader
 from producers.web.page.rendering import page, see_other
 from producers.web.page.state import session_of, state_of
 from producers.web.problems import STATUS, Code, ProblemError, problem_of
-from producers.web.uploads import naming_full_disk, receive
+from producers.web.uploads import receive
 from worker.core.errors import BadInputError
 
 _NO_FILE: Final = "Choose a file: nothing came with the form."
