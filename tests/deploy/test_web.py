@@ -9,6 +9,8 @@ import httpx
 import pytest
 import yaml
 
+from producers.web.limits import DEFAULTS
+from producers.web.page.new import LISTS_KEPT
 from tests.documents.programs import takes
 from tests.servers import valkey9
 from tests.web.served import ENDS_WITHIN, served
@@ -107,6 +109,14 @@ def test_it_gets_no_credential(in_compose: dict[str, Any], pod: dict[str, Any], 
     # Those would hold the worker's.
     assert "EnvironmentFile=-/etc/bulk-activate/env" not in unit
     assert "'bulk-activate'" not in str(pod["volumes"])
+
+
+def test_the_lists_under_way_fit_into_the_pod(pod: dict[str, Any], deploy: Path) -> None:
+    made = (deploy / "kubernetes" / "kustomization.yaml").read_text()
+    (mebibytes,) = re.findall(r"SERVE_MAX_UPLOAD=(\d+)MiB$", made, re.MULTILINE)
+    (folder,) = [each["emptyDir"] for each in pod["volumes"] if each["name"] == "tmp"]
+    gibibytes = int(folder["sizeLimit"].removesuffix("Gi"))
+    assert (DEFAULTS.uploads + LISTS_KEPT) * int(mebibytes) < 1024 * gibibytes
 
 
 def test_it_has_the_time_to_end(in_compose: dict[str, Any], pod: dict[str, Any], unit: str) -> None:

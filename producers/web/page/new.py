@@ -22,7 +22,7 @@ from worker.core.errors import BadInputError
 _NO_FILE: Final = "Choose a file: nothing came with the form."
 _WORKBOOK: Final = "This is a workbook: save its sheet as CSV, and choose that file."
 _GONE: Final = "the list is not kept any more: choose its file again"
-_LISTS_ON_DISK: Final = 2
+LISTS_KEPT: Final = 2
 """All lists that are held take so many times SERVE_MAX_UPLOAD."""
 _WORDS: Final = {
     "org_id:": "Organization:",
@@ -58,7 +58,7 @@ async def check_list(request: AnyRequest) -> Response[Any]:
             file = until_kept.enter_context(tempfile.TemporaryFile())
             form_list = await _received(request, api, file, fields)
             plan = await api.threads.long.run(_planned, api, form_list)
-            most = _LISTS_ON_DISK * api.settings.serve_max_upload
+            most = LISTS_KEPT * api.settings.serve_max_upload
             name = state_of(request).held.hold(session, form_list, plan, most)
             until_kept.pop_all()
     except (BadInputError, ProblemError) as error:
