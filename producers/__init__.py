@@ -95,7 +95,7 @@ _MODULES: Final = {
     "SubmittedJob": "producers.job",
     "WatchTimeoutError": "producers.waiting",
 }
-"""Where the names are that are imported at their first use."""
+"""The module of each public name, which is imported at the first use of the name."""
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,7 @@ class _Source:
 
     def _next_chunk(self) -> list[str]:
         self._coming = asyncio.run_coroutine_threadsafe(_some_of(self._ids), self._loop)
-        # `end` may have come between: it sees the new one, or is seen here.
+        # `end` may have been called meanwhile, by another thread, without this one to cancel.
         if self._ended:
             self._coming.cancel()
         return self._coming.result()

@@ -131,7 +131,7 @@ class Client:
             return make_plan(listed, options, self._session.settings.rate_config)
 
     def job(self, job_id: str) -> Job:
-        """The job with that id; whether it exists, its methods find."""
+        """The job with that id. If there is none, its methods raise `NoSuchJobError`."""
         return Job(self._session, job_id)
 
     def jobs(self, state: str | None = None) -> Iterator[Job]:
@@ -175,7 +175,7 @@ class Client:
 
     @property
     def where(self) -> StoreLocation:
-        """What messages call the Redis."""
+        """Which Redis this client uses, for messages."""
         return self._session.store.where
 
     def live_workers(self) -> int:

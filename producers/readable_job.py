@@ -74,7 +74,7 @@ class ReadableJob(WatchedJob):
     def _pieces(
         self, form: ResultsFormat, outcomes: Collection[Outcome], ids: set[str], *, merged: bool, bom: bool
     ) -> Iterator[bytes]:
-        """Removes from `ids`, on the way, those that have a row."""
+        """The rows as bytes, in pieces. Removes each id that has a row from `ids` as its row is read."""
         if bom and form != "csv":
             raise BadInputError(f"--bom: only CSV takes a byte order mark, not -o {form}")
         if form == "parquet":

@@ -95,7 +95,7 @@ class WatchedJob:
             time.sleep(POLL)
 
     def begin_wait(self, timeout: float | None, max_outage: float) -> Wait:
-        """For a loop of one's own, such as that of `AsyncJob`: see `follow`, which it looks like."""
+        """Begins a wait for a caller with a loop of its own, as `AsyncJob` has; `follow` is such a loop."""
         return Wait(self.id, time.monotonic(), timeout=timeout, max_outage=max_outage)
 
     def next_step(self, wait: Wait) -> Progress | Outage:

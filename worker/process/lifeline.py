@@ -39,7 +39,7 @@ def end_with_parent(
 
 def _watch(stop: Callable[[], None], grace: float, stream: int) -> None:
     _read_to_end(stream)
-    # The timer runs beside `stop`, which may be what hangs.
+    # The timer runs beside `stop`, since `stop` itself may hang.
     killer = threading.Timer(grace, os.kill, (os.getpid(), signal.SIGKILL))
     killer.daemon = True
     killer.start()

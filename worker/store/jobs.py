@@ -61,7 +61,7 @@ _NEVER_MS: Final = 2**53
 
 
 class JobStore(RowReader):
-    """Writes the record as well, by scripts that each are one step."""
+    """Reads and writes the record. Each write is one script, and so one atomic step."""
 
     def __init__(self, client: redis.Redis, where: StoreLocation = HERE) -> None:
         super().__init__(client, where)
@@ -100,11 +100,11 @@ class JobStore(RowReader):
         self._redis.hdel(keys.job(job_id), "folder_due")
 
     def put_slices(self, job_id: str, parts: Sequence[tuple[int, Slice]]) -> None:
-        """Raises `NoSuchJobError` where the job was removed meanwhile."""
+        """Stores slices, each with its number. Raises `NoSuchJobError` if the job was removed meanwhile."""
         self._store(job_id, "ids", [(number, pack(part)) for number, part in parts])
 
     def put_skipped(self, job_id: str, chunk: int, rows: list[SkippedLine]) -> None:
-        """As `put_slices`."""
+        """Stores chunk number `chunk` of the skipped lines. Raises as `put_slices` does."""
         self._store(job_id, "skipped", [(chunk, pack_skipped(rows))])
 
     def _store(self, job_id: str, what: str, values: Sequence[tuple[int, bytes]]) -> None:
@@ -129,7 +129,7 @@ class JobStore(RowReader):
         return tickets(values)
 
     def _require(self, code: Code, job_id: str) -> None:
-        """Raises where the job whose list is stored is not there any more, or is another version's."""
+        """Raises where the job was removed while its list was stored, or has another version."""
         if code is Code.NO_JOB:
             raise _vanished(job_id)
         if code is Code.OTHER_VERSION:
@@ -142,7 +142,7 @@ class JobStore(RowReader):
     def control(
         self, job_id: str, control: Control, *, code: str, message: str, actor: str
     ) -> tuple[str, bool, list[Ticket]]:
-        """(state, whether it changed, slices to send messages for).
+        """Changes the state. Returns (state, whether it changed, slices to send messages for).
 
         Raises `NoSuchJobError`, or `StateChangeError` where the job's state does not allow it.
         """

@@ -65,8 +65,9 @@ PER_JOB: Final = (
 
 
 def job_ids(members: Iterable[bytes]) -> list[str]:
-    """Those of a set's members that can be ids of jobs: only these may stand in keys. The rest is no work of
-    ours, and is left where it is; the metrics count it.
+    """The members of a set that have the form of a job's id: only these may become parts of keys.
+
+    Others were not written by this program. They are left in place, and the metrics count them.
     """
     texts = (member.decode(errors="replace") for member in members)
     return [text for text in texts if is_job_id(text)]

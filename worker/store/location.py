@@ -13,7 +13,7 @@ class StoreLocation:
 
     name: str = "this Redis"
     flag: str = ""
-    """The option that leads a command there."""
+    """The option by which commands use this Redis, after a space; '' for the one of REDIS_URL."""
     at_work: bool = True
     """Whether jobs in it are worked on; False where only a command keeps it running."""
 

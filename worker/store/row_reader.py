@@ -34,7 +34,7 @@ class RowReader(JobReader):
     """Reads the slices of jobs as well, a few at a time, so that memory does not grow with the list."""
 
     def slices_holding(self, job_id: str, count: int, ids: Collection[str]) -> Iterator[StoredSlice]:
-        """Those of the first `count` slices that hold one of `ids`."""
+        """The slices, of the first `count` ones, that hold one of `ids`."""
         for start in range(0, count, _LOOKED_THROUGH):
             numbers = range(start, min(count, start + _LOOKED_THROUGH))
             blobs = self._redis.mget([keys.of_slice(job_id, "ids", number) for number in numbers])

@@ -39,7 +39,7 @@ def raw_budget(values: Sequence[bytes | None]) -> RawBudget:
 
 
 class StoreReader:
-    """Reads what belongs to no single job, over one Redis client."""
+    """Reads what belongs to no single job, over one Redis client. Every call may raise `RedisError`."""
 
     def __init__(self, client: redis.Redis, where: StoreLocation = HERE) -> None:
         self._redis = client
@@ -51,7 +51,7 @@ class StoreReader:
         return seconds * 1000 + micros // 1000
 
     def refuses_writes(self) -> tuple[ReasonCode, str] | None:
-        """Why nothing can be recorded at present, which the store cannot note itself; None where it can."""
+        """Why nothing can be recorded at present, as a code and a sentence; None where writes are taken."""
         memory, replication = self._redis.info("memory"), self._redis.info("replication")
         if replication.get("role") == "slave" and replication.get("slave_read_only", 1):
             return ReasonCode.STORE_READ_ONLY, (
@@ -65,7 +65,7 @@ class StoreReader:
                 " raise its maxmemory, or purge jobs that rest; the job then goes on by itself"
             )
         try:
-            # Refused where writes are, for this one reason.
+            # Redis refuses PING, as it refuses writes, for this reason alone.
             self._redis.ping()
         except ResponseError as error:
             if not str(error).startswith("MISCONF"):
@@ -83,7 +83,7 @@ class StoreReader:
     def live_scopes(self, within_ms: int) -> list[Scope]:
         """The scopes of worker processes that showed life within the last `within_ms`.
 
-        Nothing where somebody put something else in its place: that damages no job.
+        None where somebody else gave the key another type: that harms no job.
         """
         now = self.now_ms()
         try:
@@ -100,7 +100,7 @@ class StoreReader:
         with self._redis.pipeline(transaction=False) as pipe:
             for job_id in live:
                 pipe.hget(keys.job(job_id), "api_url")
-            # One of a damaged job is an error, and tells nothing.
+            # The reply for a damaged job is an error, and is left out.
             found = pipe.execute(raise_on_error=False)
         bound = {api_url.decode(errors="replace") for api_url in found if isinstance(api_url, bytes)}
         return bound | {scope.api_url for scope in self.live_scopes(WORKERS_WITHIN_MS)}

@@ -17,7 +17,7 @@ from worker.core.outcome import Outcome
 
 _PENDING: Final = Outcome.PENDING
 _AMBIGUOUS: Final = Outcome.AMBIGUOUS
-# Bound once: each look at an enumeration's class, and each hash of a member, costs more than the comparison.
+# Looked up once, as in `record`.
 _SOUND: Final = (False,) * MAX_BATCH
 _NEVER: Final = (0,) * MAX_BATCH
 

@@ -1,4 +1,4 @@
-"""Reading the headers in which a server tells of its quota: advice, since the API documents none.
+"""Reads the headers in which a server states its quota: advice, since the API documents none.
 
 the header                                          and its source
 --------------------------------------------------  ------------------------------------------------------
@@ -63,7 +63,7 @@ def has_quota(headers: Mapping[str, str]) -> bool:
 
 
 def quota_of(headers: Mapping[str, str], now: float) -> Quota | None:
-    """The scarcest quota that the headers of an answer tell of; None where they tell of none.
+    """The scarcest quota in the headers of an answer; None without one.
 
     `headers` is looked up without regard to case; `now` is the wall clock in seconds since the epoch.
     """
@@ -74,7 +74,7 @@ def quota_of(headers: Mapping[str, str], now: float) -> Quota | None:
 def _quotas(headers: Mapping[str, str], now: float) -> Iterable[Quota | None]:
     if (combined := headers.get("RateLimit")) is not None:
         policies = {_name(item): _parameters(item) for item in headers.get("RateLimit-Policy", "").split(",")}
-        # The older form names none, and has one.
+        # In the older form of the header no policy has a name, and there is one at most.
         only = next(iter(policies.values())) if len(policies) == 1 else {}
         for item in _items(combined):
             yield _quota({**policies.get(_name(item), only), **_parameters(item)}, now)

@@ -14,27 +14,27 @@ LATE: Final = 0.02
 later is forfeited, since catching up would be a burst: the budget hands it out again little by little."""
 LATE_SLOTS: Final = 4
 NEVER_LATE: Final = 0.004
-"""Seconds by which it may be late in any case: a busy loop is, and above 1,000/s four slots are less than
-that. With `STALE` it is six requests at 1,000/s that a stall can put into one moment, of the ten that a
+"""Seconds by which a request may be late in any case: a busy loop is, and above 1,000/s four slots are less
+than that. With `STALE` it is six requests at 1,000/s that a stall can put into one moment, of the ten that a
 modest limiter bears: at ten in all there was a 429 for every 30,000 requests, on two cores that all parts
 shared."""
 
 LATE_AT_FIRST: Final = 0.002
-"""Seconds, or one slot, by which it may be late until a process has its first answers: each answer lets go
-what waited for it, and that must not be a burst."""
+"""Seconds, or one slot, by which a request may be late until a process has its first answers: each answer
+frees a sender, and these must not send a burst."""
 
 STALE: Final = 0.002
-"""Seconds on top of that which may pass between handing a slot out and using it."""
+"""Seconds that may pass, on top of these, between the moment a slot is handed out and its use."""
 
 MIN_USABLE: Final = 128
-"""Slots of a reservation that a process may always ask for, whatever it used before: all of them up to
-1,270/s."""
+"""Slots that a process may always reserve at once, however few it used before: all slots of a reservation up
+to 1,270/s."""
 
 EARLY: Final = 0.0005
 """Seconds by which a timer may fire early."""
 
 _ROUND_UP: Final = 2 / 3
-"""So that a reservation is of one slot up to 13.3/s: so often a worker asks for the next."""
+"""Chosen so that a reservation has one slot up to 13.3/s, which is as often as a worker may reserve."""
 
 
 class Slot(NamedTuple):

@@ -67,9 +67,9 @@ PRICE: Final = 40.0
 PRICE_AFTER_FALL: Final = 3.0
 """The same after a fall, when a climb may win much."""
 REQUESTS: Final = 100.0
-"""Requests for each 429: between climbs, and for one to be within the budget."""
+"""Minimum requests between two climbs, and since the last 429 for a 429 to be rare and change nothing."""
 TOLERATED: Final = 20.0
-"""Seconds for each second of hold, after which a 429 is within the budget and changes nothing."""
+"""Minimum seconds since the last 429, per second of hold, for a 429 to be rare and change nothing."""
 
 # Where little passes.
 CHANCE_STRIKES: Final = 2

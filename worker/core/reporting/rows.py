@@ -21,7 +21,7 @@ COLUMNS: Final = ("line", "id", "outcome", "reason", "message", "http_status", "
 
 _NOT_ATTEMPTED: Final = Outcome.NOT_ATTEMPTED
 _UNKNOWN: Final = Outcome.UNKNOWN
-# Bound once, as in `record`.
+# Looked up once, as in `record`.
 
 
 class Row(msgspec.Struct, frozen=True):
