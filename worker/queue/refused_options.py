@@ -40,7 +40,7 @@ def _check(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
     if ctx.command.name == "multi":
         raise RefusedOptionError(_MULTI)
     if ctx.command.name == "flower":
-        _check_port(os.environ.get("FLOWER_PORT", ""))
+        _check_port(os.environ.get("FLOWER_PORT"))
     if ctx.command.name != "worker":
         return
     for name, why in REASONS.items():
@@ -51,7 +51,7 @@ def _check(ctx: click.Context, _option: click.Parameter, _value: Any) -> None:
         ctx.params["pool_cls"] = WakingPool
 
 
-def _check_port(text: str) -> None:
+def _check_port(text: str | None) -> None:
     """Raises `RefusedOptionError`. Flower itself would end with a traceback."""
-    if text and not (text.isdecimal() and int(text) <= _MAX_PORT):
+    if text is not None and not (text.isdecimal() and int(text) <= _MAX_PORT):
         raise RefusedOptionError(f"FLOWER_PORT: must be a port, at most {_MAX_PORT}, not {text!r}")
