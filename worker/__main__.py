@@ -14,7 +14,7 @@ from worker.process import streams
 from worker.process.confine import confine
 
 COMMANDS: Final = {
-    "worker": "worker.commands.supervisor",
+    "worker": "worker.commands.worker",
     "metrics": "worker.monitoring.metrics.__main__",
     "slice": "worker.commands.slice",
     "redis": "worker.embedded.__main__",

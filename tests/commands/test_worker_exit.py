@@ -7,11 +7,11 @@ import pytest
 
 from tests.e2e.stack import environment
 from tests.servers import valkey9
-from worker.commands.supervisor import worker_exit_code
+from worker.commands.worker import worker_exit_code
 
 CRASH = """
 from celery import bootsteps
-from worker.commands import supervisor
+from worker.commands import worker
 from worker.celery import app
 
 class Crash(bootsteps.StartStopStep):
@@ -19,7 +19,7 @@ class Crash(bootsteps.StartStopStep):
         raise LookupError("a defect")
 
 app.steps["consumer"].add(Crash)
-supervisor.work("crashing", None)
+worker.work("crashing", None)
 """
 
 

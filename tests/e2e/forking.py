@@ -47,7 +47,7 @@ WORKER_SIDE: Final = (
     "worker.monitoring.job_notifier",
     "worker.queue.messages",
     "worker.queue.pool",
-    "worker.commands.supervisor",
+    "worker.commands.worker",
     "worker.doctor.__main__",
     "worker.queue.refused_options",
 )

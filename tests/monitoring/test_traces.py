@@ -155,7 +155,7 @@ def test_off_nothing_of_it_is_imported(module: str) -> None:
 
 def test_without_the_extra_a_worker_does_not_start_and_says_what_to_install() -> None:
     without = "import sys; sys.modules['opentelemetry'] = None;"
-    absent = f"{without} from worker.commands.supervisor import command; command()"
+    absent = f"{without} from worker.commands.worker import command; command()"
     done = subprocess.run(
         [sys.executable, "-c", absent],
         capture_output=True,
