@@ -20,7 +20,8 @@ from worker.core.outcome import CODES
 from worker.store import keys
 from worker.store.budget import HOLDS
 from worker.store.claims import LEASE_MS, ClaimStore
-from worker.store.jobs import PURGED_AT_ONCE, WINDOW, JobStore
+from worker.store.jobs import JobStore
+from worker.store.script_args import PURGED_AT_ONCE, WINDOW
 from worker.store.script_calls import BudgetScript, Code, ExchangeScript, Script
 
 PAGE: Final = document("worker/store/README.md")

@@ -12,7 +12,7 @@ from worker.core.job import Control
 from worker.engine.at_work import AtWork
 from worker.engine.slice_progress import TaskProgress
 from worker.engine.slice_work import SLICES_IN_A_ROW
-from worker.store.jobs import WINDOW
+from worker.store.script_args import WINDOW
 
 SLICES = 40
 

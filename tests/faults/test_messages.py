@@ -15,7 +15,6 @@ from tests.faults.messages import junk, message
 from tests.faults.scene import Scene, scene
 from worker.queue.messages import QUEUE_NAMES, queue_of
 from worker.store import keys
-from worker.store.jobs import DROPPED
 
 PIDBOX = "/0.celery.pidbox"
 
@@ -29,7 +28,7 @@ def at_work(home: Path) -> Iterator[tuple[Scene, redis.Redis]]:
 
 
 def dropped(client: redis.Redis) -> int:
-    return int(client.hget(keys.TOTALS, DROPPED) or 0)
+    return int(client.hget(keys.TOTALS, keys.DROPPED) or 0)
 
 
 def works(made: Scene) -> None:

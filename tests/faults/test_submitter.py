@@ -10,7 +10,7 @@ from tests.faults.invariant import check
 from tests.faults.proxy import proxy
 from tests.faults.scene import Scene, scene
 from worker.store import keys
-from worker.store.jobs import ABANDONED_MS
+from worker.store.script_args import ABANDONED_MS
 
 
 def killed_at(made: Scene, ids: list[str], moment: Callable[[bytes], bool]) -> tuple[str, str]:

@@ -17,7 +17,8 @@ from worker.core.job import Control
 from worker.core.reason import Reason
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
 from worker.store.commit_payload import CommitPayload
-from worker.store.jobs import JobStore, purge_args
+from worker.store.jobs import JobStore
+from worker.store.script_args import purge_args
 from worker.store.script_calls import Code, Script, Ticket
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Final
 
 from worker.core.batches.split import FREE_PROBES
 from worker.core.job import ALLOWED_FROM, AT_REST, IN_FORCE, Control, State
-from worker.store.jobs import WINDOW
+from worker.store.script_args import WINDOW
 
 FRESH: Final = "fresh"
 LOST: Final = "lost"

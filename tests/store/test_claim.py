@@ -8,7 +8,8 @@ from worker.core.fairness import SliceCounts
 from worker.core.job import Control
 from worker.store import keys
 from worker.store.claims import Claim, ClaimEnd, ClaimStore
-from worker.store.jobs import REDELIVER_AFTER_MS, WINDOW, JobStore
+from worker.store.jobs import JobStore
+from worker.store.script_args import REDELIVER_AFTER_MS, WINDOW
 from worker.store.script_calls import Code
 
 

@@ -14,7 +14,8 @@ from worker.core.rate.rate_config import RateConfig
 from worker.store import keys
 from worker.store.budget import AnswerStats, BudgetStore, Demand, RateDecision, ReserveRequest
 from worker.store.claims import LEASE_MS, ClaimEnd, ClaimStore
-from worker.store.jobs import REDELIVER_AFTER_MS, JobStore
+from worker.store.jobs import JobStore
+from worker.store.script_args import REDELIVER_AFTER_MS
 from worker.store.script_calls import BudgetScript, Code, Script, source
 
 SLACK = 1.0

@@ -12,7 +12,8 @@ from worker.core.job import Control
 from worker.core.reporting.skipped import SkippedLine
 from worker.store import keys
 from worker.store.claims import ClaimEnd, ClaimStore
-from worker.store.jobs import PURGED_AT_ONCE, JobStore, purge_args
+from worker.store.jobs import JobStore
+from worker.store.script_args import PURGED_AT_ONCE, purge_args
 from worker.store.script_calls import Code, Script
 
 

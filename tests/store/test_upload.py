@@ -9,7 +9,8 @@ from worker.core.errors import NoSuchJobError
 from worker.core.reporting.skipped import SkippedLine
 from worker.store import keys
 from worker.store.claims import ClaimStore
-from worker.store.jobs import ABANDONED_MS, JobStore
+from worker.store.jobs import JobStore
+from worker.store.script_args import ABANDONED_MS
 
 PART = [(0, Slice(("a", "b"), ((1, 2),)))]
 

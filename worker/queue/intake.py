@@ -21,7 +21,6 @@ from redis.exceptions import ResponseError
 from worker.core.envelope import BadMessageError, read_envelope, write_envelope
 from worker.queue.messages import QUEUE_NAMES, queue_of
 from worker.store import keys
-from worker.store.jobs import DROPPED
 
 ALLOWED_COMMANDS: Final = frozenset(
     {
@@ -143,7 +142,7 @@ class _CheckedIntake:
 
     def _count(self, dropped: int) -> None:
         with suppress(ResponseError), self.conn_or_acquire() as client:
-            client.hincrby(keys.TOTALS, DROPPED, dropped)
+            client.hincrby(keys.TOTALS, keys.DROPPED, dropped)
 
 
 def _describe(error: Exception) -> str:

@@ -20,7 +20,7 @@ from worker.core.job import Control
 from worker.core.scope import Scope
 from worker.store import keys
 from worker.store.commit_payload import CommitPayload
-from worker.store.jobs import ABANDONED_MS, WINDOW, control_args, purge_args
+from worker.store.script_args import ABANDONED_MS, WINDOW, control_args, purge_args
 from worker.store.script_calls import Code, Script, ScriptReply, Ticket, read_reply, source, tickets
 
 LEASE_MS: Final = 6000

@@ -12,14 +12,7 @@ from worker.core.errors import (
     RequestIdTakenError,
     StateChangeError,
 )
-from worker.core.job import (
-    ALLOWED_FROM,
-    AT_REST,
-    FIRST_VERSION,
-    IN_FORCE,
-    READABLE_VERSIONS,
-    Control,
-)
+from worker.core.job import ALLOWED_FROM, AT_REST, FIRST_VERSION, Control
 from worker.core.reporting.skipped import SkippedLine, pack_skipped
 from worker.core.unserved import other_version
 from worker.store import keys
@@ -27,6 +20,7 @@ from worker.store.connect import is_mendable
 from worker.store.damage import damage
 from worker.store.location import HERE, StoreLocation, must_rest, no_such_job
 from worker.store.row_reader import RowReader
+from worker.store.script_args import ABANDONED_MS, WINDOW, control_args, listed, purge_args
 from worker.store.script_calls import (
     BudgetScript,
     Code,
@@ -37,24 +31,6 @@ from worker.store.script_calls import (
     source,
     tickets,
 )
-
-WINDOW: Final = 8
-"""Maximum slices of a job that wait in the queue, besides those claimed: enough that any free worker finds
-one, few enough that a small job does not wait behind a large one."""
-
-REDELIVER_AFTER_MS: Final = 15_000
-"""Milliseconds after which the message for a slice that still waits counts as lost, and is sent again. A
-second message is harmless: its slice is claimed or done."""
-
-ABANDONED_MS: Final = 600_000
-"""Milliseconds of silence after which an upload is removed; its submitter gets an error, should it wake."""
-
-DROPPED: Final = "dropped_messages"
-"""The field of `bulk:totals` that counts messages in the queue that were not ours."""
-
-PURGED_AT_ONCE: Final = 100
-"""Slices whose keys one script call removes: 600 keys, about 2 ms. A job of 10 million ids has 3,473
-slices."""
 
 _NEVER_MS: Final = 2**53
 """Milliseconds: longer than any job rests."""
@@ -167,7 +143,7 @@ class JobStore(RowReader):
 
         Raises `NoSuchJobError`, or `StateChangeError` for a job at rest.
         """
-        code, values = self._call(Script.SET_WEIGHT, job_id, [weight, _listed(AT_REST)])
+        code, values = self._call(Script.SET_WEIGHT, job_id, [weight, listed(AT_REST)])
         if code is Code.NO_JOB:
             raise no_such_job(job_id, self.where)
         if code is Code.OTHER_VERSION:
@@ -232,21 +208,6 @@ class JobStore(RowReader):
     def set_rate(self, host: str, org_id: str, order: str) -> None:
         """Orders requests per second, 'auto' or 'default', for all workers; see `set_rate.lua`."""
         self._set_rate(keys=[keys.budget(host, org_id)], args=[order])
-
-
-def control_args(control: Control, code: str, message: str, actor: str) -> list[str | int]:
-    return [control, _listed(ALLOWED_FROM[control]), _listed(IN_FORCE[control]), code, message, actor, WINDOW]
-
-
-def _listed(words: frozenset[str] | frozenset[Any]) -> str:
-    """The words with a space before and after each, so that Lua finds one without a pattern."""
-    return f" {' '.join(sorted(words))} "
-
-
-def purge_args(rested_ms: int, abandoned_ms: int = ABANDONED_MS) -> list[str | int]:
-    """Arguments to purge a job at rest for `rested_ms`, or an upload silent for `abandoned_ms`."""
-    parts = (" ".join(keys.PER_JOB), " ".join(keys.PER_SLICE))
-    return [rested_ms, PURGED_AT_ONCE, *parts, abandoned_ms, _listed(READABLE_VERSIONS)]
 
 
 def _vanished(job_id: str) -> NoSuchJobError:

@@ -17,7 +17,6 @@ from worker.core.outcome import COUNTED, FINAL
 from worker.core.reporting.latency import BOUNDS, BUCKETS
 from worker.core.reporting.schema import SECONDS
 from worker.store import keys
-from worker.store.jobs import DROPPED
 from worker.store.metrics_snapshot import MAX_ORGS, MetricsSnapshot
 from worker.store.store_reader import WORKERS_WITHIN_MS
 
@@ -167,7 +166,9 @@ def _work(snapshot: MetricsSnapshot) -> Iterator[Metric]:
     yield _gauge("workers", "Worker processes that gave a sign of life in the last 10 s.", alive)
     beats = {"newest": min(snapshot.beats), "oldest": max(snapshot.beats)} if snapshot.beats else {}
     help_text = "Messages in the queues that were none of ours, and were dropped."
-    yield CounterMetricFamily(PREFIX + "messages_dropped", help_text, value=snapshot.totals.get(DROPPED, 0))
+    yield CounterMetricFamily(
+        PREFIX + "messages_dropped", help_text, value=snapshot.totals.get(keys.DROPPED, 0)
+    )
     yield _gauges("worker_heartbeat_seconds", "Since the last sign of life of a worker.", "of", beats)
 
 

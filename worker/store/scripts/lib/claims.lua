@@ -25,7 +25,7 @@ local function mark_ambiguous(n)
 end
 
 -- A slice waits for a worker under the time at which a message for it is to be sent (again): 0 for at once, where
--- none was sent; else once the one that was sent counts as lost, as `worker.store.jobs.REDELIVER_AFTER_MS`.
+-- none was sent; else once the one that was sent counts as lost, as `worker.store.script_args.REDELIVER_AFTER_MS`.
 local REDELIVER_AFTER = 15000
 local function wait_until(redeliver_at_ms, n)
   redis.call('ZADD', base .. 'waiting', int(redeliver_at_ms), n)
