@@ -17,7 +17,8 @@ from worker.engine.limiter.rate_limiter import RateLimiter
 from worker.engine.redis_retry import RedisRetry
 from worker.engine.request import Request, SendContext
 from worker.engine.services import Services
-from worker.store.budget import BudgetStore, Demand
+from worker.store.budget import BudgetStore
+from worker.store.budget_protocol import Demand
 from worker.store.claims import ClaimEnd
 
 

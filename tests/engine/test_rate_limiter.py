@@ -16,7 +16,8 @@ from worker.core.rate.advice import Quota
 from worker.core.rate.rate_config import RateConfig
 from worker.core.rate.slots import Slot, slots_per_reservation
 from worker.engine.limiter.holds import Holds
-from worker.store.budget import BudgetStore, Demand, ReserveReply, ReserveRequest
+from worker.store.budget import BudgetStore
+from worker.store.budget_protocol import Demand, ReserveReply, ReserveRequest
 from worker.store.connect import async_client
 from worker.telemetry import log_context
 

@@ -10,9 +10,9 @@ from tests.store.conftest import Backend
 from worker.core.rate.learned import VERSION
 from worker.core.rate.learning import begin, next_decision_in, on_success
 from worker.core.rate.rate_config import RateConfig
-from worker.store.budget import (
+from worker.store.budget import BudgetStore
+from worker.store.budget_protocol import (
     AnswerStats,
-    BudgetStore,
     Demand,
     RateDecision,
     ReserveReply,

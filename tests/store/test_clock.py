@@ -12,7 +12,8 @@ from worker.core.answers.retry_after import LONGEST
 from worker.core.job import Control
 from worker.core.rate.rate_config import RateConfig
 from worker.store import keys
-from worker.store.budget import AnswerStats, BudgetStore, Demand, RateDecision, ReserveRequest
+from worker.store.budget import BudgetStore
+from worker.store.budget_protocol import AnswerStats, Demand, RateDecision, ReserveRequest
 from worker.store.claims import LEASE_MS, ClaimEnd, ClaimStore
 from worker.store.jobs import JobStore
 from worker.store.script_args import REDELIVER_AFTER_MS

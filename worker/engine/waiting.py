@@ -8,7 +8,7 @@ from worker.engine.limiter.rate_limiter import RateLimiter
 from worker.engine.mark_window import MarkWindow
 from worker.engine.request import Request, SendContext
 from worker.engine.wait_times import WaitTimes
-from worker.store.budget import Demand
+from worker.store.budget_protocol import Demand
 
 
 class WaitingRequests:

@@ -15,9 +15,9 @@ from worker.core.rate.round_trip import RoundTrip
 from worker.core.rate.slots import Slot
 from worker.core.rate.store_clock import StoreClock
 from worker.engine.redis_retry import RedisRetry
-from worker.store.budget import (
+from worker.store.budget import BudgetStore
+from worker.store.budget_protocol import (
     AnswerStats,
-    BudgetStore,
     DecisionRequest,
     Demand,
     RateDecision,

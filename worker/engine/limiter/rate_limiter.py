@@ -11,7 +11,7 @@ from worker.core.rate.slots import (
     usable_slots,
 )
 from worker.engine.limiter.budget_session import BudgetSession
-from worker.store.budget import Demand
+from worker.store.budget_protocol import Demand
 
 _WORTH_ASKING: Final = 32
 """Slots that were used since the last round trip, with which another is worth its price at once."""
