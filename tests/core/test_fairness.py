@@ -77,6 +77,7 @@ def shared(places: int, jobs: int, looks: int) -> Counter[str]:
     return had
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("jobs", [1, 2, 3, 4, 5, 9, 40])
 @pytest.mark.parametrize("places", [1, 4, 8])
 def test_in_the_long_run_all_jobs_have_had_as_many_places(places: int, jobs: int) -> None:

@@ -16,6 +16,8 @@ from worker.core.outcome import BY_CODE
 from worker.core.retrying.action import Retry, Settle
 from worker.core.retrying.policy import Policy, decide
 
+pytestmark = pytest.mark.lengthy
+
 BATCH = a_batch(5, ambiguous=[4])
 SENT = BATCH.ids
 SEEDS = (

@@ -119,6 +119,7 @@ def test_the_index_shows_no_part_of_a_secret() -> None:
     assert TOKEN[:8] not in repr(KnownSecrets([TOKEN]))
 
 
+@pytest.mark.lengthy
 def test_a_body_of_a_megabyte_is_looked_through() -> None:
     body = "<p>%20&nbsp;\\n" * 70_000 + TOKEN
     assert KnownSecrets([TOKEN, JWT * 30]).hide(body).endswith(HIDDEN)

@@ -15,6 +15,8 @@ from tests.core.rate.simulation import RetryAfter, Simulation, silent, whole_sec
 from tests.limits.limiters import TokenBucket
 from worker.core.rate.rate_config import RateConfig
 
+pytestmark = pytest.mark.lengthy
+
 TEN_MINUTES = 600.0
 BOUNDS = {
     "token bucket, burst 1 to 200": (88, 2.0),

@@ -19,6 +19,7 @@ FORBIDDEN = JobFault(ReasonCode.ORGANIZATION_FORBIDDEN, Reason("HTTP_403", "no",
 ids = pytest.mark.parametrize("verdict", AWAY, ids=lambda v: f"{v.reason.name} {getattr(v, 'asked', '')}")
 
 
+@pytest.mark.lengthy
 @ids
 @pytest.mark.parametrize("size", [3, 15, 15 * 60])
 @pytest.mark.parametrize("start", [0.0, 0.2])
@@ -34,6 +35,7 @@ def test_half_an_hour_without_the_api_costs_no_id_anything(verdict: Verdict, siz
     assert drill.charged == drill.breaker.successes
 
 
+@pytest.mark.lengthy
 @ids
 @pytest.mark.parametrize("seed", range(4))
 def test_an_outage_while_culprits_are_looked_for_is_charged_to_no_other(verdict: Verdict, seed: int) -> None:
@@ -48,6 +50,7 @@ def test_an_outage_while_culprits_are_looked_for_is_charged_to_no_other(verdict:
     assert set(drill.reasons) == {"HTTP_503"}
 
 
+@pytest.mark.lengthy
 @ids
 @pytest.mark.parametrize("rhythm", [(20.0, 1.0), (3.0, 0.3), (60.0, 5.0)])
 def test_an_api_that_comes_and_goes_costs_nobody_anything(
@@ -71,6 +74,7 @@ def test_one_id_that_spoils_the_only_request_is_found(verdict: Verdict, place: i
     assert len(drill.requests) < 30
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("seed", range(20))
 def test_some_that_spoil_the_only_request_are_found(seed: int) -> None:
     chance = random.Random(seed)
@@ -121,6 +125,7 @@ def test_what_something_else_answers_leaves_ids_as_they_were_and_splits_nothing(
     assert drill.charged == 0
 
 
+@pytest.mark.lengthy
 def test_an_id_that_a_filter_never_lets_through_is_found_while_others_get_through() -> None:
     def api(batch: Batch, _now: float) -> Verdict:
         return PORTAL if 33 in batch.indices else up(batch)

@@ -268,6 +268,7 @@ def test_any_two_culprits_in_15_cost_15_requests_at_most() -> None:
     assert max(costs) == 15
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("culprits", "most"), [(3, 21), (4, 21), (15, 21)])
 def test_from_the_third_culprit_on_the_rest_goes_one_by_one(culprits: int, most: int) -> None:
     choices = islice(combinations(IDS, culprits), 2000)
