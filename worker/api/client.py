@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from aiohttp import hdrs
 from msgspec.structs import replace
 from multidict import CIMultiDict
 from yarl import URL
@@ -95,7 +96,9 @@ class ActivationClient:
         """Made once for each token; None if it cannot stand in a header."""
         prepared = self._prepared.get(org_id)
         if prepared is None or prepared.token != token:
-            headers = CIMultiDict({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+            headers = CIMultiDict(
+                {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.CONTENT_TYPE: "application/json"}
+            )
             if not can_be_sent(headers):
                 return None
             path = f"/csp/gateway/am/api/orgs/{quote(org_id, safe='')}/api-tokens/activate"

@@ -5,10 +5,10 @@ It follows no redirects, verifies TLS, bounds bodies and uses no cookies. Proxie
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -77,11 +77,11 @@ async def post(
     return await post_ready(session, absolute_url(session, path), body, headers)
 
 
-async def post_ready(
+def post_ready(
     session: aiohttp.ClientSession, url: URL, body: bytes, headers: Mapping[str, str]
-) -> Reply | NoReply:
+) -> Coroutine[Any, Any, Reply | NoReply]:
     """Posts `body` as `post` does; `url` and `headers` were made and checked once for many requests."""
-    return await _request(session, "POST", url, body, headers)
+    return _request(session, "POST", url, body, headers)
 
 
 async def get(session: aiohttp.ClientSession, path: str) -> Reply | NoReply:
@@ -124,35 +124,39 @@ async def _exchange(
     body: bytes | None,
     headers: Mapping[str, str],
 ) -> Reply | NoReply:
-    async with session.request(
+    response = await session.request(
         method,
         url,
         data=body,
         headers=headers,
         allow_redirects=False,
         proxy_headers=connector.proxy_headers,
-    ) as response:
-        content = await _read_bounded(response)
-        status = response.status
-        if connector.forwarder is not None and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-            return NoReply("NO_CONNECTION", login_refused(connector.forwarder), sent=False)
-        if len(content) > MAX_BODY and status == HTTPStatus.OK:
-            response.close()
-            return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
-        return Reply(status, response.headers, content[:MAX_BODY])
+    )
+    content = await _read_bounded(response)
+    status = response.status
+    if connector.forwarder is not None and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return NoReply("NO_CONNECTION", login_refused(connector.forwarder), sent=False)
+    if len(content) > MAX_BODY and status == HTTPStatus.OK:
+        return NoReply("ANSWER_TOO_LARGE", f"the answer exceeds {MAX_BODY} bytes", sent=True)
+    return Reply(status, response.headers, content[:MAX_BODY])
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    """Reads the body up to a little more than `MAX_BODY` bytes; the rest is not read."""
+    """Reads the body up to a little more than `MAX_BODY` bytes. Where more would come, or reading fails, the
+    connection is closed; at the body's end the library itself has it ready for the next request.
+    """
     chunks: list[bytes] = []
     length = 0
-    # As `iter_any`, but without a generator: there is nearly always one chunk.
-    while chunk := await response.content.readany():
-        chunks.append(chunk)
-        length += len(chunk)
-        if length > MAX_BODY:
-            response.close()
-            break
+    try:
+        # As `iter_any`, but without a generator: there is nearly always one chunk.
+        while length <= MAX_BODY and (chunk := await response.content.readany()):
+            chunks.append(chunk)
+            length += len(chunk)
+    except BaseException:
+        response.close()
+        raise
+    if length > MAX_BODY:
+        response.close()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

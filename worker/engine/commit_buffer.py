@@ -184,7 +184,8 @@ class CommitBuffer:
     async def _reason(self) -> None:
         # With nothing to record, the commit only renews the lease.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), RENEW_SECONDS)
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self._wake.wait()
         self._wake.clear()
         if self._timer is not None:
             self._timer.cancel()

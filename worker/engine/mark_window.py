@@ -37,7 +37,8 @@ class MarkWindow:
                 return granted
             self._room.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), _LOOK_UP)
+                async with asyncio.timeout(_LOOK_UP):
+                    await self._room.wait()
         return 0
 
     def release(self, job_id: str, count: int = 1) -> None:

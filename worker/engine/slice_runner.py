@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from worker.core.batches.batch import Batch
-from worker.core.batches.packing import cut
+from worker.core.batches.packing import cut, fixed_batches
 from worker.core.batches.record import entries_of
 from worker.engine.commit_buffer import CommitBuffer
 from worker.engine.dispatcher import Dispatcher
@@ -110,4 +110,7 @@ class SliceRunner:
 
 def _unsettled(claim: Claim) -> tuple[list[Batch], list[Batch]]:
     """What is left to send: healthy ids, and those in doubt."""
-    return cut(claim.part.ids, entries_of(claim.stored, len(claim.part.ids), at_rest=False))
+    ids, stored = claim.part.ids, claim.stored
+    return (
+        (fixed_batches(ids), []) if stored.is_blank else cut(ids, entries_of(stored, len(ids), at_rest=False))
+    )

@@ -51,7 +51,8 @@ class PeriodicTask:
         while not self._closing.is_set():
             await self._call()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._seconds)
+                async with asyncio.timeout(self._seconds):
+                    await self._closing.wait()
 
     async def _call(self) -> None:
         try:

@@ -98,8 +98,8 @@ def is_whole(batch: Batch, ids_in_slice: int) -> bool:
 def runs(batches: Iterable[tuple[int, ...]]) -> list[tuple[int, int]]:
     """(first index, ids) of each stretch that `batches`, of consecutive indices, make together."""
     found: list[tuple[int, int]] = []
-    for first, *more in sorted(batches):
-        count = 1 + len(more)
+    for indices in sorted(batches):
+        first, count = indices[0], len(indices)
         if found and sum(found[-1]) == first:
             found[-1] = (found[-1][0], found[-1][1] + count)
         else:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.core.made import IDS, a_batch
 from worker.core.batches.batch import MAX_BATCH, Batch
-from worker.core.batches.packing import Pool, cut, joined, may_be_packed
+from worker.core.batches.packing import Pool, cut, fixed_batches, joined, may_be_packed
 from worker.core.batches.record import Entry, LastAttempt
 from worker.core.outcome import FINAL, Outcome
 
@@ -110,6 +110,7 @@ def test_a_pool_gives_full_requests_and_the_rest_at_the_end(sizes: list[int]) ->
 def test_a_slice_that_nobody_touched_is_cut_into_its_fixed_batches(count: int) -> None:
     ids = names(count)
     healthy, suspects = cut(ids, [FRESH] * count)
+    assert healthy == fixed_batches(ids)
     starts = range(0, count, MAX_BATCH)
     sizes = [min(MAX_BATCH, count - start) for start in starts]
     assert healthy == [

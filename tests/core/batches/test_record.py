@@ -165,3 +165,9 @@ MODEL = st.builds(
 def test_every_entry_is_read_back_as_it_was_meant(model: Model) -> None:
     count = len(model.codes)
     assert read(model.stored(), count) == [model.entry(index) for index in range(count)]
+
+
+def test_a_record_is_blank_until_anything_is_written_to_it() -> None:
+    assert Stored(b"", b"", b"", b"").is_blank
+    for written in range(4):
+        assert not Stored(*(b"?" if field == written else b"" for field in range(4))).is_blank

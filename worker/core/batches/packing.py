@@ -35,7 +35,7 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     for first in range(0, len(known), MAX_BATCH):
         fixed = known[first : first + MAX_BATCH]
         if _is_untouched(fixed):
-            healthy.append(_untouched(ids, first, len(fixed)))
+            healthy.append(_untouched(ids[first : first + MAX_BATCH], first))
             continue
         sound: list[int] = []
         in_doubt: list[int] = []
@@ -53,16 +53,21 @@ def cut(ids: Sequence[str], entries: Iterable[Entry]) -> tuple[list[Batch], list
     return healthy, [*whole, *pool.full(), *pool.rest()]
 
 
+def fixed_batches(ids: Sequence[str]) -> list[Batch]:
+    """A slice of which nothing is recorded, in its fixed batches."""
+    return [_untouched(ids[first : first + MAX_BATCH], first) for first in range(0, len(ids), MAX_BATCH)]
+
+
 def _is_untouched(entries: Sequence[Entry]) -> bool:
     first = entries[0]
     # Ids with the same record share one entry object: comparing them is comparing identities.
     return first.outcome is _PENDING and first.last_attempt is None and entries.count(first) == len(entries)
 
 
-def _untouched(ids: Sequence[str], first: int, size: int) -> Batch:
+def _untouched(ids: Sequence[str], first: int) -> Batch:
     """As `_batch`, only faster: for a whole fixed batch that was never sent, as nearly all are."""
-    indices = tuple(range(first, first + size))
-    return Batch(tuple(ids[first : first + size]), indices, _SOUND[:size], _NEVER[:size])
+    size = len(ids)
+    return Batch(tuple(ids), tuple(range(first, first + size)), _SOUND[:size], _NEVER[:size])
 
 
 def _batch(ids: Sequence[str], known: Sequence[Entry], indices: Sequence[int], *, suspect: bool) -> Batch:

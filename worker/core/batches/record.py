@@ -50,6 +50,11 @@ class Stored:
     reasons: bytes
     exceptions: bytes
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was written yet: all ids are pending."""
+        return not (self.outcomes or self.batches or self.reasons or self.exceptions)
+
 
 def check_stored(stored: Stored, count: int) -> Stored:
     """Returns `stored`, of a slice of `count` ids. Raises `DamagedRecordError` if it is no record."""

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from multidict import istr
+
 LONGEST: Final = 3600.0
 """Seconds. What lies further away is no advice for a job of hours."""
 SCARCE: Final = 0.5
@@ -26,8 +28,9 @@ _NAMES: Final = tuple(
     (f"{prefix}-Remaining", f"{prefix}-Reset", f"{prefix}-Limit")
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit")
 )
-_QUOTA_HEADERS: Final = ("RateLimit", *(name for name, _, _ in _NAMES))
-"""Headers that name what is left of a quota. An answer without any of them is not parsed."""
+_QUOTA_HEADERS: Final = tuple(istr(name) for name in ("RateLimit", *(name for name, _, _ in _NAMES)))
+"""Headers that name what is left of a quota. An answer without any of them is not parsed. As `istr`,
+which the headers of an answer look up without folding its case anew."""
 _PARAMETER: Final = re.compile(
     r'[;,\s](r|t|q|remaining|reset|limit)\s*=\s*"?(\d{1,15}(?:\.\d{1,9})?)', re.IGNORECASE
 )
