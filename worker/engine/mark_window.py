@@ -30,9 +30,8 @@ class MarkWindow:
         job_id = context.job_id
         while context.going_on:
             free, half = self._free(job_id)
-            most = min(wanted, self._limiter.max_marked)
-            if free >= min(most, half):
-                granted = min(most, free)
+            if free >= min(wanted, half):
+                granted = min(wanted, free)
                 self._ahead[job_id] = self._ahead.get(job_id, 0) + granted
                 return granted
             self._room.clear()

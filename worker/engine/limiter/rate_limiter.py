@@ -21,9 +21,7 @@ _SAME_HOLD: Final = 0.05
 its very end are good all the same."""
 
 MAX_AHEAD: Final = 256
-"""Batches of a job let in ahead of sending, however high the rate, near Redis."""
-MAX_MARKED: Final = 96
-"""Batches let in, and so marked, in one step at full speed, near Redis."""
+"""Batches of a job let in ahead of sending, and so marked, however high the rate, near Redis."""
 
 
 class RateLimiter:
@@ -153,7 +151,6 @@ class RateLimiter:
         self._reserve_ahead = trip.ask_ahead
         # Raising a mark takes a round trip or two: so many times as much is let in as near Redis.
         stretch = trip.marked_seconds / RESERVATION_SECONDS
-        self.max_marked = round(MAX_MARKED * stretch)
         self.max_ahead = min(
             round(MAX_AHEAD * stretch), slots_per_reservation(self.rate, RESERVATION_SECONDS * stretch)
         )
