@@ -51,8 +51,10 @@ def full_disk(server: Served) -> Iterator[None]:
     process = psutil.Process(server.process.pid)
     soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
     process.rlimit(psutil.RLIMIT_FSIZE, (256 * 1024, hard))
-    yield
-    process.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        process.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_key_leaves_connections_to_others(small: Served) -> None:
