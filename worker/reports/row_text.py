@@ -1,19 +1,14 @@
-"""Rows as text: CSV, and NDJSON."""
+"""Rows as text, many at a time: CSV, and NDJSON."""
 
-import re
 import string
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, cast
 
-import msgspec
-
 from worker.core.errors import BulkActivateError
-from worker.core.reporting.formulas import guarded
 from worker.core.reporting.rows import COLUMNS, Row, RowSpan
 from worker.core.reporting.skipped import SkippedLine
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from worker.reports.row_formats import CSV, NDJSON, RowFormat, cell
 
 _PLAIN: Final = (string.ascii_letters + string.digits + "-_.").encode()
 
@@ -38,12 +33,12 @@ def csv_pieces(spans: Iterable[RowSpan], *, bom: bool = False) -> Iterator[Piece
     if bom:
         yield Piece(BOM_UTF8, 0)
     yield Piece((",".join(COLUMNS) + "\n").encode(), 0)
-    yield from _text_pieces(spans, _CSV)
+    yield from _text_pieces(spans, CSV)
 
 
 def ndjson_pieces(spans: Iterable[RowSpan]) -> Iterator[Piece]:
     """Yields the rows as NDJSON."""
-    return _text_pieces(spans, _NDJSON)
+    return _text_pieces(spans, NDJSON)
 
 
 def write_csv(spans: Iterable[RowSpan], write: Write, *, bom: bool = False) -> int:
@@ -56,7 +51,7 @@ def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
     write((",".join(MALFORMED_COLUMNS) + "\n").encode())
     for row in skipped:
         if row.first_line is None:
-            write(f"{row.line},{_cell(row.why)}\n".encode())
+            write(f"{row.line},{cell(row.why)}\n".encode())
 
 
 def write_ndjson(spans: Iterable[RowSpan], write: Write) -> int:
@@ -73,22 +68,7 @@ def write_pieces(pieces: Iterable[Piece], write: Write) -> int:
     return count
 
 
-_Parts = Iterator[tuple[int, str | None, str]]
-"""The line of each row, its id, and the text that follows the id."""
-
-
-class _RowFormat(NamedTuple):
-    """How rows become text, many at a time: a call for each row would cost more than its text."""
-
-    rest: Callable[[Row], str]
-    """Formats what follows the id, with the line end."""
-    plain: Callable[[_Parts], list[str]]
-    """Formats rows whose ids need no quoting, such as GUIDs."""
-    quoted: Callable[[_Parts], list[str]]
-    """Formats rows with any ids."""
-
-
-def _text_pieces(spans: Iterable[RowSpan], row_format: _RowFormat) -> Iterator[Piece]:
+def _text_pieces(spans: Iterable[RowSpan], row_format: RowFormat) -> Iterator[Piece]:
     for lines, ids, rests in _chunks(spans, row_format.rest):
         texts_of = row_format.plain if _are_plain(ids) else row_format.quoted
         rows = texts_of(zip(lines, ids, rests, strict=True))
@@ -129,42 +109,3 @@ def _are_plain(ids: Sequence[str | None]) -> bool:
     texts = cast("Sequence[str]", ids)
     # If the smallest does not begin with a hyphen, none does.
     return min(texts) >= "0" and not "".join(texts).encode().translate(None, _PLAIN)
-
-
-def _cell(text: str | None) -> str:
-    """A CSV cell, quoted as `csv.writer` does if needed, and guarded against being read as a formula."""
-    if not text:
-        return ""
-    if _CONTROL.search(text):
-        text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    text = guarded(text)
-    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
-
-
-def _csv_rest(row: Row) -> str:
-    reason, message = _cell(row.reason), _cell(row.message)
-    status = "" if row.http_status is None else row.http_status
-    return f",{row.outcome},{reason},{message},{status},{row.attempts},{row.finished_at or ''}\n"
-
-
-def _json(value: object) -> str:
-    return _encode(value).decode()
-
-
-def _json_rest(row: Row) -> str:
-    # No id can contain this mark: its quotes would be escaped.
-    _, mark, rest = _json(row).partition(',"outcome":')
-    return f"{mark}{rest}\n"
-
-
-_encode: Final = msgspec.json.Encoder().encode
-_CSV: Final = _RowFormat(
-    _csv_rest,
-    lambda rows: [f"{line},{id_}{rest}" for line, id_, rest in rows],
-    lambda rows: [f"{line},{_cell(id_)}{rest}" for line, id_, rest in rows],
-)
-_NDJSON: Final = _RowFormat(
-    _json_rest,
-    lambda rows: [f'{{"line":{line},"id":"{id_}"{rest}' for line, id_, rest in rows],
-    lambda rows: [f'{{"line":{line},"id":{_json(id_)}{rest}' for line, id_, rest in rows],
-)
