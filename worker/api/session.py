@@ -149,7 +149,8 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     length = 0
     try:
         # As `iter_any`, but without a generator: there is nearly always one chunk.
-        while length <= MAX_BODY and (chunk := await response.content.readany()):
+        while length <= MAX_BODY and not response.content.at_eof():
+            chunk = await response.content.readany()
             chunks.append(chunk)
             length += len(chunk)
     except BaseException:

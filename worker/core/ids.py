@@ -29,6 +29,8 @@ _TYPOGRAPHIC = (
 _LOST = "\ufffd"
 """The replacement character: the text was decoded wrongly, and the original character is lost."""
 _UNSAFE = re.compile(rf"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff{_INVISIBLE}{_TYPOGRAPHIC}{_LOST}]")
+_PRINTABLE = bytes(range(0x21, 0x7F))
+"""Printable ASCII without the space."""
 _NAMES = {
     "\0": "NUL byte",
     "\t": "tab",
@@ -51,9 +53,10 @@ def are_plain(ids: Sequence[str]) -> bool:
 
     False says nothing: each has to be asked about with `malformed`.
     """
-    text = "".join(ids)
-    plain = text.isascii() and text.isprintable() and " " not in text
-    return plain and all(ids) and max(map(len, ids), default=0) <= MAX_ID_LENGTH
+    text = "".join(ids).encode(errors="surrogatepass")
+    return (
+        not text.translate(None, _PRINTABLE) and all(ids) and max(map(len, ids), default=0) <= MAX_ID_LENGTH
+    )
 
 
 def malformed(text: str) -> str | None:

@@ -20,7 +20,7 @@ from worker.engine.job_view import JobView
 from worker.engine.services import Services
 from worker.engine.slice_progress import SliceProgress
 from worker.store.claims import LEASE_MS, Claim, ClaimEnd
-from worker.store.commit_payload import CommitPayload, is_whole
+from worker.store.commit_payload import CommitPayload
 from worker.store.script_calls import Code
 
 GROUP_SECONDS: Final = 0.1
@@ -30,7 +30,6 @@ RENEW_SECONDS: Final = LEASE_MS / 1000 / 4
 MOST_LOGGED: Final = 3
 """Exceptional answers of each status that a claim logs: an API in trouble is not to fill the log too."""
 
-_ACTIVATED: Final = CODES[Outcome.ACTIVATED]
 _AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
 _OF_THE_API: Final = frozenset(
     CODES[outcome] for outcome in (Outcome.ACTIVATED, Outcome.ALREADY_ACTIVE, Outcome.FAILED)
@@ -49,7 +48,6 @@ class CommitBuffer:
         self._claim = claim
         self._job = job
         self._progress = progress
-        self._ids = len(claim.part.ids)
         if not _OF_THE_API.isdisjoint(claim.stored.outcomes.decode("ascii")):
             job.refusals.mark_accepted()
         self._payload = CommitPayload()
@@ -79,17 +77,10 @@ class CommitBuffer:
         self._wake.set()
 
     def activated(self, batch: Batch) -> None:
-        """The first request of `batch`, none of whose ids was sent before, activated all of them."""
-        payload = self._payload
-        payload.api_problem = ""
-        if is_whole(batch, self._ids):
-            payload.activated.append(batch.indices)
-        else:
-            for name in ("ok", "200", "charged"):
-                self.count(name)
-            payload.settlements.append(Settlement(batch.with_charges(), _ACTIVATED * len(batch.ids), 200))
-        if self._timer is None:
-            self._soon()
+        """The first request of `batch`, a full fixed batch, activated all of its ids."""
+        self._payload.api_problem = ""
+        self._payload.activated.append(batch.indices)
+        self._soon()
 
     def record(self, settlement: Settlement) -> None:
         self._payload.settlements.append(settlement)

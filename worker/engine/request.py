@@ -84,7 +84,7 @@ class Request(msgspec.Struct, eq=False):
     fault: Reason | None = None
     """Why its ids are in doubt, if they are."""
     is_untouched: bool = False
-    """None of its ids was ever sent, as far as is known."""
+    """A full fixed batch of its slice, none of whose ids was ever sent, as far as is known."""
     is_ahead: bool = False
     """It counts as one of those that may be marked ahead of sending."""
     breaker_probe: bool = False

@@ -29,7 +29,7 @@ async def send(request: Request, dispatcher: Dispatcher) -> None:
     """One request, and what follows from its answer."""
     context, services = request.context, dispatcher.services
     if services.gate.wants_scout(request.batch):
-        request.parts = request.parts or Parts([])
+        request.parts, request.is_untouched = request.parts or Parts([]), False
         request.batch = request.parts.take_scout(request.batch)
     batch = request.batch
     log_context.bind(context.job_id, context.slice_no, context.claim, batch)
@@ -63,7 +63,7 @@ async def send(request: Request, dispatcher: Dispatcher) -> None:
 
 
 def _is_ordinary(request: Request, reply: Reply | NoReply, *, is_open: bool) -> bool:
-    """Whether the answer says of ids that were never sent before that all are activated, and nothing else."""
+    """Whether it says of a full batch that was never sent before that all are activated, and no more."""
     return (
         request.is_untouched
         and is_open

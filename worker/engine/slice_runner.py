@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from worker.core.batches.batch import Batch
+from worker.core.batches.batch import MAX_BATCH, Batch
 from worker.core.batches.packing import cut, fixed_batches
 from worker.core.batches.record import entries_of
 from worker.engine.commit_buffer import CommitBuffer
@@ -91,7 +91,10 @@ class SliceRunner:
             fed += admitted
             context.unfed -= admitted
             self._dispatcher.offer(
-                *[Request(context, batch, is_untouched=True, is_ahead=True) for batch in marked]
+                *[
+                    Request(context, batch, is_untouched=len(batch.ids) == MAX_BATCH, is_ahead=True)
+                    for batch in marked
+                ]
             )
 
     async def _wait_for_the_last(self) -> None:

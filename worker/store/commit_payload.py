@@ -24,7 +24,7 @@ class CommitPayload:
     requests: dict[str, int] = field(default_factory=dict)
     """What is added to the counters of the job's report, but for those below."""
     activated: list[tuple[int, ...]] = field(default_factory=list)
-    """The indices of whole fixed batches that their first request activated, each the only one that it took.
+    """The indices of full fixed batches that their first request activated, each the only one that it took.
     They count as answered with HTTP 200, and as charged."""
     sent: int = 0
     throttled: int = 0
@@ -100,6 +100,7 @@ def runs(batches: Iterable[tuple[int, ...]]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for indices in sorted(batches):
         first, count = indices[0], len(indices)
+        assert indices[-1] == first + count - 1
         if found and sum(found[-1]) == first:
             found[-1] = (found[-1][0], found[-1][1] + count)
         else:
