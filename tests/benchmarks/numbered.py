@@ -17,7 +17,7 @@ _BITS: Final = 2**128
 _ODD: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835
 _BACK: Final = pow(_ODD, -1, _BITS)
 _EACH: Final = 20
-_MOST: Final = 255
+_MAX_SENT: Final = 255
 """How often an id was sent, up to what a byte can count."""
 
 
@@ -52,7 +52,7 @@ class NumberedApi(Api):
             if not 0 <= number < len(self._sent):
                 self._strangers += 1
                 continue
-            self._sent[number] = min(self._sent[number] + 1, _MOST)
+            self._sent[number] = min(self._sent[number] + 1, _MAX_SENT)
             if is_refused(number):
                 answer["failures"].append({"id": token_id, "message": "Token not found"})
             else:

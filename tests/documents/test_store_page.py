@@ -175,7 +175,7 @@ def test_every_script_is_in_the_table_with_every_code_that_it_returns() -> None:
     ("said", "value"),
     [
         ("the last {} changes of state", r"HISTORY = (\d+)"),
-        ("at most {:,}", r"MOST_NAMES = \d+, (\d+)"),
+        ("at most {:,}", r"MAX_NAMES = \d+, (\d+)"),
         ("up to {} buckets", r"BUCKETS = (\d+)"),
         ("more than {:.0f} s without a sweep", r"SILENCE = (\d)000"),
     ],
@@ -189,7 +189,7 @@ def test_the_bounds_are_those_of_python() -> None:
     assert f"{LEASE_MS // 1000} s without a commit" in PAGE.text
     assert f"removes a job, {PURGED_AT_ONCE} slices a call" in PAGE.text
     assert ("for eight slices of a job at once" in PAGE.text, WINDOW) == (True, 8)
-    assert ("After three deaths" in PAGE.text, "MOST_DEATHS = 3" in ALL_LUA) == (True, True)
+    assert ("After three deaths" in PAGE.text, "MAX_DEATHS = 3" in ALL_LUA) == (True, True)
     assert ("up to five of them" in PAGE.text, "SAMPLES = 5" in ALL_LUA) == (True, True)
 
 

@@ -196,7 +196,7 @@ async def test_a_notification_of_an_hour_ahead_is_leased_again_in_time(
 
 
 def test_the_bounds_in_lua_are_those_of_python() -> None:
-    assert f"local MOST_LEASE = {LEASE_MS}\n" in source(Script.SWEEP)
+    assert f"local MAX_LEASE = {LEASE_MS}\n" in source(Script.SWEEP)
     assert f"local REDELIVER_AFTER = {REDELIVER_AFTER_MS}\n" in source(Script.SWEEP)
-    assert f"local LONGEST_HOLD = {LONGEST:.0f}000\n" in source(Script.SWEEP)
-    assert f"local LONGEST_HOLD = {LONGEST:.0f}e6 " in source(BudgetScript.RESERVE)
+    assert f"local MAX_HOLD = {LONGEST:.0f}000\n" in source(Script.SWEEP)
+    assert f"local MAX_HOLD = {LONGEST:.0f}e6 " in source(BudgetScript.RESERVE)

@@ -27,7 +27,7 @@ GROUP_SECONDS: Final = 0.1
 RENEW_SECONDS: Final = LEASE_MS / 1000 / 4
 """How often the lease is renewed where there is nothing to record."""
 
-MOST_LOGGED: Final = 3
+MAX_LOGGED: Final = 3
 """Exceptional answers of each status that a claim logs: an API in trouble is not to fill the log too."""
 
 _AMBIGUOUS: Final = CODES[Outcome.AMBIGUOUS]
@@ -117,7 +117,7 @@ class CommitBuffer:
     def exceptional(self, status: int, request_id: str | None) -> bool:
         """Notes an exceptional answer; whether it is one of the first of its status, to be logged."""
         self._exceptional[status] += 1
-        first = self._exceptional[status] <= MOST_LOGGED
+        first = self._exceptional[status] <= MAX_LOGGED
         if first and request_id is not None:
             self._payload.support.append((status, request_id))
         return first

@@ -80,9 +80,9 @@ class Request(msgspec.Struct, eq=False):
     batch: Batch
     kind: RequestKind = RequestKind.FIRST
     parts: Parts | None = None
-    """What is left of a batch that is taken apart."""
+    """The parts of a batch that is split which are still to be sent."""
     fault: Reason | None = None
-    """Why its ids are in doubt, if they are."""
+    """Why its ids are ambiguous, if they are."""
     is_untouched: bool = False
     """A full fixed batch of its slice, none of whose ids was ever sent, as far as is known."""
     is_ahead: bool = False

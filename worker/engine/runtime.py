@@ -12,7 +12,7 @@ from worker.settings import Settings
 from worker.telemetry.traces import Tracing
 
 SHOW_SECONDS: Final = 2.0
-SHOWN_AT_MOST: Final = 10
+MAX_SHOWN: Final = 10
 """Times that progress is shown for as many ids as a slice has: at no rate more than one message for some
 twenty batches."""
 
@@ -50,7 +50,7 @@ class Runtime:
             self._engine.run_slice(job_id, slice_no, task, traceparent=traceparent), self._loop
         )
         while not wait([work], SHOW_SECONDS).done:
-            if task.settled - shown >= max(1, task.ids_at_once // SHOWN_AT_MOST):
+            if task.settled - shown >= max(1, task.ids_at_once // MAX_SHOWN):
                 shown = task.settled
                 show(task)
         work.result()

@@ -112,7 +112,7 @@ class SliceRunner:
 
 
 def _unsettled(claim: Claim) -> tuple[list[Batch], list[Batch]]:
-    """What is left to send: healthy ids, and those in doubt."""
+    """What is left to send: healthy ids, and suspects."""
     ids, stored = claim.part.ids, claim.stored
     return (
         (fixed_batches(ids), []) if stored.is_blank else cut(ids, entries_of(stored, len(ids), at_rest=False))

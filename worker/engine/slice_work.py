@@ -34,7 +34,7 @@ _NOT_SERVED: Final = {
     Code.OTHER_VERSION: "job left to others: its record is of another version than this worker's",
     Code.BAD_ORG: "job failed: its record names no organization, so somebody wrote to Redis",
 }
-_MOST_LEFT: Final = 1000
+_MAX_LEFT: Final = 1000
 """Jobs that are remembered as warned of."""
 
 log = structlog.get_logger(__name__)
@@ -167,7 +167,7 @@ class SliceWork:
             log.debug("nothing to claim", why=why)
         elif job_id not in self._left:
             # Once a job: its messages come again and again.
-            if len(self._left) == _MOST_LEFT:
+            if len(self._left) == _MAX_LEFT:
                 self._left.clear()
             self._left.add(job_id)
             log.warning(warning, job_id=job_id, api_url=self._scope.api_url)

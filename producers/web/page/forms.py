@@ -8,7 +8,7 @@ from producers.web.problems import Code, ProblemError
 from worker.core.errors import BadInputError
 
 MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
-_MOST: Final = 20
+_MAX_FIELDS: Final = 20
 """Fields of a form."""
 
 
@@ -18,7 +18,7 @@ async def fields_of(request: AnyRequest) -> dict[str, str]:
         raise ProblemError(Code.UNSUPPORTED_MEDIA_TYPE, f"a form comes as {MEDIA_TYPE}")
     body = await small_body(request)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST)
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise BadInputError("this is no form of ours") from None
     return {name: value.strip() for name, value in pairs}

@@ -10,7 +10,7 @@ from producers.display.speed import CurrentSpeed, SpeedMeter
 from worker.core.reporting.schema import Report
 from worker.core.reporting.timeline import Timeline
 
-_MOST: Final = 1000
+_MAX_METERS: Final = 1000
 """Jobs whose speed is known."""
 _STALE: Final = 60.0
 """Seconds after which an earlier look says nothing about now."""
@@ -32,7 +32,7 @@ class Speeds:
             if now - seen_at > _STALE:
                 meter = SpeedMeter()
             self._meters[report.job_id] = now, meter
-            if len(self._meters) > _MOST:
+            if len(self._meters) > _MAX_METERS:
                 self._meters.popitem(last=False)
             speed = meter.add(now, report)
         return speed or _last_of(timeline)

@@ -13,7 +13,7 @@ from worker.core.rate.slots import RESERVATION_SECONDS, slots_per_reservation
 HORIZON: Final = 0.15
 SLOWEST_ASK: Final = 0.5
 RAMP_FROM: Final = 0.2
-RAMP_MOST: Final = 0.5
+MAX_RAMP: Final = 0.5
 """As in reserve.lua."""
 
 
@@ -64,7 +64,7 @@ class BudgetModel:
         self._add(epoch, passed, late)
         gap = 1 / self.learned.rate
         first = max(now, self._tat, self.hold)
-        ramp = min(RAMP_MOST, self._hold_length / 2)
+        ramp = min(MAX_RAMP, self._hold_length / 2)
         if first < self.hold + ramp:
             gap /= RAMP_FROM + (1 - RAMP_FROM) * (first - self.hold) / ramp
         slots = slots_per_reservation(1 / gap) if first <= now + HORIZON else 0

@@ -3,10 +3,10 @@
 -- so that a hold or a new rate acts at once. Jobs share the slots by their weights (start-time fair
 -- queueing, Goyal, Vin and Cheng 1996: each job's virtual time advances by 1 / weight with each slot).
 --
--- KEYS  1 the budget   2 its workers' terms: worker -> 'seen ceiling most start label'
+-- KEYS  1 the budget   2 its workers' rate configs: worker -> 'seen ceiling maximum start label'
 --       3 its jobs: job -> 'virtual time, seen'
 -- ARGV  1 worker
---       2 JSON: {rate_config: [ceiling, most, start, label], demands: [[job, weight, slots]...], unused: slots,
+--       2 JSON: {rate_config: [ceiling, maximum, start, label], demands: [[job, weight, slots]...], unused: slots,
 --                max_slots: maximum slots that the worker can use, seconds: length of a reservation,
 --                answer_delay: seconds until the reply arrives,
 --                stats: [epoch, passed, latency_us, late], decision: see `adopt`, or null,
@@ -18,21 +18,22 @@
 --   again: seconds after which to ask again if there was no slot; held: seconds left of a hold
 -- include: budget evidence
 
-local HORIZON = 0.15e6   -- maximum microseconds from the arrival of the reply to the first slot
-local RUN = 0.1          -- minimum seconds that a reservation covers
-local LONGEST = 1        -- maximum seconds of a reservation, and of the delay of the reply
-local ROUND_UP = 2 / 3   -- one slot a run at 13.3/s and not above: a worker comes for no more than that
-local SLOWEST_ASK = 0.5  -- maximum seconds before the next call, to learn of a hold or an order
-local CREDIT = 1.01      -- factor on the rate while unused slots are given out again, never in a burst
-local RAMP_FROM = 0.2    -- share of the rate at which sending resumes after a hold
-local RAMP_MOST = 0.5e6  -- maximum microseconds until the full rate is reached
-local ACTIVE = 1e6       -- microseconds without a demand after which a job no longer counts
+local HORIZON = 0.15e6       -- maximum microseconds from the arrival of the reply to the first slot
+local MIN_RESERVATION = 0.1  -- minimum seconds of a reservation
+local MAX_RESERVATION = 1    -- maximum seconds of a reservation, and of the delay of the reply
+local ROUND_UP = 2 / 3       -- one slot a reservation at 13.3/s and not above: so often a worker asks at most
+local MAX_WAIT = 0.5         -- maximum seconds before the next call, to learn of a hold or an order
+local CREDIT = 1.01          -- factor on the rate while unused slots are given out again, never in a burst
+local RAMP_FROM = 0.2        -- share of the rate at which sending resumes after a hold
+local MAX_RAMP = 0.5e6       -- maximum microseconds until the full rate is reached
+local GONE = 15e6            -- microseconds without a call after which a worker's settings no longer count
+local ACTIVE = 1e6           -- microseconds without a demand after which a job no longer counts
 
 local workers_key, jobs_key = KEYS[2], KEYS[3]
 local worker, request = ARGV[1], cjson.decode(ARGV[2])
 local demands = request.demands
-local length = math.min(LONGEST, math.max(RUN, request.seconds))
-local back = 1e6 * math.min(LONGEST, math.max(0, request.answer_delay))
+local length = math.min(MAX_RESERVATION, math.max(MIN_RESERVATION, request.seconds))
+local back = 1e6 * math.min(MAX_RESERVATION, math.max(0, request.answer_delay))
 
 if request.decision ~= cjson.null then adopt(request.decision) end
 add_stats(request.stats)
@@ -43,20 +44,20 @@ end
 
 -- If live workers have different settings, the lowest applies.
 local function apply_settings()
-  local lowest, most, start, label = math.huge, math.huge, math.huge, ''
+  local lowest, maximum, start, label = math.huge, math.huge, math.huge, ''
   local flat = redis.call('HGETALL', workers_key)
   for i = 1, #flat, 2 do
-    local seen, ceiling, its_most, its_start, its_label = string.match(flat[i + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-    if not is_recent(seen, 15e6) then
+    local seen, ceiling, its_maximum, its_start, its_label = string.match(flat[i + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+    if not is_recent(seen, GONE) then
       redis.call('HDEL', workers_key, flat[i])
     else
       if tonumber(ceiling) < lowest then lowest, label = tonumber(ceiling), its_label end
-      most, start = math.min(most, tonumber(its_most)), math.min(start, tonumber(its_start))
+      maximum, start = math.min(maximum, tonumber(its_maximum)), math.min(start, tonumber(its_start))
     end
   end
   local override = known.override
   if override == 'auto' then
-    lowest, label = most, 'auto'
+    lowest, label = maximum, 'auto'
   elseif override then
     lowest, label = tonumber(override), override
   end
@@ -74,13 +75,13 @@ local rate = math.min(budget_number('rate', budget_number('start')), budget_numb
 if now < budget_number('advice_us') then rate = math.min(rate, math.max(budget_number('advice'), 0.001)) end
 local gap = 1e6 / rate
 
-local credit = math.min(budget_number('credit') + request.unused, math.max(1, rate * RUN))
+local credit = math.min(budget_number('credit') + request.unused, math.max(1, rate * MIN_RESERVATION))
 
 local hold, held_for = budget_number('hold_us'), budget_number('hold_len_us')
 local tat = budget_number('tat_us')
 -- Nobody can send before the answer is there: a slot that lies earlier would be forfeited.
 local first = math.max(now + back, tat, hold)
-local ramp = math.min(RAMP_MOST, held_for / 2)
+local ramp = math.min(MAX_RAMP, held_for / 2)
 if first < hold + ramp then
   gap = gap / (RAMP_FROM + (1 - RAMP_FROM) * (first - hold) / ramp)
 elseif credit >= 1 then
@@ -110,12 +111,12 @@ end
 
 local order = {}
 if first <= now + back + HORIZON then
-  local run = math.min(request.max_slots, math.max(1, math.floor(1e6 * length / gap + ROUND_UP)))
+  local count = math.min(request.max_slots, math.max(1, math.floor(1e6 * length / gap + ROUND_UP)))
   local ahead = others + math.max(1, rate * length)
   local idle = tat <= now + back
   local left = {}
   for i, demand in ipairs(demands) do left[i] = demand[3] end
-  while #order < run do
+  while #order < count do
     local pick
     for i in ipairs(demands) do
       if left[i] > 0 and (not pick or virtual[i] < virtual[pick]) then pick = i end
@@ -142,7 +143,7 @@ local reply = {
   first = (first - now) / 1e6,
   gap = gap / 1e6,
   order = order,
-  again = math.min(SLOWEST_ASK, math.max(0.02, (first - now - back - HORIZON) / 1e6)),
+  again = math.min(MAX_WAIT, math.max(0.02, (first - now - back - HORIZON) / 1e6)),
   held = math.max(0, hold - now) / 1e6,
   epoch = budget_number('epoch'),
   rate = rate,

@@ -73,7 +73,7 @@ end
 if ends and not mine then deaths = expire_claim(now, n) end
 -- A worker that was done with another slice asks for it: no message is to be sent for it.
 if tonumber(n) == job_number('next_slice') then set_job('next_slice', n + 1) end
-if not is_isolated and not mine and tonumber(deaths or 0) >= MOST_DEATHS then
+if not is_isolated and not mine and tonumber(deaths or 0) >= MAX_DEATHS then
   -- As if a message had been sent: it takes a while until that process is there.
   wait_until(now + REDELIVER_AFTER, n)
   return {'NEEDS_ISOLATION'}

@@ -20,7 +20,7 @@ local abandoned_ms, versions = tonumber(ARGV[5]), ARGV[6]
 local PURGING = 'bulk:purging'
 local id = string.sub(base, 7, -3)
 local left = tonumber(redis.call('HGET', PURGING, id) or '')
-if left then left = left == left and math.max(0, math.min(left, MOST.slices)) or 0 end
+if left then left = left == left and math.max(0, math.min(left, MAX.slices)) or 0 end
 if not left then
   local state = job_field('state')
   if not state then return {'NO_JOB'} end
@@ -36,7 +36,7 @@ if not left then
   end
   -- As many as there can be, where its record was spoilt: there is no other way to be rid of it.
   local known, slices = pcall(job_number, 'slices')
-  left = known and slices or MOST.slices
+  left = known and slices or MAX.slices
   redis.call('HSET', PURGING, id, left)
   redis.call('ZREM', 'bulk:jobs', id)
   redis.call('ZREM', 'bulk:notify', id)

@@ -23,7 +23,7 @@ if not is_intact(n, lengths) then
 end
 if redis.call('ZSCORE', base .. 'claimed', n) then expire_claim(now, n) end
 local deaths = tonumber(redis.call('HGET', slice, 'deaths') or 0)
-if deaths <= MOST_DEATHS then return {'GIVEN_BACK', is_workable() and ticket(n) or nil} end
+if deaths <= MAX_DEATHS then return {'GIVEN_BACK', is_workable() and ticket(n) or nil} end
 
 local reason = intern_reason('WORKER_DIED\0000\000Worker processes died over these ids ' .. deaths
   .. ' times in a row with no outcome recorded in between, the last time with nothing else to do: set aside.')

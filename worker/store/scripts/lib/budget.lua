@@ -55,14 +55,14 @@ end
 
 -- No time is believed further ahead than we put it: the store's clock may have been set back, or somebody else
 -- wrote it. Nobody would send until then. What is cut is kept, so that it passes.
-local LONGEST_HOLD = 3600e6  -- As `worker.core.answers.retry_after.LONGEST`.
-local RUN_AHEAD = 3e6        -- A run begins at most 1.15 s ahead, and is a second long or of one slot.
+local MAX_HOLD = 3600e6    -- As `worker.core.answers.retry_after.LONGEST`.
+local MAX_AHEAD = 3e6      -- A reservation begins at most 1.15 s ahead, and is a second long or of one slot.
 local function clamp(field, latest, instead)
   if budget_number(field) > latest then set_budget(field, int(instead or latest)) end
 end
-clamp('hold_us', now + math.min(budget_number('hold_len_us', LONGEST_HOLD), LONGEST_HOLD))
-clamp('tat_us', now + RUN_AHEAD + math.min(math.max(0, budget_number('gap_us')), LONGEST_HOLD))
-clamp('advice_us', now + LONGEST_HOLD)
+clamp('hold_us', now + math.min(budget_number('hold_len_us', MAX_HOLD), MAX_HOLD))
+clamp('tat_us', now + MAX_AHEAD + math.min(math.max(0, budget_number('gap_us')), MAX_HOLD))
+clamp('advice_us', now + MAX_HOLD)
 clamp('decided_us', now)
 clamp('handed_us', now)
 clamp('from_us', math.max(now, budget_number('hold_us')))

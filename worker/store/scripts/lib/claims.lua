@@ -2,10 +2,10 @@
 -- include: job lengths
 
 -- No lease lasts longer; as `worker.store.claims.LEASE_MS`.
-local MOST_LEASE = 6000
+local MAX_LEASE = 6000
 
 -- Deaths in a row after which a slice is worked on only by a process that does nothing else.
-local MOST_DEATHS = 3
+local MAX_DEATHS = 3
 
 -- Moves slice `n`'s ids from pending to ambiguous where they may have been sent: below the mark.
 -- Called when its claim ended without being given back.
@@ -53,8 +53,8 @@ end
 
 -- A lease that ends later than any can, since the store's clock was set back, would hold for as long.
 local function clamp_leases(now)
-  local most = int(now + MOST_LEASE)
-  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '(' .. most, '+inf')) do
-    redis.call('ZADD', base .. 'claimed', most, n)
+  local latest = int(now + MAX_LEASE)
+  for _, n in ipairs(redis.call('ZRANGEBYSCORE', base .. 'claimed', '(' .. latest, '+inf')) do
+    redis.call('ZADD', base .. 'claimed', latest, n)
   end
 end

@@ -42,9 +42,9 @@ local MIN_SAMPLE = 100
 local function check_limits(now)
   if not MOVES[job_field('state')] then return end
   local failed = job_number('n_failed') + job_number('n_unknown')
-  local most = tonumber(job_field('max_failures') or '')
-  if most and failed > most then
-    set_ending('failed', 'too_many_failures', failed .. ' ids failed, at most ' .. int(most) .. ' allowed', 'worker')
+  local limit = tonumber(job_field('max_failures') or '')
+  if limit and failed > limit then
+    set_ending('failed', 'too_many_failures', failed .. ' ids failed, at most ' .. int(limit) .. ' allowed', 'worker')
   end
   local ratio = tonumber(job_field('max_failure_ratio') or '')
   if ratio then

@@ -2,10 +2,10 @@
 -- include: job
 
 -- When the hold of the budget ends, in milliseconds; no later than one can that was so long.
-local LONGEST_HOLD = 3600000
+local MAX_HOLD = 3600000
 local function held_until(now, host)
   local hold_us, len_us = unpack(
     redis.call('HMGET', 'bulk:budget:' .. host .. ':' .. job_field('org_id'), 'hold_us', 'hold_len_us'))
-  local most = math.min(LONGEST_HOLD, (tonumber(len_us or '') or 1000 * LONGEST_HOLD) / 1000)
-  return math.min((tonumber(hold_us or '') or 0) / 1000, now + most)
+  local length = math.min(MAX_HOLD, (tonumber(len_us or '') or 1000 * MAX_HOLD) / 1000)
+  return math.min((tonumber(hold_us or '') or 0) / 1000, now + length)
 end

@@ -77,11 +77,11 @@ local function drop_from_job(name)
 end
 
 -- Slices of a job at most, 377 million ids: a loop over more would keep Redis busy for all.
-local MOST = {slices = 131072, slice_ids = 65535}
+local MAX = {slices = 131072, slice_ids = 65535}
 local function job_number(field)
   local value = tonumber(job_field(field) or 0)
   -- What is not equal to itself is no number.
-  if not value or value ~= value or math.abs(value) > (MOST[field] or 9007199254740992) then
+  if not value or value ~= value or math.abs(value) > (MAX[field] or 9007199254740992) then
     error('the field ' .. field .. ' of the job is no number that can be: its record was not written by us')
   end
   return value
