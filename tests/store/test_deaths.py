@@ -186,6 +186,18 @@ async def test_a_claim_whose_lease_ends_just_after_a_silence_is_spared_too(
     assert (client.zscore(keys.job(job_id, "claimed"), "0") or 0) > now + 3000
 
 
+async def test_a_claim_is_spared_after_a_silence_that_began_before_the_first_sweep(
+    jobs: JobStore, claims: ClaimStore, client: redis.Redis
+) -> None:
+    job_id = put_job(jobs, 40)
+    claim = await take(claims, job_id)
+    client.hset(keys.job(job_id), "started_ms", jobs.now_ms() - 60_000)
+    client.zadd(keys.job(job_id, "claimed"), {"0": 1})
+    assert await ask(claims, job_id) is Code.TAKEN
+    assert jobs.sweep(job_id) == []
+    assert (await commit(claims, claim, 1, [settled(0, "A" * 15)], mark=15)).code is Code.COMMITTED
+
+
 async def test_a_claim_is_spared_after_a_silence_of_the_store_once(
     jobs: JobStore, claims: ClaimStore, client: redis.Redis
 ) -> None:

@@ -48,7 +48,9 @@ end
 local SILENCE = 3000
 local function store_was_away(now)
   local swept = job_number('swept_ms')
-  return swept > 0 and now - swept > SILENCE
+  -- Its first slice may be claimed before it was ever swept.
+  local reached = swept > 0 and swept or job_number('started_ms')
+  return reached > 0 and now - reached > SILENCE
 end
 
 -- A lease that ends later than any can, since the store's clock was set back, would hold for as long.
