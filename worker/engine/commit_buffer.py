@@ -6,7 +6,6 @@ the record cannot be written nothing is marked, so nothing is sent beyond what w
 
 import asyncio
 import contextlib
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final
@@ -15,7 +14,7 @@ import structlog
 
 from worker.core.batches.batch import Batch, Settlement
 from worker.core.outcome import CODES, Outcome
-from worker.core.reporting.latency import BOUNDS, BUCKETS
+from worker.core.reporting.latency import bucket_of
 from worker.engine.job_view import JobView
 from worker.engine.services import Services
 from worker.engine.slice_progress import SliceProgress
@@ -101,7 +100,7 @@ class CommitBuffer:
     def add_latency(self, seconds: float) -> None:
         """An answer came, or was given up, after so many seconds."""
         self._payload.seconds["in_flight"] += seconds
-        self.count(BUCKETS[bisect_left(BOUNDS, seconds)])
+        self.count(bucket_of(seconds))
 
     def sent(self, allowed: float) -> None:
         """One more request. `allowed`: requests per second that the organization was allowed then."""
