@@ -16,7 +16,7 @@ from tests.servers import missing
 from worker.core.outcome import Outcome
 from worker.core.reporting.rows import COLUMNS, Row, single_row
 from worker.reports.parquet import ROW_GROUP, write_parquet
-from worker.reports.row_text import write_ndjson
+from worker.reports.row_text import ndjson_pieces, write_pieces
 
 ROWS = [
     Row(1, '=cmd|"\n\u00e9', Outcome.FAILED, "REFUSED", "it's\nno", 200, 2, "2026-11-24T00:00:00.007Z"),
@@ -44,7 +44,7 @@ def test_it_holds_what_ndjson_holds(pq: Any) -> None:
     out, plain = io.BytesIO(), io.BytesIO()
     assert (
         write_parquet(map(single_row, ROWS), out.write)
-        == write_ndjson(map(single_row, ROWS), plain.write)
+        == write_pieces(ndjson_pieces(map(single_row, ROWS)), plain.write)
         == len(ROWS)
     )
     table = pq.read_table(io.BytesIO(out.getvalue()))

@@ -17,7 +17,7 @@ from worker.core.ids import malformed
 from worker.core.outcome import Outcome
 from worker.core.reporting.formulas import guarded
 from worker.core.reporting.rows import COLUMNS, Row, RowSpan, rows_of, single_row
-from worker.reports.row_text import write_csv, write_ndjson
+from worker.reports.row_text import ndjson_pieces, write_csv, write_pieces
 
 
 def csv_of(*rows: Row) -> str:
@@ -61,7 +61,7 @@ def test_control_characters_become_visible() -> None:
 
 def test_ndjson_is_exact() -> None:
     out = io.BytesIO()
-    write_ndjson(map(single_row, [failed("=1", "one\ntwo"), failed(None)]), out.write)
+    write_pieces(ndjson_pieces(map(single_row, [failed("=1", "one\ntwo"), failed(None)])), out.write)
     first, second = map(json.loads, out.getvalue().splitlines())
     assert (first["id"], first["message"]) == ("=1", "one\ntwo")
     assert second["id"] is None
@@ -122,7 +122,7 @@ def test_rows_are_written_as_the_standard_library_writes_each(rows: list[Row], s
 @given(st.lists(_ROWS, max_size=9), st.integers(1, 4))
 def test_each_line_of_ndjson_is_its_row(rows: list[Row], size: int) -> None:
     runs, found = in_runs(rows, size), io.BytesIO()
-    assert write_ndjson(runs, found.write) == len(rows)
+    assert write_pieces(ndjson_pieces(runs), found.write) == len(rows)
     assert found.getvalue() == msgspec.json.Encoder().encode_lines(list(rows_of(runs)))
 
 

@@ -54,11 +54,6 @@ def write_malformed(skipped: Iterable[SkippedLine], write: Write) -> None:
             write(f"{row.line},{cell(row.why)}\n".encode())
 
 
-def write_ndjson(spans: Iterable[RowSpan], write: Write) -> int:
-    """Writes the rows as NDJSON. Returns their number."""
-    return write_pieces(ndjson_pieces(spans), write)
-
-
 def write_pieces(pieces: Iterable[Piece], write: Write) -> int:
     """Writes the bytes of `pieces`. Returns the number of rows."""
     count = 0
